@@ -1,0 +1,44 @@
+"""The plain values that pass between an editor (or a benchmark) and the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from copilot_server.context.document import Cursor
+from copilot_server.engine.base import FinishReason, Sampling
+
+Source = Literal["model", "cache", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """Complete at ``cursor``.
+
+    ``invoked``: the user asked by a key, so the cache is passed over and up to ``sampling.n`` candidates
+    are wanted; else one candidate, as fast as can be.
+    """
+
+    cursor: Cursor
+    sampling: Sampling = Sampling()
+    invoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A suggestion: put ``text`` in at the cursor, over the ``replaced`` code points that follow it."""
+
+    text: str
+    mean_logprob: float
+    finish_reason: FinishReason
+    replaced: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The candidates for one request, best first; none when there is nothing worth showing."""
+
+    candidates: tuple[Candidate, ...]
+    source: Source
+    protocol: str
+    cancelled: bool = False

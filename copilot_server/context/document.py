@@ -1,0 +1,43 @@
+"""A document and a cursor in it, in the one unit used below the LSP layer: code points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text as the editor holds it, line ends included, never changed by us."""
+
+    uri: str
+    language_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a document: ``offset`` code points from the start of its text."""
+
+    document: Document
+    offset: int
+
+    @property
+    def prefix(self) -> str:
+        """The text before the cursor."""
+        return self.document.text[: self.offset]
+
+    @property
+    def suffix(self) -> str:
+        """The text after the cursor."""
+        return self.document.text[self.offset :]
+
+    @property
+    def line_prefix(self) -> str:
+        """The cursor's line, up to the cursor."""
+        prefix = self.prefix
+        return prefix[max(prefix.rfind("\n"), prefix.rfind("\r")) + 1 :]
+
+    @property
+    def line_suffix(self) -> str:
+        """The cursor's line from the cursor on, without its line end."""
+        return self.suffix.split("\n", 1)[0].split("\r", 1)[0]

@@ -1,0 +1,123 @@
+"""What an engine is: the one interface between completions and whatever runs the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+FinishReason = Literal["stop", "eos", "length", "cancelled"]
+
+
+class Cancel(Protocol):
+    """Anything that can say that the answer is no longer wanted, such as ``threading.Event``."""
+
+    def is_set(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """A control token by its name, as ``<|fim_prefix|>``.
+
+    Only a ``Special`` becomes a control token: the same characters in a user's text stay plain text.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model reads: text and control tokens in order, then ``forced``.
+
+    The output must begin with ``forced`` (token healing: text that ends in the middle of what the model
+    knows as one token is taken off the prompt and asked of the output). It is not part of a
+    ``Generation``'s text.
+    """
+
+    parts: tuple[str | Special, ...]
+    forced: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. ``temperature`` 0 is greedy; nucleus sampling keeps ``top_p`` of the mass.
+
+    ``n`` candidates are drawn from one prefill. With a ``seed``, candidate i of a prompt is the same
+    however many prompts are decoded beside it.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int | None = None
+    n: int = 1
+    max_new_tokens: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One prompt, how to sample from it, and when to stop.
+
+    ``stop``: texts that end a generation and are not part of it.
+    ``until``: asked after each token with the text so far; true ends the generation.
+    """
+
+    prompt: Prompt
+    sampling: Sampling = Sampling()
+    stop: tuple[str, ...] = ()
+    until: Callable[[str], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What the model wrote: no control token and no stop text in it.
+
+    ``mean_logprob`` is the mean natural-log probability of its tokens under the model at temperature 1
+    (0.0 when there are none).
+    """
+
+    text: str
+    token_ids: tuple[int, ...]
+    mean_logprob: float
+    finish_reason: FinishReason
+
+
+class Engine(Protocol):
+    """A model ready to generate. One thread at a time may call it."""
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def dtype(self) -> str: ...
+
+    @property
+    def context_length(self) -> int:
+        """The most tokens that prompt and completion may have together."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens ``text`` is, control tokens in it read as plain text."""
+        ...
+
+    def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
+        """Draw ``request.sampling.n`` generations.
+
+        A cancel ends them after the token being decoded, with the reason ``cancelled``.
+
+        Raises:
+            PromptTooLongError: prompt and completion do not fit ``context_length``.
+            EngineError: the model could not run, as for want of memory.
+        """
+        ...
+
+    def generate_batch(
+        self,
+        requests: Sequence[GenerationRequest],
+        cancel: Cancel,
+        on_done: Callable[[int, list[Generation]], None] | None = None,
+    ) -> list[list[Generation]]:
+        """Draw for many prompts at once; the same texts as ``generate``, one by one, gives in float32.
+
+        ``on_done(index, generations)`` is called as each request finishes.
+        """
+        ...

@@ -1,0 +1,79 @@
+"""Every error a user can meet, as one tree.
+
+Each error says what went wrong and, where there is one, the remedy. The command line prints both and
+exits with ``exit_code``; the language server shows both and goes on serving.
+"""
+
+from __future__ import annotations
+
+
+class CopilotServerError(Exception):
+    """The root of the tree: a message for people, a remedy and a process exit code."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".rstrip()
+
+
+class ConfigError(CopilotServerError):
+    """A flag, a setting or a settings file is wrong."""
+
+    exit_code = 2
+
+
+class ModelError(CopilotServerError):
+    """Something about a model: naming it, fetching it or reading it."""
+
+    exit_code = 3
+
+
+class UnknownModelError(ModelError):
+    """No manifest, folder or file answers to the name."""
+
+
+class ModelNotCachedError(ModelError):
+    """The model is known but not on this machine, and may not be fetched now."""
+
+
+class DownloadError(ModelError):
+    """No source could deliver the model."""
+
+
+class HashMismatchError(ModelError):
+    """A file's bytes are not the ones its manifest names."""
+
+
+class DiskSpaceError(ModelError):
+    """Too little room for the file."""
+
+
+class EngineError(CopilotServerError):
+    """The engine could not start or could not finish a generation."""
+
+    exit_code = 4
+
+
+class DeviceError(EngineError):
+    """The device or dtype that was asked for is not to be had here."""
+
+
+class PromptTooLongError(EngineError):
+    """A prompt and its completion do not fit the model's context window."""
+
+
+class SandboxUnavailableError(CopilotServerError):
+    """No sandbox works on this machine, so nothing the model wrote may run."""
+
+    exit_code = 5
+
+
+class DataError(CopilotServerError):
+    """A problem set is missing or is not what it should be."""
+
+    exit_code = 6
