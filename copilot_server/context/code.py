@@ -1,0 +1,144 @@
+"""Lines of code around a cursor, found from line starts and indentation in text that need not parse."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+from copilot_server.context.document import Cursor
+from copilot_server.context.lexer import RESET, LexState, column, lex
+
+DEFAULT_INDENT = "    "
+
+# Everything up to a triple-quoted string, then that string: one match a string, so that a whole file is
+# scanned by the regular expression engine and not by a Python loop.
+_TO_TRIPLE = re.compile(
+    r"""(?:[^'"#\\]++|\\(?:\r\n|.)|\#[^\r\n]*+"""
+    r"""|"(?!"")(?:[^"\\\r\n]++|\\(?:\r\n|.))*+"?|'(?!'')(?:[^'\\\r\n]++|\\(?:\r\n|.))*+'?)*+"""
+    r"""(?P<triple>\"{3}(?:[^"\\]++|\\.|"(?!""))*+(?:\"{3})?|'{3}(?:[^'\\]++|\\.|'(?!''))*+(?:'{3})?)?""",
+    re.DOTALL,
+)
+
+_LAST_RESET = re.compile(r"(?s:.*)^" + RESET, re.MULTILINE)
+_LAST_CODE = re.compile(r"(?s:.*)^[ \t\f]*(?=[^\s#])", re.MULTILINE)
+_BLANK = re.compile(r"(?:\s|#[^\r\n]*)*+")
+_INDENT = re.compile(r"[ \t\f]*")
+_OPENED = re.compile(
+    r"^(?P<outer>[ \t]*)\S[^\n]*[:{][ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*\r?\n)*(?P=outer)(?P<unit>[ \t]+)(?=\S)",
+    re.MULTILINE,
+)
+
+
+def plain_line_ends(text: str) -> str:
+    """Make a lone carriage return, an old line end, the line feed that all else here looks for."""
+    return re.sub(r"\r(?!\n)", "\n", text) if "\r" in text else text
+
+
+@lru_cache(maxsize=32)
+def indent_unit(text: str) -> str:
+    """Return what a nested line is indented by in ``text``: a tab, or some spaces."""
+    units = Counter(found["unit"] for found in islice(_OPENED.finditer(text), 40))
+    unit = units.most_common(1)[0][0] if units else DEFAULT_INDENT
+    return "\t" if "\t" in unit else unit
+
+
+@lru_cache(maxsize=256)
+def _last_line_left_of(limit: int) -> re.Pattern[str]:
+    """Match the last line of code whose first character stands left of column ``limit``.
+
+    A line that starts with a closing bracket belongs to the line that opened it, so it is passed over.
+    """
+    eights, spaces = divmod(limit, 8)
+    eight = r"(?: {0,7}\t| {8})"  # either fills up to the next multiple of 8
+    shapes = [rf"{eight}{{0,{eights - 1}}} {{0,7}}"] if eights else []
+    if spaces:
+        shapes.append(rf"{eight}{{{eights}}} {{0,{spaces - 1}}}")
+    indent = "|".join(shapes)
+    return re.compile(rf"(?s:.*)^(?:[ \t]*\f)*(?:{indent})(?=[^\s#)\]}}])", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A document's text with the cursor at ``end``, ready to be asked about lines.
+
+    ``string_starts`` and ``string_ends`` are those of the triple-quoted strings before the cursor: they alone
+    can hide whole lines.
+    """
+
+    text: str
+    end: int
+    string_starts: tuple[int, ...]
+    string_ends: tuple[int, ...]
+
+    @classmethod
+    def at(cls, cursor: Cursor) -> Code:
+        """Read the document up to ``cursor``, which is moved into the text if it is beyond."""
+        text = plain_line_ends(cursor.document.text)
+        end = min(max(cursor.offset, 0), len(text))
+        spans = [found.span("triple") for found in _TO_TRIPLE.finditer(text, 0, end) if found["triple"]]
+        return cls(text, end, tuple(start for start, _ in spans), tuple(stop for _, stop in spans))
+
+    def string_around(self, pos: int) -> int | None:
+        """Return the start of the triple-quoted string that ``pos`` is inside of."""
+        index = bisect_right(self.string_starts, pos) - 1
+        inside = index >= 0 and self.string_starts[index] < pos < self.string_ends[index]
+        return self.string_starts[index] if inside else None
+
+    def _last_outside_strings(self, pattern: re.Pattern[str], end: int) -> int | None:
+        """Return where the last line starts that ``pattern`` finds before ``end``, strings left out."""
+        while found := pattern.match(self.text, 0, end):
+            start = self.text.rfind("\n", 0, found.end()) + 1
+            string = self.string_around(start)
+            if string is None:
+                return start
+            end = string
+        return None
+
+    def logical_line(self, pos: int) -> tuple[int, LexState]:
+        """Return the start of the logical line that ``pos`` is on, and what is open at ``pos``."""
+        start = self._last_outside_strings(_LAST_RESET, pos) or 0
+        lexed = lex(self.text, start, pos)
+        return (lexed.lines[-1] if lexed.lines else start), lexed.state
+
+    def line_before(self, pos: int) -> int | None:
+        """Return the start of the last logical line with code on it before ``pos``, a line's start."""
+        found = _LAST_CODE.match(self.text, 0, pos)
+        if found is None:
+            return None
+        string = self.string_around(found.end())
+        return self.logical_line(found.end() if string is None else string)[0]
+
+    def line_left_of(self, limit: int, pos: int) -> int | None:
+        """Return the start of the last logical line before ``pos`` that is indented less than ``limit``."""
+        while limit > 0:
+            found = self._last_outside_strings(_last_line_left_of(limit), pos)
+            if found is None:
+                return None
+            start, state = self.logical_line(found)
+            if start == found and not state.quote and not state.brackets:
+                return found
+            pos = found
+        return None
+
+    def indent(self, line: int) -> str:
+        """Return the blanks that the line starting at ``line`` begins with."""
+        found = _INDENT.match(self.text, line)
+        return found[0] if found else ""
+
+    def column(self, line: int) -> int:
+        """Return the column of the first character of the line starting at ``line``."""
+        return column(self.indent(line))
+
+    @property
+    def rest_of_line(self) -> str:
+        """What follows the cursor on its line."""
+        end = self.text.find("\n", self.end)
+        return self.text[self.end : end if end >= 0 else len(self.text)]
+
+    def is_blank(self, start: int, end: int) -> bool:
+        """Whether nothing but blanks and comments stands between two places."""
+        return _BLANK.fullmatch(self.text, start, end) is not None
