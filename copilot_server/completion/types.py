@@ -15,13 +15,14 @@ Source = Literal["model", "cache", "none"]
 class CompletionRequest:
     """Complete at ``cursor``.
 
-    ``invoked``: the user asked by a key, so the cache is passed over and up to ``sampling.n`` candidates
-    are wanted; else one candidate, as fast as can be.
+    ``invoked``: the user asked by a key, so the cache is passed over and several candidates are wanted;
+    else one candidate, as fast as can be.
+    ``sampling``: None for what the settings say.
     """
 
     cursor: Cursor
-    sampling: Sampling = Sampling()
     invoked: bool = False
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True, slots=True)

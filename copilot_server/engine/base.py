@@ -12,7 +12,9 @@ FinishReason = Literal["stop", "eos", "length", "cancelled"]
 class Cancel(Protocol):
     """Anything that can say that the answer is no longer wanted, such as ``threading.Event``."""
 
-    def is_set(self) -> bool: ...
+    def is_set(self) -> bool:
+        """Whether to stop now."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,15 @@ class Prompt:
 class Sampling:
     """How tokens are drawn. ``temperature`` 0 is greedy; nucleus sampling keeps ``top_p`` of the mass.
 
-    ``n`` candidates are drawn from one prefill. With a ``seed``, candidate i of a prompt is the same
-    however many prompts are decoded beside it.
+    ``n`` candidates are drawn from one prefill; with ``greedy_first`` the first of them is greedy. With a
+    ``seed``, candidate i of a prompt draws the same random numbers however many are decoded beside it.
     """
 
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int | None = None
     n: int = 1
+    greedy_first: bool = False
     max_new_tokens: int = 256
 
 
@@ -85,14 +88,22 @@ class Engine(Protocol):
     """A model ready to generate. One thread at a time may call it."""
 
     @property
-    def device(self) -> str: ...
+    def device(self) -> str:
+        """Where it runs, as ``cpu`` or ``cuda:0``."""
+        ...
 
     @property
-    def dtype(self) -> str: ...
+    def dtype(self) -> str:
+        """The number format of its weights, as ``bfloat16``."""
+        ...
 
     @property
     def context_length(self) -> int:
         """The most tokens that prompt and completion may have together."""
+        ...
+
+    def knows(self, special: Special) -> bool:
+        """Whether the model's vocabulary has this control token."""
         ...
 
     def count_tokens(self, text: str) -> int:
@@ -115,9 +126,12 @@ class Engine(Protocol):
         requests: Sequence[GenerationRequest],
         cancel: Cancel,
         on_done: Callable[[int, list[Generation]], None] | None = None,
+        *,
+        batch_size: int = 16,
     ) -> list[list[Generation]]:
         """Draw for many prompts at once; the same texts as ``generate``, one by one, gives in float32.
 
-        ``on_done(index, generations)`` is called as each request finishes.
+        At most ``batch_size`` prompts are in memory at a time; ``on_done(index, generations)`` is called as
+        each request finishes.
         """
         ...

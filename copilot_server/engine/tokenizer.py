@@ -1,0 +1,158 @@
+"""Text to token ids and back, with control tokens kept apart from text."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Callable
+from functools import cached_property, partial
+from itertools import groupby
+
+from tokenizers import Tokenizer as FastTokenizer
+from tokenizers.decoders import DecodeStream
+from transformers import PreTrainedTokenizerBase
+
+from copilot_server.engine.base import Prompt, Special
+from copilot_server.errors import EngineError
+
+
+class Tokenizer:
+    """What the engine needs of a Hugging Face tokenizer.
+
+    Raises:
+        EngineError: the tokenizer has no fast (Rust) form.
+    """
+
+    def __init__(self, hf: PreTrainedTokenizerBase) -> None:
+        backend = getattr(hf, "backend_tokenizer", None)
+        if not isinstance(backend, FastTokenizer):
+            msg = f"{type(hf).__name__} has no fast form, which this engine needs."
+            raise EngineError(msg, remedy="Choose a model that ships a tokenizer.json.")
+        self._fast = backend
+        self._bos = tuple(backend.encode("", add_special_tokens=True).ids[:1])
+        # From here on, "<|im_end|>" in a user's file is ten characters and no control token.
+        self._fast.encode_special_tokens = True
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        """Token ids of a prompt's parts, after the model's own beginning-of-text token if it has one.
+
+        Raises:
+            EngineError: a control token is not in the vocabulary.
+        """
+        ids = list(self._bos)
+        for is_special, parts in groupby(prompt.parts, key=lambda part: isinstance(part, Special)):
+            if is_special:
+                ids += [self.control_id(part) for part in parts if isinstance(part, Special)]
+            else:
+                ids += self.encode_text("".join(part for part in parts if isinstance(part, str)))
+        return ids
+
+    def encode_text(self, text: str) -> list[int]:
+        """Token ids of plain text."""
+        return list(self._fast.encode(text, add_special_tokens=False).ids)
+
+    def knows(self, special: Special) -> bool:
+        """Whether the vocabulary has this control token."""
+        return self._fast.token_to_id(special.name) is not None
+
+    def control_id(self, special: Special) -> int:
+        """The id of a control token.
+
+        Raises:
+            EngineError: it is not in the vocabulary.
+        """
+        token_id = self._fast.token_to_id(special.name)
+        if token_id is None:
+            msg = f"The model's vocabulary has no token {special.name!r}."
+            raise EngineError(msg, remedy="Its manifest names another model's tokens; mend or remove it.")
+        return int(token_id)
+
+    @cached_property
+    def control_ids(self) -> frozenset[int]:
+        """Every token that is no text: none of them may reach a user, so each ends a generation.
+
+        Some vocabularies add plain runs of spaces as tokens (CodeGen); those are text.
+        """
+        added = self._fast.get_added_tokens_decoder().items()
+        return frozenset(id_ for id_, token in added if token.special or _looks_like_control(token.content))
+
+    def text_stream(self, prompt_ids: list[int]) -> TextStream:
+        """A decoder for the tokens that follow ``prompt_ids``."""
+        return TextStream(self._fast, prompt_ids)
+
+    @cached_property
+    def token_bytes(self) -> TokenBytes:
+        """The bytes of each token that is text, for constraining the output."""
+        decode = _byte_decoder(self._fast)
+        texts = self._fast.get_vocab(with_added_tokens=True)
+        return TokenBytes(
+            {token_id: decode(token) for token, token_id in texts.items() if token_id not in self.control_ids}
+        )
+
+
+class TextStream:
+    """Decodes one token at a time; a character split over tokens appears when it is whole."""
+
+    def __init__(self, fast: FastTokenizer, prompt_ids: list[int]) -> None:
+        self._fast = fast
+        # Some decoders treat the first token differently (a dropped leading space), so the end of the
+        # prompt goes first.
+        self._stream = DecodeStream(ids=prompt_ids[-8:], skip_special_tokens=True)
+
+    def step(self, token_id: int) -> str:
+        """The text that became readable with this token."""
+        return self._stream.step(self._fast, token_id) or ""
+
+
+class TokenBytes:
+    """Looks tokens up by the bytes they stand for."""
+
+    def __init__(self, by_id: dict[int, bytes]) -> None:
+        self.by_id = by_id
+        self._sorted = sorted((text, token_id) for token_id, text in by_id.items() if text)
+        self._ids = dict(reversed(self._sorted))  # of two ids for the same bytes, the lower
+
+    def compatible(self, wanted: bytes) -> list[int]:
+        """Ids of the tokens that begin with ``wanted`` or that ``wanted`` begins with."""
+        first = bisect_left(self._sorted, (wanted, -1))
+        ids = []
+        for text, token_id in self._sorted[first:]:
+            if not text.startswith(wanted):
+                break
+            ids.append(token_id)
+        shorter = (self._ids.get(wanted[:end]) for end in range(1, len(wanted)))
+        return ids + [token_id for token_id in shorter if token_id is not None]
+
+
+def _looks_like_control(content: str) -> bool:
+    return len(content) > 2 and content[0] == "<" and content[-1] == ">" and not content[1:-1].isspace()
+
+
+def _byte_decoder(fast: FastTokenizer) -> Callable[[str], bytes]:
+    """How this vocabulary spells bytes: in GPT-2's printable alphabet, or as SentencePiece does."""
+    if "ByteLevel" in json.dumps(json.loads(fast.to_str())["decoder"]):
+        return partial(_byte_level_bytes, alphabet=_gpt2_alphabet())
+    return _sentencepiece_bytes
+
+
+def _byte_level_bytes(token: str, alphabet: dict[str, int]) -> bytes:
+    if set(token) <= alphabet.keys():
+        return bytes(alphabet[char] for char in token)
+    return token.encode()  # a token that was added as plain text
+
+
+def _sentencepiece_bytes(token: str) -> bytes:
+    if len(token) == 6 and token.startswith("<0x"):
+        return bytes([int(token[3:5], 16)])
+    return token.replace("\u2581", " ").encode()
+
+
+def _gpt2_alphabet() -> dict[str, int]:
+    """The printable character that stands for each byte in a byte-level vocabulary.
+
+    Source: ``bytes_to_unicode`` of openai/gpt-2, encoder.py.
+    """
+    ranges = (("!", "~"), ("¡", "¬"), ("®", "ÿ"))
+    printable = [byte for first, last in ranges for byte in range(ord(first), ord(last) + 1)]
+    others = [byte for byte in range(256) if byte not in set(printable)]
+    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}

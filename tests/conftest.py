@@ -1,0 +1,30 @@
+"""Models that tests share: tiny random ones of each architecture, and the real 0.5B."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from copilot_server.catalog import resolve
+from copilot_server.engine.loader import load_engine
+from copilot_server.engine.torch_engine import TorchEngine
+from copilot_server.fetch import ensure
+from tests.support.tiny_models import build_tiny_model
+
+# Nothing in the tests may look for a model on the network by itself.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random Qwen2 of a few thousand parameters and a tokenizer trained on Python."""
+    return build_tiny_model("qwen2", tmp_path_factory.mktemp("tiny-qwen2"))
+
+
+@pytest.fixture(scope="session")
+def real_engine() -> TorchEngine:
+    """The real 0.5B in float32 on the CPU, where equalities are exact."""
+    ref = resolve("qwen2.5-coder-0.5b")
+    return load_engine(ensure(ref, offline=True), device="cpu", dtype="float32")
