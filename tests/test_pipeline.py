@@ -1,0 +1,130 @@
+"""The path from a cursor to candidates, on the real model and, where only shapes matter, on a tiny one."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from copilot_server.completion.pipeline import Pipeline, open_pipeline, rank
+from copilot_server.completion.types import Candidate, CompletionRequest
+from copilot_server.config import CompletionSettings, Settings
+from copilot_server.context.document import Cursor, Document
+from copilot_server.engine.base import Sampling
+from copilot_server.errors import ConfigError
+
+NEVER = threading.Event()
+FIB = 'def fib(n: int) -> int:\n    """Return the nth Fibonacci number."""\n    ‸'
+
+
+def request(text: str, *, invoked: bool = False, language: str = "python") -> CompletionRequest:
+    document = Document("file:///a.py", language, text.replace("‸", ""))
+    return CompletionRequest(Cursor(document, text.index("‸")), invoked=invoked)
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_model_dir: Path) -> Pipeline:
+    settings = CompletionSettings(max_new_tokens=16, max_prompt_tokens=128)
+    model = str(tiny_model_dir)
+    return open_pipeline(Settings(model=model, device="cpu", dtype="float32", completion=settings))
+
+
+def test_a_second_request_is_answered_from_the_cache(tiny: Pipeline):
+    first = tiny.complete(request("width = ‸"), NEVER)
+    second = tiny.complete(request("width = ‸"), NEVER)
+    assert first.source == "model"
+    assert second.source == "cache"
+    assert second.candidates == first.candidates
+
+
+def test_an_invoked_request_asks_the_model_again_and_for_several(tiny: Pipeline):
+    tiny.complete(request("height = ‸"), NEVER)
+    invoked = tiny.complete(request("height = ‸", invoked=True), NEVER)
+    assert invoked.source == "model"
+    assert len(invoked.candidates) > 1
+    scores = [candidate.mean_logprob for candidate in invoked.candidates]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_cancelled_completion_is_empty_and_not_remembered(tiny: Pipeline):
+    cancelled = threading.Event()
+    cancelled.set()
+    completion = tiny.complete(request("depth = ‸"), cancelled)
+    assert completion.cancelled
+    assert completion.candidates == ()
+    assert tiny.lookup(request("depth = ‸")) is None
+    tiny.complete(request("depth = ‸"), NEVER)
+    assert tiny.lookup(request("depth = ‸")) is not None
+
+
+def test_a_batch_gives_what_each_request_gives_alone(tiny: Pipeline):
+    requests = [request(text) for text in ("a = ‸", "def wrap(text):\n    ‸", "for x in ‸:\n    pass\n")]
+    done: list[int] = []
+    batch = tiny.complete_batch(requests, NEVER, lambda index, _: done.append(index), batch_size=2)
+    alone = [tiny.complete(one, NEVER) for one in requests]
+    assert [one.candidates[0].text for one in batch] == [one.candidates[0].text for one in alone]
+    assert sorted(done) == [0, 1, 2]
+
+
+def test_a_document_of_any_length_fits(tiny: Pipeline):
+    assert tiny.complete(request("x = 1\n" * 5000 + "‸" + "y = 2\n" * 5000), NEVER)
+    assert tiny.complete(request("x" * 50_000 + "‸"), NEVER)
+
+
+@pytest.mark.parametrize("language", ["javascript", "plaintext", "rust"])
+def test_other_languages_are_completed(tiny: Pipeline, language: str):
+    assert tiny.complete(request("let width = ‸\n", language=language), NEVER).source == "model"
+
+
+def test_a_model_with_infilling_tokens_gets_infilling_prompts(tiny: Pipeline):
+    assert tiny.complete(request("x = ‸\nprint(x)\n"), NEVER).protocol == "fim"
+
+
+def test_a_protocol_the_model_does_not_know_is_an_error(tiny_model_dir: Path):
+    settings = Settings(model=str(tiny_model_dir), completion=CompletionSettings(protocol="chat-prefill"))
+    with pytest.raises(ConfigError, match="chat-prefill"):
+        open_pipeline(settings).complete(request("x = ‸"), NEVER)
+
+
+def test_candidates_are_ranked_and_different():
+    def candidate(text: str, mean_logprob: float) -> Candidate:
+        return Candidate(text, mean_logprob, "stop")
+
+    ranked = rank([candidate("b", -2.0), candidate("a", -1.0), candidate("b", -0.5)])
+    assert [(one.text, one.mean_logprob) for one in ranked] == [("b", -0.5), ("a", -1.0)]
+
+
+@pytest.fixture(scope="module")
+def real() -> Pipeline:
+    return open_pipeline(Settings(device="cpu", offline=True))
+
+
+@pytest.mark.model
+def test_the_real_model_writes_a_whole_function_and_no_more(real: Pipeline):
+    completion = real.complete(request(FIB + "\n\n\nprint(fib(10))\n"), NEVER)
+    (candidate,) = completion.candidates
+    assert "return" in candidate.text
+    assert not candidate.text[0].isspace()  # the indentation was there
+    assert all(line.startswith("    ") for line in candidate.text.splitlines()[1:] if line)
+    compile(FIB.replace("‸", candidate.text), "fib.py", "exec")
+
+
+@pytest.mark.model
+def test_the_real_model_finishes_a_begun_word(real: Pipeline):
+    completion = real.complete(request("def double(number):\n    return numb‸\n"), NEVER)
+    assert completion.candidates[0].text.startswith("er")
+
+
+@pytest.mark.model
+def test_the_real_model_sees_what_follows_the_cursor(real: Pipeline):
+    text = "def area(width, height):\n    ‸\n    return product\n"
+    candidate = real.complete(request(text), NEVER).candidates[0]
+    assert "product" in candidate.text
+    assert "return product" not in candidate.text
+
+
+@pytest.mark.model
+def test_sampling_can_be_given(real: Pipeline):
+    sampled = CompletionRequest(request("x = ‸").cursor, sampling=Sampling(max_new_tokens=3))
+    assert real.complete(sampled, NEVER).source == "model"
