@@ -14,10 +14,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from copilot_server.catalog import resolve
 from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sampling, Special
+from copilot_server.engine.gguf import prepared_folder
 from copilot_server.engine.loader import load_engine
 from copilot_server.engine.torch_engine import TorchEngine
 from copilot_server.errors import DeviceError, EngineError, ModelError, PromptTooLongError
+from copilot_server.fetch import ensure
 from tests.support.tiny_models import ARCHITECTURES, build_tiny_model
 
 PROMPTS = (
@@ -281,3 +284,20 @@ def test_files_that_are_no_model_are_an_error(tmp_path: Path):
     broken.write_bytes(b"GGUF" + b"\xff" * 100)
     with pytest.raises(ModelError, match=r"broken\.gguf"):
         load_engine(broken)
+
+
+@pytest.mark.model
+def test_the_real_gguf_is_unpacked_once_with_its_embedding_tied(real_engine: TorchEngine):
+    """llama.cpp quantized the one matrix twice; two copies would be 630 million parameters."""
+    assert sum(weight.numel() for weight in real_engine.model.parameters()) == 494_032_768
+    folder = Path(real_engine.model.name_or_path)
+    before = (folder / "model.safetensors").stat()
+    assert prepared_folder(ensure(resolve("qwen2.5-coder-0.5b"), offline=True)) == folder
+    assert (folder / "model.safetensors").stat() == before
+
+
+@pytest.mark.long
+def test_the_larger_model_loads_and_writes_a_function():
+    engine = load_engine(ensure(resolve("qwen2.5-coder-1.5b")), device="cpu", dtype="bfloat16")
+    text = 'def double(x):\n    """Return twice x."""\n'
+    assert "return" in generate(engine, text, max_new_tokens=12)[0].text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,24 +16,30 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from copilot_server.errors import DiskSpaceError, ModelError
+from copilot_server.fetch import home
 
 _LOG = logging.getLogger(__name__)
 
 #: Raise this when what is written below changes, so that older folders are made anew.
 FORMAT = 1
 
+SAMPLES, SAMPLE_BYTES = 64, 16384
+
 
 def prepared_folder(gguf: Path) -> Path:
-    """The folder beside ``gguf`` with its weights in bfloat16 safetensors, made now if it is not there.
+    """The folder with a GGUF file's weights in bfloat16 safetensors, made now if it is not there.
 
-    Unpacking takes up to a minute. bfloat16 is what the weights were trained in; the rounding is far
-    below that of the quantization which the file has been through.
+    It lies beside the file, or among the cached models where that is not ours to write to. Unpacking takes
+    up to a minute. bfloat16 is what the weights were trained in; the rounding is far below that of the
+    quantization which the file has been through.
 
     Raises:
         DiskSpaceError: no room for it.
         ModelError: the file is no GGUF that transformers reads.
     """
-    folder = gguf.with_name(f"{gguf.stem}-{_identity(gguf)}")
+    parent = gguf.parent if os.access(gguf.parent, os.W_OK) else home() / "prepared"
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = parent / f"{gguf.stem}-{_identity(gguf)}"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             _prepare(gguf, folder)
@@ -40,25 +47,29 @@ def prepared_folder(gguf: Path) -> Path:
 
 
 def _identity(gguf: Path) -> str:
-    """Changes when the file does. Its start holds all its metadata; hashing a gigabyte would take seconds."""
+    """Changes when the file does: a hash of samples from all over it, as reading it all takes seconds."""
+    size = gguf.stat().st_size
+    digest = hashlib.sha256(b"%d %d " % (FORMAT, size))
     with gguf.open("rb") as file:
-        head = file.read(1 << 20)
-    return hashlib.sha256(b"%d %d " % (FORMAT, gguf.stat().st_size) + head).hexdigest()[:12]
+        for sample in range(SAMPLES):
+            file.seek(size * sample // SAMPLES)
+            digest.update(file.read(SAMPLE_BYTES))
+    return digest.hexdigest()[:12]
 
 
 def _prepare(gguf: Path, folder: Path) -> None:
-    _check_disk_space(gguf)
+    _check_disk_space(gguf, folder.parent)
     _LOG.info("unpacking %s, once", gguf.name)
     with tempfile.TemporaryDirectory(prefix=".preparing-", dir=folder.parent) as scratch:
         _write(_read(gguf), gguf, Path(scratch) / "model")
         (Path(scratch) / "model").replace(folder)
 
 
-def _check_disk_space(gguf: Path) -> None:
+def _check_disk_space(gguf: Path, folder: Path) -> None:
     needed = 5 * gguf.stat().st_size  # four bits a weight become sixteen, and the head room of one more
-    free = shutil.disk_usage(gguf.parent).free
+    free = shutil.disk_usage(folder).free
     if free < needed:
-        msg = f"Unpacking {gguf} needs {needed / 1e9:.1f} GB beside it, {free / 1e9:.1f} GB are free."
+        msg = f"Unpacking {gguf} needs {needed / 1e9:.1f} GB in {folder}, {free / 1e9:.1f} GB are free."
         raise DiskSpaceError(msg, remedy="Make room, or set COPILOT_SERVER_HOME to another disk.")
 
 
