@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
+import attrs
+import cattrs
+import platformdirs
 from attrs import field, frozen, validators
+from cattrs.errors import CattrsError
+
+from copilot_server.errors import ConfigError
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 
@@ -12,21 +22,39 @@ Device = Literal["auto", "cuda", "mps", "cpu"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Protocol = Literal["auto", "fim", "causal", "chat-prefill"]
 
+_Section = TypeVar("_Section", bound=attrs.AttrsInstance)
+
+
+def _whole(default: int, *, low: int, high: int) -> Any:  # noqa: ANN401 - what attrs.field is typed as
+    return field(
+        default=default,
+        validator=[validators.ge(low), validators.le(high)],
+        metadata={"allowed": f"a whole number from {low} to {high}"},
+    )
+
 
 @frozen
 class CompletionSettings:
     """What is asked of the model for one suggestion."""
 
     #: Most tokens of the document that the model reads; fewer make a first suggestion faster.
-    max_prompt_tokens: int = field(default=1024, validator=[validators.ge(64), validators.le(131072)])
+    max_prompt_tokens: int = _whole(1024, low=64, high=131072)
     #: Most tokens the model writes for one suggestion.
-    max_new_tokens: int = field(default=256, validator=[validators.ge(1), validators.le(4096)])
+    max_new_tokens: int = _whole(256, low=1, high=4096)
     #: Candidates offered when the user asks by a key; a suggestion offered while typing is always one.
-    candidates: int = field(default=3, validator=[validators.ge(1), validators.le(10)])
+    candidates: int = _whole(3, low=1, high=10)
     #: Temperature of the candidates after the first, which is greedy.
-    temperature: float = field(default=0.4, validator=[validators.ge(0.0), validators.le(2.0)])
+    temperature: float = field(
+        default=0.4,
+        validator=[validators.ge(0.0), validators.le(2.0)],
+        metadata={"allowed": "a number from 0 to 2"},
+    )
     #: Nucleus of the candidates after the first.
-    top_p: float = field(default=0.95, validator=[validators.gt(0.0), validators.le(1.0)])
+    top_p: float = field(
+        default=0.95,
+        validator=[validators.gt(0.0), validators.le(1.0)],
+        metadata={"allowed": "a number above 0 and up to 1"},
+    )
     #: The prompt protocol; ``auto`` takes the one measured best for the model and the place.
     protocol: Protocol = "auto"
 
@@ -36,7 +64,7 @@ class Settings:
     """Everything a user can set. The order of precedence: flags, the editor, the file, these defaults."""
 
     #: A model's id, a hub name, a folder or a ``.gguf`` file.
-    model: str = DEFAULT_MODEL
+    model: str = field(default=DEFAULT_MODEL, validator=validators.min_len(1))
     device: Device = "auto"
     dtype: Dtype = "auto"
     #: Never fetch anything: a model that is not on this machine is an error.
@@ -44,3 +72,202 @@ class Settings:
     #: Offer suggestions at all.
     enabled: bool = True
     completion: CompletionSettings = field(factory=CompletionSettings)
+
+    @property
+    def loading(self) -> tuple[str, Device, Dtype, bool]:
+        """The settings that only take effect when the model is loaded."""
+        return self.model, self.device, self.dtype, self.offline
+
+
+#: The names under which an editor may wrap our settings.
+EDITOR_SECTIONS = ("copilot-server", "copilotServer", "copilot_server")
+
+#: What Copilot's own clients send beside settings. They work here unchanged, so these are no mistakes.
+COPILOT_KEYS = frozenset(
+    {
+        "copilotCapabilities",
+        "copilotIntegrationId",
+        "editorConfiguration",
+        "editorInfo",
+        "editorPluginInfo",
+        "github",
+        "github-enterprise",
+        "http",
+        "networkProxy",
+        "telemetry",
+    }
+)
+
+
+def default_config_path() -> Path:
+    """Where the settings file lies when no other is named."""
+    return platformdirs.user_config_path("copilot-server") / "config.toml"
+
+
+def load_settings(config_path: Path | None, flags: Mapping[str, object]) -> Settings:
+    """Read the settings file, then put the command line's ``flags`` over it.
+
+    ``config_path``: the file to read, which must then exist; None takes the default one if it is there.
+    ``flags``: by dotted name, as ``completion.candidates``; one that is None was not given.
+
+    Raises:
+        ConfigError: a file that cannot be read, or every wrong key and value of the first wrong source.
+    """
+    path = config_path or default_config_path()
+    options = _read_toml(path) if config_path or path.is_file() else {}
+    settings = _checked(Settings(), options, where=str(path))
+    return apply_flags(settings, flags)
+
+
+def apply_flags(settings: Settings, flags: Mapping[str, object]) -> Settings:
+    """Put the command line's ``flags`` over ``settings``, as ``load_settings`` does.
+
+    Raises:
+        ConfigError: a flag's value is wrong.
+    """
+    given = {key: value for key, value in flags.items() if value is not None}
+    return _checked(settings, given, where="The command line")
+
+
+def merge_client_settings(base: Settings, options: object) -> tuple[Settings, list[str]]:
+    """Put an editor's ``options`` over ``base``, as far as they are right.
+
+    Keys may be camelCase or snake_case, nested or dotted, and wrapped in one of ``EDITOR_SECTIONS``.
+
+    Returns:
+        The settings, and for each wrong option a message saying what is allowed.
+    """
+    options = _unwrapped(options)
+    if options is None:
+        return base, []
+    if not isinstance(options, Mapping):
+        return base, [f"The settings must be an object with keys, not {_shown(options)}."]
+    ours = {key: value for key, value in options.items() if not _is_copilots(key)}
+    return _merge(base, ours, path="")
+
+
+def _unwrapped(options: object) -> object:
+    if isinstance(options, Mapping):
+        for section in EDITOR_SECTIONS:
+            if section in options:
+                return options[section]
+    return options
+
+
+def _is_copilots(key: object) -> bool:
+    return isinstance(key, str) and key.split(".", 1)[0] in COPILOT_KEYS
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"The settings file {path} does not exist.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The settings file {path} cannot be read: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"The settings file {path} is not TOML: {error}.") from error
+
+
+def _checked(base: Settings, options: Mapping[str, object], *, where: str) -> Settings:
+    settings, problems = _merge(base, options, path="")
+    if problems:
+        raise ConfigError(f"{where}: {' '.join(problems)}")
+    return settings
+
+
+def _merge(base: _Section, options: Mapping[Any, object], path: str) -> tuple[_Section, list[str]]:
+    """Put ``options`` over ``base``, key by key, so that a wrong one takes no right one down with it.
+
+    An editor sends null for a setting that nobody has set, so null is no value.
+    """
+    problems: list[str] = []
+    for name, rest, value in _split_keys(options):
+        attribute = _attributes(type(base)).get(_snake(name))
+        if attribute is None:
+            problems.append(_unknown(type(base), path, name))
+            continue
+        base, more = _set(base, attribute, {rest: value} if rest else value, path)
+        problems += more
+    return base, problems
+
+
+def _split_keys(options: Mapping[Any, object]) -> Iterator[tuple[str, str, object]]:
+    """Each option as its key's first part, what follows the dot, and the value."""
+    for key, value in options.items():
+        name, _, rest = str(key).partition(".")
+        if value is not None:
+            yield name, rest, value
+
+
+def _set(
+    base: _Section, attribute: attrs.Attribute[Any], value: object, path: str
+) -> tuple[_Section, list[str]]:
+    """Set one attribute of ``base``, or leave it and say what is wrong with ``value``."""
+    key = f"{path}{attribute.name}"
+    kind = get_type_hints(type(base))[attribute.name]
+    problems: list[str] = []
+    try:
+        if attrs.has(kind) and isinstance(value, Mapping):
+            value, problems = _merge(getattr(base, attribute.name), value, f"{key}.")
+        else:
+            value = _CONVERTER.structure(value, kind)
+        return attrs.evolve(cast("Any", base), **{attribute.name: value}), problems
+    except (ValueError, TypeError, CattrsError, cattrs.BaseValidationError):
+        return base, [f"`{key}` must be {_allowed(attribute, kind)}, not {_shown(value)}."]
+
+
+def _attributes(section: type[attrs.AttrsInstance]) -> dict[str, attrs.Attribute[Any]]:
+    return {attribute.name: attribute for attribute in attrs.fields(section)}
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+
+
+def _unknown(section: type[attrs.AttrsInstance], path: str, name: str) -> str:
+    # Only who mistypes a name waits for this import.
+    from rapidfuzz import process  # noqa: PLC0415
+
+    near = process.extractOne(_snake(name), list(_attributes(section)), score_cutoff=60)
+    names = ", ".join(f"`{path}{known}`" for known in _attributes(section))
+    hint = f"Did you mean `{path}{near[0]}`?" if near else f"There are {names}."
+    return f"There is no setting `{path}{name}`. {hint}"
+
+
+def _allowed(attribute: attrs.Attribute[Any], kind: object) -> str:
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(f'"{choice}"' for choice in get_args(kind))
+    if "allowed" in attribute.metadata:
+        return str(attribute.metadata["allowed"])
+    kinds: dict[object, str] = {bool: "true or false", str: "text that is not empty"}
+    return kinds.get(kind, "a table of settings")
+
+
+def _shown(value: object) -> str:
+    """``value`` for a message: short, whatever it is."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _exactly(*kinds: type) -> Any:  # noqa: ANN401 - cattrs's own hooks are untyped
+    """Make a cattrs hook that takes these types alone: no "5" for 5, and no "false" for true."""
+
+    def structure(value: object, target: type) -> object:
+        if type(value) not in kinds:
+            raise TypeError(f"expected {target.__name__}")
+        return target(value)
+
+    return structure
+
+
+def _strict_converter() -> cattrs.Converter:
+    converter = cattrs.Converter()
+    converter.register_structure_hook(bool, _exactly(bool))
+    converter.register_structure_hook(int, _exactly(int))
+    converter.register_structure_hook(float, _exactly(int, float))
+    converter.register_structure_hook(str, _exactly(str))
+    return converter
+
+
+_CONVERTER = _strict_converter()

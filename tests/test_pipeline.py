@@ -128,3 +128,13 @@ def test_the_real_model_sees_what_follows_the_cursor(real: Pipeline):
 def test_sampling_can_be_given(real: Pipeline):
     sampled = CompletionRequest(request("x = ‸").cursor, sampling=Sampling(max_new_tokens=3))
     assert real.complete(sampled, NEVER).source == "model"
+
+
+def test_other_settings_take_effect_and_forget_what_was_cached(tiny_model_dir: Path):
+    pipeline = open_pipeline(Settings(model=str(tiny_model_dir), device="cpu", dtype="float32"))
+    pipeline.configure(CompletionSettings(max_new_tokens=16))
+    pipeline.complete(request("x = ‸"), NEVER)
+    assert pipeline.lookup(request("x = ‸")) is not None
+    pipeline.configure(CompletionSettings(max_new_tokens=2))
+    assert pipeline.lookup(request("x = ‸")) is None
+    assert pipeline.complete(request("x = ‸"), NEVER).candidates[0].finish_reason == "length"

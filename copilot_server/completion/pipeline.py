@@ -47,6 +47,11 @@ class Pipeline:
         """The model's id in the catalogue, or what the user called it."""
         return self._manifest.id
 
+    def configure(self, settings: CompletionSettings) -> None:
+        """Complete with other settings from now on."""
+        self._settings = settings
+        self._cache.clear()
+
     def lookup(self, request: CompletionRequest) -> Completion | None:
         """Answer from the cache, if it can; fast, and safe to call from any thread."""
         return None if request.invoked else self._cache.lookup(request.cursor)

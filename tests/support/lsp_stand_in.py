@@ -1,0 +1,84 @@
+"""The real server over a stand-in for the model, for what no model does on demand: to hang, to fail.
+
+How it completes is told by the line before the cursor, how it loads by the model's name. Run as a program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+
+from copilot_server.completion.types import Candidate, Completion, CompletionRequest
+from copilot_server.config import CompletionSettings, Settings, load_settings
+from copilot_server.engine.base import Cancel
+from copilot_server.errors import EngineError, ModelNotCachedError
+from copilot_server.lsp.server import serve
+
+
+class StandIn:
+    """Suggests ``ok``, unless the cursor's line names something else to do."""
+
+    loads = 0
+
+    def __init__(self, settings: CompletionSettings) -> None:
+        self.settings = settings
+        StandIn.loads += 1
+
+    def complete(self, request: CompletionRequest, cancel: Cancel) -> Completion:
+        match request.cursor.line_prefix.split():
+            case ["slow"]:
+                while not cancel.is_set():
+                    time.sleep(0.005)
+                return _completion(cancelled=True)
+            case ["boom"]:
+                raise RuntimeError(f"cannot read {request.cursor.document.text}")
+            case ["memory"]:
+                raise EngineError("Out of memory.", remedy="Take a smaller model.")
+            case ["settings"]:
+                return _completion(f"{self.settings.max_new_tokens} tokens, loaded {self.loads}")
+            case ["nothing"]:
+                return _completion()
+            case ["over"]:
+                return _completion("all", replaced=len(request.cursor.line_suffix))
+        return _completion("ok", "okay\n    again", "more", "most")
+
+    def configure(self, settings: CompletionSettings) -> None:
+        self.settings = settings
+
+    def lookup(self, request: CompletionRequest) -> Completion | None:
+        return _completion("cached") if request.cursor.line_prefix == "known" else None
+
+
+def _completion(*texts: str, replaced: int = 0, cancelled: bool = False) -> Completion:
+    candidates = tuple(Candidate(text, -float(rank), "stop", replaced) for rank, text in enumerate(texts))
+    return Completion(candidates, "model", "stand-in", cancelled)
+
+
+def open_stand_in(settings: Settings) -> StandIn:
+    if settings.model == "missing":
+        raise ModelNotCachedError("The model is not on this machine.", remedy="Run `copilot-server pull`.")
+    if settings.model == "broken":
+        raise RuntimeError("/home/somebody/secret")
+    if settings.model == "noisy":
+        print("a stray print")  # noqa: T201
+        os.write(1, b"a C library's words\n")
+    while settings.model == "hangs":
+        time.sleep(1)
+    return StandIn(settings.completion)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model")
+    parser.add_argument("--tcp", dest="transport", action="store_const", const="tcp", default="stdio")
+    parser.add_argument("--ws", dest="transport", action="store_const", const="ws")
+    parser.add_argument("--port", type=int, default=0)
+    given = parser.parse_args()
+    flags = {"model": given.model}
+    settings = load_settings(None, flags)
+    serve(settings, given.transport, "127.0.0.1", given.port, flags=flags, open_pipeline=open_stand_in)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""The scheduler, with a pipeline whose every step the test decides."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from copilot_server.completion.scheduler import Scheduler, Superseded
+from copilot_server.completion.types import Candidate, Completion, CompletionRequest
+from copilot_server.config import CompletionSettings
+from copilot_server.context.document import Cursor, Document
+from copilot_server.engine.base import Cancel
+from copilot_server.errors import CopilotServerError, EngineError, ModelError
+
+PATIENCE_S = 30.0
+
+
+def request(text: str, uri: str = "file:///a.py", *, invoked: bool = False) -> CompletionRequest:
+    return CompletionRequest(Cursor(Document(uri, "python", text), len(text)), invoked)
+
+
+def completion(text: str) -> Completion:
+    return Completion((Candidate(text, 0.0, "stop"),), "model", "causal")
+
+
+class Scripted:
+    """Completes with the document's own text; ``slow`` waits for its cancel, ``boom`` fails."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.cancelled: list[str] = []
+        self.threads: set[str] = set()
+        self.slow_began = threading.Event()
+        self.settings: CompletionSettings | None = None
+
+    def complete(self, request: CompletionRequest, cancel: Cancel) -> Completion:
+        text = request.cursor.document.text
+        self.begun.append(text)
+        self.threads.add(threading.current_thread().name)
+        if text == "boom":
+            raise ValueError(f"in {text}")
+        if text.startswith("slow"):
+            self.slow_began.set()
+            assert isinstance(cancel, threading.Event)
+            assert cancel.wait(PATIENCE_S)
+            self.cancelled.append(text)
+        return completion(text)
+
+    def configure(self, settings: CompletionSettings) -> None:
+        self.settings = settings
+
+    def lookup(self, request: CompletionRequest) -> Completion | None:
+        return completion("cached") if request.cursor.document.text == "known" else None
+
+
+@pytest.fixture
+async def scheduler() -> AsyncIterator[Scheduler]:
+    scheduler = Scheduler()
+    yield scheduler
+    assert scheduler.close(PATIENCE_S)
+
+
+@pytest.fixture
+async def pipeline(scheduler: Scheduler) -> Scripted:
+    pipeline = Scripted()
+    await scheduler.load(lambda: pipeline)
+    return pipeline
+
+
+async def text_of(answer: asyncio.Task[Completion]) -> str:
+    return (await answer).candidates[0].text
+
+
+def begin(scheduler: Scheduler, wanted: CompletionRequest) -> asyncio.Task[Completion]:
+    return asyncio.create_task(scheduler.submit(wanted))
+
+
+async def until(event: threading.Event) -> None:
+    assert await asyncio.to_thread(event.wait, PATIENCE_S)
+
+
+async def test_a_request_is_completed_on_the_engine_thread(scheduler: Scheduler, pipeline: Scripted) -> None:
+    assert await text_of(begin(scheduler, request("a"))) == "a"
+    assert len(pipeline.threads) == 1
+    assert pipeline.threads != {threading.current_thread().name}
+
+
+async def test_a_newer_request_for_the_document_cancels_the_running_one(
+    scheduler: Scheduler, pipeline: Scripted
+) -> None:
+    older = begin(scheduler, request("slow"))
+    await until(pipeline.slow_began)
+    newer = begin(scheduler, request("new"))
+    with pytest.raises(Superseded):
+        await older
+    assert await text_of(newer) == "new"
+    assert pipeline.cancelled == ["slow"]
+
+
+async def test_a_newer_request_for_the_document_cancels_the_queued_one(
+    scheduler: Scheduler, pipeline: Scripted
+) -> None:
+    running = begin(scheduler, request("slow", "file:///other.py"))
+    await until(pipeline.slow_began)
+    queued = begin(scheduler, request("old"))
+    newer = begin(scheduler, request("new"))
+    with pytest.raises(Superseded):
+        await queued
+    running.cancel()
+    assert await text_of(newer) == "new"
+    assert pipeline.begun == ["slow", "new"]
+
+
+async def test_requests_for_different_documents_are_all_answered(
+    scheduler: Scheduler, pipeline: Scripted
+) -> None:
+    answers = [begin(scheduler, request(name, f"file:///{name}")) for name in "abc"]
+    assert [await text_of(answer) for answer in answers] == ["a", "b", "c"]
+    assert len(pipeline.threads) == 1
+
+
+async def test_cancelling_the_caller_stops_the_decoding(scheduler: Scheduler, pipeline: Scripted) -> None:
+    answer = begin(scheduler, request("slow"))
+    await until(pipeline.slow_began)
+    answer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await answer
+    assert await text_of(begin(scheduler, request("next"))) == "next"
+    assert pipeline.cancelled == ["slow"]
+
+
+async def test_a_failure_is_only_that_requests(scheduler: Scheduler, pipeline: Scripted) -> None:
+    with pytest.raises(EngineError, match=r"The completion failed \(ValueError\)") as caught:
+        await scheduler.submit(request("boom"))
+    assert "in boom" not in str(caught.value)
+    assert await text_of(begin(scheduler, request("next"))) == "next"
+    assert scheduler.failure is None
+
+
+async def test_what_can_be_looked_up_needs_no_engine(scheduler: Scheduler, pipeline: Scripted) -> None:
+    assert await text_of(begin(scheduler, request("known"))) == "cached"
+    assert pipeline.begun == []
+    assert await text_of(begin(scheduler, request("known", invoked=True))) == "known"
+    assert pipeline.begun == ["known"]
+
+
+async def test_a_lookup_supersedes_too(scheduler: Scheduler, pipeline: Scripted) -> None:
+    older = begin(scheduler, request("slow"))
+    await until(pipeline.slow_began)
+    assert await text_of(begin(scheduler, request("known"))) == "cached"
+    with pytest.raises(Superseded):
+        await older
+
+
+def held_load(pipeline: Scripted) -> tuple[threading.Event, Callable[[], Scripted]]:
+    released = threading.Event()
+
+    def load() -> Scripted:
+        assert released.wait(PATIENCE_S)
+        return pipeline
+
+    return released, load
+
+
+async def test_requests_wait_while_the_model_loads(scheduler: Scheduler) -> None:
+    released, load = held_load(Scripted())
+    scheduler.load(load)
+    older = begin(scheduler, request("old"))
+    newer = begin(scheduler, request("new"))
+    cancelled = begin(scheduler, request("other", "file:///b.py"))
+    with pytest.raises(Superseded):
+        await older
+    cancelled.cancel()
+    assert not newer.done()
+    released.set()
+    assert await text_of(newer) == "new"
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (ModelError("No such model.", remedy="Pull it."), "No such model. Pull it."),
+        (OSError("secret"), "The model could not be loaded (OSError)."),
+        (SystemExit(1), "The model could not be loaded (SystemExit)."),
+    ],
+)
+async def test_a_load_that_fails_is_told_to_each_request(
+    scheduler: Scheduler, raised: BaseException, told: str
+) -> None:
+    def load() -> Scripted:
+        raise raised
+
+    with pytest.raises(CopilotServerError):
+        await scheduler.load(load)
+    for _ in range(2):
+        with pytest.raises(CopilotServerError) as caught:
+            await scheduler.submit(request("a"))
+        assert str(caught.value).startswith(told)
+    assert scheduler.failure is caught.value
+
+
+async def test_a_load_after_one_that_failed_mends_it(scheduler: Scheduler, pipeline: Scripted) -> None:
+    def fail() -> Scripted:
+        raise ModelError("No such model.")
+
+    with pytest.raises(ModelError):
+        await scheduler.load(fail)
+    await scheduler.load(lambda: pipeline)
+    assert scheduler.failure is None
+    assert await text_of(begin(scheduler, request("a"))) == "a"
+
+
+async def test_a_load_that_is_outdated_before_it_begins_is_skipped(
+    scheduler: Scheduler, pipeline: Scripted
+) -> None:
+    released, load = held_load(pipeline)
+    calls: list[str] = []
+
+    def loading(name: str) -> Callable[[], Scripted]:
+        return lambda: calls.append(name) or pipeline
+
+    scheduler.load(load)
+    await asyncio.sleep(0)
+    skipped = scheduler.load(loading("skipped"))
+    last = scheduler.load(loading("last"))
+    released.set()
+    await last
+    assert skipped.cancelled()
+    assert calls == ["last"]
+
+
+async def test_without_a_model_a_request_says_so(scheduler: Scheduler) -> None:
+    with pytest.raises(EngineError, match="No model is loaded"):
+        await scheduler.submit(request("a"))
+
+
+async def test_closing_ends_what_runs_and_what_waits() -> None:
+    scheduler, pipeline = Scheduler(), Scripted()
+    await scheduler.load(lambda: pipeline)
+    running = begin(scheduler, request("slow"))
+    await until(pipeline.slow_began)
+    queued = begin(scheduler, request("queued", "file:///b.py"))
+    await asyncio.sleep(0)
+    assert scheduler.close(PATIENCE_S)
+    for answer in (running, queued):
+        with pytest.raises(Superseded):
+            await answer
+    with pytest.raises(Superseded):
+        await scheduler.submit(request("late"))
+    assert pipeline.begun == ["slow"]
+
+
+async def test_closing_does_not_wait_for_what_cannot_be_interrupted() -> None:
+    scheduler = Scheduler()
+    released, load = held_load(Scripted())
+    scheduler.load(load)
+    assert not scheduler.close(0.0)
+    released.set()
