@@ -1,0 +1,214 @@
+"""The command line as a process: what it prints, where, how fast, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from copilot_server import __version__
+from tests.support.hub_server import Hub, running_hub
+
+FLAGS = (
+    *("--model", "--device", "--dtype", "--offline", "--config", "--log-level", "--protocol"),
+    *("--max-new-tokens", "--tcp", "--ws", "--host", "--port", "--version", "--selftest", "--limit"),
+    *("--raw", "--json", "--min-pass-at-1", "--allow-unsandboxed", "--batch-size"),
+)
+SERVER = (sys.executable, "-m", "copilot_server")
+
+
+def run(
+    *arguments: str, environment: dict[str, str] | None = None, stdin: int = subprocess.DEVNULL
+) -> subprocess.CompletedProcess[str]:
+    # What a developer has set for the hub is not what is tested.
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    return subprocess.run(
+        [*SERVER, *arguments],
+        env=inherited | {"COLUMNS": "100", "NO_COLOR": "1"} | (environment or {}),
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    return {"COPILOT_SERVER_HOME": str(tmp_path / "home"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with running_hub() as hub:
+        hub.add("team/tiny", "config.json", b"{}")
+        hub.add("team/tiny", "model.safetensors", b"weights", large=True)
+        yield hub
+
+
+def assert_told(result: subprocess.CompletedProcess[str], exit_code: int, *words: str) -> None:
+    """An error is a line for people on stderr, and never a traceback."""
+    assert result.returncode == exit_code, result.stderr
+    assert result.stderr.startswith("error: ")
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    for word in words:
+        assert word in result.stderr
+
+
+@pytest.fixture(scope="module")
+def help_text() -> str:
+    return run("--help").stdout
+
+
+class TestHelp:
+    @pytest.mark.parametrize("flag", FLAGS)
+    def test_it_lists_every_flag(self, flag: str, help_text: str):
+        assert f" {flag} " in help_text
+
+    def test_it_lists_every_command(self, help_text: str):
+        assert "models" in help_text
+        assert "pull" in help_text
+
+    def test_it_answers_in_well_under_a_second(self):
+        def timed_s() -> float:
+            """Processor time: what else the machine does must not decide."""
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            assert run("--help").returncode == 0
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+        assert min(timed_s() for _ in range(3)) < 0.8
+
+    def test_it_loads_nothing_heavy(self):
+        result = run("--help", environment={"PYTHONPROFILEIMPORTTIME": "1"})
+        assert "typer" in result.stderr
+        for heavy in ("torch", "transformers", "huggingface_hub", "pygls", "cattrs"):
+            assert f" {heavy}\n" not in result.stderr
+
+    def test_the_version(self):
+        assert run("--version").stdout == f"copilot-server {__version__}\n"
+
+
+class TestErrors:
+    def test_a_wrong_flag_is_told(self):
+        result = run("--speed", "fast")
+        assert result.returncode == 2
+        assert "--speed" in result.stderr
+
+    def test_a_wrong_value_is_told(self):
+        assert_told(run("--device", "abacus"), 2, "device", "abacus", "cuda")
+
+    def test_a_settings_file_that_is_not_there_is_told(self, tmp_path: Path):
+        missing = tmp_path / "missing.toml"
+        assert_told(run("--config", str(missing)), 2, str(missing))
+
+    def test_an_unknown_model_is_told_with_near_ones(self, home: dict[str, str]):
+        result = run("pull", "qwen2.5-coder-05b", environment=home)
+        assert_told(result, 3, "qwen2.5-coder-0.5b", "copilot-server models")
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (["--limit", "3"], "--limit needs --selftest"),
+            (["--json", "out.json"], "--json needs --selftest"),
+            (["--raw"], "--raw needs --selftest"),
+            (["--port", "1"], "--port needs --tcp or --ws"),
+            (["--tcp", "--ws"], "--tcp and --ws"),
+            (["--selftest", "humaneval", "--tcp"], "--tcp is not for --selftest"),
+            (["--model", "x", "models"], "--model is not for `models`"),
+        ],
+    )
+    def test_a_flag_that_would_do_nothing_is_refused(self, arguments: list[str], told: str):
+        assert_told(run(*arguments), 2, told)
+
+
+class TestModels:
+    def test_a_table_for_people(self, home: dict[str, str]):
+        result = run("models", environment=home)
+        assert result.returncode == 0
+        row = next(line for line in result.stdout.splitlines() if "qwen2.5-coder-0.5b" in line)
+        for cell in ("0.49 B", "0.49 GB", "Apache-2.0", "no", "61.6 chat"):
+            assert cell in row
+        assert result.stderr == ""
+
+    def test_json_for_programs(self, home: dict[str, str]):
+        rows = {row["id"]: row for row in json.loads(run("models", "--json", environment=home).stdout)}
+        assert len(rows) == 9
+        assert rows["qwen2.5-coder-3b"]["licence"] == "LicenseRef-Qwen-Research"
+        assert not any(row["on_disk"] for row in rows.values())
+
+    @pytest.mark.model
+    def test_what_is_on_disk_is_told(self):
+        assert run("pull", "qwen2.5-coder-0.5b").returncode == 0
+        rows = {row["id"]: row for row in json.loads(run("models", "--json").stdout)}
+        assert rows["qwen2.5-coder-0.5b"]["on_disk"]
+        assert Path(rows["qwen2.5-coder-0.5b"]["path"]).is_file()
+
+
+class TestPull:
+    @pytest.fixture
+    def online(self, home: dict[str, str], hub: Hub, tmp_path: Path) -> dict[str, str]:
+        return home | {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf")}
+
+    def test_a_hub_name_is_pulled_and_its_folder_told(self, online: dict[str, str]):
+        result = run("pull", "team/tiny", environment=online)
+        folder = Path(online["COPILOT_SERVER_HOME"]) / "models" / "team--tiny" / "snapshot"
+        assert (result.returncode, result.stdout) == (0, f"team/tiny: {folder}\n")
+        assert (folder / "model.safetensors").read_bytes() == b"weights"
+        assert "team/tiny" in result.stderr
+
+    def test_several_are_pulled_but_none_when_a_name_is_wrong(self, online: dict[str, str], hub: Hub):
+        assert run("pull", "team/tiny", "nothing", environment=online).returncode == 3
+        assert not hub.requests
+        assert run("pull", "team/tiny", "team/tiny", environment=online).returncode == 0
+        assert hub.requests
+
+    def test_a_wrong_hash_is_told_and_verify_finds_one_later(self, online: dict[str, str], hub: Hub):
+        hub.tampered["team/tiny/model.safetensors"] = b"WEIGHTS"
+        refused = run("pull", "team/tiny", environment=online)
+        assert refused.returncode == 3
+        assert "error: model.safetensors is not what it should be" in refused.stderr
+        hub.tampered.clear()
+        assert run("pull", "team/tiny", "--verify", environment=online).returncode == 0
+        folder = Path(online["COPILOT_SERVER_HOME"]) / "models" / "team--tiny" / "snapshot"
+        (folder / "model.safetensors").write_bytes(b"WEIGHTS")
+        assert run("pull", "team/tiny", "--verify", environment=online).returncode == 3
+
+    def test_a_local_file_needs_no_pull(self, home: dict[str, str], tmp_path: Path):
+        path = tmp_path / "mine.gguf"
+        path.write_bytes(b"GGUF")
+        assert run("pull", str(path), environment=home).stdout == f"{path}: {path}\n"
+
+    def test_a_hub_out_of_reach_is_told(self, home: dict[str, str]):
+        result = run("pull", "team/tiny", environment=home | {"HF_ENDPOINT": "http://127.0.0.1:9"})
+        assert result.returncode == 3
+        assert "error: No source could deliver team/tiny: the hub cannot be reached" in result.stderr
+
+
+class TestServing:
+    def test_a_person_at_a_terminal_is_told_that_editors_start_it(self, home: dict[str, str]):
+        controller, terminal = pty.openpty()
+        hint = "An editor starts this"
+        process = subprocess.Popen(
+            SERVER, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | home
+        )
+        os.close(terminal)
+        try:
+            assert process.stderr is not None
+            assert hint in process.stderr.readline().decode()
+        finally:
+            os.close(controller)
+            process.kill()
+            process.communicate()
+        editor = subprocess.run(
+            SERVER, input=b"", capture_output=True, env=os.environ | home, check=False, timeout=60
+        )
+        assert hint not in editor.stderr.decode()
