@@ -1,0 +1,55 @@
+"""The plain values of the sandbox: what a program may use, and what came of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one program may use.
+
+    HumanEval's slowest canonical solution takes 0.21 s and 30 MB, so these defaults are roomy.
+    """
+
+    #: Seconds on the wall for everything: Python's start, the program and its verdict.
+    timeout_s: float = 3.0
+    #: Address space of each of its processes.
+    memory_bytes: int = 512 * MIB
+    #: Processes and threads at a time, the program's own among them.
+    processes: int = 16
+    #: Size of one file.
+    file_bytes: int = 16 * MIB
+    #: Size of all its files together (its only writable folder is in memory).
+    disk_bytes: int = 64 * MIB
+    #: File descriptors open at a time, in each process.
+    open_files: int = 64
+    #: How much of stdout and stderr is kept; the rest is read and dropped.
+    output_bytes: int = 64 * 1024
+
+    def resources(self) -> dict[str, int]:
+        """Return the limits that the kernel enforces, by their names in ``resource`` (see setrlimit(2))."""
+        return {
+            "RLIMIT_AS": self.memory_bytes,
+            "RLIMIT_CPU": math.ceil(self.timeout_s) + 1,
+            "RLIMIT_FSIZE": self.file_bytes,
+            "RLIMIT_NOFILE": self.open_files,
+            "RLIMIT_NPROC": self.processes,
+            "RLIMIT_CORE": 0,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramResult:
+    """What came of one program. ``error`` is empty exactly when it passed.
+
+    ``error`` and ``output`` are the program's own words: escape them before showing them.
+    """
+
+    passed: bool
+    error: str
+    wall_s: float
+    output: str = ""
