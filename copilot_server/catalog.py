@@ -94,6 +94,8 @@ class Chat:
     template: Literal["chatml"]
     turn_start: str
     turn_end: str
+    #: The system message that the model was trained with.
+    system: str = ""
 
 
 @frozen

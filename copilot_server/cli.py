@@ -136,7 +136,7 @@ def root(  # noqa: PLR0913 - one argument a flag
     ] = False,
     batch_size: Annotated[
         int, typer.Option(min=1, help="Problems at a time.", rich_help_panel="Self-test")
-    ] = 16,
+    ] = 32,
     version: Annotated[  # noqa: ARG001 - its callback prints and exits
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,

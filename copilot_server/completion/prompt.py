@@ -18,6 +18,14 @@ SUFFIX_SHARE = 0.25
 #: Of the budget, what lines pinned to the top (imports, headers) may use when they are out of reach.
 PINNED_SHARE = 0.25
 
+#: DeepSeek-Coder's own wording for HumanEval (github.com/deepseek-ai/DeepSeek-Coder, Evaluation/HumanEval),
+#: chosen among four by measurement (``benchmarks/LOG.md``).
+CHAT_REQUEST = (
+    "Please continue to complete the function. You are not allowed to modify the given code and do the "
+    "completion only. Please return all completed function in a codeblock. Here is the given code to do "
+    "completion:"
+)
+
 #: What the end of a prompt may not be cut in: a word and the space before it, or a line's indentation.
 _TAIL = re.compile(r"[ ]?\w+\Z|[ \t]+\Z")
 #: A longer tail (a data blob with no space in it) is no word; the model reads it as it is.
@@ -88,16 +96,12 @@ def _fim_parts(prefix: str, suffix: str, fim: FimTokens) -> tuple[str | Special,
 def _chat_parts(prefix: str, chat: Chat, language_id: str) -> tuple[str | Special, ...]:
     """A chat in which the assistant's answer is a code block already begun by the user's own code."""
     begin, end = Special(chat.turn_start), Special(chat.turn_end)
+    block = f"```{language_id}\n{prefix}"
     return (
-        *(begin, f"system\n{CHAT_SYSTEM}", end, "\n"),
-        *(begin, f"user\n{CHAT_USER.format(language=language_id, code=prefix)}", end, "\n"),
-        *(begin, f"assistant\n{CHAT_ASSISTANT}```{language_id}\n{prefix}"),
+        *(begin, f"system\n{chat.system}", end, "\n"),
+        *(begin, f"user\n{CHAT_REQUEST}\n{block}\n```", end, "\n"),
+        *(begin, f"assistant\n{block}"),
     )
-
-
-CHAT_SYSTEM = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
-CHAT_USER = "Complete the following code.\n```{language}\n{code}\n```"
-CHAT_ASSISTANT = ""
 
 
 def _fits(text: str, budget: int, count_tokens: CountTokens) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import os
 import shutil
 import tempfile
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import torch
@@ -75,7 +77,10 @@ def _check_disk_space(gguf: Path, folder: Path) -> None:
 
 def _read(gguf: Path) -> PreTrainedModel:
     try:
-        return AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
+        with redirect_stderr(io.StringIO()):  # a progress bar that has no switch would fill an editor's log
+            return AutoModelForCausalLM.from_pretrained(
+                gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16
+            )
     except (ValueError, OSError, KeyError, IndexError, NotImplementedError) as error:
         msg = f"{gguf} is not a GGUF file that transformers can read ({error})."
         raise ModelError(msg, remedy="Check the file, or name the model's folder in safetensors.") from error

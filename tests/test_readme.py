@@ -1,0 +1,41 @@
+"""What the README shows is what is shipped."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from attrs import fields
+
+from copilot_server.config import CompletionSettings, Settings, load_settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_neovim_configuration_is_the_file_beside_the_plugin():
+    assert blocks("lua") == [(ROOT / "editors" / "neovim" / "init.lua").read_text("utf-8")]
+
+
+def test_the_settings_shown_are_all_of_them_with_their_defaults(tmp_path: Path):
+    (shown,) = blocks("toml")
+    (tmp_path / "config.toml").write_text(shown, "utf-8")
+    assert load_settings(tmp_path / "config.toml", {}) == Settings()
+    for setting in (*fields(Settings), *fields(CompletionSettings)):
+        assert re.search(rf"^(?:\[{setting.name}\]|{setting.name} = )", shown, re.MULTILINE), setting.name
+
+
+def test_every_flag_shown_exists():
+    helped = [sys.executable, "-m", "copilot_server"]
+    texts = [
+        subprocess.run([*helped, *words, "--help"], capture_output=True, text=True, check=True).stdout
+        for words in ([], ["pull"], ["models"])
+    ]
+    for flag in set(re.findall(r"--[a-z][a-z0-9-]+", "\n".join(blocks("sh")))):
+        assert any(flag in text for text in texts), flag
