@@ -286,6 +286,14 @@ class TestCommandLine:
         assert "0 of 1" in done.stderr
 
     def test_interrupt_ends_cleanly(self, tiny_model_dir: Path):
+        # A shell starts what it puts in the background with SIGINT ignored, and every child inherits that.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            self.interrupt_ends_cleanly(tiny_model_dir)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def interrupt_ends_cleanly(self, tiny_model_dir: Path):
         flags = ["--model", str(tiny_model_dir), "--selftest", "humaneval", "--max-new-tokens", "64"]
         with psutil.Popen(
             [*COMMAND, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

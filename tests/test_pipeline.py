@@ -118,10 +118,10 @@ def test_the_real_model_finishes_a_begun_word(real: Pipeline):
 
 @pytest.mark.model
 def test_the_real_model_sees_what_follows_the_cursor(real: Pipeline):
-    text = "def area(width, height):\n    ‸\n    return product\n"
-    candidate = real.complete(request(text), NEVER).candidates[0]
-    assert "product" in candidate.text
-    assert "return product" not in candidate.text
+    before, after = "import os\n\nfor name in os.listdir('.'):\n    ‸\n", "    print(extension)\n"
+    assert real.complete(request(before + after), NEVER).candidates[0].text.startswith("extension = ")
+    without = real.complete(request(before), NEVER).candidates
+    assert not any("extension" in candidate.text for candidate in without)
 
 
 @pytest.mark.model
