@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from copilot_server.catalog import resolve
 from copilot_server.engine.loader import load_engine
@@ -15,6 +16,10 @@ from tests.support.tiny_models import build_tiny_model
 
 # Nothing in the tests may look for a model on the network by itself.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+# How long an example takes is the machine's affair: timing lives in benchmarks/.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
