@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 
@@ -40,7 +40,6 @@ def framed(body: bytes, *more_headers: bytes) -> bytes:
     return b"\r\n".join([b"Content-Length: %d" % len(body), *more_headers, b"", body])
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=6), st.lists(st.integers(1, 25), min_size=1))
 def test_messages_are_whole_however_the_stream_is_cut(bodies: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(map(framed, bodies))
@@ -94,7 +93,6 @@ def places(text: str) -> list[int]:
     return [at for at in range(len(text) + 1) if text[at - 1 : at + 1] != "\r\n" or at == 0]
 
 
-@settings(deadline=None)
 @given(texts, st.sampled_from(ENCODINGS))
 def test_positions_and_offsets_are_each_others_inverse(text: str, encoding: str) -> None:
     lines = Lines(text)
@@ -242,7 +240,6 @@ def edit_and_position(text: str, edit: Edit, encoding: str) -> tuple[str, dict[s
     return text[:start] + edit[2] + text[end:], change
 
 
-@settings(deadline=None)
 @given(texts, edits, st.sampled_from(ENCODINGS), st.booleans())
 def test_incremental_edits_keep_the_texts_equal(
     text: str, edits: list[Edit], encoding: str, together: bool
@@ -406,7 +403,6 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from([INLINE, "workspace/executeCommand", "initialize", "shutdown", "nobody/knows"]),
     json_values,
