@@ -19,7 +19,7 @@ SUFFIX_SHARE = 0.25
 PINNED_SHARE = 0.25
 
 #: DeepSeek-Coder's own wording for HumanEval (github.com/deepseek-ai/DeepSeek-Coder, Evaluation/HumanEval),
-#: chosen among four by measurement (``benchmarks/LOG.md``).
+#: chosen among three by measurement (``benchmarks/LOG.md``).
 CHAT_REQUEST = (
     "Please continue to complete the function. You are not allowed to modify the given code and do the "
     "completion only. Please return all completed function in a codeblock. Here is the given code to do "
