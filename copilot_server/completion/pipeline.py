@@ -22,7 +22,6 @@ from copilot_server.fetch import ensure
 class Plan:
     """What will be asked of the model for a request, decided before it is asked."""
 
-    request: CompletionRequest
     situation: Situation
     protocol: PromptProtocol
     generation: GenerationRequest
@@ -109,7 +108,7 @@ class Pipeline:
         prompt = build_prompt(protocol, window, self._manifest, situation.language)
         stop = ("\n```",) if protocol == "chat-prefill" else ()
         asked = GenerationRequest(prompt, sampling, stop, until=lambda text: is_complete(text, situation))
-        return Plan(request, situation, protocol, asked)
+        return Plan(situation, protocol, asked)
 
     def _protocol(self, situation: Situation) -> PromptProtocol:
         served = self._manifest.protocols

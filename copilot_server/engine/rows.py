@@ -53,18 +53,19 @@ class Row:
     def generation(self) -> Generation:
         """What has been written."""
         return Generation(
-            text=self._visible(),
+            text=self._written[: _first_stop(self._written, self._request.stop)],
             token_ids=tuple(self.token_ids),
             mean_logprob=self._logprob_sum / max(1, len(self.token_ids)),
             finish_reason=self.finish_reason or "cancelled",
         )
 
-    def _visible(self) -> str:
-        text = self._text[len(self._request.prompt.forced) :]
-        return text[: _first_stop(text, self._request.stop)]
+    @property
+    def _written(self) -> str:
+        """The text after what was forced, a stop text in it included."""
+        return self._text[len(self._request.prompt.forced) :]
 
     def _look(self) -> FinishReason | None:
-        text = self._text[len(self._request.prompt.forced) :]
+        text = self._written
         if _first_stop(text, self._request.stop) is not None:
             return "stop"
         if self._request.until is not None and text and self._request.until(text):
