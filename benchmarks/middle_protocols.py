@@ -1,10 +1,11 @@
-"""Which prompt protocol to serve in the middle of a file: a line taken out of a solution, and asked for.
+"""Which prompt to serve in the middle of a file: a line taken out of a solution, and asked for.
 
 Tasks are lines of HumanEval's canonical solutions, as in single-line infilling (Bavarian et al. 2022,
-arXiv:2207.14255): the document is the prompt and the solution with one line blank, the cursor on it. The
-pipeline answers as it would an editor; the program with the answer in it runs in the sandbox. Prints a line
-a protocol and ends in one JSON line.
-Usage: python benchmarks/middle_protocols.py [TASKS] (80 unless given, drawn with seed 1)
+arXiv:2207.14255): the document is the prompt and the solution with one line blank, the cursor on it; or with
+the line begun, up to a random place. The pipeline answers as it would an editor; the program with the answer
+in it runs in the sandbox. The forms of prompt are the protocols, and infilling with nothing, the cursor's
+line or a few lines begun behind the middle token. Prints a line a form and ends in one JSON line.
+Usage: python benchmarks/middle_protocols.py [TASKS] [FORM...] (80 tasks and all forms unless given, seed 1)
 """
 
 from __future__ import annotations
@@ -14,23 +15,33 @@ import random
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from copilot_server.catalog import resolve
 from copilot_server.completion.pipeline import Pipeline, open_pipeline
+from copilot_server.completion.prompt import Begun
 from copilot_server.completion.types import Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Protocol, Settings
 from copilot_server.context.document import Cursor, Document
+from copilot_server.engine.vocabulary import detect_fim
 from copilot_server.humaneval.passk import wilson_interval
 from copilot_server.humaneval.problems import Problem, load_problems
 from copilot_server.sandbox import Sandbox, open_sandbox
 
-PROTOCOLS: tuple[Protocol, ...] = ("fim", "causal", "chat-prefill")
+#: Each form of prompt by its name: the protocol, and what stands behind its middle token.
+FORMS: dict[str, tuple[Protocol, Begun]] = {
+    "fim, nothing begun": ("fim", "nothing"),
+    "fim, line begun": ("fim", "line"),
+    "fim, lines begun": ("fim", "lines"),
+    "causal": ("causal", "line"),
+    "chat-prefill": ("chat-prefill", "line"),
+}
 SEED = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A problem, and its solution before, on and after the line that is asked for."""
+    """A problem, and its solution before, on and after what is asked for: a line, or the rest of one."""
 
     problem: Problem
     before: str
@@ -39,7 +50,7 @@ class Task:
 
     @property
     def request(self) -> CompletionRequest:
-        """The cursor on the blank line that the line has left."""
+        """The cursor where the line has been taken out."""
         prefix = self.problem.prompt + self.before
         document = Document(self.problem.uri, "python", f"{prefix}\n{self.after}")
         return CompletionRequest(Cursor(document, len(prefix)))
@@ -61,9 +72,15 @@ def all_tasks() -> list[Task]:
     return tasks
 
 
-def measure(pipeline: Pipeline, protocol: Protocol, tasks: list[Task], sandbox: Sandbox) -> dict[str, object]:
-    """Ask for each line by one protocol; the share that passes, and the share that is the very line."""
-    pipeline.configure(CompletionSettings(protocol=protocol, max_new_tokens=96))
+def begun(task: Task, draw: random.Random) -> Task:
+    """The same task with the line typed up to a random place: its indentation at the least, not all of it."""
+    indent = len(task.line) - len(task.line.lstrip())
+    typed = draw.randrange(indent, len(task.line))
+    return replace(task, before=task.before + task.line[:typed], line=task.line[typed:])
+
+
+def measure(pipeline: Pipeline, tasks: list[Task], sandbox: Sandbox) -> dict[str, object]:
+    """Ask for each line; the share that passes, and the share that is the very line."""
     start = time.monotonic()
     requests = [task.request for task in tasks]
     answers = [_text(one) for one in pipeline.complete_batch(requests, threading.Event(), batch_size=32)]
@@ -85,18 +102,25 @@ def _text(completion: Completion) -> str:
 
 
 def main() -> None:
-    """Measure every protocol on the same tasks."""
+    """Measure every form on the same tasks, lines blank and lines begun."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 80
-    tasks = random.Random(SEED).sample(all_tasks(), count)
+    forms = sys.argv[2:] or list(FORMS)
+    draw = random.Random(SEED)
+    blank = draw.sample(all_tasks(), count)
+    kinds = {"blank": blank, "begun": [begun(task, draw) for task in blank]}
     settings = Settings()
-    pipeline = open_pipeline(settings)
-    print(f"{settings.model}, {pipeline.engine.device}, {pipeline.engine.dtype}, {count} tasks")
-    figures = {}
+    engine = open_pipeline(settings).engine
+    manifest = detect_fim(resolve(settings.model).manifest, engine)
+    print(f"{settings.model}, {engine.device}, {engine.dtype}, {count} tasks of each kind")
+    figures: dict[str, dict[str, object]] = {}
     with open_sandbox() as sandbox:
-        for protocol in PROTOCOLS:
-            figures[protocol] = row = measure(pipeline, protocol, tasks, sandbox)
-            print(protocol, row, flush=True)
-    print(json.dumps({"model": settings.model, "tasks": count, "seed": SEED, "protocols": figures}))
+        for form in forms:
+            protocol, behind_middle = FORMS[form]
+            asked = CompletionSettings(protocol=protocol, max_new_tokens=96)
+            pipeline = Pipeline(engine, manifest, asked, begun=behind_middle)
+            figures[form] = {kind: measure(pipeline, tasks, sandbox) for kind, tasks in kinds.items()}
+            print(form, figures[form], flush=True)
+    print(json.dumps({"model": settings.model, "tasks": count, "seed": SEED, "forms": figures}))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from copilot_server.errors import ConfigError
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 
 Device = Literal["auto", "cuda", "mps", "cpu"]
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
 Protocol = Literal["auto", "fim", "causal", "chat-prefill"]
 
 _Section = TypeVar("_Section", bound=attrs.AttrsInstance)
@@ -60,6 +60,24 @@ class CompletionSettings:
 
 
 @frozen
+class SpeedSettings:
+    """What makes completions fast. None of it changes what is suggested; each part can be switched off."""
+
+    #: Decode with this project's own kernels and loop; else with transformers, token by token.
+    fast: bool = True
+    #: Keep the KV cache of earlier prompts, and read only what is new of a prompt that begins like one.
+    prefix_cache: bool = True
+    #: Guess the next tokens from the document and verify several at a time.
+    drafts: bool = True
+    #: Replay a captured graph for each decoding step on a CUDA device.
+    cuda_graphs: bool = True
+    #: Complete the place that accepting the suggestion on show would lead to, while nothing else is asked.
+    ahead: bool = True
+    #: Threads on a CPU; 0 takes the number measured fastest here.
+    threads: int = _whole(0, low=0, high=1024)
+
+
+@frozen
 class Settings:
     """Everything a user can set. The order of precedence: flags, the editor, the file, these defaults."""
 
@@ -72,11 +90,12 @@ class Settings:
     #: Offer suggestions at all.
     enabled: bool = True
     completion: CompletionSettings = field(factory=CompletionSettings)
+    speed: SpeedSettings = field(factory=SpeedSettings)
 
     @property
-    def loading(self) -> tuple[str, Device, Dtype, bool]:
+    def loading(self) -> tuple[str, Device, Dtype, bool, SpeedSettings]:
         """The settings that only take effect when the model is loaded."""
-        return self.model, self.device, self.dtype, self.offline
+        return self.model, self.device, self.dtype, self.offline, self.speed
 
 
 #: The names under which an editor may wrap our settings.

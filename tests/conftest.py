@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from copilot_server.catalog import resolve
-from copilot_server.engine.loader import load_engine
+from copilot_server.engine.loader import load_plain_engine
 from copilot_server.engine.torch_engine import TorchEngine
 from copilot_server.fetch import ensure
 from tests.support.tiny_models import build_tiny_model
@@ -32,4 +32,4 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def real_engine() -> TorchEngine:
     """The real 0.5B in float32 on the CPU, where equalities are exact."""
     ref = resolve("qwen2.5-coder-0.5b")
-    return load_engine(ensure(ref, offline=True), device="cpu", dtype="float32")
+    return load_plain_engine(ensure(ref, offline=True), device="cpu", dtype="float32")

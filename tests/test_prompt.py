@@ -1,4 +1,4 @@
-"""Which text the model reads, and in which form."""
+"""The form in which the model reads a window."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_server.catalog import find, manifest_for_unknown
-from copilot_server.completion.prompt import build_prompt, split_tail, take_window
-from copilot_server.context.document import Cursor, Document
+from copilot_server.catalog import PromptProtocol, find, manifest_for_unknown
+from copilot_server.completion.prompt import Begun, build_prompt, split_tail
+from copilot_server.completion.window import take_window
 from copilot_server.engine.base import Prompt, Special
 from copilot_server.errors import ConfigError
+from tests.support.cursor_text import cursor_in
 
 QWEN = find("qwen2.5-coder-0.5b")
-
-
-def cursor_in(text: str) -> Cursor:
-    """A cursor where ‸ is drawn."""
-    offset = text.index("‸")
-    return Cursor(Document("file:///a.py", "python", text.replace("‸", "")), offset)
 
 
 def words(text: str) -> int:
@@ -27,44 +22,8 @@ def words(text: str) -> int:
     return len(text.split()) + text.count("\n")
 
 
-def window_of(text: str, budget: int, pinned: tuple[str, ...] = ()) -> tuple[str, str]:
-    window = take_window(cursor_in(text), pinned, budget, words)
-    return window.prefix, window.suffix
-
-
 def as_text(prompt: Prompt) -> str:
     return "".join(part.name if isinstance(part, Special) else part for part in prompt.parts)
-
-
-def test_a_document_that_fits_is_read_whole():
-    assert window_of("a\nb‸c\nd\n", 100) == ("a\nb", "c\nd\n")
-
-
-def test_the_nearest_whole_lines_are_kept():
-    text = "".join(f"before {i}\n" for i in range(50)) + "x ‸y\n" + "".join(f"after {i}\n" for i in range(50))
-    prefix, suffix = window_of(text, 40)
-    assert prefix.endswith("before 48\nbefore 49\nx ")
-    assert prefix.startswith("before ")
-    assert suffix.startswith("y\nafter 0\n")
-    assert suffix.endswith("\n")
-    assert words(prefix) + words(suffix) <= 40
-    assert words(prefix) > 25  # what the suffix leaves is used
-
-
-def test_pinned_lines_stand_on_top_only_when_the_rest_is_cut():
-    long_text = "import os\n" + "filler\n" * 50 + "‸"
-    assert window_of(long_text, 20, ("import os\n",))[0].startswith("import os\nfiller\n")
-    assert "import os" not in window_of(long_text, 20)[0]
-    assert window_of("import os\n‸", 20, ("import os\n",))[0] == "import os\n"
-
-
-@given(before=st.text(), after=st.text(), budget=st.integers(8, 60))
-def test_a_window_is_within_budget_and_touches_the_cursor(before: str, after: str, budget: int):
-    cursor = Cursor(Document("file:///a.py", "python", before + after), len(before))
-    window = take_window(cursor, (), budget, len)  # a token a character, the worst case
-    assert len(window.prefix) + len(window.suffix) <= budget
-    assert before.endswith(window.prefix)
-    assert after.startswith(window.suffix)
 
 
 @pytest.mark.parametrize(
@@ -95,16 +54,41 @@ def test_nothing_is_lost_by_splitting(prefix: str):
     assert kept + tail == prefix
 
 
-def build(protocol: str, text: str) -> Prompt:
+def build(protocol: PromptProtocol, text: str, begun: Begun = "line") -> Prompt:
     window = take_window(cursor_in(text), (), 1000, words)
-    return build_prompt(protocol, window, QWEN, "python")
+    return build_prompt(protocol, window, QWEN, "python", begun)
 
 
-def test_fim_has_prefix_suffix_and_middle_in_this_order():
-    prompt = build("fim", "x = ‸\ny\n")
-    assert as_text(prompt) == "<|fim_prefix|>x =<|fim_suffix|>\ny\n<|fim_middle|>"
+def test_fim_has_the_lines_above_what_follows_and_then_the_begun_line():
+    prompt = build("fim", "import os\nx = ‸ + 1\ny\n")
+    assert as_text(prompt) == "<|fim_prefix|>import os\n<|fim_suffix|> + 1\ny\n<|fim_middle|>x ="
     assert prompt.forced == " "
     assert prompt.parts[0] == Special("<|fim_prefix|>")
+
+
+def test_fim_can_have_nothing_or_some_lines_begun():
+    text = "".join(f"line_{i:02} = {i}\n" for i in range(60)) + "x = ‸\ny\n"
+    prompt = as_text(build("fim", text, "nothing"))
+    assert prompt.endswith("line_59 = 59\nx =<|fim_suffix|>\ny\n<|fim_middle|>")
+    prompt = as_text(build("fim", text, "lines"))
+    prefix, _, begun = prompt.partition("<|fim_suffix|>\ny\n<|fim_middle|>")
+    assert begun.startswith("line_")
+    assert begun.endswith("line_59 = 59\nx =")
+    assert prefix + begun == "<|fim_prefix|>" + text.partition(" ‸")[0]
+
+
+@pytest.mark.parametrize("begun", ["line", "lines"])
+def test_typing_on_a_line_only_adds_to_an_infilling_prompt(begun: Begun):
+    older, newer = (as_text(build("fim", text, begun)) for text in ("a\nx ‸\nb\n", "a\nx = y ‸\nb\n"))
+    assert newer.startswith(older)
+    older, newer = (as_text(build("fim", text, "nothing")) for text in ("a\nx ‸\nb\n", "a\nx = y ‸\nb\n"))
+    assert not newer.startswith(older)
+
+
+def test_a_new_line_leaves_the_lines_above_as_they_were():
+    older, newer = as_text(build("fim", "a\nx = 1‸\nb\n")), as_text(build("fim", "a\nx = 1\n‸\nb\n"))
+    assert older.startswith("<|fim_prefix|>a\n<|fim_suffix|>")
+    assert newer.startswith("<|fim_prefix|>a\nx = 1\n<|fim_suffix|>")
 
 
 def test_causal_is_the_prefix_alone():

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copilot_server.context.code import indent_unit
+from copilot_server.context.code import indent_unit, read_triple_quoted, triple_quoted
 from copilot_server.context.document import Cursor, Document
 from copilot_server.context.lexer import LexState
 from copilot_server.context.syntax import FunctionContext, PythonContext, python_context
@@ -75,7 +75,11 @@ def test_everything_about_a_method():
         ("class", "Größe", "class Größe:")
     ]
     assert [header.name for header in context.enclosing] == ["Größe", "räume"]
-    assert context.imports == "import os\nfrom re import (\n    escape,\n    sub as replace,\n)"
+    assert [found.text for found in context.imports] == [
+        "import os",
+        "from re import (\n    escape,\n    sub as replace,\n)",
+    ]
+    assert all(METHOD[found.start :].startswith(found.text) for found in context.imports)
     assert (context.place, context.column) == ("body", 12)
 
 
@@ -254,6 +258,8 @@ def test_indentation_of_the_body(drawn: str, body_indent: str):
         ("if x:\r\n   y\r\n", "   "),
         ("function f() {\n  return 1;\n}\n", "  "),
         ("f(\n        x)\nif x:\n  y\n", "  "),
+        ("# Licence.\n" * 5000 + "if x:\n  y\n", "  "),
+        ("if x:\n  y\n" + "# Note.\n" * 5000 + "if x:\n\ty\n" * 9, "  "),
     ],
 )
 def test_indent_unit(text: str, unit: str):
@@ -263,16 +269,20 @@ def test_indent_unit(text: str, unit: str):
 @pytest.mark.parametrize(
     ("text", "imports"),
     [
-        ("import os\n\n\ndef f():\n    import re\n", "import os"),
-        ('"""Doc.\n\nimport this\ndef not_me():\n"""\nfrom __future__ import annotations\n', None),
-        ("x = 1\nimport os; import re\n", "import os; import re"),
-        ("import os \\\n    .path\nx = 1\n", "import os \\\n    .path"),
-        ("def f():\n    import re\n", ""),
+        ("import os\n\n\ndef f():\n    import re\n", ["import os"]),
+        (
+            '"""Doc.\n\nimport this\ndef not_me():\n"""\nfrom __future__ import annotations\n',
+            ["from __future__ import annotations"],
+        ),
+        ("x = 1\nimport os; import re\n", ["import os; import re"]),
+        ("import os \\\n    .path\nx = 1\n", ["import os \\\n    .path"]),
+        ("def f():\n    import re\n", []),
     ],
 )
-def test_imports(text: str, imports: str | None):
-    expected = "from __future__ import annotations" if imports is None else imports
-    assert python_context(Cursor(Document("file:///a.py", "python", text), len(text))).imports == expected
+def test_imports(text: str, imports: list[str]):
+    context = python_context(Cursor(Document("file:///a.py", "python", text), len(text)))
+    assert [found.text for found in context.imports] == imports
+    assert all(text[found.start :].startswith(found.text) for found in context.imports)
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem["task_id"])
@@ -337,6 +347,15 @@ def agree_on_function(
     stub = ast.parse(function.signature + " pass").body[0]
     assert isinstance(stub, type(node))
     assert ast.dump(stub.args) == ast.dump(node.args)
+
+
+QUOTES = st.sampled_from([*"\n\n\n'\"\\# a", '"""', "'''", "\\\n", "\\\r\n", "\r\n"])
+
+
+@given(st.lists(QUOTES, max_size=40).map("".join), st.data())
+def test_what_was_read_above_a_line_changes_nothing(text: str, data: st.DataObject):
+    end = data.draw(st.integers(0, len(text)))
+    assert triple_quoted(text, end) == read_triple_quoted(text, 0, end)
 
 
 ALPHABET = st.sampled_from(

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from copilot_server.completion.scope import Situation, scope_end
+from copilot_server.completion.ending import scope_end
+from copilot_server.completion.scope import Situation
 from copilot_server.context.code import plain_line_ends
 from copilot_server.context.lexer import lex
 from copilot_server.engine.base import FinishReason

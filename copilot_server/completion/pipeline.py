@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
-from copilot_server.catalog import Manifest, PromptProtocol, resolve
+from copilot_server.catalog import Manifest, resolve
 from copilot_server.completion.cache import CompletionCache
 from copilot_server.completion.filters import apply_filters
-from copilot_server.completion.prompt import build_prompt, take_window
-from copilot_server.completion.scope import Situation, is_complete, situation_at
+from copilot_server.completion.plan import Plan, Planner
+from copilot_server.completion.prompt import Begun
+from copilot_server.completion.scope import Situation
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings
-from copilot_server.context.syntax import PythonContext
-from copilot_server.engine.base import Cancel, Engine, Generation, GenerationRequest, Sampling
+from copilot_server.engine.base import Cancel, Engine, Generation
 from copilot_server.engine.vocabulary import detect_fim
 from copilot_server.fetch import ensure
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What will be asked of the model for a request, decided before it is asked."""
-
-    situation: Situation
-    protocol: PromptProtocol
-    generation: GenerationRequest
 
 
 class Pipeline:
     """Context, cache, prompt, engine, filters, ranking: each step by itself in a module of its name."""
 
-    def __init__(self, engine: Engine, manifest: Manifest, settings: CompletionSettings) -> None:
+    def __init__(
+        self, engine: Engine, manifest: Manifest, settings: CompletionSettings, begun: Begun = "line"
+    ) -> None:
         self._engine = engine
         self._manifest = manifest
-        self._settings = settings
+        self._begun: Begun = begun
+        self._planner = Planner(engine, manifest, settings, begun)
         self._cache = CompletionCache()
 
     @property
@@ -48,7 +41,7 @@ class Pipeline:
 
     def configure(self, settings: CompletionSettings) -> None:
         """Complete with other settings from now on."""
-        self._settings = settings
+        self._planner = Planner(self._engine, self._manifest, settings, self._begun)
         self._cache.clear()
 
     def lookup(self, request: CompletionRequest) -> Completion | None:
@@ -96,37 +89,7 @@ class Pipeline:
         return [completions[index] for index in range(len(plans))]
 
     def _plan(self, request: CompletionRequest) -> Plan:
-        situation = situation_at(request.cursor)
-        protocol = self._protocol(situation)
-        sampling = request.sampling or self._sampling(request)
-        budget = min(
-            self._settings.max_prompt_tokens,
-            # Half the window at the most: a chat holds the code twice. The rest is for what is around it.
-            (self._engine.context_length - sampling.max_new_tokens) // 2 - 64,
-        )
-        window = take_window(request.cursor, _pinned(situation.context), budget, self._engine.count_tokens)
-        prompt = build_prompt(protocol, window, self._manifest, situation.language)
-        stop = ("\n```",) if protocol == "chat-prefill" else ()
-        asked = GenerationRequest(prompt, sampling, stop, until=lambda text: is_complete(text, situation))
-        return Plan(situation, protocol, asked)
-
-    def _protocol(self, situation: Situation) -> PromptProtocol:
-        served = self._manifest.protocols
-        if self._settings.protocol != "auto":
-            return self._settings.protocol
-        return served.function_body if situation.scope == "function" else served.middle
-
-    def _sampling(self, request: CompletionRequest) -> Sampling:
-        settings = self._settings
-        if not request.invoked:
-            return Sampling(max_new_tokens=settings.max_new_tokens)
-        return Sampling(
-            temperature=settings.temperature,
-            top_p=settings.top_p,
-            n=settings.candidates,
-            greedy_first=True,
-            max_new_tokens=settings.max_new_tokens,
-        )
+        return self._planner.plan(request)
 
     def _finish(self, plan: Plan, generations: Sequence[Generation]) -> Completion:
         cancelled = any(generation.finish_reason == "cancelled" for generation in generations)
@@ -157,11 +120,11 @@ def open_pipeline(settings: Settings) -> Pipeline:
         ModelError: there is no such model, or it cannot be had.
         EngineError: it cannot run here.
     """
-    from copilot_server.engine.loader import load_engine  # noqa: PLC0415 - imports torch, seconds
+    from copilot_server.engine.loader import load_engine  # noqa: PLC0415 - seconds where it imports torch
 
     ref = resolve(settings.model)
     path = ensure(ref, offline=settings.offline)
-    engine = load_engine(path, device=settings.device, dtype=settings.dtype)
+    engine = load_engine(path, device=settings.device, dtype=settings.dtype, speed=settings.speed)
     return Pipeline(engine, detect_fim(ref.manifest, engine), settings.completion)
 
 
@@ -170,11 +133,3 @@ def _candidate(situation: Situation, generation: Generation) -> Candidate | None
     if draft is None:
         return None
     return Candidate(draft.text, generation.mean_logprob, generation.finish_reason, draft.replaced)
-
-
-def _pinned(context: PythonContext | None) -> tuple[str, ...]:
-    """What the model should see of a long file's beginning: imports, and headers around the cursor."""
-    if context is None:
-        return ()
-    imports = (f"{context.imports}\n\n\n",) if context.imports else ()
-    return imports + tuple(header.text for header in context.enclosing)

@@ -1,22 +1,20 @@
-"""Prompts: which part of a document the model reads, and in which form."""
+"""Prompts: the form in which the model reads a window."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from typing import Literal
 
 from copilot_server.catalog import Chat, FimTokens, Manifest, PromptProtocol
-from copilot_server.context.document import Cursor
+from copilot_server.completion.window import Window, last_anchor
 from copilot_server.engine.base import Prompt, Special
 from copilot_server.errors import ConfigError
 
-CountTokens = Callable[[str], int]
-
-#: Of the budget, what follows the cursor may use; the rest is for what stands before it.
-SUFFIX_SHARE = 0.25
-#: Of the budget, what lines pinned to the top (imports, headers) may use when they are out of reach.
-PINNED_SHARE = 0.25
+#: What an infilling prompt has behind its middle token, as the beginning of what the model writes: nothing,
+#: the cursor's line, or a few lines. What stands there comes last, so that typing it only adds to the prompt.
+Begun = Literal["nothing", "line", "lines"]
+#: How far apart the places are at which ``lines`` may begin, in code points: some ten lines.
+BEGUN_STEP = 512
 
 #: DeepSeek-Coder's own wording for HumanEval (github.com/deepseek-ai/DeepSeek-Coder, Evaluation/HumanEval),
 #: chosen among three by measurement (``benchmarks/LOG.md``).
@@ -32,31 +30,9 @@ _TAIL = re.compile(r"[ ]?\w+\Z|[ \t]+\Z")
 _MAX_TAIL = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The text around the cursor that the model reads."""
-
-    prefix: str
-    suffix: str
-
-
-def take_window(cursor: Cursor, pinned: Sequence[str], budget: int, count_tokens: CountTokens) -> Window:
-    """Cut the document to ``budget`` tokens, by whole lines, the nearest ones first.
-
-    ``pinned`` are pieces of the document (imports, the headers of what encloses the cursor), in order,
-    that are put on top when the lines they stand on do not fit.
-    """
-    suffix_lines = cursor.suffix.splitlines(keepends=True)
-    suffix = "".join(_fit(suffix_lines, int(budget * SUFFIX_SHARE), count_tokens))
-    room = budget - count_tokens(suffix)
-    if _fits(cursor.prefix, room, count_tokens):
-        return Window(cursor.prefix, suffix)
-    header = "".join(_fit(pinned, int(budget * PINNED_SHARE), count_tokens))
-    near = _last_lines(cursor.prefix, room - count_tokens(header), count_tokens)
-    return Window(header + near, suffix)
-
-
-def build_prompt(protocol: PromptProtocol, window: Window, manifest: Manifest, language_id: str) -> Prompt:
+def build_prompt(
+    protocol: PromptProtocol, window: Window, manifest: Manifest, language_id: str, begun: Begun = "line"
+) -> Prompt:
     """Put a window into the form that ``protocol`` names.
 
     Raises:
@@ -68,7 +44,8 @@ def build_prompt(protocol: PromptProtocol, window: Window, manifest: Manifest, l
         raise ConfigError(msg, remedy=f"Use one of: {known}.")
     prefix, tail = split_tail(window.prefix)
     if protocol == "fim" and manifest.fim is not None:
-        return Prompt(_fim_parts(prefix, window.suffix, manifest.fim), forced=tail)
+        at = _begun_at(window, begun)
+        return Prompt(_fim_parts(prefix[:at], window.suffix, prefix[at:], manifest.fim), forced=tail)
     if protocol == "chat-prefill" and manifest.chat is not None:
         return Prompt(_chat_parts(prefix, manifest.chat, language_id), forced=tail)
     return Prompt((prefix,), forced=tail)
@@ -88,9 +65,18 @@ def split_tail(prefix: str) -> tuple[str, str]:
     return prefix[: len(prefix) - len(tail)], tail
 
 
-def _fim_parts(prefix: str, suffix: str, fim: FimTokens) -> tuple[str | Special, ...]:
-    """Prefix-suffix-middle (Bavarian et al. 2022, arXiv:2207.14255, section 3)."""
-    return (Special(fim.prefix), prefix, Special(fim.suffix), suffix, Special(fim.middle))
+def _begun_at(window: Window, begun: Begun) -> int:
+    """Return where in the window's prefix that starts which stands behind the middle token."""
+    if begun == "nothing":
+        return len(window.prefix)
+    if begun == "line":
+        return len(window.header) + len(window.above)
+    return len(window.header) + last_anchor(window, BEGUN_STEP) - window.start
+
+
+def _fim_parts(prefix: str, suffix: str, middle: str, fim: FimTokens) -> tuple[str | Special, ...]:
+    """Prefix-suffix-middle (Bavarian et al. 2022, arXiv:2207.14255, section 3), the middle already begun."""
+    return (Special(fim.prefix), prefix, Special(fim.suffix), suffix, Special(fim.middle), middle)
 
 
 def _chat_parts(prefix: str, chat: Chat, language_id: str) -> tuple[str | Special, ...]:
@@ -102,30 +88,3 @@ def _chat_parts(prefix: str, chat: Chat, language_id: str) -> tuple[str | Specia
         *(begin, f"user\n{CHAT_REQUEST}\n{block}\n```", end, "\n"),
         *(begin, f"assistant\n{block}"),
     )
-
-
-def _fits(text: str, budget: int, count_tokens: CountTokens) -> bool:
-    # A token is seldom longer than 16 characters of code: do not count what cannot fit.
-    return len(text) <= 16 * budget and count_tokens(text) <= budget
-
-
-def _fit(pieces: Iterable[str], budget: int, count_tokens: CountTokens) -> list[str]:
-    """The first pieces that have at most ``budget`` tokens together."""
-    taken: list[str] = []
-    for piece in pieces:
-        budget -= max(1, count_tokens(piece)) if len(piece) <= 16 * max(budget, 0) else budget + 1
-        if budget < 0:
-            break
-        taken.append(piece)
-    return taken
-
-
-def _last_lines(text: str, budget: int, count_tokens: CountTokens) -> str:
-    lines = text.splitlines(keepends=True)
-    kept = _fit(reversed(lines), budget, count_tokens)
-    return "".join(reversed(kept)) if kept else _last_characters(text, budget)
-
-
-def _last_characters(text: str, budget: int) -> str:
-    """The end of a line too long to fit, at a token a character: the worst case."""
-    return text[-budget:]

@@ -1,13 +1,8 @@
-"""How much to suggest, and when a suggestion has reached its end.
-
-The same rule stops decoding (``is_complete``) and cuts the candidate (``scope_end``), so nothing is decoded
-that would be cut again, and nothing is shown that decoding should have stopped at.
-"""
+"""Where a suggestion goes, and how much to suggest there."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -23,11 +18,6 @@ _CLOSERS_ONLY = re.compile(r"[\s)\]}>\"'`:;,]*")
 _COMPOUND = re.compile(
     r"\s*(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b"
 )
-_LINE = re.compile(r"(?:\A|[\r\n])(?P<indent>[ \t\f]*)(?=[^\s)\]}])")
-_FIRST_LINE = re.compile(r"(?:[ \t\f]*(?:\r\n|\n|\r))*+(?P<indent>[ \t\f]*)(?=\S)")
-_INDENT = re.compile(r"[ \t\f]*")
-_LINE_END = re.compile(r"\r\n|\n|\r")
-_BLANK_LINE_BEFORE = re.compile(r"\S[ \t]*(?>\r\n|\n|\r)(?:[ \t]*(?:\r\n|\n|\r))++\Z")
 _NEXT_LINE = re.compile(r"^(?P<indent>[ \t\f]*)(?=\S)", re.MULTILINE)
 
 
@@ -124,85 +114,3 @@ def _starts_function_body(cursor: Cursor, context: PythonContext) -> bool:
     following = cursor.suffix[len(cursor.line_suffix) :]
     found = _NEXT_LINE.search(plain_line_ends(following))
     return found is None or column(found["indent"]) <= column(function.indent)
-
-
-def is_complete(text_so_far: str, situation: Situation) -> bool:
-    """Whether what the model has written reaches beyond the scope, so that decoding may stop."""
-    return scope_end(text_so_far, situation) is not None
-
-
-def scope_end(text: str, situation: Situation) -> int | None:
-    """Return the offset in ``text`` at which the scope ends; None if ``text`` stays inside so far."""
-    if situation.scope == "line":
-        return _line_end(text, situation)
-    return _block_end(text, situation)
-
-
-def _line_end(text: str, situation: Situation) -> int | None:
-    """Return the end of the cursor's logical line.
-
-    In prose and in languages we do not know it is the line's own end. Brackets that the rest of the line
-    closes do not keep the line open: they are not the suggestion's to close.
-    """
-    state = situation.state
-    if situation.context is None or len(state.quote) == 3 or state.in_comment:
-        found = _LINE_END.search(text)
-        return found.start() if found else None
-    mine = state.brackets[: len(state.brackets) - situation.brackets_closed_after]
-    lexed = lex(text, state=LexState(state.quote, brackets=mine))
-    return len(text[: lexed.lines[0]].rstrip("\r\n")) if lexed.lines else None
-
-
-def _block_end(text: str, situation: Situation) -> int | None:
-    """Return the start of the first line outside the block, as soon as its first character is known.
-
-    Closing brackets left of the block, and lines inside brackets or strings, do not end it. Most texts have
-    no line that far left, so that one look at the line starts is all they cost a token.
-    """
-    outside = list(_lines_left_of(text, _leftmost_column(text, situation), situation))
-    if not outside:
-        return None
-    lexed = lex(text, state=situation.state, language=situation.language)
-    starts = {0, *lexed.lines}
-    return next((start for start in outside if start in starts), None)
-
-
-def _lines_left_of(text: str, limit: int, situation: Situation) -> Iterator[int]:
-    """Yield the starts of the lines left of column ``limit``, or on it and beginning something new."""
-    begun = situation.line_prefix
-    for found in _LINE.finditer(text):
-        start, indent = found.start("indent"), found["indent"]
-        if start == 0 and begun.strip():
-            continue
-        depth = column(begun + indent if start == 0 else indent, situation.tab_width)
-        if depth < limit or (depth == limit and _is_new_paragraph(text, start, situation)):
-            yield start
-
-
-def _leftmost_column(text: str, situation: Situation) -> int:
-    """Return the leftmost column inside the scope: where its first line stands, but inside what is around."""
-    width, context = situation.tab_width, situation.context
-    around = context.enclosing[-1].indent if context and context.enclosing else None
-    inside = 0 if around is None else column(around, width) + 1
-    if situation.scope == "function":
-        return inside
-    if situation.line_prefix.strip():
-        line = situation.cursor.document.text[context.line_start :] if context else situation.line_prefix
-        return max(inside, column(_indent(line), width) + 1)
-    first = _FIRST_LINE.match(situation.line_prefix + text)
-    return max(inside, column(first["indent"], width)) if first else inside
-
-
-def _is_new_paragraph(text: str, start: int, situation: Situation) -> bool:
-    """Whether a line after a blank one begins something new, though no further left.
-
-    In a module or class nothing is further left than the next definition; there one is enough.
-    """
-    in_body = situation.context is not None and situation.context.function is not None
-    at_margin = situation.context is not None or column(_indent(text[start:])) == 0
-    return not in_body and at_margin and bool(_BLANK_LINE_BEFORE.search(text, 0, start))
-
-
-def _indent(line: str) -> str:
-    found = _INDENT.match(line)
-    return found[0] if found else ""

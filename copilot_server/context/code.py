@@ -13,6 +13,7 @@ from copilot_server.context.document import Cursor
 from copilot_server.context.lexer import RESET, LexState, column, lex
 
 DEFAULT_INDENT = "    "
+_TELLING = 8192  # code points
 
 # Everything up to a triple-quoted string, then that string: one match a string, so that a whole file is
 # scanned by the regular expression engine and not by a Python loop.
@@ -38,12 +39,22 @@ def plain_line_ends(text: str) -> str:
     return re.sub(r"\r(?!\n)", "\n", text) if "\r" in text else text
 
 
-@lru_cache(maxsize=32)
 def indent_unit(text: str) -> str:
-    """Return what a nested line is indented by in ``text``: a tab, or some spaces."""
+    """Return what a nested line is indented by in ``text``: a tab, or some spaces.
+
+    The beginning of a long text tells, so that typing far below does not ask again.
+    """
+    told = _TELLING
+    while not (unit := _unit_in(text[:told])) and told < len(text):
+        told *= 4
+    return "\t" if "\t" in unit else unit or DEFAULT_INDENT
+
+
+@lru_cache(maxsize=32)
+def _unit_in(text: str) -> str:
+    """Return the commonest step into a block in ``text``, "" if there is none."""
     units = Counter(found["unit"] for found in islice(_OPENED.finditer(text), 40))
-    unit = units.most_common(1)[0][0] if units else DEFAULT_INDENT
-    return "\t" if "\t" in unit else unit
+    return units.most_common(1)[0][0] if units else ""
 
 
 @lru_cache(maxsize=256)
@@ -79,7 +90,7 @@ class Code:
         """Read the document up to ``cursor``, which is moved into the text if it is beyond."""
         text = plain_line_ends(cursor.document.text)
         end = min(max(cursor.offset, 0), len(text))
-        spans = [found.span("triple") for found in _TO_TRIPLE.finditer(text, 0, end) if found["triple"]]
+        spans = triple_quoted(text, end)
         return cls(text, end, tuple(start for start, _ in spans), tuple(stop for _, stop in spans))
 
     def string_around(self, pos: int) -> int | None:
@@ -142,3 +153,29 @@ class Code:
     def is_blank(self, start: int, end: int) -> bool:
         """Whether nothing but blanks and comments stands between two places."""
         return _BLANK.fullmatch(self.text, start, end) is not None
+
+
+def triple_quoted(text: str, end: int) -> list[tuple[int, int]]:
+    """Return where the triple-quoted strings before ``end`` start and end; one that is open ends there.
+
+    The same as ``read_triple_quoted``, but what stands above the line is read once for all that is typed
+    on the line.
+    """
+    line = text.rfind("\n", 0, end) + 1
+    above = text[:line]
+    spans = list(_strings_above(above))
+    if spans and spans[-1][1] == line:  # is open
+        return spans[:-1] + read_triple_quoted(text, spans[-1][0], end)
+    if above.endswith(("\\\n", "\\\r\n")):  # the line may begin inside a string of one line
+        return read_triple_quoted(text, 0, end)
+    return spans + read_triple_quoted(text, line, end)
+
+
+@lru_cache(maxsize=8)
+def _strings_above(lines: str) -> tuple[tuple[int, int], ...]:
+    return tuple(read_triple_quoted(lines, 0, len(lines)))
+
+
+def read_triple_quoted(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Read ``text`` from ``start``, which is inside of nothing, to ``end``."""
+    return [found.span("triple") for found in _TO_TRIPLE.finditer(text, start, end) if found["triple"]]

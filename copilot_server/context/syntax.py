@@ -23,7 +23,7 @@ from copilot_server.context.depth import column_at_cursor
 from copilot_server.context.document import Cursor
 from copilot_server.context.lexer import LexState, column, lex_line
 
-__all__ = ["FunctionContext", "Header", "Place", "PythonContext", "python_context"]
+__all__ = ["FunctionContext", "Header", "Import", "Place", "PythonContext", "python_context"]
 
 Place = Literal["module", "class", "signature", "docstring", "after_docstring", "body"]
 
@@ -32,12 +32,21 @@ _IMPORT = re.compile(r"^(?:import|from)[ \t]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
+class Import:
+    """An import statement and the offset at which its line starts."""
+
+    start: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class PythonContext:
     """Where a cursor stands in a Python document.
 
     ``column`` is the column that code at the cursor has, or should have (tabs reach multiples of 8);
     ``line_start`` the offset of the cursor's logical line. ``enclosing`` is every definition around the
-    cursor, outermost first; ``function`` is the innermost, where that is a function.
+    cursor, outermost first; ``function`` is the innermost, where that is a function. ``imports`` are those
+    between the module's start and its first definition.
     """
 
     place: Place
@@ -46,7 +55,7 @@ class PythonContext:
     line_start: int
     function: FunctionContext | None
     enclosing: tuple[Header, ...]
-    imports: str
+    imports: tuple[Import, ...]
     indent_unit: str
 
     @property
@@ -100,13 +109,14 @@ def _place(
     return "after_docstring" if docstring and function.body_is_empty else "body"
 
 
-def _imports(code: Code) -> str:
-    """Return the import statements between the module's start and its first definition, a line each."""
+def _imports(code: Code) -> tuple[Import, ...]:
     definitions = (found.start() for found in _FIRST_DEFINITION.finditer(code.text))
     end = next((start for start in definitions if code.string_around(start) is None), len(code.text))
     starts = (found.start() for found in _IMPORT.finditer(code.text, 0, end))
     outside_strings = (start for start in starts if code.string_around(start) is None)
-    return "\n".join(code.text[start : _logical_end(code, start)].rstrip() for start in outside_strings)
+    return tuple(
+        Import(start, code.text[start : _logical_end(code, start)].rstrip()) for start in outside_strings
+    )
 
 
 def _logical_end(code: Code, start: int) -> int:

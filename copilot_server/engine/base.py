@@ -62,12 +62,15 @@ class GenerationRequest:
 
     ``stop``: texts that end a generation and are not part of it.
     ``until``: asked after each token with the text so far; true ends the generation.
+    ``lookup``: texts beside the prompt that the output may repeat, such as the previous suggestion. They
+    can make it come sooner and never change it.
     """
 
     prompt: Prompt
     sampling: Sampling = Sampling()
     stop: tuple[str, ...] = ()
     until: Callable[[str], bool] | None = None
+    lookup: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

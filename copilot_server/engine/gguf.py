@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import logging
 import os
 import shutil
 import tempfile
-from contextlib import redirect_stderr
 from pathlib import Path
 
-import torch
 from filelock import FileLock
-from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from copilot_server.errors import DiskSpaceError, ModelError
+from copilot_server.errors import DiskSpaceError
 from copilot_server.fetch import home
 
 _LOG = logging.getLogger(__name__)
@@ -61,9 +55,11 @@ def _identity(gguf: Path) -> str:
 
 def _prepare(gguf: Path, folder: Path) -> None:
     _check_disk_space(gguf, folder.parent)
+    from copilot_server.engine.unpacking import unpack  # noqa: PLC0415 - imports torch, seconds
+
     _LOG.info("unpacking %s, once", gguf.name)
     with tempfile.TemporaryDirectory(prefix=".preparing-", dir=folder.parent) as scratch:
-        _write(_read(gguf), gguf, Path(scratch) / "model")
+        unpack(gguf, Path(scratch) / "model")
         (Path(scratch) / "model").replace(folder)
 
 
@@ -73,41 +69,3 @@ def _check_disk_space(gguf: Path, folder: Path) -> None:
     if free < needed:
         msg = f"Unpacking {gguf} needs {needed / 1e9:.1f} GB in {folder}, {free / 1e9:.1f} GB are free."
         raise DiskSpaceError(msg, remedy="Make room, or set COPILOT_SERVER_HOME to another disk.")
-
-
-def _read(gguf: Path) -> PreTrainedModel:
-    try:
-        with redirect_stderr(io.StringIO()):  # a progress bar that has no switch would fill an editor's log
-            return AutoModelForCausalLM.from_pretrained(
-                gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16
-            )
-    except (ValueError, OSError, KeyError, IndexError, NotImplementedError) as error:
-        msg = f"{gguf} is not a GGUF file that transformers can read ({error})."
-        raise ModelError(msg, remedy="Check the file, or name the model's folder in safetensors.") from error
-
-
-def _write(model: PreTrainedModel, gguf: Path, folder: Path) -> None:
-    folder.mkdir()
-    weights = model.state_dict()
-    config = model.config.to_dict()
-    config.pop("quantization_config", None)  # nothing is quantized any more
-    config["architectures"] = [type(model).__name__]
-    if _was_tied(weights):
-        # Both were one matrix; the head is kept at a higher precision, so it serves for both.
-        config["tie_word_embeddings"] = True
-        weights["model.embed_tokens.weight"] = weights.pop("lm_head.weight")
-    (folder / "config.json").write_text(json.dumps(config, indent=2, default=str))
-    model.generation_config.save_pretrained(folder)
-    tensors = {name: weight.contiguous() for name, weight in weights.items()}
-    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
-    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
-
-
-def _was_tied(weights: dict[str, torch.Tensor]) -> bool:
-    """Whether head and embedding are one matrix that was quantized twice, as llama.cpp does."""
-    head, embedding = weights.get("lm_head.weight"), weights.get("model.embed_tokens.weight")
-    if head is None or embedding is None or head.shape != embedding.shape:
-        return False
-    sample = slice(None, None, 64)
-    head, embedding = head[sample].float(), embedding[sample].float()
-    return bool((head - embedding).norm() < 0.2 * embedding.norm())

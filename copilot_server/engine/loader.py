@@ -1,75 +1,122 @@
-"""From a model's files to a running engine."""
+"""From a model's files to a running engine: the fastest one that serves this model on this machine.
+
+torch is imported only where it computes: on a CPU our own kernels need none of it, which saves seconds of
+every start and a quarter of a gigabyte.
+"""
 
 from __future__ import annotations
 
 import logging
+import sys
+from ctypes import CDLL
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
 
-import torch
-from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
-from transformers.utils import logging as transformers_logging
-
-from copilot_server.engine.device import choose_device, choose_dtype
+from copilot_server.config import SpeedSettings
+from copilot_server.engine.architecture import Architecture, read_architecture
+from copilot_server.engine.base import Engine
+from copilot_server.engine.decoding import DecodingEngine
 from copilot_server.engine.gguf import prepared_folder
-from copilot_server.engine.tokenizer import Tokenizer
-from copilot_server.engine.torch_engine import TorchEngine
-from copilot_server.errors import EngineError, ModelError
+from copilot_server.engine.tokenizer import load_tokenizer
+from copilot_server.errors import EngineError
+
+if TYPE_CHECKING:
+    import torch
+
+    from copilot_server.engine.torch_engine import TorchEngine
 
 _LOG = logging.getLogger(__name__)
 
+#: The number formats that our kernels for the CPU compute with.
+_KERNEL_DTYPES = ("float32", "bfloat16", "int8")
 
-def load_engine(path: Path, *, device: str = "auto", dtype: str = "auto") -> TorchEngine:
+
+def load_engine(
+    path: Path, *, device: str = "auto", dtype: str = "auto", speed: SpeedSettings | None = None
+) -> Engine:
     """Load the model in a folder of transformers' format or in a ``.gguf`` file.
 
     Raises:
         DeviceError: the device is not there.
-        ModelError: the files are not a model that transformers reads.
-        EngineError: it does not fit in memory.
+        ModelError: the files are not a model that can be read.
+        EngineError: it does not fit in memory, or does not go with ``dtype``.
     """
-    _be_quiet()
-    where = choose_device(device)
-    number = choose_dtype(dtype, where)
+    speed = speed or SpeedSettings()
     folder = prepared_folder(path) if path.suffix == ".gguf" else path
-    model, tokenizer = _load(folder, number)
-    _move(model, where)
-    _LOG.info("loaded %s on %s in %s", folder.name, where, number)
-    return TorchEngine(model, tokenizer, _context_length(model))
+    architecture = read_architecture(folder) if speed.fast else None
+    engine = _fast_engine(folder, architecture, device, dtype, speed) if architecture else None
+    engine = engine or load_plain_engine(path, device=device, dtype=dtype)
+    _LOG.info("loaded %s on %s in %s", folder.name, engine.device, engine.dtype)
+    return engine
 
 
-def _be_quiet() -> None:
-    """No progress bars or advice from transformers: standard output may belong to JSON-RPC."""
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+def load_plain_engine(path: Path, *, device: str = "auto", dtype: str = "auto") -> TorchEngine:
+    """Load any model that transformers knows, to be decoded as transformers does.
+
+    Raises:
+        DeviceError, ModelError, EngineError: as ``load_engine``.
+    """
+    from copilot_server.engine.device import choose_device, choose_dtype  # noqa: PLC0415 - imports torch
+    from copilot_server.engine.plain_loading import open_torch_engine  # noqa: PLC0415 - imports torch
+
+    folder = prepared_folder(path) if path.suffix == ".gguf" else path
+    if dtype in ("int8", "int4"):
+        msg = f"{folder.name} cannot be served in {dtype}: that needs the fast decoders."
+        raise EngineError(msg, remedy="Use --dtype auto, and leave speed.fast on.")
+    where = choose_device(device)
+    return open_torch_engine(folder, where, choose_dtype(dtype, where))
 
 
-def _load(folder: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, Tokenizer]:
+def _fast_engine(
+    folder: Path, architecture: Architecture, device: str, dtype: str, speed: SpeedSettings
+) -> Engine | None:
+    """Our own decoder for this device; None where there is none for it."""
+    if device == "cpu" or (device == "auto" and not _may_have_accelerator()):
+        return _cpu_engine(folder, architecture, dtype, speed)
+    from copilot_server.engine.device import choose_device  # noqa: PLC0415 - imports torch
+
+    where = choose_device(device)
+    if where.type == "cpu":
+        return _cpu_engine(folder, architecture, dtype, speed)
+    return _torch_engine(folder, where, dtype, speed)
+
+
+def _may_have_accelerator() -> bool:
+    """Whether it is worth the seconds that asking torch takes."""
+    if sys.platform == "darwin":
+        return True
     try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, local_files_only=True
+        CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def _cpu_engine(
+    folder: Path, architecture: Architecture, dtype: str, speed: SpeedSettings
+) -> DecodingEngine | None:
+    from copilot_server.engine.cpu.loading import open_cpu_runner  # noqa: PLC0415 - only where it computes
+
+    number = "int8" if dtype == "auto" else dtype
+    if number not in _KERNEL_DTYPES:
+        return None
+    try:
+        runner = open_cpu_runner(
+            folder,
+            architecture,
+            cast("Literal['float32', 'bfloat16', 'int8']", number),
+            threads=speed.threads,
         )
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (ValueError, OSError, KeyError) as error:
-        msg = f"{folder} does not hold a language model that transformers can read ({error})."
-        remedy = "It needs config.json, tokenizer.json and weights in safetensors."
-        raise ModelError(msg, remedy=remedy) from error
-    model.train(mode=False)
-    return model, Tokenizer(tokenizer)
+    except EngineError as error:
+        _LOG.warning("%s Until then completions are several times slower. %s", error, error.remedy)
+        return None
+    return DecodingEngine(runner, load_tokenizer(folder), speed)
 
 
-def _move(model: PreTrainedModel, device: torch.device) -> None:
-    try:
-        nn.Module.to(model, device)
-    except torch.OutOfMemoryError as error:
-        size = sum(weight.nbytes for weight in model.parameters())
-        msg = f"The model's {size / 1e9:.1f} GB do not fit in the memory of {device}."
-        raise EngineError(msg, remedy="Choose a smaller model, or --device cpu.") from error
+def _torch_engine(folder: Path, device: torch.device, dtype: str, speed: SpeedSettings) -> DecodingEngine:
+    from copilot_server.engine.device import choose_dtype  # noqa: PLC0415 - imports torch
+    from copilot_server.engine.gpu.loading import Options, open_torch_runner  # noqa: PLC0415 - imports torch
 
-
-def _context_length(model: PreTrainedModel) -> int:
-    """The window the model was trained with, by whichever name its family gives it."""
-    for name in ("max_position_embeddings", "n_positions", "n_ctx"):
-        length = getattr(model.config, name, None)
-        if isinstance(length, int):
-            return length
-    return 2048
+    number = dtype if dtype in ("int8", "int4") else str(choose_dtype(dtype, device)).removeprefix("torch.")
+    runner = open_torch_runner(folder, device, number, Options(cuda_graphs=speed.cuda_graphs))
+    return DecodingEngine(runner, load_tokenizer(folder), speed)

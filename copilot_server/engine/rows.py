@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
 from copilot_server.engine.base import FinishReason, Generation, GenerationRequest
-from copilot_server.engine.sampling import Sampler
+from copilot_server.engine.runner import Choice, Drawn
+from copilot_server.engine.sampling import Uniforms
 from copilot_server.engine.tokenizer import Tokenizer
 
 
 class Row:
     """A candidate of a request, one row of the batch being decoded.
 
-    Takes the logits of each step, chooses the next token and looks at the text it makes: a stop text is
-    found wherever token boundaries fall, and a control token never becomes text.
+    Says how its next tokens are to be drawn, takes them one by one and looks at the text they make: a stop
+    text is found wherever token boundaries fall, and a control token never becomes text.
     """
 
     def __init__(
@@ -25,26 +24,33 @@ class Row:
         self.finish_reason: FinishReason | None = None
         self._request = request
         self._tokenizer = tokenizer
-        self._sampler = Sampler(request.sampling, candidate)
+        sampling = request.sampling
+        self._temperature = 0.0 if sampling.greedy_first and candidate == 0 else sampling.temperature
+        self._uniforms = Uniforms(sampling, candidate)
         self._stream = tokenizer.text_stream(prompt_ids)
         self._forced = request.prompt.forced.encode()
         self._text = ""
         self._logprob_sum = 0.0
 
-    def step(self, logits: torch.Tensor) -> int:
-        """Choose the next token from logits of shape (vocab_size,) and say which it is."""
-        allowed = (self._forced and self._tokenizer.token_bytes.compatible(self._forced)) or None
-        token_id = self._sampler.choose(logits, allowed)
-        if token_id in self._tokenizer.control_ids:
+    def choices(self, drafts: Sequence[int] = ()) -> list[Choice]:
+        """How the next token is drawn, and the one after each of ``drafts`` should they come true."""
+        forced = self._forced
+        choices = [self._choice(len(self.token_ids), forced)]
+        for position, token_id in enumerate(drafts, start=len(self.token_ids) + 1):
+            forced = self._after(forced, token_id)
+            choices.append(self._choice(position, forced))
+        return choices
+
+    def accept(self, drawn: Drawn) -> None:
+        """Write the next token, and look whether it was the last."""
+        if drawn.token_id in self._tokenizer.control_ids:
             self.finish_reason = "eos"
-            return token_id
-        self._logprob_sum += float(torch.log_softmax(logits.float(), dim=-1)[token_id])
-        self.token_ids.append(token_id)
-        if self._forced:
-            self._forced = self._forced[len(self._tokenizer.token_bytes.by_id[token_id]) :]
-        self._text += self._stream.step(token_id)
+            return
+        self._logprob_sum += drawn.logprob
+        self.token_ids.append(drawn.token_id)
+        self._forced = self._after(self._forced, drawn.token_id)
+        self._text += self._stream.step(drawn.token_id)
         self.finish_reason = self._look()
-        return token_id
 
     def cancel(self) -> None:
         """End the generation where it is."""
@@ -63,6 +69,18 @@ class Row:
     def _written(self) -> str:
         """The text after what was forced, a stop text in it included."""
         return self._text[len(self._request.prompt.forced) :]
+
+    def _choice(self, position: int, forced: bytes) -> Choice:
+        """How the token at ``position`` of the output is drawn when ``forced`` is still to be written."""
+        allowed = (forced and self._tokenizer.token_bytes.compatible(forced)) or None
+        if self._temperature == 0.0:
+            return Choice(allowed=allowed)
+        top_p = self._request.sampling.top_p
+        return Choice(self._temperature, top_p, self._uniforms[position], allowed)
+
+    def _after(self, forced: bytes, token_id: int) -> bytes:
+        """What of ``forced`` is still to be written after a token."""
+        return forced and forced[len(self._tokenizer.token_bytes.by_id.get(token_id, b"")) :]
 
     def _look(self) -> FinishReason | None:
         text = self._written

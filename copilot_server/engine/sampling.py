@@ -1,45 +1,77 @@
-"""Choosing the next token."""
+"""Drawing the next token from logits: what a ``Choice`` means, in numpy."""
 
 from __future__ import annotations
 
-import torch
+import random
+
+import numpy as np
+from numpy.typing import NDArray
 
 from copilot_server.engine.base import Sampling
+from copilot_server.engine.runner import Choice, Drawn
+
+#: How far below the likeliest logit a token may lie, in nats at the choice's temperature, to be sorted
+#: with the others: nearly all draws need the first reach only, and below the last lies no mass to speak of
+#: (a vocabulary of 10^5 times e^-30 is 10^-8).
+_REACHES = (6.0, 30.0)
 
 
-class Sampler:
-    """Draws one candidate's tokens; its random numbers are its own, so its neighbours do not matter."""
+class Uniforms:
+    """One candidate's random numbers in [0, 1), by the position of the token that they decide.
+
+    With a seed, a candidate has the same ones however many are decoded beside it, and in whichever order
+    they are asked for.
+    """
 
     def __init__(self, sampling: Sampling, candidate: int) -> None:
-        greedy = sampling.temperature == 0.0 or (sampling.greedy_first and candidate == 0)
-        self._temperature = 0.0 if greedy else sampling.temperature
-        self._top_p = sampling.top_p
-        self._random = torch.Generator()
-        if sampling.seed is None:
-            self._random.seed()
-        else:
-            self._random.manual_seed(sampling.seed + candidate)
+        # A text as a seed: Python promises the same numbers for it in every version.
+        seed = None if sampling.seed is None else f"{sampling.seed}/{candidate}"
+        self._random = random.Random(seed)  # noqa: S311 - nothing secret depends on it
+        self._drawn: list[float] = []
 
-    def choose(self, logits: torch.Tensor, allowed: list[int] | None = None) -> int:
-        """One token id from ``logits`` of shape (vocab_size,), among ``allowed`` when given."""
-        if allowed is not None:
-            return allowed[self.choose(logits[torch.tensor(allowed, device=logits.device)])]
-        if self._temperature == 0.0:
-            return int(logits.argmax())
-        probs = torch.softmax(logits.float() / self._temperature, dim=-1)
-        return self._draw(nucleus(probs, self._top_p))
-
-    def _draw(self, probs: torch.Tensor) -> int:
-        return int(torch.multinomial(probs.cpu(), 1, generator=self._random))
+    def __getitem__(self, position: int) -> float:
+        while len(self._drawn) <= position:
+            self._drawn.append(self._random.random())
+        return self._drawn[position]
 
 
-def nucleus(probs: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Zero all but the smallest set of tokens whose probabilities sum to at least ``top_p``.
+def draw(logits: NDArray[np.float32], choice: Choice) -> Drawn:
+    """The token that ``choice`` draws from ``logits`` of shape (vocab_size,), and its log-probability."""
+    token_id = choose(logits, choice)
+    peak = logits.max()
+    mass = np.exp(logits - peak).sum(dtype=np.float64)
+    return Drawn(token_id, float(logits[token_id] - peak - np.log(mass)))
 
-    Source: Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration", section 3.1.
+
+def choose(logits: NDArray[np.float32], choice: Choice) -> int:
+    """The id of the token that ``choice`` draws from ``logits`` of shape (vocab_size,).
+
+    At temperature 0 the likeliest; else, in order of falling probability, the first token at which the
+    mass exceeds ``uniform`` of the nucleus (Holtzman et al. 2020, arXiv:1904.09751, section 3.1: the
+    smallest set of likeliest tokens that has ``top_p`` of the mass). Of equally likely tokens, the one
+    named first comes first.
     """
-    if top_p >= 1.0:
-        return probs
-    ordered, ids = probs.sort(descending=True)
-    before = ordered.cumsum(-1) - ordered  # the mass of the likelier tokens
-    return probs.index_fill(-1, ids[before >= top_p], 0.0)
+    if choice.allowed is not None:
+        allowed = np.asarray(choice.allowed)
+        return int(allowed[_place(logits[allowed], choice)])
+    return _place(logits, choice)
+
+
+def _place(logits: NDArray[np.float32], choice: Choice) -> int:
+    if choice.temperature == 0.0:
+        return int(logits.argmax())
+    scaled = (logits - logits.max()) / choice.temperature
+    weights = np.exp(scaled)
+    total = float(weights.sum(dtype=np.float64))
+    # Once the likeliest tokens have this mass, the draw falls among them.
+    needed = total * (choice.top_p if choice.top_p < 1.0 else choice.uniform)
+    for reach in _REACHES:
+        places = np.flatnonzero(scaled >= -reach)
+        places = places[np.argsort(-scaled[places], kind="stable")]  # falling; ties in order of id
+        mass = np.cumsum(weights[places], dtype=np.float64)
+        if mass[-1] > needed:
+            break
+    last = len(mass) - 1
+    nucleus = total if choice.top_p >= 1.0 else float(mass[min(int(np.searchsorted(mass, needed)), last)])
+    drawn = int(np.searchsorted(mass, choice.uniform * nucleus, side="right"))
+    return int(places[min(drawn, last)])

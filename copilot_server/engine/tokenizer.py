@@ -7,29 +7,35 @@ from bisect import bisect_left
 from collections.abc import Callable
 from functools import cached_property, partial
 from itertools import groupby
+from pathlib import Path
 
 from tokenizers import Tokenizer as FastTokenizer
 from tokenizers.decoders import DecodeStream
-from transformers import PreTrainedTokenizerBase
 
 from copilot_server.engine.base import Prompt, Special
-from copilot_server.errors import EngineError
+from copilot_server.errors import EngineError, ModelError
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of the model in a folder of transformers' format.
+
+    Raises:
+        ModelError: its tokenizer.json cannot be read.
+    """
+    path = folder / "tokenizer.json"
+    try:
+        return Tokenizer(FastTokenizer.from_file(str(path)))
+    except Exception as error:  # the library raises nothing narrower
+        msg = f"{path} is not a tokenizer that can be read ({error})."
+        raise ModelError(msg, remedy="Fetch the model again, or choose one that ships this file.") from error
 
 
 class Tokenizer:
-    """What the engine needs of a Hugging Face tokenizer.
+    """What the engine needs of a Hugging Face tokenizer in its fast (Rust) form."""
 
-    Raises:
-        EngineError: the tokenizer has no fast (Rust) form.
-    """
-
-    def __init__(self, hf: PreTrainedTokenizerBase) -> None:
-        backend = getattr(hf, "backend_tokenizer", None)
-        if not isinstance(backend, FastTokenizer):
-            msg = f"{type(hf).__name__} has no fast form, which this engine needs."
-            raise EngineError(msg, remedy="Choose a model that ships a tokenizer.json.")
-        self._fast = backend
-        self._bos = tuple(backend.encode("", add_special_tokens=True).ids[:1])
+    def __init__(self, fast: FastTokenizer) -> None:
+        self._fast = fast
+        self._bos = tuple(fast.encode("", add_special_tokens=True).ids[:1])
         # From here on, "<|im_end|>" in a user's file is ten characters and no control token.
         self._fast.encode_special_tokens = True
 

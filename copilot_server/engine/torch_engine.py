@@ -4,36 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from transformers import PreTrainedModel
 
 from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Special
 from copilot_server.engine.batch import Batch
+from copilot_server.engine.jobs import Job, make_job, out_of_memory
 from copilot_server.engine.rows import Row
+from copilot_server.engine.sampling import draw
 from copilot_server.engine.tokenizer import Tokenizer
-from copilot_server.errors import EngineError, PromptTooLongError
 
 OnDone = Callable[[int, list[Generation]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A request on its way through the batch: its prompt's tokens and a row for each candidate."""
-
-    index: int
-    prompt_ids: list[int]
-    rows: list[Row]
-
-    @property
-    def is_done(self) -> bool:
-        """Whether every candidate is finished."""
-        return all(row.finish_reason is not None for row in self.rows)
-
-    def generations(self) -> list[Generation]:
-        """What the candidates have written."""
-        return [row.generation() for row in self.rows]
 
 
 class TorchEngine:
@@ -90,22 +72,16 @@ class TorchEngine:
         batch_size: int = 16,
     ) -> list[list[Generation]]:
         """See ``Engine.generate_batch``."""
-        jobs = [self._job(index, request) for index, request in enumerate(requests)]
+        jobs = [
+            make_job(index, request, self._tokenizer, self._context_length)
+            for index, request in enumerate(requests)
+        ]
         with _memory_errors(), torch.inference_mode():
             for group in _groups_of_like_length(jobs, batch_size):
                 for job in self._decode(group, cancel):
                     if on_done is not None:
                         on_done(job.index, job.generations())
         return [job.generations() for job in jobs]
-
-    def _job(self, index: int, request: GenerationRequest) -> Job:
-        prompt_ids = self._tokenizer.encode(request.prompt)
-        room = self._context_length - request.sampling.max_new_tokens
-        if len(prompt_ids) > room:
-            msg = f"A prompt of {len(prompt_ids)} tokens is too long for a window of {self._context_length}."
-            raise PromptTooLongError(msg, remedy=f"Beside the completion, it has room for {room}.")
-        rows = [Row(request, prompt_ids, i, self._tokenizer) for i in range(request.sampling.n)]
-        return Job(index, prompt_ids, rows)
 
     def _decode(self, jobs: Sequence[Job], cancel: Cancel) -> Iterator[Job]:
         """Prefill, then a token for each unfinished row at a time; yields each job when it is done."""
@@ -116,7 +92,7 @@ class TorchEngine:
             logits = batch.fork(logits, [len(job.rows) for job in jobs])
         pending = list(jobs)
         while True:
-            token_ids = _choose_tokens(rows, logits, cancel)
+            _choose_tokens(rows, logits, cancel)
             yield from (job for job in pending if job.is_done)
             pending = [job for job in pending if not job.is_done]
             if not pending:
@@ -125,16 +101,17 @@ class TorchEngine:
             if len(keep) < len(rows):  # a finished row leaves the batch at once
                 batch.select(keep)
                 rows = [rows[i] for i in keep]
-            logits = batch.step([token_ids[i] for i in keep])
+            logits = batch.step([row.token_ids[-1] for row in rows])
 
 
-def _choose_tokens(rows: Sequence[Row], logits: torch.Tensor | None, cancel: Cancel) -> list[int]:
-    """The next token of each row; none when cancelled, which finishes every row."""
+def _choose_tokens(rows: Sequence[Row], logits: torch.Tensor | None, cancel: Cancel) -> None:
+    """Write the next token of each row; none when cancelled, which finishes every row."""
     if logits is None or cancel.is_set():
         for row in rows:
             row.cancel()
-        return []
-    return [row.step(row_logits) for row, row_logits in zip(rows, logits, strict=True)]
+        return
+    for row, row_logits in zip(rows, logits.float().cpu().numpy(), strict=True):
+        row.accept(draw(row_logits, row.choices()[0]))
 
 
 def _groups_of_like_length(jobs: Sequence[Job], size: int) -> Iterator[Sequence[Job]]:
@@ -150,15 +127,8 @@ def _memory_errors() -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise _out_of_memory() from error
+        raise out_of_memory() from error
     except RuntimeError as error:
         if "can't allocate memory" in str(error):
-            raise _out_of_memory() from error
+            raise out_of_memory() from error
         raise
-
-
-def _out_of_memory() -> EngineError:
-    return EngineError(
-        "Memory ran out in the middle of a generation.",
-        remedy="Choose a smaller model, or lower completion.max_prompt_tokens.",
-    )

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from pygls.lsp.server import LanguageServer
 
 from copilot_server import __version__
 from copilot_server.completion.scheduler import Pipeline, Scheduler, Superseded
-from copilot_server.completion.types import Candidate, CompletionRequest
+from copilot_server.completion.types import Candidate, CompletionRequest, Source
 from copilot_server.config import Settings
 from copilot_server.context.document import Cursor
 from copilot_server.errors import CopilotServerError
@@ -37,6 +38,8 @@ Transport = Literal["stdio", "tcp", "ws"]
 OpenPipeline = Callable[[Settings], Pipeline]
 
 _SECTION = "copilot-server"
+#: A request of our own, for who measures: how many answers came from the model, and how many without it.
+STATS = "copilotServer/stats"
 #: How long the engine thread may take to notice that all is over.
 _GOODBYE_S = 0.5
 
@@ -61,6 +64,8 @@ class CopilotServer(LanguageServer):
         self.scheduler = Scheduler()
         self.settings = ClientSettings(settings, flags)
         self.problems: list[str] = []
+        #: How many requests were answered from where.
+        self.answers: Counter[Source] = Counter()
         self._open_pipeline = open_pipeline
         self._loaded: Settings | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -138,13 +143,15 @@ class CopilotServer(LanguageServer):
 
     async def _submitted(self, request: CompletionRequest) -> tuple[Candidate, ...]:
         try:
-            return (await self.scheduler.submit(request)).candidates
+            completion = await self.scheduler.submit(request)
         except Superseded:
             raise JsonRpcRequestCancelled("A newer request took this one's place.") from None
         except CopilotServerError as error:
             if self.scheduler.failure is not None:  # told once, when loading failed
                 return ()
             raise JsonRpcException(str(error), code=types.LSPErrorCodes.RequestFailed) from error
+        self.answers[completion.source] += 1
+        return completion.candidates
 
 
 def _register(server: CopilotServer) -> None:
@@ -153,6 +160,7 @@ def _register(server: CopilotServer) -> None:
     server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(_did_change_configuration)
     options = types.InlineCompletionOptions()  # without any, pygls advertises nothing
     server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, options)(_inline_completion)
+    server.feature(STATS)(_stats)
 
 
 def _initialize(ls: CopilotServer, params: types.InitializeParams) -> None:
@@ -210,6 +218,10 @@ async def _menu_answer(ls: CopilotServer, place: _Place) -> types.CompletionList
     candidates = await ls.complete(place, invoked=False)
     items = completion_items(candidates, place.cursor, ls.protocol.documents.encoding)
     return types.CompletionList(is_incomplete=True, items=items)
+
+
+def _stats(ls: CopilotServer, _params: object) -> dict[str, dict[Source, int]]:
+    return {"answers": dict(ls.answers)}
 
 
 def _default_pipeline(settings: Settings) -> Pipeline:

@@ -1,0 +1,172 @@
+"""Engines by themselves, in turns: reading a prompt of 1,100 tokens, and writing after it."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from benchmarks.bench.corpus import Place, library_texts
+from benchmarks.bench.llamacpp import LlamaCpp
+from benchmarks.bench.processes import end, resident_mb
+from benchmarks.bench.prompts import PromptBook
+
+PROMPT_TOKENS = 1100
+NEW_TOKENS = 64
+STREAMS, STREAM_PROMPT_TOKENS = 32, 256
+#: What is typed at the end of a prompt that has been read: a word that begins.
+TYPED = "re"
+#: A shorter answer says little about the speed of writing.
+FEWEST_TOKENS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Of one prompt: tokens a second read and written, and the seconds to the first token.
+
+    ``next_key_s``: to the first token after the same prompt and two characters more, where a peer keeps what
+    it has read.
+    """
+
+    prefill_tok_s: float
+    decode_tok_s: float
+    first_token_s: float
+    next_key_s: float | None = None
+
+
+#: Measures one text.
+Subject = Callable[[str, int], Speed]
+
+
+class Worker:
+    """A process of ``worker``, of the kind and with the model or folder named."""
+
+    def __init__(self, kind: str, model: str) -> None:
+        command = [sys.executable, "-m", "benchmarks.bench.worker", kind, model]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        end(self.process)
+
+    @property
+    def rss_mb(self) -> float:
+        """Its memory now."""
+        return resident_mb(self.process)
+
+    def ask(self, op: str, **values: object) -> dict[str, Any]:
+        """Have it measure.
+
+        Raises:
+            RuntimeError: it has ended.
+        """
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"op": op, **values}).encode() + b"\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            msg = f"{' '.join(map(str, self.process.args))} has ended."  # type: ignore[arg-type]
+            raise RuntimeError(msg)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def speed(self, text: str, new_tokens: int) -> Speed:
+        """Read a text and write after it."""
+        timing = self.ask("text", text=text, new_tokens=new_tokens)
+        first_s, decode_s = timing["first_token_s"], timing["decode_s"]
+        decode_tok_s = (timing["tokens"] - 1) / decode_s if decode_s else 0.0
+        return Speed(timing["prompt_tokens"] / first_s, decode_tok_s, first_s)
+
+    def speed_twice(self, text: str, new_tokens: int) -> Speed:
+        """Read a text and write after it, and then when a little has been typed at its end."""
+        speed = self.speed(text, new_tokens)
+        return replace(speed, next_key_s=self.speed(text + TYPED, 2).first_token_s)
+
+
+def llamacpp_subject(server: LlamaCpp) -> Subject:
+    """llama.cpp by its own timings."""
+
+    def measure(text: str, new_tokens: int) -> Speed:
+        timings = server.complete(text, new_tokens)
+        again = server.complete(text + TYPED, 2)
+        return Speed(timings.prefill_tok_s, timings.decode_tok_s, timings.prompt_s, again.prompt_s)
+
+    return measure
+
+
+def in_turns(subjects: Mapping[str, Subject], texts: Sequence[str], new_tokens: int) -> dict[str, Speed]:
+    """The median speeds of each subject, one text after the other and the subjects in turns (ABAB)."""
+    speeds: dict[str, list[Speed]] = {name: [] for name in subjects}
+    for text in texts:
+        for name, measure in subjects.items():
+            speeds[name].append(measure(text, new_tokens))
+    return {name: median_speed(measured) for name, measured in speeds.items()}
+
+
+def median_speed(speeds: Sequence[Speed]) -> Speed:
+    """The median of each figure by itself."""
+    again = [speed.next_key_s for speed in speeds if speed.next_key_s is not None]
+    return Speed(
+        statistics.median(speed.prefill_tok_s for speed in speeds),
+        statistics.median(speed.decode_tok_s for speed in speeds),
+        statistics.median(speed.first_token_s for speed in speeds),
+        statistics.median(again) if again else None,
+    )
+
+
+def unseen_texts(book: PromptBook, tokens: int, seed: int) -> Iterator[str]:
+    """Beginnings of the library's files, ``tokens`` long, give or take one; each file once."""
+    for text in library_texts(seed):
+        ids = book.encode(text)
+        if len(ids) >= tokens:
+            yield book.decode(ids[:tokens])
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """Writing with drafts at places of the recording.
+
+    ``decode_x_llamacpp``: against llama.cpp's plain writing after the same prompts. ``acceptance``: of the
+    drafted tokens, the share that stood; None where the engine does not count them.
+    """
+
+    decode_tok_s: float
+    llamacpp_tok_s: float
+    acceptance: float | None
+    answers: int
+
+
+def drafted(worker: Worker, llamacpp: LlamaCpp, book: PromptBook, places: Sequence[Place]) -> Drafted | None:
+    """Have our pipeline complete at ``places``, with llama.cpp writing as much after every eighth prompt.
+
+    All tokens over all seconds: a long answer counts as much more as it takes longer.
+    """
+    ours: list[tuple[int, float]] = []
+    theirs: list[tuple[int, float]] = []
+    for place in places:
+        timing = worker.ask("place", uri=place.passage.uri, text=place.document, offset=place.offset)
+        if timing.get("tokens", 0) < FEWEST_TOKENS:
+            continue
+        ours.append((timing["tokens"] - 1, timing["decode_s"]))
+        if len(ours) % 8 == 1:
+            timings = llamacpp.complete(book.infill(place).whole, timing["tokens"])
+            theirs.append((timings.tokens - 1, timings.decode_s))
+    if not ours:
+        return None
+    return Drafted(_rate(ours), _rate(theirs), _acceptance(worker.ask("counters")), len(ours))
+
+
+def _rate(pairs: Sequence[tuple[int, float]]) -> float:
+    return sum(tokens for tokens, _ in pairs) / sum(seconds for _, seconds in pairs)
+
+
+def _acceptance(counters: Mapping[str, int]) -> float | None:
+    drafted_tokens = counters.get("tokens_drafted", 0)
+    return counters["drafts_accepted"] / drafted_tokens if drafted_tokens else None

@@ -1,0 +1,31 @@
+"""llama.cpp's own HTTP server, from the wheel ``xllamacpp``: run by the virtual environment that has it.
+
+Prints one JSON line when it listens, ``{"url": ..., "version": ...}``, and serves until stdin is closed.
+Usage: python llamacpp.py MODEL.gguf CONTEXT_TOKENS STREAMS THREADS
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import xllamacpp
+
+
+def main() -> None:
+    """Serve ``STREAMS`` slots of ``CONTEXT_TOKENS`` tokens each; everything else as llama.cpp has it."""
+    model, context_tokens, streams, threads = sys.argv[1], *map(int, sys.argv[2:5])
+    params = xllamacpp.CommonParams()
+    params.model.path = model
+    params.n_ctx = context_tokens * streams
+    params.n_parallel = streams
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    server = xllamacpp.Server(params)
+    print(json.dumps({"url": server.listening_address, "version": xllamacpp.__version__}), flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

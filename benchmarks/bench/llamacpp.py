@@ -1,0 +1,159 @@
+"""llama.cpp's server as an editor plugin uses it, and its own word on how fast it is."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from benchmarks.bench.corpus import Place
+from benchmarks.bench.editing import Pending
+from benchmarks.bench.processes import end, resident_mb, wait_until_idle
+from benchmarks.bench.prompts import Infill, PromptBook
+
+CONTEXT_TOKENS = 4096
+_LAUNCHER = Path(__file__).parent / "launch" / "llamacpp.py"
+_GREEDY = {"temperature": 0.0, "top_k": 1, "samplers": ["top_k"], "cache_prompt": True, "n_cache_reuse": 256}
+
+Endpoint = Literal["/infill", "/completion"]
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """What llama.cpp reports of a request; tokens in its cache are not in ``prompt_tokens``.
+
+    ``decode_s`` is the time from its first token to its last (``t_start_generation`` in its server).
+    """
+
+    prompt_tokens: int
+    prompt_s: float
+    tokens: int
+    decode_s: float
+
+    @property
+    def prefill_tok_s(self) -> float:
+        """Prompt tokens a second."""
+        return self.prompt_tokens / self.prompt_s
+
+    @property
+    def decode_tok_s(self) -> float:
+        """Tokens a second after the first."""
+        return (self.tokens - 1) / self.decode_s
+
+
+class LlamaCpp:
+    """A server process of llama.cpp with one slot.
+
+    ``python``: an interpreter that has the wheel ``xllamacpp``.
+    """
+
+    def __init__(self, python: Path, gguf: Path, threads: int) -> None:
+        command = [str(python), str(_LAUNCHER), str(gguf), str(CONTEXT_TOKENS), "1", str(threads)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert self.process.stdout is not None
+        told = json.loads(self.process.stdout.readline())
+        self.version: str = told["version"]
+        self._address = urlsplit(told["url"]).netloc
+
+    @property
+    def rss_mb(self) -> float:
+        """Its memory now."""
+        return resident_mb(self.process)
+
+    def complete(self, prompt: str, new_tokens: int) -> Timings:
+        """Write ``new_tokens`` after a prompt, and not stop for an end of text."""
+        body = {"prompt": prompt, "n_predict": new_tokens, "ignore_eos": True, **_GREEDY}
+        timings = self.post(self.connect(), "/completion", body)["timings"]
+        return Timings(
+            prompt_tokens=timings["prompt_n"],
+            prompt_s=timings["prompt_ms"] / 1e3,
+            tokens=timings["predicted_n"],
+            decode_s=timings["predicted_ms"] / 1e3,
+        )
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection of its own for each request, as the plugin's ``curl`` makes."""
+        return http.client.HTTPConnection(self._address)
+
+    def post(self, connection: http.client.HTTPConnection, path: str, body: object) -> Any:  # noqa: ANN401
+        """Send a request on ``connection`` and read the answer.
+
+        Raises:
+            RuntimeError: llama.cpp refuses it.
+            OSError, http.client.HTTPException: the connection has been closed.
+        """
+        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        if response.status != http.HTTPStatus.OK:
+            raise RuntimeError(f"llama.cpp answers {path} with {answer}.")
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        end(self.process)
+
+
+class LlamaEditor:
+    """An editor that asks llama.cpp; ``lengths`` are the tokens to write at each place."""
+
+    def __init__(
+        self, server: LlamaCpp, book: PromptBook, endpoint: Endpoint, lengths: dict[Place, int]
+    ) -> None:
+        self._server = server
+        self._book = book
+        self._endpoint = endpoint
+        self._lengths = lengths
+
+    def open(self, place: Place) -> None:
+        """Nothing: each request has the whole prompt."""
+
+    def ask(self, place: Place) -> Pending:
+        """Send the prompt from a thread, which reads the answer."""
+        body = {
+            "n_predict": self._lengths[place],
+            **_GREEDY,
+            **_asked(self._endpoint, self._book.infill(place)),
+        }
+        connection = self._server.connect()
+        pending = Pending(lambda: _hang_up(connection))
+        threading.Thread(target=self._request, args=(connection, body, pending), daemon=True).start()
+        return pending
+
+    def by_model(self) -> bool | None:
+        """Always: it has no other way."""
+        return True
+
+    def settle(self) -> None:
+        """Wait until it has noticed that nobody waits for it."""
+        wait_until_idle(self._server.process)
+
+    def _request(self, connection: http.client.HTTPConnection, body: object, pending: Pending) -> None:
+        try:
+            answer = self._server.post(connection, self._endpoint, body)
+        except (OSError, http.client.HTTPException, RuntimeError, ValueError) as error:
+            pending.fail(str(error))
+        else:
+            pending.settle(answer["content"])
+
+
+def _hang_up(connection: http.client.HTTPConnection) -> None:
+    """Break a connection that another thread reads from, which closing it would not do."""
+    if connection.sock is not None:
+        with contextlib.suppress(OSError):  # it is over already
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _asked(endpoint: Endpoint, infill: Infill) -> dict[str, str]:
+    if endpoint == "/completion":
+        return {"prompt": infill.whole}
+    return {"input_prefix": infill.before, "prompt": infill.line, "input_suffix": infill.after}

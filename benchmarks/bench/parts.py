@@ -1,0 +1,161 @@
+"""The parts of a run, in order. Each starts what it needs, measures, and ends it again."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from benchmarks.bench import venvs
+from benchmarks.bench.corpus import choose_passages
+from benchmarks.bench.engines import (
+    NEW_TOKENS,
+    PROMPT_TOKENS,
+    STREAM_PROMPT_TOKENS,
+    STREAMS,
+    Subject,
+    Worker,
+    drafted,
+    in_turns,
+    llamacpp_subject,
+    unseen_texts,
+)
+from benchmarks.bench.humaneval import same_prompts, self_test
+from benchmarks.bench.llamacpp import LlamaCpp
+from benchmarks.bench.machine import threads
+from benchmarks.bench.ours import LspServer
+from benchmarks.bench.prompts import PromptBook
+from benchmarks.bench.recording import Sitting, in_a_hurry, make_recording
+from benchmarks.bench.results import Results
+from benchmarks.bench.vllm import Asked, Vllm
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How much is measured, and on what.
+
+    ``gguf``: the model's file, or None for a model that llama.cpp cannot run here; ``folder``: the same
+    weights in safetensors. ``functions``, ``keys``: of the recording. ``rounds``: texts that each engine
+    reads. ``drafted_places``: at which drafts are measured. ``problems``: of HumanEval; None for all.
+    """
+
+    model: str
+    gguf: Path | None
+    folder: Path
+    seed: int
+    functions: int
+    keys: int
+    rounds: int
+    drafted_places: int
+    problems: int | None
+
+
+class Bench:
+    """One run: its options, and the results so far."""
+
+    def __init__(self, options: Options, book: PromptBook) -> None:
+        self.options = options
+        self.results = Results()
+        self.versions: dict[str, str] = {}
+        self._book = book
+
+    def typing(self) -> None:
+        """The patient replay; our server's start and memory."""
+        options = self.options
+        passages = choose_passages(options.functions, options.seed)
+        with self._ours() as ours, self._llamacpp() as llamacpp:
+            self.results.single["ready_s"] = ours.ready_s
+            sitting = Sitting(passages, options.seed, options.keys)
+            self.results.recording = make_recording(ours, llamacpp, self._book, sitting)
+            self.results.single["rss_mb"] = ours.rss_mb
+            self.results.single["llamacpp_rss_mb"] = None if llamacpp is None else llamacpp.rss_mb
+
+    def hurry(self) -> None:
+        """The hurried replay of the recording, on servers that know nothing of it."""
+        recording = self.results.recording
+        with self._ours() as ours, self._llamacpp() as llamacpp:
+            functions = recording.shared or recording.ours
+            self.results.hurried = in_a_hurry(ours, llamacpp, self._book, functions)
+
+    def engines(self) -> None:
+        """Reading and writing, in turns."""
+        options = self.options
+        with (
+            Worker("plain", options.model) as plain,
+            Worker("bfloat16", str(options.folder)) as bfloat16,
+            Worker("float32", str(options.folder)) as float32,
+            self._llamacpp() as llamacpp,
+        ):
+            subjects: dict[str, Subject] = {"ours": plain.speed_twice}
+            if llamacpp is not None:
+                subjects["llama.cpp"] = llamacpp_subject(llamacpp)
+            subjects |= {"bfloat16": bfloat16.speed, "float32": float32.speed}
+            texts = unseen_texts(self._book, PROMPT_TOKENS, options.seed)
+            in_turns(subjects, [next(texts)[:500]], 4)  # warms up
+            self.results.engines = in_turns(subjects, list(islice(texts, options.rounds)), NEW_TOKENS)
+
+    def drafts(self) -> None:
+        """Writing with drafts where the recording asked the model, and 32 streams at once."""
+        options = self.options
+        asked = [one.step.place for one in self.results.recording.every if one.answer.by_model is not False]
+        every = max(1, len(asked) // options.drafted_places)
+        with Worker("drafts", options.model) as worker, self._llamacpp() as llamacpp:
+            if llamacpp is not None:
+                self.results.drafted = drafted(worker, llamacpp, self._book, asked[::every])
+            done = worker.ask("streams", texts=self._stream_texts(), new_tokens=NEW_TOKENS)
+            self.results.single["streams_tok_s"] = done["tokens"] / done["wall_s"]
+
+    def humaneval(self) -> None:
+        """The self-test."""
+        self.results.self_test = self_test(self.options.model, self.options.problems)
+
+    def vllm(self) -> None:
+        """The same streams on vLLM, and HumanEval's prompts if the self-test has run."""
+        streams = [Asked(text, NEW_TOKENS, to_the_end=True) for text in self._stream_texts()]
+        with Vllm(venvs.vllm_python(), self.options.folder, threads()) as server:
+            self.versions["vllm"] = server.version()
+            server.complete_all(streams[:2])  # warms up
+            tokens, wall_s = server.complete_all(streams)
+            self.results.single["vllm_streams_tok_s"] = tokens / wall_s
+            if self.results.self_test is not None:
+                prompts = same_prompts(self._book, self.results.self_test.completions)
+                self.results.single["vllm_humaneval_wall_s"] = server.complete_all(prompts)[1]
+
+    def first_start(self) -> None:
+        """The start with a model's file that nothing has been prepared of, in a folder of its own."""
+        if self.options.gguf is None:
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / self.options.gguf.name
+            shutil.copyfile(self.options.gguf, path)
+            server = LspServer(["--model", str(path)])
+            self.results.single["ready_first_s"] = server.ready_s
+            server.close()
+
+    def _stream_texts(self) -> list[str]:
+        texts = unseen_texts(self._book, STREAM_PROMPT_TOKENS, self.options.seed + 1)
+        return list(islice(texts, STREAMS))
+
+    @contextmanager
+    def _ours(self) -> Iterator[LspServer]:
+        server = LspServer(["--model", self.options.model, "--offline"])
+        try:
+            yield server
+        finally:
+            server.close()
+
+    @contextmanager
+    def _llamacpp(self) -> Iterator[LlamaCpp | None]:
+        if self.options.gguf is None:
+            yield None
+            return
+        server = LlamaCpp(venvs.llamacpp_python(), self.options.gguf, threads())
+        self.versions["xllamacpp"] = server.version
+        try:
+            yield server
+        finally:
+            server.close()

@@ -1,0 +1,84 @@
+"""The recording, made with us and repeated with llama.cpp, in turns by function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.bench.corpus import Passage, Place
+from benchmarks.bench.editing import Editor
+from benchmarks.bench.llamacpp import Endpoint, LlamaCpp, LlamaEditor
+from benchmarks.bench.ours import LspServer
+from benchmarks.bench.prompts import PromptBook
+from benchmarks.bench.replay import Hurried, Timed, hurry, record, repeat
+
+ENDPOINTS: tuple[Endpoint, ...] = ("/infill", "/completion")
+#: llama.cpp takes seconds a key: of so many functions it repeats one.
+SHARED_EVERY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """What is typed: ``keys`` keys of each passage, the draws of the typist made with ``seed``."""
+
+    passages: Sequence[Passage]
+    seed: int
+    keys: int
+
+
+@dataclass(slots=True)
+class Recording:
+    """Every keystroke with our answer, function by function.
+
+    ``theirs``: by endpoint, llama.cpp's answers to every keystroke of each ``SHARED_EVERY``-th function.
+    """
+
+    ours: list[list[Timed]] = field(default_factory=list)
+    theirs: dict[Endpoint, list[Timed]] = field(default_factory=dict)
+
+    @property
+    def every(self) -> list[Timed]:
+        """Our answers to all keystrokes."""
+        return [timed for function in self.ours for timed in function]
+
+    @property
+    def shared(self) -> list[list[Timed]]:
+        """Our answers in the functions that llama.cpp repeated."""
+        return self.ours[::SHARED_EVERY] if self.theirs else []
+
+
+def make_recording(
+    ours: LspServer, llamacpp: LlamaCpp | None, book: PromptBook, sitting: Sitting
+) -> Recording:
+    """Type with a server of ours that decides what is accepted; the servers work in turns, never together."""
+    recording = Recording()
+    for number, passage in enumerate(sitting.passages):
+        timed = record(ours, passage, sitting.seed, sitting.keys)
+        ours.settle()
+        recording.ours.append(timed)
+        if llamacpp is not None and number % SHARED_EVERY == 0:
+            for endpoint in ENDPOINTS:
+                editor = LlamaEditor(llamacpp, book, endpoint, _lengths(timed, book))
+                answers = repeat(editor, [one.step for one in timed])
+                recording.theirs.setdefault(endpoint, []).extend(answers)
+    return recording
+
+
+def in_a_hurry(
+    ours: LspServer, llamacpp: LlamaCpp | None, book: PromptBook, functions: Sequence[Sequence[Timed]]
+) -> dict[str, list[Hurried]]:
+    """Press the keys of a recording at their own pace, by who answers: servers that have not seen them."""
+    hurried: dict[str, list[Hurried]] = {}
+    for timed in functions:
+        editors: dict[str, Editor] = {"copilot-server": ours}
+        if llamacpp is not None:
+            editors["llama.cpp"] = LlamaEditor(llamacpp, book, "/infill", _lengths(timed, book))
+        for name, editor in editors.items():
+            hurried.setdefault(name, []).extend(hurry(editor, [one.step for one in timed]))
+            editor.settle()
+    return hurried
+
+
+def _lengths(timed: Sequence[Timed], book: PromptBook) -> dict[Place, int]:
+    """How many tokens our answer at each place has, one at the least."""
+    return {one.step.place: max(1, book.count_tokens(one.answer.text)) for one in timed}

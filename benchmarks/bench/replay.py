@@ -1,0 +1,101 @@
+"""Replaying keys on a server: patiently, with every answer awaited, and hurriedly, at the keys' own pace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.bench.corpus import Passage, Place
+from benchmarks.bench.editing import Answer, Editor, Pending
+from benchmarks.bench.typist import Typist
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A keystroke of the recording: ``pause_s`` after the one before, the cursor stands at ``place``."""
+
+    place: Place
+    pause_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A keystroke and its answer."""
+
+    step: Step
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Hurried:
+    """A keystroke at the typist's own pace.
+
+    ``in_time``: its own suggestion came before the next key. ``wait_s``: from the key to the first answer
+    that came for this key or a later one.
+    """
+
+    in_time: bool
+    wait_s: float
+
+
+def record(editor: Editor, passage: Passage, seed: int, keys: int) -> list[Timed]:
+    """Type ``keys`` keys of a passage with a patient typist, who also decides what to accept."""
+    typist = Typist(passage, seed)
+    typed = typist.first_place(keys)
+    editor.open(Place(passage, typed))
+    timed: list[Timed] = []
+    accepted, pressed_s = "", time.perf_counter()
+    while len(timed) < keys and (key := typist.key(typed)) is not None:
+        typed += len(accepted or key.text)
+        step = Step(Place(passage, typed), key.pause_s)
+        pressed_s = _sleep_until(pressed_s + key.pause_s)
+        timed.append(_ask(editor, step))
+        accepted = typist.accepts(typed, timed[-1].answer.text)
+    return timed
+
+
+def repeat(editor: Editor, steps: Sequence[Step]) -> list[Timed]:
+    """Ask at the places of a recording, one after the other, for servers that do nothing in a pause."""
+    editor.open(steps[0].place)
+    return [_ask(editor, step) for step in steps]
+
+
+def hurry(editor: Editor, steps: Sequence[Step]) -> list[Hurried]:
+    """Press the keys of a recording at their own pace, cancelling what is not answered by the next key."""
+    editor.open(steps[0].place)
+    answered_s: list[float | None] = []
+    pressed_s: list[float] = []
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        pending = editor.ask(step.place)
+        pressed_s.append(pending.sent_s)
+        left_s = None if following is None else pending.sent_s + following.pause_s - time.perf_counter()
+        answered_s.append(_arrival_s(pending, left_s))
+    return [
+        Hurried(
+            own is not None, min(time_s for time_s in answered_s[i:] if time_s is not None) - pressed_s[i]
+        )
+        for i, own in enumerate(answered_s)
+    ]
+
+
+def _ask(editor: Editor, step: Step) -> Timed:
+    answer = editor.ask(step.place).wait()
+    assert answer is not None  # without a time limit there is one, or an error
+    return Timed(step, Answer(answer.text, answer.latency_s, editor.by_model()))
+
+
+def _arrival_s(pending: Pending, left_s: float | None) -> float | None:
+    """When the answer came; None if it was not there when the time was up, and is no longer wanted."""
+    answer = pending.wait(None if left_s is None else max(left_s, 0.0))
+    if answer is None:
+        pending.cancel()
+        return None
+    _sleep_until(pending.sent_s + (left_s or 0.0))
+    return pending.sent_s + answer.latency_s
+
+
+def _sleep_until(time_s: float) -> float:
+    """Sleep until a time of ``perf_counter``, or not at all; the time then."""
+    time.sleep(max(0.0, time_s - time.perf_counter()))
+    return time.perf_counter()

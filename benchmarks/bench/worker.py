@@ -1,0 +1,142 @@
+"""An engine in a process of its own, which does one measurement for each line that it is sent.
+
+Started by ``engines.Worker``. A line is a JSON object: ``op``, the name of a public method below, and what
+that takes. The answer is one JSON line.
+Usage: python -m benchmarks.bench.worker drafts|plain|bfloat16|float32 MODEL
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from copilot_server.bench.stopwatch import StopwatchEngine, Timing
+from copilot_server.catalog import resolve
+from copilot_server.completion.pipeline import Pipeline, open_pipeline
+from copilot_server.completion.types import CompletionRequest
+from copilot_server.config import Settings, SpeedSettings
+from copilot_server.context.document import Cursor, Document
+from copilot_server.engine.base import GenerationRequest, Prompt, Sampling
+from copilot_server.engine.vocabulary import detect_fim
+
+Values = dict[str, Any]
+
+
+class Ours:
+    """Our engine, by itself and under the pipeline."""
+
+    def __init__(self, model: str, *, drafts: bool) -> None:
+        settings = Settings(model=model, offline=True, speed=SpeedSettings(drafts=drafts))
+        self._plain = open_pipeline(settings).engine
+        self._engine = StopwatchEngine(self._plain)
+        manifest = detect_fim(resolve(model).manifest, self._plain)
+        self._pipeline = Pipeline(self._engine, manifest, settings.completion)
+
+    def about(self) -> Values:
+        """Where and in what it computes, and how many threads do."""
+        threads = getattr(self._plain, "threads", None)
+        return {"device": self._plain.device, "dtype": self._plain.dtype, "threads": threads}
+
+    def text(self, text: str, new_tokens: int) -> Values:
+        """Go on from a text; its ``Timing``, if a token came."""
+        return _values(self._engine.time(_request(text, new_tokens)))
+
+    def place(self, uri: str, text: str, offset: int) -> Values:
+        """Complete at a cursor; the ``Timing``, if the model was asked and a token came."""
+        before = len(self._engine.timings)
+        self._pipeline.complete(CompletionRequest(Cursor(Document(uri, "python", text), offset)), _never())
+        return _values(self._engine.timings[-1] if len(self._engine.timings) > before else None)
+
+    def streams(self, texts: list[str], new_tokens: int) -> Values:
+        """Go on from all texts at once; how many tokens in how many seconds."""
+        requests = [_request(text, new_tokens) for text in texts]
+        start = time.perf_counter()
+        answers = self._plain.generate_batch(requests, _never(), batch_size=len(texts))
+        wall_s = time.perf_counter() - start
+        return {"tokens": sum(len(answer[0].token_ids) for answer in answers), "wall_s": wall_s}
+
+    def counters(self) -> Values:
+        """What the decoding loop has counted, where it counts."""
+        counters = getattr(self._plain, "counters", None)
+        return {} if counters is None else dataclasses.asdict(counters)
+
+
+class Transformers:
+    """``transformers.generate``, greedy, on the weights in ``folder``."""
+
+    def __init__(self, folder: Path, dtype: str) -> None:
+        import torch  # noqa: PLC0415
+        from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
+        from transformers.utils import logging  # noqa: PLC0415
+
+        logging.disable_progress_bar()
+
+        self._tokenizer = AutoTokenizer.from_pretrained(folder)
+        self._model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
+        self._model.train(mode=False)
+        self._model.generation_config.eos_token_id = None  # the time of all tokens is wanted
+
+    def about(self) -> Values:
+        """In what it computes."""
+        return {"dtype": str(self._model.dtype).removeprefix("torch.")}
+
+    def text(self, text: str, new_tokens: int) -> Values:
+        """Go on from a text; its ``Timing``. A stopping criterion is asked after each token."""
+        stamps: list[float] = []
+
+        def stamp(ids: Any, _scores: object) -> Any:  # noqa: ANN401 - tensors
+            stamps.append(time.perf_counter())
+            return ids.new_zeros(ids.shape[0], dtype=bool)
+
+        start = time.perf_counter()
+        inputs = self._tokenizer(text, return_tensors="pt")
+        self._model.generate(
+            **inputs,
+            do_sample=False,
+            max_new_tokens=new_tokens,
+            stopping_criteria=[stamp],
+            pad_token_id=0,
+        )
+        size = inputs["input_ids"].shape[1]
+        return _values(Timing(size, stamps[0] - start, len(stamps), stamps[-1] - stamps[0], ""))
+
+
+def _request(text: str, new_tokens: int) -> GenerationRequest:
+    return GenerationRequest(Prompt((text,)), Sampling(max_new_tokens=new_tokens))
+
+
+def _values(timing: Timing | None) -> Values:
+    return {} if timing is None else dataclasses.asdict(timing)
+
+
+def _never() -> threading.Event:
+    return threading.Event()
+
+
+def _subject(kind: str, model: str) -> Ours | Transformers:
+    if kind in ("drafts", "plain"):
+        return Ours(model, drafts=kind == "drafts")
+    return Transformers(Path(model), kind)
+
+
+def main() -> None:
+    """Serve until stdin ends; what libraries print goes to stderr."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    subject = _subject(*sys.argv[1:3])
+    for line in sys.stdin:
+        asked = json.loads(line)
+        measure: Callable[..., Values] = getattr(subject, asked.pop("op"))
+        answers.write(json.dumps(measure(**asked)) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

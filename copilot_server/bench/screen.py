@@ -1,0 +1,57 @@
+"""What ``copilot-server bench`` shows: one screen, or JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from copilot_server.bench.figures import FUNCTION_LINES, PROMPT_TOKENS, Figures, measure
+from copilot_server.config import Settings
+
+
+def run(settings: Settings, *, as_json: bool) -> None:
+    """Measure, and print the figures on stdout; what goes on meanwhile is told on stderr.
+
+    Raises:
+        ModelError: there is no such model, or it cannot be had.
+        EngineError: it cannot run here.
+    """
+    print(f"Measuring {settings.model}; leave the machine alone for a minute ...", file=sys.stderr)  # noqa: T201
+    figures = measure(settings)
+    if as_json:
+        sys.stdout.write(json.dumps(_rounded(figures), indent=2) + "\n")
+    else:
+        Console().print(table(figures))
+
+
+def table(figures: Figures) -> Table:
+    """The screen: what was measured, and what it means while one types."""
+    drafts = figures.decode_drafts_tok_s
+    device = f"{figures.device}, {figures.dtype}"
+    rows = [
+        ("device", device if figures.threads is None else f"{device}, {figures.threads} threads"),
+        ("loaded in", f"{figures.load_s:.1f} s"),
+        ("reads", f"{figures.prefill_tok_s:,.0f} tokens/s of a new prompt of {PROMPT_TOKENS:,}"),
+        ("writes", f"{figures.decode_tok_s:,.1f} tokens/s after it"),
+        ("with drafts", "off" if drafts is None else f"{drafts:,.1f} tokens/s"),
+        ("memory", f"{figures.rss_mb / 1e3:.2f} GB"),
+        ("", ""),
+        ("a line", f"is suggested about {figures.line_ms:,.0f} ms after a key"),
+        (f"{FUNCTION_LINES} lines", f"take about {figures.function_s:.1f} s"),
+        ("a new file", f"is read in {PROMPT_TOKENS / figures.prefill_tok_s:.1f} s, once"),
+    ]
+    screen = Table(title=f"{figures.model} on this machine", show_header=False, title_justify="left")
+    screen.add_column(style="bold")
+    screen.add_column()
+    for row in rows:
+        screen.add_row(*row)
+    return screen
+
+
+def _rounded(figures: Figures) -> dict[str, object]:
+    values = dataclasses.asdict(figures)
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}

@@ -1,0 +1,111 @@
+"""When each token of a generation came, whichever engine made it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from copilot_server.engine.base import Cancel, Engine, Generation, GenerationRequest, Special
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One generation. ``decode_s`` is the time from its first token to its last, ``tokens`` among them all.
+
+    ``first_token_s`` is the time from the request to the first token: tokenizing, what of the prompt had to
+    be read, and one step.
+    """
+
+    prompt_tokens: int
+    first_token_s: float
+    tokens: int
+    decode_s: float
+    text: str
+
+    @property
+    def prefill_tok_s(self) -> float:
+        """Prompt tokens a second up to the first token; it means something only for an unseen prompt."""
+        return self.prompt_tokens / self.first_token_s
+
+    @property
+    def decode_tok_s(self) -> float:
+        """Tokens a second after the first; 0 where there was no second."""
+        return (self.tokens - 1) / self.decode_s if self.decode_s > 0 else 0.0
+
+
+class StopwatchEngine:
+    """An engine that works as ``engine`` does, and keeps the times of what it generates one at a time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.timings: list[Timing] = []
+
+    @property
+    def device(self) -> str:
+        """See ``Engine.device``."""
+        return self._engine.device
+
+    @property
+    def dtype(self) -> str:
+        """See ``Engine.dtype``."""
+        return self._engine.dtype
+
+    @property
+    def context_length(self) -> int:
+        """See ``Engine.context_length``."""
+        return self._engine.context_length
+
+    def knows(self, special: Special) -> bool:
+        """See ``Engine.knows``."""
+        return self._engine.knows(special)
+
+    def count_tokens(self, text: str) -> int:
+        """See ``Engine.count_tokens``."""
+        return self._engine.count_tokens(text)
+
+    def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
+        """See ``Engine.generate``; adds to ``timings`` what was not cancelled before its first token."""
+        stamps: list[float] = []
+
+        def until(text: str) -> bool:
+            stamps.append(time.perf_counter())
+            return request.until is not None and request.until(text)
+
+        start = time.perf_counter()
+        generations = self._engine.generate(replace(request, until=until), cancel)
+        if stamps:
+            self.timings.append(
+                Timing(
+                    prompt_tokens=self._count(request),
+                    first_token_s=stamps[0] - start,
+                    tokens=len(stamps),
+                    decode_s=stamps[-1] - stamps[0],
+                    text=generations[0].text,
+                )
+            )
+        return generations
+
+    def generate_batch(
+        self,
+        requests: Sequence[GenerationRequest],
+        cancel: Cancel,
+        on_done: Callable[[int, list[Generation]], None] | None = None,
+        *,
+        batch_size: int = 16,
+    ) -> list[list[Generation]]:
+        """See ``Engine.generate_batch``; what runs side by side is not timed."""
+        return self._engine.generate_batch(requests, cancel, on_done, batch_size=batch_size)
+
+    def time(self, request: GenerationRequest) -> Timing | None:
+        """Generate, and give the times; None if no token came that can be read."""
+        before = len(self.timings)
+        self.generate(request, threading.Event())
+        return self.timings[-1] if len(self.timings) > before else None
+
+    def _count(self, request: GenerationRequest) -> int:
+        """The tokens of a prompt, give or take one where text and control tokens meet."""
+        parts = request.prompt.parts
+        texts = sum(self.count_tokens(part) for part in parts if isinstance(part, str))
+        return texts + sum(isinstance(part, Special) for part in parts)

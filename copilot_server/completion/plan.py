@@ -1,0 +1,105 @@
+"""What will be asked of the model for a request: how much, in which form, sampled how, ended when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from copilot_server.catalog import Manifest, PromptProtocol
+from copilot_server.completion.ending import StopRule
+from copilot_server.completion.prompt import Begun, build_prompt
+from copilot_server.completion.scope import Situation, situation_at
+from copilot_server.completion.types import CompletionRequest
+from copilot_server.completion.window import Pinned, Window, take_window
+from copilot_server.config import CompletionSettings
+from copilot_server.context.document import Document
+from copilot_server.context.syntax import PythonContext
+from copilot_server.engine.base import Engine, GenerationRequest, Sampling
+
+#: Lines whose tokens are remembered: those of some files of 2,000 lines.
+COUNTED_LINES = 16_384
+#: Of the document, what is looked through for drafts on either side of the window, in code points.
+LOOKUP_REACH = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be asked of the model for a request, decided before it is asked."""
+
+    situation: Situation
+    protocol: PromptProtocol
+    generation: GenerationRequest
+
+
+class Planner:
+    """Plans requests to one model by one set of settings."""
+
+    def __init__(
+        self, engine: Engine, manifest: Manifest, settings: CompletionSettings, begun: Begun = "line"
+    ) -> None:
+        self._context_length = engine.context_length
+        self._count_tokens = lru_cache(COUNTED_LINES)(engine.count_tokens)
+        self._manifest = manifest
+        self._settings = settings
+        self._begun = begun
+
+    def plan(self, request: CompletionRequest, previous: str = "") -> Plan:
+        """Decide what to ask; ``previous`` is what was last suggested for the document.
+
+        Raises:
+            ConfigError: the model does not know the prompt protocol that the settings name.
+        """
+        situation = situation_at(request.cursor)
+        protocol = self._protocol(situation)
+        sampling = request.sampling or self._sampling(request)
+        budget = min(
+            self._settings.max_prompt_tokens,
+            # Half the window at the most: a chat holds the code twice. The rest is for what is around it.
+            (self._context_length - sampling.max_new_tokens) // 2 - 64,
+        )
+        window = take_window(request.cursor, _pinned(situation.context), budget, self._count_tokens)
+        generation = GenerationRequest(
+            prompt=build_prompt(protocol, window, self._manifest, situation.language, self._begun),
+            sampling=sampling,
+            stop=("\n```",) if protocol == "chat-prefill" else (),
+            until=StopRule(situation),
+            lookup=_lookup(request.cursor.document, window, previous),
+        )
+        return Plan(situation, protocol, generation)
+
+    def _protocol(self, situation: Situation) -> PromptProtocol:
+        served = self._manifest.protocols
+        if self._settings.protocol != "auto":
+            return self._settings.protocol
+        return served.function_body if situation.scope == "function" else served.middle
+
+    def _sampling(self, request: CompletionRequest) -> Sampling:
+        settings = self._settings
+        if not request.invoked:
+            return Sampling(max_new_tokens=settings.max_new_tokens)
+        return Sampling(
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            n=settings.candidates,
+            greedy_first=True,
+            max_new_tokens=settings.max_new_tokens,
+        )
+
+
+def _pinned(context: PythonContext | None) -> list[Pinned]:
+    """What the model should see of a long file's beginning: the headers around the cursor, and imports."""
+    if context is None:
+        return []
+    headers = [Pinned(one.line_start, f"{one.indent}{one.text}\n") for one in reversed(context.enclosing)]
+    imports = [Pinned(one.start, f"{one.text}\n") for one in context.imports]
+    if imports:
+        imports[-1] = Pinned(imports[-1].start, f"{imports[-1].text}\n\n")
+    return headers + imports
+
+
+def _lookup(document: Document, window: Window, previous: str) -> tuple[str, ...]:
+    """What the model may well write again that is not in its prompt: what is near, and ``previous``."""
+    text, after = document.text, window.suffix_start + len(window.suffix)
+    above = text[max(0, window.start - LOOKUP_REACH) : window.start]
+    below = text[after : after + LOOKUP_REACH]
+    return tuple(one for one in (above, below, previous) if one)

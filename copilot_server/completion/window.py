@@ -1,0 +1,161 @@
+"""Which part of a document the model reads: cut so that its beginning stays the same while one types.
+
+An engine keeps what it has read of earlier prompts, and of a new one reads only what follows the first
+difference. So a window starts at an anchor: one of the few lines that where they stand in the document makes
+one, wherever the cursor is. When the window overflows it moves on to the next anchor, by about a quarter of
+the budget. All of this depends on the document and the cursor alone, not on what was asked before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+from copilot_server.context.document import Cursor
+
+CountTokens = Callable[[str], int]
+
+#: Of the budget, what follows the cursor may use; the rest is for what stands before it.
+SUFFIX_SHARE = 0.25
+#: Of the budget, what is pinned to the top (imports, headers) may use when it is out of reach.
+PINNED_SHARE = 0.25
+#: Room for the cursor's line and for what is pinned is left in steps of this share of the budget, lest each
+#: word move the window's start.
+STEP_SHARE = 1 / 16
+#: Of the lines that fit, how much may be left off for the sake of a start that stays.
+LEFT_OFF_SHARE = 1 / 2
+
+#: A token of code is seldom longer than this, in code points: what has more a token is not even counted.
+_LONGEST_TOKEN = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """Whole lines of the document, from offset ``start`` on, that are worth reading from far below."""
+
+    start: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The text around the cursor that the model reads.
+
+    ``header`` is what was pinned and is out of reach; ``above`` the lines from offset ``start`` of the
+    document to the cursor's; ``line`` the cursor's line up to the cursor; ``suffix`` what follows.
+    """
+
+    header: str
+    start: int
+    above: str
+    line: str
+    suffix: str
+
+    @property
+    def prefix(self) -> str:
+        """All that is read of what stands before the cursor."""
+        return self.header + self.above + self.line
+
+    @property
+    def suffix_start(self) -> int:
+        """The offset of the cursor."""
+        return self.start + len(self.above) + len(self.line)
+
+
+def take_window(cursor: Cursor, pinned: Sequence[Pinned], budget: int, count_tokens: CountTokens) -> Window:
+    """Cut the document to ``budget`` tokens, by whole lines, the nearest ones.
+
+    ``pinned`` pieces, the most important first, are put on top, in the document's order, where they stand
+    above the window. Tokens are counted by the line, so that most counts are known from before.
+    """
+    text, line = cursor.document.text, cursor.line_prefix
+    suffix, used = _first_lines(text, cursor.offset, int(budget * SUFFIX_SHARE), count_tokens)
+    room = budget - used
+    step = int(budget * STEP_SHARE)
+    room_above = room - _in_steps(_count(line, room, count_tokens), step)
+    if room_above < 0:
+        start = max(cursor.offset - len(line), cursor.offset - room)  # a token a code point: the worst case
+        return Window("", start, "", text[start : cursor.offset], suffix)
+    end = cursor.offset - len(line)
+    header, start = "", _starts_above(text, end, room_above, count_tokens)[0]
+    if start > 0:
+        fitting, used = _fit([one.text for one in pinned], int(budget * PINNED_SHARE), count_tokens)
+        starts = _starts_above(text, end, room_above - _in_steps(used, step), count_tokens)
+        start = _first_anchor(starts, step=budget)
+        header = _header(pinned[: len(fitting)], start)
+    return Window(header, start, text[start:end], line, suffix)
+
+
+def last_anchor(window: Window, step: int) -> int:
+    """Return the offset of the last line above the cursor's that is an anchor; of the cursor's if none is."""
+    lines = window.above.splitlines(keepends=True)
+    starts = list(accumulate(map(len, lines), initial=window.start))
+    return max(_anchors(starts, step), default=starts[-1])
+
+
+def _header(pinned: Sequence[Pinned], before: int) -> str:
+    return "".join(one.text for one in sorted(pinned, key=lambda one: one.start) if one.start < before)
+
+
+def _anchors(starts: Iterable[int], step: int) -> Iterator[int]:
+    """Yield the starts of lines that are the first to start in their ``step`` code points of the text."""
+    return (later for earlier, later in pairwise(starts) if earlier // step != later // step)
+
+
+def _first_anchor(starts: Sequence[int], step: int) -> int:
+    """Return the first anchor among the starts of lines, the last of which is where the window ends.
+
+    Where that would leave too much off (long lines, short tokens) anchors stand closer.
+    """
+    first, end = starts[0], starts[-1]
+    while step:
+        anchor = next(_anchors(starts, step), end)
+        if anchor - first <= (end - first) * LEFT_OFF_SHARE:
+            return anchor
+        step //= 2
+    return first
+
+
+def _starts_above(text: str, end: int, room: int, count_tokens: CountTokens) -> list[int]:
+    """Return the starts of the last lines before ``end`` that have ``room`` tokens together, then ``end``."""
+    reach = max(0, end - room * _LONGEST_TOKEN)
+    lines = text[reach:end].splitlines(keepends=True)[1 if reach else 0 :]  # the first may be cut off
+    kept, _ = _fit(reversed(lines), room, count_tokens)
+    if not kept:
+        return [max(0, end - room), end]  # a line too long to fit
+    lengths = [len(line) for line in reversed(kept)]
+    return list(accumulate(lengths, initial=end - sum(lengths)))
+
+
+def _first_lines(text: str, start: int, room: int, count_tokens: CountTokens) -> tuple[str, int]:
+    """Return the lines from ``start`` on that have at most ``room`` tokens together, and how many."""
+    end = start + room * _LONGEST_TOKEN
+    lines = text[start:end].splitlines(keepends=True)
+    if end < len(text):
+        lines = lines[:-1]  # the last may be cut off
+    kept, used = _fit(lines, room, count_tokens)
+    return "".join(kept), used
+
+
+def _fit(pieces: Iterable[str], room: int, count_tokens: CountTokens) -> tuple[list[str], int]:
+    """Return the first pieces that have at most ``room`` tokens together, and how many they have."""
+    taken: list[str] = []
+    used = 0
+    for piece in pieces:
+        count = _count(piece, room - used, count_tokens)
+        if used + count > room:
+            break
+        taken.append(piece)
+        used += count
+    return taken, used
+
+
+def _count(text: str, room: int, count_tokens: CountTokens) -> int:
+    """Count tokens up to ``room``, and a little more for a text that cannot have so few."""
+    return count_tokens(text) if len(text) <= room * _LONGEST_TOKEN else room + 1
+
+
+def _in_steps(count: int, step: int) -> int:
+    """Round up to a whole number of steps, with room for one token more."""
+    return (count // step + 1) * step if step else count

@@ -1,0 +1,88 @@
+/* A Llama-like decoder on a CPU: its weights, its KV cache, and one step of it. Called through ctypes.
+ *
+ * All structures are mirrored in library.py. Nothing here allocates but `pool_open` and `scratch` growth.
+ */
+#ifndef DECODER_H
+#define DECODER_H
+
+#include <stdint.h>
+
+/* Weights come in blocks of 16 outputs, int8 ones in groups of 64 inputs with a scale each. */
+#define BLOCK 16
+#define GROUP 64
+/* Outputs that are computed together: a block of gates and the block of ups they belong to, say. */
+#define PAIR (2 * BLOCK)
+/* Tokens in a page of the KV cache. */
+#define PAGE 16
+
+enum { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2 };
+
+typedef struct Pool Pool;
+
+/* outputs x inputs, both padded with zeros: to whole pairs of blocks and whole groups.
+ *
+ * FLOAT32, BFLOAT16: data[outputs/16][inputs][16].
+ * INT8: data[outputs/16][inputs/4][16][4], each weight as uint8 w + 128, and scales[outputs/16][inputs/64][16]
+ * in bfloat16: the weight is w * scale.
+ */
+typedef struct {
+    const void *data;
+    const uint16_t *scales;
+    const float *bias; /* [outputs] or NULL */
+    int32_t outputs, inputs, type;
+} Matrix;
+
+typedef struct {
+    const float *attention_norm; /* [hidden] */
+    Matrix qkv;                  /* queries, keys and values of all heads, in this order */
+    Matrix output;
+    const float *mlp_norm;
+    Matrix gate_up; /* blocks of 16 gates and of the 16 ups they belong to, by turns */
+    Matrix down;
+} Layer;
+
+typedef struct {
+    int32_t layers, hidden, intermediate, heads, kv_heads, head_size, vocabulary;
+    float norm_epsilon;
+    const Layer *layer;
+    const float *final_norm;
+    Matrix embedding, head; /* the same matrix where they are tied */
+    const float *rope;      /* [positions][head_size]: cosines, then sines, half of them each */
+    /* The KV cache, in half precision (float32 when the weights are).
+     * keys[layers][kv_heads][pages][head_size][PAGE], values[layers][kv_heads][pages][PAGE][head_size] */
+    void *keys, *values;
+    int32_t pages, cache_type;
+} Model;
+
+/* Tokens to append, of any number of sequences, and the positions after which logits are wanted. */
+typedef struct {
+    int32_t tokens, table_width, wanted;
+    const int32_t *token_ids;  /* [tokens] */
+    const int32_t *positions;  /* [tokens] */
+    const int32_t *tables;     /* [tokens]: the row of page_tables that the token's sequence has */
+    const int32_t *page_tables; /* [sequences][table_width]: a sequence's pages, in order */
+    const int32_t *wanted_rows; /* [wanted]: indices of tokens */
+    float *logits;              /* [wanted][outputs of the head] */
+    int32_t *best;              /* [wanted]: the likeliest token, the lowest id among equals */
+    float *log_total;           /* [wanted]: ln of the sum of exp(logits) */
+} Step;
+
+Pool *pool_open(int32_t threads);
+void pool_close(Pool *pool);
+
+/* The instruction set that `decoder_step` will use: "avx512", "avx2" or "portable". */
+const char *decoder_isa(void);
+/* Bytes of scratch memory that a step of so many tokens needs. */
+int64_t decoder_scratch(const Model *model, int32_t tokens);
+/* Run one step: append the tokens to the cache, compute the logits that are wanted. */
+void decoder_step(const Model *model, const Step *step, void *scratch, Pool *pool);
+/* Copy one page of the cache, in all layers. */
+void decoder_copy_page(const Model *model, int32_t from, int32_t to);
+
+/* What each instruction set's file provides. */
+typedef struct {
+    const char *name;
+    void (*step)(const Model *, const Step *, void *, Pool *);
+} Isa;
+
+#endif

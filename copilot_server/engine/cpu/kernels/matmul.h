@@ -1,0 +1,179 @@
+/* Matrix products: y = W a for rows of activations, a tile of rows and outputs at a time.
+ *
+ * However many rows there are, and wherever a row stands in a tile, its sums are made in the same order:
+ * exactly in whole numbers within a group of 64 inputs, then group after group in float. So a row's result
+ * does not depend on the rows beside it, to the last bit: a draft's verification, a batch and a chunk of a
+ * prompt give what one token after another would have given.
+ */
+#ifndef MATMUL_H
+#define MATMUL_H
+
+#include "elementwise.h"
+#include "pool.h"
+
+/* A tile's sums must fit the processor's vector registers, once as int32 and once as float. */
+#if defined(ISA_AVX512)
+#define TILE_ROWS 6
+#define TILE_BLOCKS 2
+#elif defined(ISA_AVX2)
+#define TILE_ROWS 3
+#define TILE_BLOCKS 1
+#else
+#define TILE_ROWS 2
+#define TILE_BLOCKS 1
+#endif
+
+#define VECTORS (TILE_BLOCKS * BLOCK / LANES)
+/* Rows of activations that stay in the second-level cache while a pair of blocks goes over them. */
+#define SLAB_ROWS 96
+/* A task should take tens of microseconds: long beside handing it out, short beside a step. */
+#define TASK_BYTES (192 * 1024)
+
+typedef enum { ASSIGN, ADD, SWIGLU } Finish;
+
+typedef struct {
+    const Matrix *matrix;
+    Activations in;
+    float *out;
+    int32_t rows, out_stride, pairs_per_task, column_tasks;
+    Finish finish;
+} Product;
+
+INLINE void tile_int8(const Matrix *m, const Activations *a, int32_t row, int32_t block, int rows,
+                      float out[][PAIR]) {
+    const int32_t inputs = m->inputs, groups = inputs / GROUP;
+    const uint8_t *data = (const uint8_t *)m->data + (int64_t)block * inputs * BLOCK;
+    const uint16_t *scales = m->scales + (int64_t)block * groups * BLOCK;
+    const int8_t *x = a->values + (int64_t)row * inputs;
+    const float *x_scales = a->scales + (int64_t)row * groups;
+    const int32_t *surplus = a->surplus + (int64_t)row * groups;
+    vf sums[TILE_ROWS][VECTORS];
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < VECTORS; v++) sums[r][v] = splat(0.0f);
+    for (int32_t g = 0; g < groups; g++) {
+        vi dots[TILE_ROWS][VECTORS];
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < VECTORS; v++) dots[r][v] = splati(-surplus[(int64_t)r * groups + g]);
+        for (int32_t k = g * GROUP; k < (g + 1) * GROUP; k += 4) {
+            vi w[VECTORS];
+            for (int v = 0; v < VECTORS; v++) {
+                const int32_t in_block = v * LANES / BLOCK, lane = v * LANES % BLOCK;
+                w[v] = loadi(data + (int64_t)in_block * inputs * BLOCK + k * BLOCK + 4 * lane);
+            }
+            for (int r = 0; r < rows; r++) {
+                int32_t x4;
+                memcpy(&x4, x + (int64_t)r * inputs + k, 4);
+                for (int v = 0; v < VECTORS; v++) dots[r][v] = dot4(dots[r][v], w[v], x4);
+            }
+        }
+        for (int v = 0; v < VECTORS; v++) {
+            const int32_t in_block = v * LANES / BLOCK, lane = v * LANES % BLOCK;
+            vf scale = load_bfloat(scales + ((int64_t)in_block * groups + g) * BLOCK + lane);
+            for (int r = 0; r < rows; r++)
+                sums[r][v] = fma_(to_float(dots[r][v]) * scale, splat(x_scales[(int64_t)r * groups + g]), sums[r][v]);
+        }
+    }
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < VECTORS; v++) store(&out[r][v * LANES], sums[r][v]);
+}
+
+INLINE void tile_float(const Matrix *m, const Activations *a, int32_t row, int32_t block, int rows, int type,
+                       float out[][PAIR]) {
+    const int32_t inputs = m->inputs;
+    const int32_t bytes = type == FLOAT32 ? 4 : 2;
+    const uint8_t *data = (const uint8_t *)m->data + (int64_t)block * inputs * BLOCK * bytes;
+    const float *x = a->floats + (int64_t)row * inputs;
+    vf sums[TILE_ROWS][VECTORS];
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < VECTORS; v++) sums[r][v] = splat(0.0f);
+    for (int32_t start = 0; start < inputs; start += GROUP) {
+        vf dots[TILE_ROWS][VECTORS];
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < VECTORS; v++) dots[r][v] = splat(0.0f);
+        for (int32_t k = start; k < start + GROUP; k++)
+            for (int v = 0; v < VECTORS; v++) {
+                const int32_t in_block = v * LANES / BLOCK, lane = v * LANES % BLOCK;
+                const uint8_t *at = data + (((int64_t)in_block * inputs + k) * BLOCK + lane) * bytes;
+                vf w = type == FLOAT32 ? load((const float *)at) : load_bfloat((const uint16_t *)at);
+                for (int r = 0; r < rows; r++) dots[r][v] = fma_(w, splat(x[(int64_t)r * inputs + k]), dots[r][v]);
+            }
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < VECTORS; v++) sums[r][v] += dots[r][v];
+    }
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < VECTORS; v++) store(&out[r][v * LANES], sums[r][v]);
+}
+
+INLINE void tile(const Matrix *m, const Activations *a, int32_t row, int32_t block, int rows, float out[][PAIR]) {
+    if (m->type == INT8) tile_int8(m, a, row, block, rows, out);
+    else if (m->type == BFLOAT16) tile_float(m, a, row, block, rows, BFLOAT16, out);
+    else tile_float(m, a, row, block, rows, FLOAT32, out);
+}
+
+/* The compiler makes one loop of registers for each number of rows. */
+static void tile_of(const Matrix *m, const Activations *a, int32_t row, int32_t block, int rows, float out[][PAIR]) {
+    switch (rows) {
+    case 1: tile(m, a, row, block, 1, out); break;
+    case 2: tile(m, a, row, block, 2, out); break;
+#if TILE_ROWS > 2
+    case 3: tile(m, a, row, block, 3, out); break;
+#endif
+#if TILE_ROWS > 3
+    case 4: tile(m, a, row, block, 4, out); break;
+    case 5: tile(m, a, row, block, 5, out); break;
+    case 6: tile(m, a, row, block, 6, out); break;
+#endif
+    default: break;
+    }
+}
+
+INLINE void finish_row(const Product *p, int32_t row, int32_t column, const float *sums) {
+    if (p->finish == SWIGLU) {
+        float *y = p->out + (int64_t)row * p->out_stride + column / 2;
+        for (int i = 0; i < BLOCK; i += LANES) store(y + i, swiglu(load(sums + i), load(sums + BLOCK + i)));
+        return;
+    }
+    float *y = p->out + (int64_t)row * p->out_stride + column;
+    for (int i = 0; i < PAIR; i += LANES) {
+        vf value = load(sums + i);
+        if (p->matrix->bias) value += load(p->matrix->bias + column + i);
+        store(y + i, p->finish == ADD ? load(y + i) + value : value);
+    }
+}
+
+/* Rows [first, last) of one pair of blocks, in tiles about as high as each other. */
+INLINE void pair_of_blocks(const Product *p, int32_t block, int32_t first, int32_t last) {
+    const int32_t tiles = (last - first + TILE_ROWS - 1) / TILE_ROWS;
+    for (int32_t t = 0; t < tiles; t++) {
+        const int32_t from = first + (last - first) * t / tiles, to = first + (last - first) * (t + 1) / tiles;
+        float sums[TILE_ROWS][PAIR];
+        for (int32_t b = 0; b < 2; b += TILE_BLOCKS) {
+            float(*out)[PAIR] = (float(*)[PAIR])(&sums[0][b * BLOCK]);
+            tile_of(p->matrix, &p->in, from, block + b, to - from, out);
+        }
+        for (int32_t row = from; row < to; row++) finish_row(p, row, block * BLOCK, sums[row - from]);
+    }
+}
+
+static void product_task(void *context, int32_t task) {
+    const Product *p = context;
+    const int32_t pairs = p->matrix->outputs / PAIR;
+    const int32_t slab = task / p->column_tasks, column_task = task % p->column_tasks;
+    const int32_t first = slab * SLAB_ROWS, last = first + SLAB_ROWS < p->rows ? first + SLAB_ROWS : p->rows;
+    const int32_t from = column_task * p->pairs_per_task;
+    const int32_t to = from + p->pairs_per_task < pairs ? from + p->pairs_per_task : pairs;
+    for (int32_t pair = from; pair < to; pair++) pair_of_blocks(p, 2 * pair, first, last);
+}
+
+static void product(Pool *pool, const Matrix *matrix, const Activations *in, int32_t rows, float *out,
+                    int32_t out_stride, Finish finish) {
+    Product p = {.matrix = matrix, .in = *in, .out = out, .rows = rows, .out_stride = out_stride, .finish = finish};
+    const int32_t pairs = matrix->outputs / PAIR;
+    const int32_t bytes = matrix->type == INT8 ? 1 : matrix->type == BFLOAT16 ? 2 : 4;
+    const int32_t per_task = TASK_BYTES / (PAIR * matrix->inputs * bytes) / (rows > 12 ? rows / 12 : 1);
+    p.pairs_per_task = per_task > 0 ? per_task : 1;
+    p.column_tasks = (pairs + p.pairs_per_task - 1) / p.pairs_per_task;
+    pool_run(pool, product_task, &p, p.column_tasks * ((rows + SLAB_ROWS - 1) / SLAB_ROWS));
+}
+
+#endif

@@ -1,0 +1,124 @@
+/* Threads that take tasks from a common counter.
+ *
+ * A thread that the system has put aside holds up one task and never a share of the work fixed beforehand,
+ * which is what makes decoding bearable on a machine that is busy with other things. Between steps the
+ * threads spin for a moment and then sleep.
+ */
+#include "pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* About 100 microseconds: longer than Python takes between two steps, shorter than anyone would notice. */
+#define SPINS 4000
+#define COUNT_BITS 24
+#define COUNT_MASK ((UINT64_C(1) << COUNT_BITS) - 1)
+
+struct Pool {
+    int32_t threads;
+    pthread_t *workers;
+    /* round | number of tasks | next task: one word, so that whoever takes a task knows that it is one. */
+    _Alignas(64) atomic_uint_fast64_t state;
+    _Alignas(64) atomic_int done;
+    /* Written before `state` announces a round, read only by those who took a task of that round. */
+    _Alignas(64) void (*work)(void *, int32_t);
+    void *context;
+    atomic_int sleepers;
+    atomic_bool closing;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+};
+
+static inline void relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static int is_idle(uint64_t state) { return (state & COUNT_MASK) >= ((state >> COUNT_BITS) & COUNT_MASK); }
+
+/* Take tasks until none is left. */
+static void help(Pool *pool) {
+    while (!is_idle(atomic_load_explicit(&pool->state, memory_order_acquire))) {
+        uint64_t taken = atomic_fetch_add_explicit(&pool->state, 1, memory_order_acq_rel);
+        if (is_idle(taken)) return;
+        pool->work(pool->context, (int32_t)(taken & COUNT_MASK));
+        atomic_fetch_add_explicit(&pool->done, 1, memory_order_release);
+    }
+}
+
+static void sleep_until_work(Pool *pool) {
+    pthread_mutex_lock(&pool->mutex);
+    atomic_fetch_add(&pool->sleepers, 1);
+    while (is_idle(atomic_load(&pool->state)) && !atomic_load(&pool->closing))
+        pthread_cond_wait(&pool->wake, &pool->mutex);
+    atomic_fetch_sub(&pool->sleepers, 1);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void *worker(void *argument) {
+    Pool *pool = argument;
+    while (!atomic_load(&pool->closing)) {
+        int spins = SPINS;
+        while (is_idle(atomic_load_explicit(&pool->state, memory_order_relaxed)) && --spins) relax();
+        if (spins == 0) sleep_until_work(pool);
+        help(pool);
+    }
+    return NULL;
+}
+
+static void wake_sleepers(Pool *pool) {
+    if (atomic_load(&pool->sleepers) == 0) return;
+    pthread_mutex_lock(&pool->mutex);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+void pool_run(Pool *pool, void (*work)(void *, int32_t), void *context, int32_t tasks) {
+    if (tasks <= 1 || pool->threads == 1) {
+        for (int32_t i = 0; i < tasks; i++) work(context, i);
+        return;
+    }
+    pool->work = work;
+    pool->context = context;
+    atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
+    uint64_t round = (atomic_load_explicit(&pool->state, memory_order_relaxed) >> (2 * COUNT_BITS)) + 1;
+    uint64_t state = (round << (2 * COUNT_BITS)) | ((uint64_t)tasks << COUNT_BITS);
+    atomic_store(&pool->state, state);
+    wake_sleepers(pool);
+    help(pool);
+    for (int waits = 0; atomic_load_explicit(&pool->done, memory_order_acquire) < tasks; waits++)
+        waits < SPINS ? relax() : (void)sched_yield();
+}
+
+int32_t pool_threads(const Pool *pool) { return pool->threads; }
+
+Pool *pool_open(int32_t threads) {
+    Pool *pool = NULL;
+    if (posix_memalign((void **)&pool, 64, sizeof *pool)) return NULL;
+    *pool = (Pool){.threads = 1};
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->wake, NULL);
+    pool->workers = calloc((size_t)(threads > 1 ? threads - 1 : 1), sizeof *pool->workers);
+    /* With fewer threads than asked for it is slower, and nothing else. */
+    while (pool->workers && pool->threads < threads &&
+           pthread_create(&pool->workers[pool->threads - 1], NULL, worker, pool) == 0)
+        pool->threads++;
+    return pool;
+}
+
+void pool_close(Pool *pool) {
+    atomic_store(&pool->closing, 1);
+    pthread_mutex_lock(&pool->mutex);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->mutex);
+    for (int32_t i = 0; i + 1 < pool->threads; i++) pthread_join(pool->workers[i], NULL);
+    pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->mutex);
+    free(pool->workers);
+    free(pool);
+}

@@ -1,0 +1,6 @@
+"""A decoder in plain PyTorch for CUDA devices and Apple's: one step at the cost of reading the weights once.
+
+The way of a step: ``runner`` groups its chunks (``plan``), writes what the device needs to know into static
+buffers (``inputs``), lets the ``decoder`` append the tokens to the ``kv_cache``, replayed as a captured graph
+where that is possible (``cuda_graphs``), and chooses the next tokens on the device (``choice``).
+"""

@@ -1,0 +1,113 @@
+"""What runs a model's layers: the one interface between the decoding loop and a device's kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How one token is drawn.
+
+    ``uniform``: the random number, in [0, 1), that decides where ``temperature`` is above 0: the token is
+    the first, in order of falling probability, at which the mass (of ``top_p`` of the nucleus) exceeds it.
+    ``allowed``: the only token ids to choose among; None for all.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    uniform: float = 0.0
+    allowed: Sequence[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Tokens to append to a sequence: a piece of a prompt, or the last token and drafts of the next ones.
+
+    ``choices``: after each of its last ``len(choices)`` tokens the next token is chosen, as these say; none
+    while a prompt is only being read. The prefix of a sequence that is in the KV cache is never read again.
+    """
+
+    sequence: int
+    token_ids: Sequence[int]
+    choices: Sequence[Choice] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A chosen token and its natural-log probability under the model at temperature 1, over all tokens."""
+
+    token_id: int
+    logprob: float
+
+
+class Runner(Protocol):
+    """A model's weights and KV cache on a device. One thread at a time may call it.
+
+    A sequence's results never depend on what runs beside it, nor on how its tokens are cut into chunks:
+    exactly so on the CPU, up to rounding elsewhere.
+    """
+
+    @property
+    def device(self) -> str:
+        """Where it runs, as ``cpu`` or ``cuda:0``."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """The number format of its weights, as ``int8`` or ``bfloat16``."""
+        ...
+
+    @property
+    def context_length(self) -> int:
+        """The most tokens that a sequence can have."""
+        ...
+
+    @property
+    def max_sequences(self) -> int:
+        """How many sequences can be open at once."""
+        ...
+
+    @property
+    def free_tokens(self) -> int:
+        """How many more tokens the KV cache has room for, whichever sequences they go to."""
+        ...
+
+    @property
+    def prefill_chunk(self) -> int:
+        """Prompt tokens worth reading at once: more gain no speed, and cancelling waits for them."""
+        ...
+
+    @property
+    def draft_length(self) -> int:
+        """Drafted tokens that one step verifies at little more than the cost of none; 0: not worth it."""
+        ...
+
+    def open(self) -> int:
+        """Begin an empty sequence and return its number."""
+        ...
+
+    def fork(self, sequence: int, length: int) -> int:
+        """Begin a sequence with the first ``length`` tokens of another, which are not computed again."""
+        ...
+
+    def truncate(self, sequence: int, length: int) -> None:
+        """Forget all but a sequence's first ``length`` tokens."""
+        ...
+
+    def close(self, sequence: int) -> None:
+        """Forget a sequence."""
+        ...
+
+    def step(self, chunks: Sequence[Chunk]) -> list[list[Drawn]]:
+        """Append each chunk to its sequence; for each chunk, the tokens that its choices drew, in order.
+
+        The drawn tokens are not appended: whoever wants them in the sequence puts them into a later chunk.
+        At most one chunk a sequence.
+
+        Raises:
+            EngineError: there is no memory for it.
+        """
+        ...

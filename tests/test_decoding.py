@@ -1,0 +1,446 @@
+"""The decoding loop: whatever makes it fast, every answer equals the plain path's, token by token."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from copilot_server.config import SpeedSettings
+from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sampling, Special
+from copilot_server.engine.decoding import DecodingEngine
+from copilot_server.engine.loader import load_plain_engine
+from copilot_server.engine.torch_engine import TorchEngine
+from copilot_server.errors import EngineError, PromptTooLongError
+from tests.support.runners import RUNNERS
+from tests.support.tiny_models import ARCHITECTURES, build_tiny_model
+from tests.support.watched_runner import Limits, WatchedRunner
+
+#: Some begin alike, some repeat themselves, one is longer than a chunk.
+TEXTS = (
+    "def wrap(text):\n",
+    "def wrap(text):\n    return ",
+    "def wrap(text):\n    return text\n\n\ndef fill(text):\n    return ",
+    "import re\n\n\nclass TextWrapper:\n    def __init__(self, width=70):\n        self.",
+    "x",
+    "# déjà vu: 'naïve' \u2028 text\nname = ",
+    "for chunk in chunks:\n    width += len(chunk)\n" * 6,
+)
+NEVER = threading.Event()
+#: Each speed-up by itself, none, and all.
+SPEEDS = {
+    "all": SpeedSettings(),
+    "prefix cache": SpeedSettings(drafts=False),
+    "drafts": SpeedSettings(prefix_cache=False),
+    "none": SpeedSettings(prefix_cache=False, drafts=False),
+}
+
+MakeEngine = Callable[..., DecodingEngine]
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_model_dir: Path) -> TorchEngine:
+    """The plain path, which every answer is compared with."""
+    return load_plain_engine(tiny_model_dir, device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="module", params=sorted(RUNNERS))
+def make_engine(request: pytest.FixtureRequest, tiny_model_dir: Path, plain: TorchEngine) -> MakeEngine:
+    """Make an engine on each of the runners, with some limits tighter and some settings other."""
+
+    def make(speed: SpeedSettings = SPEEDS["all"], **limits: int) -> DecodingEngine:
+        runner = WatchedRunner(RUNNERS[request.param](tiny_model_dir), Limits(**limits))
+        return DecodingEngine(runner, plain.tokenizer, speed)
+
+    return make
+
+
+def ask(
+    text: str, *, forced: str = "", lookup: tuple[str, ...] = (), **sampling: object
+) -> GenerationRequest:
+    return GenerationRequest(
+        Prompt((text,), forced), Sampling(**{"max_new_tokens": 24, **sampling}), lookup=lookup
+    )
+
+
+def generate(engine: DecodingEngine, request: GenerationRequest) -> list[Generation]:
+    return engine.generate(request, NEVER)
+
+
+def watched(engine: DecodingEngine) -> WatchedRunner:
+    assert isinstance(engine.runner, WatchedRunner)
+    return engine.runner
+
+
+def assert_same(ours: list[Generation], theirs: list[Generation]) -> None:
+    """The same tokens, text and reason; the log-probability may differ in its last digits."""
+    for one, other in zip(ours, theirs, strict=True):
+        assert replace(one, mean_logprob=0.0) == replace(other, mean_logprob=0.0)
+        assert one.mean_logprob == pytest.approx(other.mean_logprob, abs=1e-4)
+
+
+class CancelAfter:
+    """A cancel flag that is set from its ``looks``-th look on."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def is_set(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+# Equality with the plain path
+
+
+@pytest.mark.parametrize("speed", SPEEDS)
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 16])
+def test_every_mode_gives_what_the_plain_path_gives(
+    make_engine: MakeEngine, plain: TorchEngine, speed: str, batch_size: int
+):
+    requests = [
+        *(ask(text) for text in TEXTS),
+        *(ask(text, temperature=0.9, top_p=0.8, seed=3, n=3, greedy_first=True) for text in TEXTS),
+        *(ask(text, lookup=TEXTS) for text in TEXTS),
+        *(ask("def wrap(text):\n", forced=forced) for forced in ("    ", " wid", "é", "\n\t")),
+    ]
+    engine = make_engine(SPEEDS[speed])
+    for _ in range(2):  # the second time with a full prefix cache
+        ours = engine.generate_batch(requests, NEVER, batch_size=batch_size)
+        for one, request in zip(ours, requests, strict=True):
+            assert_same(one, plain.generate(request, NEVER))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_gives_what_the_plain_path_gives(architecture: str, tmp_path: Path):
+    folder = build_tiny_model(architecture, tmp_path)
+    plain = load_plain_engine(folder, device="cpu", dtype="float32")
+    engine = DecodingEngine(RUNNERS["reference"](folder), plain.tokenizer, SpeedSettings())
+    requests = [ask(text, lookup=TEXTS) for text in TEXTS]
+    for one, request in zip(engine.generate_batch(requests, NEVER), requests, strict=True):
+        assert_same(one, plain.generate(request, NEVER))
+
+
+REQUESTS = st.builds(
+    ask,
+    st.sampled_from(TEXTS),
+    forced=st.sampled_from(["", "", " wid"]),
+    lookup=st.sampled_from([(), TEXTS]),
+    n=st.sampled_from([1, 1, 3]),
+    temperature=st.sampled_from([0.0, 0.9]),
+    seed=st.integers(0, 2),
+    max_new_tokens=st.sampled_from([1, 2, 12]),
+)
+LIMITS = st.fixed_dictionaries(
+    {
+        "max_sequences": st.sampled_from([1, 2, 5, 64]),
+        # Room for one request and little more, for a few, for all.
+        "max_tokens": st.sampled_from([256, 512, 65536]),
+        "prefill_chunk": st.sampled_from([1, 7, 64]),
+        "draft_length": st.sampled_from([0, 1, 8]),
+    }
+)
+
+
+@given(
+    requests=st.lists(REQUESTS, min_size=1, max_size=5),
+    limits=LIMITS,
+    speed=st.sampled_from(sorted(SPEEDS)),
+    batch_size=st.sampled_from([1, 2, 3, 16]),
+)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_schedule_gives_what_each_request_gives_alone(  # noqa: PLR0917
+    make_engine: MakeEngine,
+    plain: TorchEngine,
+    requests: list[GenerationRequest],
+    limits: dict[str, int],
+    speed: str,
+    batch_size: int,
+):
+    engine = make_engine(SPEEDS[speed], **limits)
+    for _ in range(2):
+        ours = engine.generate_batch(requests, NEVER, batch_size=batch_size)
+        for one, request in zip(ours, requests, strict=True):
+            assert_same(one, _plain_answer(plain, request))
+
+
+@cache
+def _plain_answer(plain: TorchEngine, request: GenerationRequest) -> list[Generation]:
+    return plain.generate(request, NEVER)
+
+
+# Drafts
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.9])
+def test_drafts_save_steps_and_change_nothing(make_engine: MakeEngine, temperature: float):
+    """The output itself is among the texts to draft from.
+
+    A random model's tokens are seldom those that its text would be cut into, so not every draft is right.
+    """
+    request = ask(TEXTS[3], temperature=temperature, seed=1, max_new_tokens=32)
+    without = make_engine(SPEEDS["none"])
+    expected = generate(without, request)
+    helped = replace(request, lookup=(TEXTS[3] + expected[0].text,))
+    engine = make_engine(SPEEDS["drafts"])
+    assert_same(generate(engine, helped), expected)
+    assert without.counters.steps == 32
+    assert engine.counters.drafts_accepted >= 4
+    assert engine.counters.steps == 32 - engine.counters.drafts_accepted
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.9])
+def test_drafts_that_are_wrong_change_nothing(make_engine: MakeEngine, temperature: float):
+    """Texts that begin like the output and then go on otherwise, so that drafts are made and refuted."""
+    request = ask(TEXTS[3], temperature=temperature, seed=1, max_new_tokens=32)
+    expected = generate(make_engine(SPEEDS["none"]), request)
+    text = TEXTS[3] + expected[0].text
+    misleading = tuple(text[:end] + "\n\n\nelse" for end in range(len(TEXTS[3]), len(text), 2))
+    engine = make_engine(SPEEDS["drafts"])
+    assert_same(generate(engine, replace(request, lookup=misleading)), expected)
+    assert engine.counters.tokens_drafted - engine.counters.drafts_accepted >= 4
+    chunks = [chunk for step in watched(engine).steps for chunk, _ in step]
+    assert sum(max(0, len(chunk.choices) - 1) for chunk in chunks) == engine.counters.tokens_drafted
+
+
+def test_no_control_token_is_drafted_though_the_prompt_repeats_them(
+    make_engine: MakeEngine, plain: TorchEngine
+):
+    parts = ("def f():\n    return x", Special("<|im_end|>"))
+    request = GenerationRequest(Prompt(parts * 6 + parts[:1]), Sampling(max_new_tokens=24))
+    engine = make_engine(SPEEDS["drafts"])
+    assert_same(generate(engine, request), plain.generate(request, NEVER))
+    drafts = {
+        token
+        for step in watched(engine).steps
+        for chunk, _ in step
+        for token in chunk.token_ids[len(chunk.token_ids) - max(0, len(chunk.choices) - 1) :]
+    }
+    assert drafts
+    assert not drafts & plain.tokenizer.control_ids
+
+
+def test_until_is_asked_the_same_with_drafts_and_without(make_engine: MakeEngine):
+    def texts_asked(engine: DecodingEngine, request: GenerationRequest) -> tuple[list[str], str]:
+        asked: list[str] = []
+
+        def until(text: str) -> bool:
+            asked.append(text)
+            return len(asked) == 9
+
+        (generation,) = generate(engine, replace(request, until=until))
+        assert generation.finish_reason == "stop"
+        return asked, generation.text
+
+    request = ask(TEXTS[3])
+    without = make_engine(SPEEDS["none"])
+    (whole,) = generate(without, request)
+    drafting = make_engine(SPEEDS["drafts"])
+    helped = replace(request, lookup=(TEXTS[3] + whole.text,))
+    assert texts_asked(drafting, helped) == texts_asked(without, request)
+    assert drafting.counters.drafts_accepted > 0
+
+
+def test_a_step_drafts_no_more_than_the_runner_verifies_for_nothing(make_engine: MakeEngine):
+    repeating = TEXTS[6]
+    most = []
+    for rows in (1, 4, 16):
+        engine = make_engine(draft_length=8)
+        engine.generate_batch([ask(repeating, n=rows, temperature=0.5, seed=1)], NEVER)
+        drafted = [sum(max(0, len(chunk.choices) - 1) for chunk, _ in step) for step in watched(engine).steps]
+        most.append(max(drafted))
+    assert most[0] > 2
+    assert most[1] > 2
+    assert max(most) <= 8
+
+
+# Continuous batching
+
+
+def test_a_finished_row_leaves_at_once_and_a_waiting_one_enters(make_engine: MakeEngine):
+    lengths = (2, 9, 4, 12, 3, 6)
+    engine = make_engine(SPEEDS["none"])
+    requests = [ask("x", temperature=0.9, seed=i, max_new_tokens=most) for i, most in enumerate(lengths)]
+    generations = engine.generate_batch(requests, NEVER, batch_size=3)
+    written = [len(one.token_ids) + (one.finish_reason == "eos") for (one,) in generations]
+    rows = [len(step) for step in watched(engine).steps]
+    assert sum(rows) == sum(written)
+    assert rows == sorted(rows, reverse=True)  # three rows in every step until none waits
+    assert rows[0] == 3
+    assert len(rows) < sum(sorted(written)[-2:])  # in fixed groups of three, each would last as its longest
+
+
+def test_a_batch_reports_each_request_as_it_finishes(make_engine: MakeEngine):
+    done: list[int] = []
+    requests = [ask(text, max_new_tokens=20 - 4 * i) for i, text in enumerate(TEXTS[:4])]
+    generations = make_engine(SPEEDS["none"]).generate_batch(
+        requests, NEVER, lambda index, ours: done.append(index if ours else -1)
+    )
+    assert sorted(done) == [0, 1, 2, 3]
+    assert done[-1] == 0  # the longest comes last, though it was first in line
+    assert [len(one.token_ids) for (one,) in generations] == [20, 16, 12, 8]
+
+
+def test_prompts_are_read_in_chunks_beside_the_rows_that_write(make_engine: MakeEngine):
+    engine = make_engine(SPEEDS["none"], prefill_chunk=16)
+    # The prompt with the lowest token goes first.
+    engine.generate_batch([ask("!", max_new_tokens=40), ask(TEXTS[6], max_new_tokens=4)], NEVER)
+    sizes = [[len(chunk.token_ids) for chunk, _ in step] for step in watched(engine).steps]
+    assert max(sum(step) for step in sizes) <= 17
+    assert any(sorted(step) == [1, 16] for step in sizes)
+
+
+@pytest.mark.parametrize("speed", SPEEDS)
+@pytest.mark.parametrize("batch_size", [1, 2, 16])
+def test_the_candidates_of_a_prompt_read_it_once(make_engine: MakeEngine, speed: str, batch_size: int):
+    engine = make_engine(SPEEDS[speed])
+    request = ask(TEXTS[6], n=5, temperature=0.9, seed=1)
+    (generations,) = engine.generate_batch([request], NEVER, batch_size=batch_size)
+    assert len({one.token_ids for one in generations}) == 5
+    tokens = len(engine.tokenizer.encode(request.prompt))
+    # Each begins with the last token, since nothing follows a prompt of which all has been read before.
+    assert engine.counters.prompt_tokens_read == tokens + 4
+    assert max(len(step) for step in watched(engine).steps) == min(5, batch_size)
+
+
+# The prefix cache in the loop
+
+
+def test_a_prompt_that_begins_like_an_earlier_one_is_read_from_there_on(make_engine: MakeEngine):
+    read = {}
+    for name, speed in SPEEDS.items():
+        engine = make_engine(speed)
+        generate(engine, ask(TEXTS[6]))
+        before = engine.counters
+        generate(engine, ask(TEXTS[6] + "    width"))
+        read[name] = engine.counters.prompt_tokens_read - before.prompt_tokens_read
+        reused = engine.counters.prompt_tokens_reused - before.prompt_tokens_reused
+        assert read[name] + reused == len(engine.tokenizer.encode_text(TEXTS[6] + "    width"))
+    assert read["all"] == read["prefix cache"] <= 4
+    assert read["none"] == read["drafts"] > 60
+
+
+def test_prompts_of_one_batch_share_their_beginning(make_engine: MakeEngine):
+    requests = [ask(TEXTS[6] + name) for name in ("    x", "    y", "    z")]
+    read = []
+    for speed in ("all", "none"):
+        engine = make_engine(SPEEDS[speed], prefill_chunk=32)
+        engine.generate_batch(requests, NEVER)
+        read.append(engine.counters.prompt_tokens_read)
+    lengths = [len(engine.tokenizer.encode(request.prompt)) for request in requests]
+    assert read[0] < lengths[0] + 2 * 32
+    assert read[1] == sum(lengths)
+
+
+@pytest.mark.parametrize("limits", [{"max_tokens": 256}, {"max_sequences": 1}, {}])
+def test_what_is_kept_makes_way_for_what_is_asked(
+    make_engine: MakeEngine, plain: TorchEngine, limits: dict[str, int]
+):
+    engine = make_engine(**limits)
+    for text in (*TEXTS, *reversed(TEXTS)):
+        assert_same(generate(engine, ask(text)), plain.generate(ask(text), NEVER))
+    assert engine.counters.prompt_tokens_reused > 0
+    kept = watched(engine).lengths
+    assert (sum(kept.values()) > 256) == (not limits)
+    assert len(kept) == 1 or "max_sequences" not in limits
+
+
+# Cancelling
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 2])
+def test_a_cancel_during_prefill_costs_no_further_chunk_and_loses_nothing(
+    make_engine: MakeEngine, chunks: int
+):
+    engine = make_engine(prefill_chunk=16)
+    request = ask(TEXTS[6])
+    (generation,) = engine.generate(request, CancelAfter(looks=chunks))
+    assert generation.finish_reason == "cancelled"
+    assert generation.token_ids == ()
+    assert engine.counters.steps == chunks
+    assert engine.counters.prompt_tokens_read == 16 * chunks
+    generate(engine, request)
+    assert engine.counters.prompt_tokens_read == len(engine.tokenizer.encode(request.prompt))
+
+
+def test_a_cancel_during_decode_costs_no_further_token(make_engine: MakeEngine):
+    engine = make_engine(SPEEDS["none"])
+    requests = [ask(text, n=2, temperature=0.5, seed=1) for text in TEXTS[:2]]
+    done: list[int] = []
+    generations = engine.generate_batch(
+        requests, CancelAfter(looks=9), lambda index, _: done.append(index), batch_size=3
+    )
+    assert engine.counters.steps == 9
+    assert sorted(done) == [0, 1]
+    assert all(one.finish_reason == "cancelled" for ours in generations for one in ours)
+    assert max(len(one.token_ids) for ours in generations for one in ours) == 9
+    assert watched(engine).lengths == {}
+    assert generate(engine, requests[0])[0].finish_reason == "length"
+
+
+# Errors
+
+
+def test_a_failed_step_leaves_an_engine_that_works(make_engine: MakeEngine, plain: TorchEngine):
+    engine = make_engine(fails_at=3)
+    with pytest.raises(EngineError, match="no memory"):
+        engine.generate_batch([ask(text, n=2) for text in TEXTS], NEVER)
+    assert watched(engine).lengths == {}
+    assert_same(generate(engine, ask(TEXTS[0])), plain.generate(ask(TEXTS[0]), NEVER))
+
+
+def test_an_error_of_who_is_told_leaves_an_engine_that_works(make_engine: MakeEngine):
+    def fail(index: int, _: list[Generation]) -> None:
+        raise KeyError(index)
+
+    engine = make_engine()
+    requests = [ask(text, max_new_tokens=4 + i) for i, text in enumerate(TEXTS)]
+    with pytest.raises(KeyError):
+        engine.generate_batch(requests, NEVER, fail)
+    assert len(watched(engine).lengths) == 1  # of the one that had finished
+    assert generate(engine, requests[0])[0].finish_reason == "length"
+
+
+def test_a_request_that_never_has_room_is_an_error_with_a_remedy(make_engine: MakeEngine):
+    engine = make_engine(max_tokens=200)
+    assert generate(engine, ask("x"))
+    with pytest.raises(EngineError, match=r"no memory .* Lower completion\.max_prompt_tokens"):
+        generate(engine, ask(TEXTS[6], max_new_tokens=200))
+    assert generate(engine, ask("y"))
+
+
+def test_memory_that_runs_out_is_an_error_with_a_remedy(make_engine: MakeEngine):
+    def until(text: str) -> bool:
+        raise MemoryError
+
+    engine = make_engine()
+    with pytest.raises(EngineError, match=r"Memory ran out .* smaller model"):
+        generate(engine, replace(ask("x"), until=until))
+    assert generate(engine, ask("x"))
+
+
+def test_a_prompt_too_long_is_an_error_that_says_the_room(make_engine: MakeEngine):
+    engine = make_engine()
+    with pytest.raises(PromptTooLongError, match="room for 488"):
+        generate(engine, ask("return " * 600))
+    assert generate(engine, ask("return " * 50))
+
+
+def test_a_prompt_without_a_token_is_a_text_that_begins(make_engine: MakeEngine, plain: TorchEngine):
+    (generation,) = generate(make_engine(), ask(""))
+    assert len(generation.token_ids) == 24
+    assert_same([generation], plain.generate(ask(""), NEVER))
+
+
+def test_the_engine_says_what_the_runner_and_the_tokenizer_are(make_engine: MakeEngine, plain: TorchEngine):
+    engine = make_engine()
+    assert (engine.device, engine.dtype, engine.context_length) == ("cpu", "float32", 512)
+    assert engine.count_tokens(TEXTS[6]) == plain.count_tokens(TEXTS[6])
+    assert engine.knows(Special("<|im_end|>"))
+    assert not engine.knows(Special("<|no_such|>"))
