@@ -65,7 +65,7 @@ def root(  # noqa: PLR0913 - one argument a flag
         str | None, typer.Option(metavar="auto|cuda|mps|cpu", help="Where the model runs.")
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option(metavar="auto|float32|bfloat16|float16", help="What it computes in.")
+        str | None, typer.Option(metavar="auto|int8|int4|bfloat16|...", help="What its weights are held in.")
     ] = None,
     offline: Annotated[
         bool | None, typer.Option("--offline", help="Fetch nothing: the model must be here.")
@@ -193,6 +193,25 @@ def models(
 
     # A file or a pipe has no width of its own to fit into.
     Console(width=None if sys.stdout.isatty() else 140).print(_table(rows))
+
+
+@app.command()
+def bench(
+    *,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="Which model, as for serving.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="auto|cuda|mps|cpu", help="Where it runs.")] = None,
+    dtype: Annotated[
+        str | None, typer.Option(metavar="auto|int8|int4|...", help="What its weights are held in.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The settings file, instead of the usual one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Tell how fast a model is on this machine."""
+    from copilot_server.bench.screen import run  # noqa: PLC0415
+
+    run(_settings(config, {"model": model, "device": device, "dtype": dtype}), as_json=as_json)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Our kernels for the CPU against transformers, and their promise that nothing depends on what runs beside."""
+"""Our kernels for the CPU against transformers, and that nothing depends on what runs beside."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from copilot_server.config import SpeedSettings
 from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sampling, Special
 from copilot_server.engine.decoding import DecodingEngine
 from copilot_server.engine.loader import load_plain_engine
+from copilot_server.engine.streams import drafts_of
 from copilot_server.engine.torch_engine import TorchEngine
 from copilot_server.errors import EngineError, PromptTooLongError
 from tests.support.runners import RUNNERS
@@ -180,33 +181,43 @@ def _plain_answer(plain: TorchEngine, request: GenerationRequest) -> list[Genera
 
 @pytest.mark.parametrize("temperature", [0.0, 0.9])
 def test_drafts_save_steps_and_change_nothing(make_engine: MakeEngine, temperature: float):
-    """The output itself is among the texts to draft from.
+    """Each output itself is among the texts to draft from.
 
     A random model's tokens are seldom those that its text would be cut into, so not every draft is right.
     """
-    request = ask(TEXTS[3], temperature=temperature, seed=1, max_new_tokens=32)
-    without = make_engine(SPEEDS["none"])
-    expected = generate(without, request)
-    helped = replace(request, lookup=(TEXTS[3] + expected[0].text,))
-    engine = make_engine(SPEEDS["drafts"])
-    assert_same(generate(engine, helped), expected)
-    assert without.counters.steps == 32
-    assert engine.counters.drafts_accepted >= 4
-    assert engine.counters.steps == 32 - engine.counters.drafts_accepted
+    without, engine = make_engine(SPEEDS["none"]), make_engine(SPEEDS["drafts"])
+    for text in TEXTS:
+        request = ask(text, temperature=temperature, seed=1)
+        expected = generate(without, request)
+        helped = replace(request, lookup=(text + expected[0].text,))
+        assert_same(generate(engine, helped), expected)
+    assert engine.counters.drafts_accepted >= 8
+    assert engine.counters.steps < without.counters.steps
+    assert without.counters.tokens_drafted == 0
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.9])
 def test_drafts_that_are_wrong_change_nothing(make_engine: MakeEngine, temperature: float):
     """Texts that begin like the output and then go on otherwise, so that drafts are made and refuted."""
-    request = ask(TEXTS[3], temperature=temperature, seed=1, max_new_tokens=32)
-    expected = generate(make_engine(SPEEDS["none"]), request)
-    text = TEXTS[3] + expected[0].text
-    misleading = tuple(text[:end] + "\n\n\nelse" for end in range(len(TEXTS[3]), len(text), 2))
-    engine = make_engine(SPEEDS["drafts"])
-    assert_same(generate(engine, replace(request, lookup=misleading)), expected)
-    assert engine.counters.tokens_drafted - engine.counters.drafts_accepted >= 4
+    without, engine = make_engine(SPEEDS["none"]), make_engine(SPEEDS["drafts"])
+    for text in TEXTS:
+        request = ask(text, temperature=temperature, seed=1)
+        expected = generate(without, request)
+        written = text + expected[0].text
+        misleading = tuple(written[:end] + "\n\n\nelse" for end in range(len(text), len(written), 2))
+        assert_same(generate(engine, replace(request, lookup=misleading)), expected)
+    assert engine.counters.tokens_drafted - engine.counters.drafts_accepted >= 8
     chunks = [chunk for step in watched(engine).steps for chunk, _ in step]
-    assert sum(max(0, len(chunk.choices) - 1) for chunk in chunks) == engine.counters.tokens_drafted
+    assert sum(len(drafts_of(chunk)) for chunk in chunks) == engine.counters.tokens_drafted
+
+
+def test_drafts_are_verified_while_text_is_still_forced(make_engine: MakeEngine, plain: TorchEngine):
+    forced = "    return text.strip()"
+    request = ask("def wrap(text):\n", forced=forced, lookup=("def wrap(text):\n" + forced,))
+    engine = make_engine(SPEEDS["drafts"])
+    assert_same(generate(engine, request), plain.generate(request, NEVER))
+    first = next(step for step in watched(engine).steps if drafts_of(step[0][0]))
+    assert len([choice for choice in first[0][0].choices if choice.allowed is not None]) > 1
 
 
 def test_no_control_token_is_drafted_though_the_prompt_repeats_them(
@@ -216,12 +227,7 @@ def test_no_control_token_is_drafted_though_the_prompt_repeats_them(
     request = GenerationRequest(Prompt(parts * 6 + parts[:1]), Sampling(max_new_tokens=24))
     engine = make_engine(SPEEDS["drafts"])
     assert_same(generate(engine, request), plain.generate(request, NEVER))
-    drafts = {
-        token
-        for step in watched(engine).steps
-        for chunk, _ in step
-        for token in chunk.token_ids[len(chunk.token_ids) - max(0, len(chunk.choices) - 1) :]
-    }
+    drafts = {draft for step in watched(engine).steps for chunk, _ in step for draft in drafts_of(chunk)}
     assert drafts
     assert not drafts & plain.tokenizer.control_ids
 
@@ -253,7 +259,7 @@ def test_a_step_drafts_no_more_than_the_runner_verifies_for_nothing(make_engine:
     for rows in (1, 4, 16):
         engine = make_engine(draft_length=8)
         engine.generate_batch([ask(repeating, n=rows, temperature=0.5, seed=1)], NEVER)
-        drafted = [sum(max(0, len(chunk.choices) - 1) for chunk, _ in step) for step in watched(engine).steps]
+        drafted = [sum(len(drafts_of(chunk)) for chunk, _ in step) for step in watched(engine).steps]
         most.append(max(drafted))
     assert most[0] > 2
     assert most[1] > 2
@@ -294,6 +300,13 @@ def test_prompts_are_read_in_chunks_beside_the_rows_that_write(make_engine: Make
     sizes = [[len(chunk.token_ids) for chunk, _ in step] for step in watched(engine).steps]
     assert max(sum(step) for step in sizes) <= 17
     assert any(sorted(step) == [1, 16] for step in sizes)
+
+
+def test_a_request_waits_until_there_is_room_for_all_that_it_may_write(make_engine: MakeEngine):
+    for max_tokens, together in ((300, 1), (600, 2)):
+        engine = make_engine(max_tokens=max_tokens)
+        engine.generate_batch([ask(text, max_new_tokens=200) for text in ("x", "y")], NEVER)
+        assert max(len(step) for step in watched(engine).steps) == together
 
 
 @pytest.mark.parametrize("speed", SPEEDS)
@@ -371,17 +384,19 @@ def test_a_cancel_during_prefill_costs_no_further_chunk_and_loses_nothing(
 
 def test_a_cancel_during_decode_costs_no_further_token(make_engine: MakeEngine):
     engine = make_engine(SPEEDS["none"])
-    requests = [ask(text, n=2, temperature=0.5, seed=1) for text in TEXTS[:2]]
+    requests = [ask(text, n=2, temperature=0.5, seed=1) for text in TEXTS[:3]]
     done: list[int] = []
     generations = engine.generate_batch(
         requests, CancelAfter(looks=9), lambda index, _: done.append(index), batch_size=3
     )
     assert engine.counters.steps == 9
-    assert sorted(done) == [0, 1]
-    assert all(one.finish_reason == "cancelled" for ours in generations for one in ours)
-    assert max(len(one.token_ids) for ours in generations for one in ours) == 9
+    assert sorted(done) == [0, 1, 2]
+    assert all(any(one.finish_reason == "cancelled" for one in ours) for ours in generations)
+    assert max(len(one.token_ids) for ours in generations for one in ours) <= 9
     assert watched(engine).lengths == {}
-    assert generate(engine, requests[0])[0].finish_reason == "length"
+    whole = generate(engine, requests[0])
+    assert all(one.finish_reason in ("length", "eos") for one in whole)
+    assert max(len(one.token_ids) for one in whole) > 9
 
 
 # Errors

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
@@ -22,14 +24,24 @@ def request(text: str, uri: str = "file:///a.py", *, invoked: bool = False) -> C
     return CompletionRequest(Cursor(Document(uri, "python", text), len(text)), invoked)
 
 
+def ahead_of(text: str, uri: str = "file:///a.py") -> CompletionRequest:
+    return replace(request(text, uri), ahead=True)
+
+
 def completion(text: str) -> Completion:
     return Completion((Candidate(text, 0.0, "stop"),), "model", "causal")
 
 
 class Scripted:
-    """Completes with the document's own text; ``slow`` waits for its cancel, ``boom`` fails."""
+    """Completes with the document's own text; ``slow`` waits for its cancel, ``boom`` fails.
 
-    def __init__(self) -> None:
+    ``leads_to``: what to complete ahead after a text. What has been completed ahead is kept, and ``empty``
+    suggests nothing.
+    """
+
+    def __init__(self, leads_to: Mapping[str, Sequence[str]] = MappingProxyType({})) -> None:
+        self.leads_to = leads_to
+        self.kept: dict[str, Completion] = {}
         self.begun: list[str] = []
         self.cancelled: list[str] = []
         self.threads: set[str] = set()
@@ -38,6 +50,8 @@ class Scripted:
 
     def complete(self, request: CompletionRequest, cancel: Cancel) -> Completion:
         text = request.cursor.document.text
+        if text in self.kept:
+            return self.kept[text]
         self.begun.append(text)
         self.threads.add(threading.current_thread().name)
         if text == "boom":
@@ -47,13 +61,22 @@ class Scripted:
             assert isinstance(cancel, threading.Event)
             assert cancel.wait(PATIENCE_S)
             self.cancelled.append(text)
-        return completion(text)
+            return Completion((), "model", "causal", cancelled=True)
+        if request.ahead:
+            self.kept[text] = replace(completion(text), source="ahead")
+        return Completion((), "model", "causal") if text.startswith("empty") else completion(text)
+
+    def ahead(self, request: CompletionRequest, *_completion: object) -> tuple[CompletionRequest, ...]:
+        cursor = request.cursor
+        texts = self.leads_to.get(cursor.document.text, ())
+        return tuple(ahead_of(text, cursor.document.uri) for text in texts)
 
     def configure(self, settings: CompletionSettings) -> None:
         self.settings = settings
 
     def lookup(self, request: CompletionRequest) -> Completion | None:
-        return completion("cached") if request.cursor.document.text == "known" else None
+        text = request.cursor.document.text
+        return completion("cached") if text.startswith("known") else self.kept.get(text)
 
 
 @pytest.fixture
@@ -259,3 +282,132 @@ async def test_closing_does_not_wait_for_what_cannot_be_interrupted() -> None:
     scheduler.load(load)
     assert not scheduler.close(0.0)
     released.set()
+
+
+async def looking_ahead(scheduler: Scheduler, leads_to: Mapping[str, Sequence[str]]) -> Scripted:
+    pipeline = Scripted(leads_to)
+    await scheduler.load(lambda: pipeline)
+    return pipeline
+
+
+async def until_begun(pipeline: Scripted, *texts: str) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while pipeline.begun != list(texts):
+            await asyncio.sleep(0.001)
+
+
+async def test_what_an_answer_leads_to_is_completed_ahead(scheduler: Scheduler) -> None:
+    pipeline = await looking_ahead(scheduler, {"a": ["b"]})
+    assert await text_of(begin(scheduler, request("a"))) == "a"
+    await until_begun(pipeline, "a", "b")
+    answer = await scheduler.submit(request("b"))
+    assert (answer.source, pipeline.begun) == ("ahead", ["a", "b"])
+
+
+async def test_the_next_place_is_completed_only_if_nothing_is_suggested_at_the_one_before(
+    scheduler: Scheduler,
+) -> None:
+    pipeline = await looking_ahead(scheduler, {"a": ["empty", "b", "never"], "c": []})
+    await scheduler.submit(request("a"))
+    await until_begun(pipeline, "a", "empty", "b")
+    await scheduler.submit(request("c"))
+    assert pipeline.begun == ["a", "empty", "b", "c"]
+
+
+async def test_a_newer_request_ends_what_is_completed_ahead(scheduler: Scheduler) -> None:
+    pipeline = await looking_ahead(scheduler, {"a": ["slow", "never"]})
+    await scheduler.submit(request("a"))
+    await until(pipeline.slow_began)
+    assert await text_of(begin(scheduler, request("new", "file:///b.py"))) == "new"
+    assert pipeline.cancelled == ["slow"]
+    assert pipeline.begun == ["a", "slow", "new"]
+
+
+async def test_a_request_for_the_very_place_does_not_end_it(scheduler: Scheduler) -> None:
+    pipeline = await looking_ahead(scheduler, {"a": ["slow", "b"]})
+    await scheduler.submit(request("a"))
+    await until(pipeline.slow_began)
+    waiting = begin(scheduler, request("b"))
+    await asyncio.sleep(0.01)
+    assert pipeline.cancelled == []
+    waiting.cancel()
+    invoked = begin(scheduler, request("b", invoked=True))  # wants more than one candidate
+    assert await text_of(invoked) == "b"
+    assert pipeline.cancelled == ["slow"]
+
+
+async def test_who_waits_for_what_is_completed_ahead_waits_for_the_model(scheduler: Scheduler) -> None:
+    released = threading.Event()
+
+    class Held(Scripted):
+        def complete(self, request: CompletionRequest, cancel: Cancel) -> Completion:
+            if request.ahead:
+                assert released.wait(PATIENCE_S)
+            return super().complete(request, cancel)
+
+    pipeline = Held({"a": ["b"]})
+    await scheduler.load(lambda: pipeline)
+    await scheduler.submit(request("a"))
+    waiting = begin(scheduler, request("b"))
+    await asyncio.sleep(0)
+    released.set()
+    assert (await waiting).source == "model"
+    assert pipeline.begun == ["a", "b"]
+
+
+async def test_nothing_is_completed_ahead_while_somebody_waits(scheduler: Scheduler) -> None:
+    pipeline = await looking_ahead(scheduler, {"a": ["never"], "b": ["c"]})
+    first = begin(scheduler, request("a", "file:///a.py"))
+    second = begin(scheduler, request("b", "file:///b.py"))
+    assert [await text_of(first), await text_of(second)] == ["a", "b"]
+    await until_begun(pipeline, "a", "b", "c")
+
+
+async def test_an_answer_that_was_looked_up_leads_on_too(scheduler: Scheduler) -> None:
+    pipeline = await looking_ahead(scheduler, {"known": ["a"]})
+    await scheduler.submit(request("known"))
+    await until_begun(pipeline, "a")
+
+
+async def test_typing_what_was_suggested_goes_on_with_what_is_completed_ahead(scheduler: Scheduler) -> None:
+    pipeline = await looking_ahead(scheduler, {"a": ["slow"], "known": ["slow"], "known too": ["b"]})
+    await scheduler.submit(request("a"))
+    await until(pipeline.slow_began)
+    await scheduler.submit(request("known"))
+    await asyncio.sleep(0.01)
+    assert pipeline.cancelled == []
+    await scheduler.submit(request("known too"))  # something else is to come
+    await until_begun(pipeline, "a", "slow", "b")
+    assert pipeline.cancelled == ["slow"]
+
+
+async def test_what_fails_ahead_is_not_told(scheduler: Scheduler) -> None:
+    pipeline = await looking_ahead(scheduler, {"a": ["boom", "never"]})
+    await scheduler.submit(request("a"))
+    await until_begun(pipeline, "a", "boom")
+    assert await text_of(begin(scheduler, request("b"))) == "b"
+    assert pipeline.begun == ["a", "boom", "b"]
+
+
+async def test_other_settings_and_other_models_do_not_wait_for_it(scheduler: Scheduler) -> None:
+    pipeline = await looking_ahead(scheduler, {"a": ["slow"]})
+    await scheduler.submit(request("a"))
+    await until(pipeline.slow_began)
+    settings = CompletionSettings(candidates=2)
+    scheduler.configure(settings)
+    assert await text_of(begin(scheduler, request("b"))) == "b"
+    assert (pipeline.cancelled, pipeline.settings) == (["slow"], settings)
+    pipeline.slow_began.clear()
+    await scheduler.submit(request("a"))
+    await until(pipeline.slow_began)
+    await scheduler.load(Scripted)
+    assert pipeline.cancelled == ["slow", "slow"]
+
+
+async def test_closing_ends_what_is_completed_ahead() -> None:
+    scheduler = Scheduler()
+    pipeline = await looking_ahead(scheduler, {"a": ["slow"]})
+    await scheduler.submit(request("a"))
+    await until(pipeline.slow_began)
+    assert scheduler.close(PATIENCE_S)
+    assert pipeline.cancelled == ["slow"]

@@ -17,7 +17,7 @@ from benchmarks.bench.prompts import PromptBook
 
 PROMPT_TOKENS = 1100
 NEW_TOKENS = 64
-STREAMS, STREAM_PROMPT_TOKENS = 32, 256
+STREAMS, STREAM_PROMPT_TOKENS, STREAM_NEW_TOKENS = 32, 64, 128
 #: What is typed at the end of a prompt that has been read: a word that begins.
 TYPED = "re"
 #: A shorter answer says little about the speed of writing.

@@ -15,6 +15,7 @@ from benchmarks.bench.corpus import choose_passages
 from benchmarks.bench.engines import (
     NEW_TOKENS,
     PROMPT_TOKENS,
+    STREAM_NEW_TOKENS,
     STREAM_PROMPT_TOKENS,
     STREAMS,
     Subject,
@@ -106,7 +107,7 @@ class Bench:
         with Worker("drafts", options.model) as worker, self._llamacpp() as llamacpp:
             if llamacpp is not None:
                 self.results.drafted = drafted(worker, llamacpp, self._book, asked[::every])
-            done = worker.ask("streams", texts=self._stream_texts(), new_tokens=NEW_TOKENS)
+            done = worker.ask("streams", texts=self._stream_texts(), new_tokens=STREAM_NEW_TOKENS)
             self.results.single["streams_tok_s"] = done["tokens"] / done["wall_s"]
 
     def humaneval(self) -> None:
@@ -115,7 +116,7 @@ class Bench:
 
     def vllm(self) -> None:
         """The same streams on vLLM, and HumanEval's prompts if the self-test has run."""
-        streams = [Asked(text, NEW_TOKENS, to_the_end=True) for text in self._stream_texts()]
+        streams = [Asked(text, STREAM_NEW_TOKENS, to_the_end=True) for text in self._stream_texts()]
         with Vllm(venvs.vllm_python(), self.options.folder, threads()) as server:
             self.versions["vllm"] = server.version()
             server.complete_all(streams[:2])  # warms up

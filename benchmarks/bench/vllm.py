@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,8 +41,9 @@ class Vllm:
 
     def __init__(self, python: Path, folder: Path, threads: int) -> None:
         self._port = _free_port()
+        self._files = _without_our_files(folder)
         arguments = {
-            "--model": str(folder),
+            "--model": self._files.name,
             "--served-model-name": _NAME,
             "--host": "127.0.0.1",
             "--port": str(self._port),
@@ -51,13 +53,15 @@ class Vllm:
         }
         command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager"]
         command += [word for pair in arguments.items() for word in pair]
-        self.process = subprocess.Popen(
-            command,
-            env=os.environ | _environment(python, threads),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._log = python.parent.parent / "server.log"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command,
+                env=os.environ | _environment(python, threads),
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         self._wait()
 
     def __enter__(self) -> Self:
@@ -66,6 +70,7 @@ class Vllm:
     def __exit__(self, *_exception: object) -> None:
         self.process.terminate()
         end(self.process)
+        self._files.cleanup()
 
     def version(self) -> str:
         """The version of vLLM."""
@@ -108,7 +113,7 @@ class Vllm:
             else:
                 return
         self.process.kill()
-        msg = "vLLM does not start."
+        msg = f"vLLM does not start; {self._log} says why."
         raise RuntimeError(msg)
 
 
@@ -126,6 +131,15 @@ def _environment(python: Path, threads: int) -> dict[str, str]:
         "VLLM_CPU_NUM_OF_RESERVED_CPU": "0",
         "LD_PRELOAD": ":".join(str(library) for library in libraries),
     }
+
+
+def _without_our_files(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder of links to the files of a model, without our packed weights: vLLM reads all safetensors."""
+    links = tempfile.TemporaryDirectory()
+    for path in folder.iterdir():
+        if not path.name.startswith("packed"):
+            (Path(links.name) / path.name).symlink_to(path.absolute())
+    return links
 
 
 def _free_port() -> int:

@@ -34,7 +34,8 @@ class Figures:
     ``prefill_tok_s``: of a prompt that was never read before; ``decode_tok_s``: after such a prompt, without
     drafts, and ``decode_drafts_tok_s`` with them, None where they are switched off. ``line_ms`` and
     ``function_s``: from a keystroke to a suggestion of a line, and of ``FUNCTION_LINES`` lines, in a file
-    that is being worked on. ``rss_mb``: this process with the model loaded, in units of 10^6 bytes.
+    that is being worked on, when no draft is right. ``rss_mb``: this process with the model loaded, in units
+    of 10^6 bytes.
     """
 
     model: str
@@ -88,8 +89,8 @@ def measure(settings: Settings) -> Figures:
         prefill_tok_s=served.prefill_tok_s,
         decode_tok_s=plain.decode_tok_s,
         decode_drafts_tok_s=served.decode_tok_s if drafts else None,
-        line_ms=1e3 * (served.next_key_s + line_tokens / served.decode_tok_s),
-        function_s=served.next_key_s + FUNCTION_LINES * line_tokens / served.decode_tok_s,
+        line_ms=1e3 * (served.next_key_s + line_tokens / plain.decode_tok_s),
+        function_s=served.next_key_s + FUNCTION_LINES * line_tokens / plain.decode_tok_s,
         rss_mb=rss_mb,
     )
 

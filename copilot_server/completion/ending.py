@@ -31,9 +31,14 @@ def scope_end(text: str, situation: Situation) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Settled:
-    """The beginning of a text, up to a line end, in which the scope does not end, and what is open there."""
+    """A beginning of a text in which the scope does not end: all before ``end``, at which a line ends.
+
+    ``beginning`` has the line end's first character too, for that is what tells where the last token ended.
+    ``state`` is what is open at ``end``.
+    """
 
     beginning: str
+    end: int
     state: LexState
 
 
@@ -46,7 +51,7 @@ class StopRule:
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
         self._settled: deque[_Settled] = deque(maxlen=REMEMBERED)
-        self._unread = _Settled("", _state_at_start(situation))
+        self._unread = _Settled("", 0, _state_at_start(situation))
 
     def __call__(self, text: str) -> bool:
         """Whether the scope ends in ``text``."""
@@ -63,10 +68,10 @@ class StopRule:
 
     def _settle(self, text: str, settled: _Settled) -> None:
         """Remember all but the last line of ``text``: what is added to it cannot change what they are."""
-        start, end = len(settled.beginning), _last_line_end(text)
-        if end > start and text[end - 1] != "\\":  # a backslash takes the line end into its token
-            state = lex(text, start, end, settled.state, self._situation.language).state
-            self._settled.appendleft(_Settled(text[:end], state))
+        end = _last_line_end(text)
+        if end > settled.end and text[end - 1] != "\\":  # a backslash takes the line end into its token
+            state = lex(text, settled.end, end, settled.state, self._situation.language).state
+            self._settled.appendleft(_Settled(text[: end + 1], end, state))
 
 
 def _last_line_end(text: str) -> int:
@@ -97,7 +102,7 @@ def _line_end(text: str, settled: _Settled, situation: Situation) -> int | None:
     first = _LINE_END.search(text)
     if first is None or _is_prose(situation):
         return first.start() if first else None
-    lines = lex(text, len(settled.beginning), state=settled.state).lines
+    lines = lex(text, settled.end, state=settled.state).lines
     return len(text[: lines[0]].rstrip("\r\n")) if lines else None
 
 
@@ -107,11 +112,10 @@ def _block_end(text: str, settled: _Settled, situation: Situation) -> int | None
     Closing brackets left of the block, and lines inside brackets or strings, do not end it. Most texts have
     no line that far left, so that one look at the line starts is all they cost a token.
     """
-    read = len(settled.beginning)
-    outside = list(_lines_left_of(text, read, _leftmost_column(text, situation), situation))
+    outside = list(_lines_left_of(text, settled.end, _leftmost_column(text, situation), situation))
     if not outside:
         return None
-    starts = {0, *lex(text, read, state=settled.state, language=situation.language).lines}
+    starts = {0, *lex(text, settled.end, state=settled.state, language=situation.language).lines}
     return next((start for start in outside if start in starts), None)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from copilot_server.completion.ending import scope_end
 from copilot_server.completion.scope import Situation
-from copilot_server.context.code import plain_line_ends
+from copilot_server.context.code import line_end, plain_line_ends
 from copilot_server.context.lexer import lex
 from copilot_server.engine.base import FinishReason
 
@@ -213,11 +213,7 @@ def strip_blank_end(draft: Draft, situation: Situation) -> Draft | None:  # noqa
 
 def match_line_ends(draft: Draft, situation: Situation) -> Draft | None:
     """End lines as the document does."""
-    text = situation.cursor.document.text
-    if "\r" not in text:
-        return draft
-    line_end = "\r\n" if "\r\n" in text else "\r" if "\n" not in text else "\n"
-    return replace(draft, text=draft.text.replace("\n", line_end))
+    return replace(draft, text=draft.text.replace("\n", line_end(situation.cursor.document.text)))
 
 
 FILTERS: tuple[Filter, ...] = (

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from cachetools import LRUCache
 
 from copilot_server.catalog import Manifest, resolve
+from copilot_server.completion.ahead import places_ahead
 from copilot_server.completion.cache import CompletionCache
 from copilot_server.completion.filters import apply_filters
 from copilot_server.completion.plan import Plan, Planner
@@ -16,18 +20,29 @@ from copilot_server.engine.base import Cancel, Engine, Generation
 from copilot_server.engine.vocabulary import detect_fim
 from copilot_server.fetch import ensure
 
+#: Suggestions that are remembered for drafts: so many a document, of so many documents.
+SUGGESTIONS, DOCUMENTS = 3, 32
+
 
 class Pipeline:
     """Context, cache, prompt, engine, filters, ranking: each step by itself in a module of its name."""
 
     def __init__(
-        self, engine: Engine, manifest: Manifest, settings: CompletionSettings, begun: Begun = "line"
+        self,
+        engine: Engine,
+        manifest: Manifest,
+        settings: CompletionSettings,
+        *,
+        begun: Begun = "line",
+        ahead: bool = True,
     ) -> None:
         self._engine = engine
         self._manifest = manifest
         self._begun: Begun = begun
+        self._ahead = ahead
         self._planner = Planner(engine, manifest, settings, begun)
         self._cache = CompletionCache()
+        self._suggested: LRUCache[str, tuple[str, ...]] = LRUCache(DOCUMENTS)
 
     @property
     def engine(self) -> Engine:
@@ -58,10 +73,25 @@ class Pipeline:
         cached = self.lookup(request)
         if cached is not None:
             return cached
-        plan = self._plan(request)
+        uri = request.cursor.document.uri
+        plan = self._planner.plan(request, self._suggested.get(uri, ()))
         completion = self._finish(plan, self._engine.generate(plan.generation, cancel))
+        if request.ahead:
+            completion = replace(completion, source="ahead")
         self._cache.store(request.cursor, completion)
+        self._remember(uri, completion)
         return completion
+
+    def ahead(self, request: CompletionRequest, completion: Completion) -> tuple[CompletionRequest, ...]:
+        """What to ask while nothing else is asked, in this order: what comes next if ``completion`` is right.
+
+        What is wanted next is worth guessing only while someone types, and only from a suggestion. Fast, and
+        safe to call from any thread.
+        """
+        if not self._ahead or request.invoked or not completion.candidates:
+            return ()
+        places = places_ahead(request.cursor, completion.candidates[0])
+        return tuple(CompletionRequest(place, ahead=True) for place in places)
 
     def complete_batch(
         self,
@@ -76,7 +106,7 @@ class Pipeline:
         Raises:
             ConfigError, EngineError: as ``complete``.
         """
-        plans = [self._plan(request) for request in requests]
+        plans = [self._planner.plan(request) for request in requests]
         completions: dict[int, Completion] = {}
 
         def finish(index: int, generations: list[Generation]) -> None:
@@ -88,8 +118,11 @@ class Pipeline:
         self._engine.generate_batch(asked, cancel, finish, batch_size=batch_size)
         return [completions[index] for index in range(len(plans))]
 
-    def _plan(self, request: CompletionRequest) -> Plan:
-        return self._planner.plan(request)
+    def _remember(self, uri: str, completion: Completion) -> None:
+        """Keep what was suggested last for a document, in which the next suggestions will be found again."""
+        if completion.candidates:
+            earlier = self._suggested.get(uri, ())
+            self._suggested[uri] = (*earlier, completion.candidates[0].text)[-SUGGESTIONS:]
 
     def _finish(self, plan: Plan, generations: Sequence[Generation]) -> Completion:
         cancelled = any(generation.finish_reason == "cancelled" for generation in generations)
@@ -125,7 +158,8 @@ def open_pipeline(settings: Settings) -> Pipeline:
     ref = resolve(settings.model)
     path = ensure(ref, offline=settings.offline)
     engine = load_engine(path, device=settings.device, dtype=settings.dtype, speed=settings.speed)
-    return Pipeline(engine, detect_fim(ref.manifest, engine), settings.completion)
+    manifest = detect_fim(ref.manifest, engine)
+    return Pipeline(engine, manifest, settings.completion, ahead=settings.speed.ahead)
 
 
 def _candidate(situation: Situation, generation: Generation) -> Candidate | None:

@@ -43,8 +43,8 @@ class Planner:
         self._settings = settings
         self._begun = begun
 
-    def plan(self, request: CompletionRequest, previous: str = "") -> Plan:
-        """Decide what to ask; ``previous`` is what was last suggested for the document.
+    def plan(self, request: CompletionRequest, suggested: tuple[str, ...] = ()) -> Plan:
+        """Decide what to ask; ``suggested`` is what was last suggested for the document.
 
         Raises:
             ConfigError: the model does not know the prompt protocol that the settings name.
@@ -63,7 +63,7 @@ class Planner:
             sampling=sampling,
             stop=("\n```",) if protocol == "chat-prefill" else (),
             until=StopRule(situation),
-            lookup=_lookup(request.cursor.document, window, previous),
+            lookup=_lookup(request.cursor.document, window, suggested),
         )
         return Plan(situation, protocol, generation)
 
@@ -97,9 +97,9 @@ def _pinned(context: PythonContext | None) -> list[Pinned]:
     return headers + imports
 
 
-def _lookup(document: Document, window: Window, previous: str) -> tuple[str, ...]:
-    """What the model may well write again that is not in its prompt: what is near, and ``previous``."""
+def _lookup(document: Document, window: Window, suggested: tuple[str, ...]) -> tuple[str, ...]:
+    """What the model may well write again that is not in its prompt: what is near, and what it suggested."""
     text, after = document.text, window.suffix_start + len(window.suffix)
     above = text[max(0, window.start - LOOKUP_REACH) : window.start]
     below = text[after : after + LOOKUP_REACH]
-    return tuple(one for one in (above, below, previous) if one)
+    return tuple(one for one in (above, below, *suggested) if one)

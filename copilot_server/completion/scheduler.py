@@ -13,7 +13,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from copilot_server.completion.types import Completion, CompletionRequest
@@ -29,6 +29,10 @@ class Pipeline(Protocol):
 
     def complete(self, request: CompletionRequest, cancel: Cancel) -> Completion:
         """Complete on the engine thread, ending soon after ``cancel`` is set."""
+        ...
+
+    def ahead(self, request: CompletionRequest, completion: Completion) -> tuple[CompletionRequest, ...]:
+        """Say what is worth completing after ``completion`` before anyone asks. Fast, from any thread."""
         ...
 
     def configure(self, settings: CompletionSettings) -> None:
@@ -59,13 +63,37 @@ class _Ticket:
             self.answer.set_exception(Superseded())
 
 
+@dataclass(eq=False, slots=True)
+class _Ahead:
+    """Requests that nobody has made yet, being completed one after the other."""
+
+    requests: tuple[CompletionRequest, ...]
+    cancel: threading.Event = field(default_factory=threading.Event)
+    task: asyncio.Task[None] | None = None
+
+    def leads_to(self, request: CompletionRequest) -> bool:
+        """Whether one of its answers will be the answer to ``request``."""
+        return not request.invoked and any(one.cursor == request.cursor for one in self.requests)
+
+    def stop(self) -> None:
+        """Free the engine at its next token."""
+        self.cancel.set()
+        if self.task is not None:
+            self.task.cancel()
+
+
 class Scheduler:
-    """Completions for one event loop, made one at a time on a thread of their own."""
+    """Completions for one event loop, made one at a time on a thread of their own.
+
+    While nobody waits for an answer, the engine completes ahead what the last answer leads to. Whoever needs
+    the engine ends that at once, unless it is the very answer that is asked for.
+    """
 
     def __init__(self) -> None:
         # An executor of our own: the server's is shared with whatever else blocks.
         self._engine_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._latest: dict[str, _Ticket] = {}
+        self._ahead: _Ahead | None = None
         self._jobs: set[concurrent.futures.Future[None]] = set()
         self._loads = 0
         self._closed = False
@@ -87,6 +115,7 @@ class Scheduler:
         Returns:
             A future, done when the load is over; it holds the CopilotServerError if it failed.
         """
+        self._stop_ahead()
         self._loads += 1
         loaded: asyncio.Future[None] = _new_future()
         self._enqueue(self._run_load, self._loads, load, loaded)
@@ -94,6 +123,7 @@ class Scheduler:
 
     def configure(self, settings: CompletionSettings) -> None:
         """Serve the requests made from now on with other settings, by the model that is loaded or loading."""
+        self._stop_ahead()
         self._enqueue(self._run_configure, settings)
 
     async def submit(self, request: CompletionRequest) -> Completion:
@@ -107,11 +137,14 @@ class Scheduler:
         """
         ticket = self._admit(request)
         try:
-            hit = self._lookup(request)
-            if hit is not None:
-                return hit
-            self._enqueue(self._run, ticket)
-            return await ticket.answer
+            completion = self._lookup(request)
+            if completion is None:
+                if self._ahead is not None and not self._ahead.leads_to(request):
+                    self._stop_ahead()
+                self._enqueue(self._run, ticket)
+                completion = await ticket.answer
+            self._look_ahead(ticket, completion)
+            return completion
         finally:
             # Answered, failed or cancelled: in each case nothing more is wanted of the engine.
             ticket.cancel.set()
@@ -125,6 +158,7 @@ class Scheduler:
             False if the thread is still busy, as in an import or a read that cannot be interrupted.
         """
         self._closed = True
+        self._stop_ahead()
         for ticket in list(self._latest.values()):
             ticket.supersede()
         self._engine_thread.shutdown(wait=False, cancel_futures=True)
@@ -145,6 +179,38 @@ class Scheduler:
         if pipeline is None or request.invoked:
             return None
         return pipeline.lookup(request)
+
+    def _look_ahead(self, answered: _Ticket, completion: Completion) -> None:
+        """Complete what ``completion`` leads to, unless somebody waits for the engine."""
+        others_wait = any(ticket is not answered for ticket in self._latest.values())
+        if self._pipeline is None or self._closed or others_wait:
+            return
+        requests = self._pipeline.ahead(answered.request, completion)
+        if not requests or (self._ahead is not None and self._ahead.requests == requests):
+            return
+        self._stop_ahead()
+        self._ahead = ahead = _Ahead(requests)
+        ahead.task = asyncio.create_task(self._complete_ahead(ahead))
+
+    async def _complete_ahead(self, ahead: _Ahead) -> None:
+        """Complete one place after the other, each when whoever has come to wait meanwhile is served.
+
+        A place is worth completing only if nothing is suggested at the one before.
+        """
+        for request in ahead.requests:
+            ticket = _Ticket(request, _new_future(), ahead.cancel)
+            self._enqueue(self._run, ticket)
+            try:
+                completion = await ticket.answer
+            except CopilotServerError:
+                return  # it is told to whoever asks
+            if completion.candidates:
+                return
+
+    def _stop_ahead(self) -> None:
+        if self._ahead is not None:
+            self._ahead.stop()
+            self._ahead = None
 
     def _enqueue(self, job: Callable[..., None], *args: object) -> None:
         future = self._engine_thread.submit(job, *args)
@@ -187,7 +253,9 @@ class Scheduler:
             raise self._failure.with_traceback(None)
         if self._pipeline is None:
             raise EngineError("No model is loaded.")
-        return self._pipeline.complete(ticket.request, ticket.cancel)
+        completion = self._pipeline.complete(ticket.request, ticket.cancel)
+        # Whoever came while this was being completed ahead has waited for the model all the same.
+        return replace(completion, source="model") if completion.source == "ahead" else completion
 
 
 def _new_future() -> asyncio.Future[Any]:

@@ -8,7 +8,8 @@ from typing import Literal
 from copilot_server.context.document import Cursor
 from copilot_server.engine.base import FinishReason, Sampling
 
-Source = Literal["model", "cache", "none"]
+#: Where an answer came from: "ahead" if the model was asked before the user was there.
+Source = Literal["model", "cache", "ahead", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,13 @@ class CompletionRequest:
     ``invoked``: the user asked by a key, so the cache is passed over and several candidates are wanted;
     else one candidate, as fast as can be.
     ``sampling``: None for what the settings say.
+    ``ahead``: nobody has asked yet; the answer is kept for when the cursor gets there.
     """
 
     cursor: Cursor
     invoked: bool = False
     sampling: Sampling | None = None
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)

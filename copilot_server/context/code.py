@@ -39,6 +39,13 @@ def plain_line_ends(text: str) -> str:
     return re.sub(r"\r(?!\n)", "\n", text) if "\r" in text else text
 
 
+def line_end(text: str) -> str:
+    """Return what ends the lines of ``text``: a line feed unless they say otherwise."""
+    if "\r" not in text:
+        return "\n"
+    return "\r\n" if "\r\n" in text else "\r" if "\n" not in text else "\n"
+
+
 def indent_unit(text: str) -> str:
     """Return what a nested line is indented by in ``text``: a tab, or some spaces.
 

@@ -12,6 +12,10 @@ from copilot_server.engine.runner import Runner
 
 Tokens = NDArray[np.int32]
 
+#: The most sequences that are kept: whoever edits comes back to a few places in a few files, and the memory
+#: of more is better left to others.
+MOST_KEPT = 16
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
@@ -78,6 +82,8 @@ class PrefixCache:
         for shorter in [one for one in self._kept if _begins_with(held, one)]:
             self._drop(shorter)
         self._kept.append(held)
+        if len(self._kept) > MOST_KEPT:
+            self._drop(self._kept[0])
 
     def close(self, held: Held) -> None:
         """Take back a sequence that is of no use to anyone."""

@@ -72,7 +72,8 @@ class Row:
 
     def _choice(self, position: int, forced: bytes) -> Choice:
         """How the token at ``position`` of the output is drawn when ``forced`` is still to be written."""
-        allowed = (forced and self._tokenizer.token_bytes.compatible(forced)) or None
+        compatible = self._tokenizer.token_bytes.compatible(forced) if forced else ()
+        allowed = compatible if len(compatible) else None
         if self._temperature == 0.0:
             return Choice(allowed=allowed)
         top_p = self._request.sampling.top_p

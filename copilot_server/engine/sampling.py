@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import random
+import hashlib
+import secrets
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,20 +20,17 @@ _REACHES = (6.0, 30.0)
 class Uniforms:
     """One candidate's random numbers in [0, 1), by the position of the token that they decide.
 
-    With a seed, a candidate has the same ones however many are decoded beside it, and in whichever order
-    they are asked for.
+    Each is a hash of seed, candidate and position. So a candidate has the same ones however many are decoded
+    beside it, and in whichever order they are asked for; without a seed they are new ones every time.
     """
 
     def __init__(self, sampling: Sampling, candidate: int) -> None:
-        # A text as a seed: Python promises the same numbers for it in every version.
-        seed = None if sampling.seed is None else f"{sampling.seed}/{candidate}"
-        self._random = random.Random(seed)  # noqa: S311 - nothing secret depends on it
-        self._drawn: list[float] = []
+        seed = secrets.randbits(64) if sampling.seed is None else sampling.seed
+        self._name = f"{seed}/{candidate}"
 
     def __getitem__(self, position: int) -> float:
-        while len(self._drawn) <= position:
-            self._drawn.append(self._random.random())
-        return self._drawn[position]
+        digest = hashlib.blake2b(f"{self._name}/{position}".encode(), digest_size=8).digest()
+        return (int.from_bytes(digest, "big") >> 11) * 2.0**-53  # as many bits as a float holds
 
 
 def draw(logits: NDArray[np.float32], choice: Choice) -> Drawn:

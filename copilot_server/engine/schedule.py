@@ -10,7 +10,7 @@ from copilot_server.engine.jobs import Job
 from copilot_server.engine.prefix_cache import Held, PrefixCache
 from copilot_server.engine.rows import Row
 from copilot_server.engine.runner import Chunk, Drawn, Runner
-from copilot_server.engine.streams import Stream
+from copilot_server.engine.streams import Stream, drafts_of
 from copilot_server.errors import EngineError
 
 #: Tokens of room that a sequence may hold and not use, since runners give memory by the page.
@@ -82,25 +82,27 @@ class Schedule:
         reading, drafting = self._runner.prefill_chunk, self._draft_length
         self._planned = []
         for place, stream in enumerate(self._running):
-            if stream.unread > 1 and reading == 0:
-                continue
-            # Rows share the drafts that a step verifies for nothing; what one leaves, the next may use.
-            chunk = stream.chunk(max(1, reading), drafting // (len(self._running) - place))
-            reading -= min(reading, stream.unread) if stream.unread > 1 else 0
-            drafting -= max(0, len(chunk.choices) - 1)
-            self._planned.append((stream, chunk))
+            most = 1
+            if stream.unread > 1:
+                most = min(stream.unread, reading)
+                reading -= most
+            if most > 0:
+                # Rows share the drafts that a step verifies for nothing; what one leaves, the next may use.
+                chunk = stream.chunk(most, drafting // (len(self._running) - place))
+                drafting -= len(drafts_of(chunk))
+                self._planned.append((stream, chunk))
         return [chunk for _, chunk in self._planned]
 
     def accept(self, drawn: Sequence[Sequence[Drawn]]) -> None:
         """Write what a step drew after each chunk, and forget drafts that were wrong."""
         self._counters.steps += 1
         for (stream, chunk), tokens in zip(self._planned, drawn, strict=True):
-            drafts = max(0, len(chunk.choices) - 1)
+            drafts = len(drafts_of(chunk))
             self._counters.prompt_tokens_read += min(stream.unread_prompt, len(chunk.token_ids))
-            refuted = stream.accept(chunk, tokens)
+            right = stream.accept(chunk, tokens)
             self._counters.tokens_drafted += drafts
-            self._counters.drafts_accepted += drafts - refuted
-            if refuted:
+            self._counters.drafts_accepted += right
+            if right < drafts:
                 self._runner.truncate(stream.sequence, stream.length)
 
     def retire(self) -> list[Job]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 #: Stands between texts in an index; no token has this number.
 GAP = -1
@@ -92,11 +92,11 @@ class Drafter:
     LONGEST_PAUSE = 16
 
     def __init__(
-        self, prompt_ids: Sequence[int], lookup: Sequence[Sequence[int]], control_ids: Iterable[int]
+        self, prompt_ids: Sequence[int], lookup: Iterable[Sequence[int]], control_ids: Collection[int]
     ) -> None:
-        self._texts = (*lookup, prompt_ids)
-        self._control_ids = frozenset(control_ids)
-        self._index: PairIndex | None = None
+        self._index = PairIndex(control_ids)
+        for text in (*lookup, prompt_ids, _continued(prompt_ids, control_ids)):
+            self._index.extend([GAP, *text])
         self._indexed = 0  # tokens of the output in the index
         self._misses = 0  # drafts in a row of which not even the first token was right
         self._pause = 0  # tokens still to write without a draft
@@ -110,9 +110,10 @@ class Drafter:
         if self._pause > 0:
             self._pause -= 1
             return []
-        index = self._index_with(written)
-        place, matched = index.longest_match()
-        return index.following(place, min(most, matched))
+        self._index.extend(written[self._indexed :])
+        self._indexed = len(written)
+        place, matched = self._index.longest_match()
+        return self._index.following(place, min(most, matched))
 
     def record(self, right: int) -> None:
         """Learn how many of the last draft's tokens were right.
@@ -123,26 +124,15 @@ class Drafter:
         self._misses = 0 if right else self._misses + 1
         self._pause = min(2**self._misses // 4, self.LONGEST_PAUSE)
 
-    def _index_with(self, written: Sequence[int]) -> PairIndex:
-        """The index with the whole output in it; made when first asked for, since many rows never draft."""
-        if self._index is None:
-            self._index = PairIndex(self._control_ids)
-            for text in self._texts:
-                self._index.extend([GAP, *text])
-            self._index.extend(self._continued())
-        self._index.extend(written[self._indexed :])
-        self._indexed = len(written)
-        return self._index
 
-    def _continued(self) -> list[int]:
-        """In an infilling prompt, the text that the output goes on from, again at the end of all.
+def _continued(prompt_ids: Sequence[int], control_ids: Collection[int]) -> Sequence[int]:
+    """What the output goes on from: the end of the prompt, but in an infilling the end of the prefix.
 
-        It is prefix, suffix and middle, each after a control token of its own, and the middle goes on from
-        the prefix. Where that is not what the control tokens mean, a draft may be wrong, and no more.
-        """
-        prompt_ids = self._texts[-1]
-        places = [place for place, token in enumerate(prompt_ids) if token in self._control_ids][-3:]
-        if len(places) < 3:
-            return []
-        before, after, middle = places
-        return [GAP, *prompt_ids[before + 1 : after][-PairIndex.LONG :], *prompt_ids[middle + 1 :]]
+    An infilling prompt is prefix, suffix and middle, each after a control token of its own. Where that is
+    not what the last three control tokens mean, drafts may be wrong, and no more.
+    """
+    places = [place for place, token in enumerate(prompt_ids) if token in control_ids][-3:]
+    if len(places) < 3:
+        return prompt_ids[-PairIndex.LONG :]
+    before, after, middle = places
+    return [*prompt_ids[before + 1 : after], *prompt_ids[middle + 1 :]][-PairIndex.LONG :]

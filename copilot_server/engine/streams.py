@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
+from itertools import zip_longest
 
 import numpy as np
 
@@ -25,7 +27,6 @@ class Stream:
         self.row = row
         self.sequence = held.sequence
         self.length = len(held.token_ids)
-        self._drafter = Drafter(job.prompt_ids, job.lookup_ids, job.tokenizer.control_ids)
 
     @property
     def unread(self) -> int:
@@ -62,24 +63,33 @@ class Stream:
         return Chunk(self.sequence, [*known, *drafts], self.row.choices(drafts))
 
     def accept(self, chunk: Chunk, drawn: Sequence[Drawn]) -> int:
-        """Take what a step drew after ``chunk``; how many of its last tokens, refuted drafts, must go.
+        """Take what a step drew after ``chunk``; how many of its drafts were right.
 
         A draft is right as long as it is the token that was drawn in its place.
         """
-        drafts = chunk.token_ids[len(chunk.token_ids) - max(0, len(drawn) - 1) :]
+        drafts = drafts_of(chunk)
         right = 0
-        for token, draft in zip(drawn, [*drafts, None], strict=False):
+        for token, draft in zip_longest(drawn, drafts):
             self.row.accept(token)
             if self.row.finish_reason is not None or token.token_id != draft:
                 break
             right += 1
         if drafts:
             self._drafter.record(right)
-        refuted = len(drafts) - right
-        self.length += len(chunk.token_ids) - refuted
-        return refuted
+        self.length += len(chunk.token_ids) - len(drafts) + right
+        return right
 
-    def _drafts(self, most: int) -> list[int]:
+    def _drafts(self, most: int) -> Sequence[int]:
         # The token drawn after the last draft is written too.
         most = min(most, self.job.request.sampling.max_new_tokens - len(self.row.token_ids) - 1)
-        return self._drafter.draft(self.row.token_ids, most) if most > 0 else []
+        return self._drafter.draft(self.row.token_ids, most) if most > 0 else ()
+
+    @cached_property
+    def _drafter(self) -> Drafter:
+        """Made when it is first needed: beside many others a row never drafts."""
+        return Drafter(self.job.prompt_ids, self.job.lookup_ids, self.job.tokenizer.control_ids)
+
+
+def drafts_of(chunk: Chunk) -> Sequence[int]:
+    """The last tokens of a chunk, as far as it is open whether they are right."""
+    return chunk.token_ids[len(chunk.token_ids) - len(chunk.choices) + 1 :] if chunk.choices else ()

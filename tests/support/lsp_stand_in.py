@@ -43,6 +43,9 @@ class StandIn:
                 return _completion("all", replaced=len(request.cursor.line_suffix))
         return _completion("ok", "okay\n    again", "more", "most")
 
+    def ahead(self, *_answered: object) -> tuple[CompletionRequest, ...]:
+        return ()
+
     def configure(self, settings: CompletionSettings) -> None:
         self.settings = settings
 

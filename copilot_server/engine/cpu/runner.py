@@ -37,8 +37,9 @@ class CpuRunner:
         self._max_sequences = max_sequences
         self._draft_length = draft_length
         self._model, self._owned = build_model(weights, pages)
-        self._threads = self._library.pool_open(threads)
-        weakref.finalize(self, self._library.pool_close, self._threads)
+        self._threads = threads
+        self._workers = self._library.pool_open(threads)
+        weakref.finalize(self, self._library.pool_close, self._workers)
         self._scratch = np.empty(0, np.uint8)
         self._logits = np.empty((0, self._model.head.outputs), np.float32)
 
@@ -56,6 +57,11 @@ class CpuRunner:
     def context_length(self) -> int:
         """The most tokens that a sequence can have."""
         return self._weights.architecture.context_length
+
+    @property
+    def threads(self) -> int:
+        """How many threads compute."""
+        return self._threads
 
     @property
     def max_sequences(self) -> int:
@@ -128,7 +134,7 @@ class CpuRunner:
         pointers = [array.ctypes.data for array in arrays]
         step = c.Step(len(token_ids), self._pool.tables.shape[1], len(wanted), *pointers)
         scratch = self._scratch.ctypes.data
-        self._library.decoder_step(ctypes.byref(self._model), ctypes.byref(step), scratch, self._threads)
+        self._library.decoder_step(ctypes.byref(self._model), ctypes.byref(step), scratch, self._workers)
         return best, log_total
 
     def _draw(self, chunks: Sequence[Chunk], best: Array, log_total: Array) -> list[list[Drawn]]:

@@ -57,7 +57,7 @@ class Kernels:
         heads = qkv.view(-1, a.heads + 2 * a.kv_heads, a.head_dim)
         turned = _rotate(heads[:, : a.heads + a.kv_heads], rope.to(qkv.dtype))
         keys, values = turned[:, a.heads :], heads[:, a.heads + a.kv_heads :]
-        stored.index_copy_(0, store_at, torch.stack([keys, values], dim=1))
+        stored[store_at] = torch.stack([keys, values], dim=1)
         return turned[:, : a.heads]
 
     def grid_attention(self, inputs: GridInputs, dtype: torch.dtype) -> Attention:

@@ -176,7 +176,7 @@ class KvCache:
     def _copy_blocks(self, sources: Sequence[int], targets: Sequence[int]) -> None:
         index = torch.tensor([sources, targets], device=self._tensor.device)
         by_block = self._tensor.view(len(self.layers), -1, BLOCK, *self._tensor.shape[2:])
-        by_block.index_copy_(1, index[1], by_block.index_select(1, index[0]))
+        by_block[:, index[1]] = by_block[:, index[0]]
 
 
 def bytes_per_token(architecture: Architecture, dtype: torch.dtype) -> int:

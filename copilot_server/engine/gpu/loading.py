@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,17 +121,23 @@ def _computed_dtype(dtype: str, device: torch.device) -> torch.dtype:
 
 
 def _kernels(architecture: Architecture, device: torch.device, options: Options) -> Kernels:
-    """Triton's where they run: it comes with torch for CUDA on Linux, and wants an Ampere GPU or newer."""
-    if (
-        not options.triton
-        or device.type != "cuda"
-        or find_spec("triton") is None
-        or torch.cuda.get_device_capability(device) < (8, 0)
-    ):
+    if not options.triton or not _runs_triton(device):
         return Kernels(architecture)
     from copilot_server.engine.gpu.triton_kernels import TritonKernels  # noqa: PLC0415 - not everywhere
 
     return TritonKernels(architecture, device)
+
+
+def _runs_triton(device: torch.device) -> bool:
+    """Whether Triton is there, which torch for CUDA brings along on Linux, and can serve the device.
+
+    It wants an Ampere GPU or a newer one; its interpreter serves a CPU, slowly, for whoever checks kernels.
+    """
+    if find_spec("triton") is None:
+        return False
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return device.type == "cpu" and os.environ.get("TRITON_INTERPRET") == "1"
 
 
 def _kv_tokens(architecture: Architecture, device: torch.device, dtype: torch.dtype) -> int:

@@ -47,6 +47,11 @@ class TorchRunner:
         self._inputs = StaticBuffer(capacity, torch.int64, decoder.device)
 
     @property
+    def decoder(self) -> Decoder:
+        """The model itself, for whoever measures or checks it."""
+        return self._decoder
+
+    @property
     def device(self) -> str:
         """See ``Runner.device``."""
         return str(self._decoder.device)
@@ -144,7 +149,7 @@ class TorchRunner:
         hidden = self._decoder.append(
             inputs.token_ids, inputs.positions, inputs.store_at, self._cache.layers, attend
         )
-        self._chooser.hidden.index_copy_(0, inputs.chosen_at, hidden)
+        self._chooser.hidden[inputs.chosen_at] = hidden
 
 
 def _parts(chunks: Sequence[Chunk], starts: Sequence[int]) -> Iterator[tuple[Sequence[Chunk], Sequence[int]]]:

@@ -14,8 +14,9 @@ from copilot_server.engine.gpu.matrix import DenseMatrix, Int4Matrix, Int8Matrix
 from copilot_server.engine.gpu.triton_attention import SplitAttention, rotate_and_store
 from copilot_server.engine.gpu.triton_matrix import (
     INT4_TILINGS,
-    INT8_TILINGS,
     MOST_TOKENS,
+    MOST_TOKENS_DENSE,
+    TILE_TILINGS,
     VECTOR_TILINGS,
     Around,
     gate,
@@ -52,7 +53,7 @@ class TritonKernels(Kernels):
 
     def multiply_add(self, x: torch.Tensor, matrix: Matrix, residual: torch.Tensor) -> torch.Tensor:
         """See ``Kernels.multiply_add``."""
-        ways = _vector_ways(x, matrix, Around(residual=residual)) + _tile_ways(x, matrix, residual)
+        ways = _vector_ways(x, matrix, Around(residual=residual)) or _tile_ways(x, matrix, residual)
         if isinstance(matrix, DenseMatrix) and matrix.bias is None:
             ways.append(lambda: torch.addmm(residual, x, matrix.weight.T))
         elif not ways:
@@ -60,7 +61,9 @@ class TritonKernels(Kernels):
         return self.tuner.run(("multiply_add", *_key(x, matrix)), ways)
 
     def _multiply(self, x: torch.Tensor, matrix: Matrix) -> torch.Tensor:
-        ways = _tile_ways(x, matrix) or [lambda: matrix.multiply(x)]
+        ways = _tile_ways(x, matrix)
+        if isinstance(matrix, DenseMatrix) or not ways:
+            ways.append(lambda: matrix.multiply(x))
         return self.tuner.run(("multiply", *_key(x, matrix)), ways)
 
     def rotate_and_store(
@@ -85,10 +88,12 @@ def _vector_ways(x: torch.Tensor, matrix: Matrix, around: Around) -> Ways:
 
 
 def _tile_ways(x: torch.Tensor, matrix: Matrix, residual: torch.Tensor | None = None) -> Ways:
-    """Every tiling of the kernel for some tokens, where it can be used and the library's cannot."""
-    if len(x) > MOST_TOKENS or not isinstance(matrix, Int8Matrix | Int4Matrix):
+    """Every tiling of the kernel for some tokens, where it can be used and may be fastest."""
+    if not isinstance(matrix, DenseMatrix | Int8Matrix | Int4Matrix):
         return []
-    tilings = INT8_TILINGS if isinstance(matrix, Int8Matrix) else INT4_TILINGS
+    if len(x) > (MOST_TOKENS_DENSE if isinstance(matrix, DenseMatrix) else MOST_TOKENS):
+        return []
+    tilings = INT4_TILINGS if isinstance(matrix, Int4Matrix) else TILE_TILINGS
     return [partial(multiply_tile, x, matrix, tiling, residual=residual) for tiling in tilings]
 
 

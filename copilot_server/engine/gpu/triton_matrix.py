@@ -21,8 +21,9 @@ _jit: Callable[[Callable[..., Any]], Any] = triton.jit
 
 AnyMatrix = DenseMatrix | Int8Matrix | Int4Matrix
 
-#: Tokens beyond which making the weights dense and multiplying as usual is faster.
-MOST_TOKENS = 64
+#: Tokens beyond which the library's product is faster: of dense weights, and of quantized ones, which have
+#: to be made dense for it.
+MOST_TOKENS_DENSE, MOST_TOKENS = 16, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Tiling:
 
 #: The first of each is taken where nothing can be measured.
 VECTOR_TILINGS = (Tiling(8, 512, 4), Tiling(4, 1024, 4), Tiling(2, 2048, 4))
-INT8_TILINGS = (Tiling(16, 256, 4), Tiling(64, 128, 4))
+TILE_TILINGS = (Tiling(16, 256, 4), Tiling(64, 128, 4))
 INT4_TILINGS = (Tiling(16, 128, 4), Tiling(64, 64, 4))
 
 

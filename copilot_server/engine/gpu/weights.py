@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -142,9 +143,8 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def random_source(architecture: Architecture, *, device: torch.device, qkv_bias: bool = True) -> Source:
-    """Random weights of a shape, as measurements need; a matrix keeps about the size of its inputs."""
+    """Random weights of a shape, the same each time; a matrix keeps about the size of its inputs."""
     shapes = dict(_shapes(architecture, qkv_bias=qkv_bias))
-    generator = torch.Generator(device).manual_seed(7)
 
     def source(name: str) -> torch.Tensor | None:
         shape = shapes.get(name)
@@ -152,6 +152,7 @@ def random_source(architecture: Architecture, *, device: torch.device, qkv_bias:
             return None
         if len(shape) == 1:
             return torch.full(shape, 0.0 if name.endswith("bias") else 1.0, device=device)
+        generator = torch.Generator(device).manual_seed(zlib.crc32(name.encode()))
         weight = torch.randn(shape, generator=generator, device=device, dtype=torch.bfloat16)
         return weight.mul_(shape[1] ** -0.5)
 

@@ -40,7 +40,7 @@ typedef struct {
 } Product;
 
 INLINE void tile_int8(const Matrix *m, const Activations *a, int32_t row, int32_t block, int rows,
-                      float out[][PAIR]) {
+                      int64_t ahead, float out[][PAIR]) {
     const int32_t inputs = m->inputs, groups = inputs / GROUP;
     const uint8_t *data = (const uint8_t *)m->data + (int64_t)block * inputs * BLOCK;
     const uint16_t *scales = m->scales + (int64_t)block * groups * BLOCK;
@@ -58,7 +58,9 @@ INLINE void tile_int8(const Matrix *m, const Activations *a, int32_t row, int32_
             vi w[VECTORS];
             for (int v = 0; v < VECTORS; v++) {
                 const int32_t in_block = v * LANES / BLOCK, lane = v * LANES % BLOCK;
-                w[v] = loadi(data + (int64_t)in_block * inputs * BLOCK + k * BLOCK + 4 * lane);
+                const uint8_t *at = data + (int64_t)in_block * inputs * BLOCK + k * BLOCK + 4 * lane;
+                w[v] = loadi(at);
+                __builtin_prefetch(at + ahead, 0, 2);
             }
             for (int r = 0; r < rows; r++) {
                 int32_t x4;
@@ -104,24 +106,26 @@ INLINE void tile_float(const Matrix *m, const Activations *a, int32_t row, int32
         for (int v = 0; v < VECTORS; v++) store(&out[r][v * LANES], sums[r][v]);
 }
 
-INLINE void tile(const Matrix *m, const Activations *a, int32_t row, int32_t block, int rows, float out[][PAIR]) {
-    if (m->type == INT8) tile_int8(m, a, row, block, rows, out);
+INLINE void tile(const Matrix *m, const Activations *a, int32_t row, int32_t block, int rows, int64_t ahead,
+                 float out[][PAIR]) {
+    if (m->type == INT8) tile_int8(m, a, row, block, rows, ahead, out);
     else if (m->type == BFLOAT16) tile_float(m, a, row, block, rows, BFLOAT16, out);
     else tile_float(m, a, row, block, rows, FLOAT32, out);
 }
 
 /* The compiler makes one loop of registers for each number of rows. */
-static void tile_of(const Matrix *m, const Activations *a, int32_t row, int32_t block, int rows, float out[][PAIR]) {
+static void tile_of(const Matrix *m, const Activations *a, int32_t row, int32_t block, int rows, int64_t ahead,
+                    float out[][PAIR]) {
     switch (rows) {
-    case 1: tile(m, a, row, block, 1, out); break;
-    case 2: tile(m, a, row, block, 2, out); break;
+    case 1: tile(m, a, row, block, 1, ahead, out); break;
+    case 2: tile(m, a, row, block, 2, ahead, out); break;
 #if TILE_ROWS > 2
-    case 3: tile(m, a, row, block, 3, out); break;
+    case 3: tile(m, a, row, block, 3, ahead, out); break;
 #endif
 #if TILE_ROWS > 3
-    case 4: tile(m, a, row, block, 4, out); break;
-    case 5: tile(m, a, row, block, 5, out); break;
-    case 6: tile(m, a, row, block, 6, out); break;
+    case 4: tile(m, a, row, block, 4, ahead, out); break;
+    case 5: tile(m, a, row, block, 5, ahead, out); break;
+    case 6: tile(m, a, row, block, 6, ahead, out); break;
 #endif
     default: break;
     }
@@ -144,12 +148,13 @@ INLINE void finish_row(const Product *p, int32_t row, int32_t column, const floa
 /* Rows [first, last) of one pair of blocks, in tiles about as high as each other. */
 INLINE void pair_of_blocks(const Product *p, int32_t block, int32_t first, int32_t last) {
     const int32_t tiles = (last - first + TILE_ROWS - 1) / TILE_ROWS;
+    const int64_t next_pair = (int64_t)PAIR * p->matrix->inputs;
     for (int32_t t = 0; t < tiles; t++) {
         const int32_t from = first + (last - first) * t / tiles, to = first + (last - first) * (t + 1) / tiles;
         float sums[TILE_ROWS][PAIR];
         for (int32_t b = 0; b < 2; b += TILE_BLOCKS) {
             float(*out)[PAIR] = (float(*)[PAIR])(&sums[0][b * BLOCK]);
-            tile_of(p->matrix, &p->in, from, block + b, to - from, out);
+            tile_of(p->matrix, &p->in, from, block + b, to - from, t + 1 == tiles ? next_pair : 0, out);
         }
         for (int32_t row = from; row < to; row++) finish_row(p, row, block * BLOCK, sums[row - from]);
     }

@@ -1,0 +1,1 @@
+"""The parts of ``gpu_bench.py``, which says what they measure."""

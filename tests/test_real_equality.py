@@ -1,0 +1,102 @@
+"""Every speed-up on, 200 places in real files: what is suggested is what plain decoding suggests.
+
+The places are in Python's own library, seeded: where function bodies begin, and in the middle of lines. In
+float32 the reference is transformers, token by token; in int8, where there is no other engine to compare
+with, it is the same kernels with every speed-up off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import random
+import shutil
+import statistics
+import textwrap
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from copilot_server.catalog import resolve
+from copilot_server.completion.plan import Planner
+from copilot_server.completion.types import CompletionRequest
+from copilot_server.config import CompletionSettings, SpeedSettings
+from copilot_server.context.document import Cursor, Document
+from copilot_server.engine.base import Engine, Generation
+from copilot_server.engine.decoding import DecodingEngine
+from copilot_server.engine.loader import load_engine
+from copilot_server.engine.torch_engine import TorchEngine
+from copilot_server.fetch import ensure
+
+pytestmark = pytest.mark.model
+
+MODEL = "qwen2.5-coder-0.5b"
+NEVER = threading.Event()
+FAST, PLAIN = SpeedSettings(), SpeedSettings(prefix_cache=False, drafts=False)
+
+
+def places(count: int) -> list[CompletionRequest]:
+    """Cursors after the headers of functions, and somewhere in lines with code on them."""
+    draw = random.Random(20261123)
+    found = []
+    for module in (argparse, heapq, shutil, statistics, textwrap):
+        text = Path(module.__file__).read_text("utf-8")
+        lines = text.splitlines(keepends=True)
+        start = 0
+        for line in lines:
+            bare = line.strip()
+            if bare.startswith("def ") and bare.endswith(":"):
+                found.append((module, text, start + len(line)))
+            elif len(bare) > 12 and not bare.startswith("#"):
+                found.append((module, text, start + len(line) - len(bare) + draw.randrange(len(bare))))
+            start += len(line)
+    chosen = draw.sample(found, count)
+    return [
+        CompletionRequest(Cursor(Document(f"file:///{module.__name__}.py", "python", text), offset))
+        for module, text, offset in sorted(chosen, key=lambda place: (place[0].__name__, place[2]))
+    ]
+
+
+def generations(engine: Engine, *, max_prompt_tokens: int, max_new_tokens: int) -> list[Generation]:
+    """What the engine writes for each place, asked as the pipeline asks."""
+    settings = CompletionSettings(max_prompt_tokens=max_prompt_tokens, max_new_tokens=max_new_tokens)
+    planner = Planner(engine, resolve(MODEL).manifest, settings)
+    asked = [planner.plan(place).generation for place in places(200)]
+    return [generations[0] for generations in engine.generate_batch(asked, NEVER)]
+
+
+@pytest.fixture(scope="module")
+def open_fast() -> Callable[[str, SpeedSettings], DecodingEngine]:
+    path = ensure(resolve(MODEL), offline=True)
+
+    def open_(dtype: str, speed: SpeedSettings) -> DecodingEngine:
+        engine = load_engine(path, device="cpu", dtype=dtype, speed=speed)
+        assert isinstance(engine, DecodingEngine)
+        return engine
+
+    return open_
+
+
+def test_float32_is_what_transformers_gives(real_engine: TorchEngine, open_fast: Callable):
+    sizes = {"max_prompt_tokens": 64, "max_new_tokens": 12}
+    plain = generations(real_engine, **sizes)
+    engine = open_fast("float32", FAST)
+    fast = generations(engine, **sizes)
+    assert [one.token_ids for one in fast] == [one.token_ids for one in plain]
+    assert [one.text for one in fast] == [one.text for one in plain]
+    assert len({one.text for one in plain}) > 100
+
+
+def test_int8_is_the_same_with_every_speed_up_and_with_none(open_fast: Callable):
+    sizes = {"max_prompt_tokens": 128, "max_new_tokens": 24}
+    engine = open_fast("int8", FAST)
+    fast = generations(engine, **sizes)
+    # The speed-ups were at work: else this would show nothing.
+    assert engine.counters.prompt_tokens_reused > 1000
+    assert engine.counters.drafts_accepted > 100
+    plain_engine = open_fast("int8", PLAIN)
+    assert generations(plain_engine, **sizes) == fast
+    assert plain_engine.counters.prompt_tokens_reused == 0
+    assert plain_engine.counters.tokens_drafted == 0
