@@ -106,7 +106,7 @@ def test_it_can_be_switched_off(tiny_model_dir: Path):
 
 
 async def test_the_next_suggestion_is_there_when_one_is_accepted(pipeline: Pipeline) -> None:
-    scheduler = Scheduler()
+    scheduler = Scheduler(quiet_s=0.0)
     await scheduler.load(lambda: forgetful(pipeline))
     first = request("width = ‸\n")
     answered = await scheduler.submit(first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from copilot_server.engine.architecture import read_architecture
@@ -194,13 +196,33 @@ def test_a_choice_among_few_and_a_sample(tiny_model_dir: Path):
 def test_packed_weights_are_made_once_and_again_when_spoilt(tmp_path: Path):
     folder = build_tiny_model("qwen2", tmp_path)
     before = greedy(runner(folder, "int8"), tokens(9), [9])
-    path = folder / "packed-int8.safetensors"
+    path = folder / "packed-int8.weights"
     made = path.stat().st_mtime_ns
     assert greedy(runner(folder, "int8"), tokens(9), [9]) == before
     assert path.stat().st_mtime_ns == made
     path.write_bytes(b"nothing")
     assert greedy(runner(folder, "int8"), tokens(9), [9]) == before
     assert path.stat().st_size > 1000
+
+
+def test_packed_weights_are_made_again_when_the_models_own_change(tmp_path: Path):
+    folder = build_tiny_model("qwen2", tmp_path)
+    before = greedy(runner(folder, "int8"), tokens(9), [9])
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"] = -weights["model.norm.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    assert greedy(runner(folder, "int8"), tokens(9), [9]) != before
+
+
+def test_a_model_that_is_not_ours_to_write_beside_is_packed_among_the_cached_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = build_tiny_model("qwen2", tmp_path / "model")
+    monkeypatch.setenv("COPILOT_SERVER_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root, as which tests may run, may write anywhere
+    assert greedy(runner(folder, "int8"), tokens(9), [9])
+    assert not list(folder.glob("packed-*"))
+    assert list((tmp_path / "home").rglob("packed-int8.weights"))
 
 
 def test_weights_that_lack_a_tensor_are_refused(tmp_path: Path):

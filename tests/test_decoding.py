@@ -16,6 +16,8 @@ from copilot_server.config import SpeedSettings
 from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sampling, Special
 from copilot_server.engine.decoding import DecodingEngine
 from copilot_server.engine.loader import load_plain_engine
+from copilot_server.engine.rows import Row
+from copilot_server.engine.runner import Drawn
 from copilot_server.engine.streams import drafts_of
 from copilot_server.engine.torch_engine import TorchEngine
 from copilot_server.errors import EngineError, PromptTooLongError
@@ -216,8 +218,22 @@ def test_drafts_are_verified_while_text_is_still_forced(make_engine: MakeEngine,
     request = ask("def wrap(text):\n", forced=forced, lookup=("def wrap(text):\n" + forced,))
     engine = make_engine(SPEEDS["drafts"])
     assert_same(generate(engine, request), plain.generate(request, NEVER))
-    first = next(step for step in watched(engine).steps if drafts_of(step[0][0]))
-    assert len([choice for choice in first[0][0].choices if choice.allowed is not None]) > 1
+    drafting = [chunk for step in watched(engine).steps for chunk, _ in step if drafts_of(chunk)]
+    assert any(choice.allowed is not None for chunk in drafting for choice in chunk.choices[1:])
+
+
+def test_a_row_says_of_drafts_what_it_will_say_once_they_are_written(plain: TorchEngine):
+    request = ask("x", forced="  return text", temperature=0.7, top_p=0.9, seed=2)
+    drafts = plain.tokenizer.encode_text("  return textwrap")
+    row = Row(request, [], 0, plain.tokenizer)
+    foretold = row.choices(drafts)
+    said = [row.choices()]
+    for token_id in drafts:
+        row.accept(Drawn(token_id, 0.0))
+        said.append(row.choices())
+    assert [[choice] for choice in foretold] == said
+    assert foretold[1].allowed is not None
+    assert foretold[-1].allowed is None
 
 
 def test_no_control_token_is_drafted_though_the_prompt_repeats_them(
@@ -264,6 +280,17 @@ def test_a_step_drafts_no_more_than_the_runner_verifies_for_nothing(make_engine:
     assert most[0] > 2
     assert most[1] > 2
     assert max(most) <= 8
+
+
+def test_nothing_is_drafted_that_could_not_be_written(make_engine: MakeEngine):
+    drafted = []
+    for most in (1, 2, 24):
+        engine = make_engine(SPEEDS["drafts"])
+        generate(engine, ask(TEXTS[6], max_new_tokens=most))
+        drafted.append(max(len(drafts_of(chunk)) for step in watched(engine).steps for chunk, _ in step))
+    assert drafted[0] == 0
+    assert drafted[1] == 1
+    assert drafted[2] > 1
 
 
 # Continuous batching

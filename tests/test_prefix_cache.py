@@ -97,6 +97,9 @@ def test_the_least_recently_used_makes_way(make_runner: MakeRunner, limits: dict
     used = take(cache, 5, 2, 3, 9)  # forks the oldest, which makes it the latest; the second makes way
     assert list(used.token_ids) == [5, 2, 3]
     assert set(runner.lengths) == {kept[0].sequence, kept[2].sequence, used.sequence}
+    cache.close(used)
+    assert cache.make_room(8 if "max_tokens" in limits else 0, sequences=2)
+    assert set(runner.lengths) == {kept[0].sequence}
 
 
 def test_there_is_an_end_to_how_many_are_kept(make_runner: MakeRunner):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from attrs import fields
 
-from copilot_server.config import CompletionSettings, Settings, load_settings
+from copilot_server.config import CompletionSettings, Settings, SpeedSettings, load_settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -27,7 +27,7 @@ def test_the_settings_shown_are_all_of_them_with_their_defaults(tmp_path: Path):
     (shown,) = blocks("toml")
     (tmp_path / "config.toml").write_text(shown, "utf-8")
     assert load_settings(tmp_path / "config.toml", {}) == Settings()
-    for setting in (*fields(Settings), *fields(CompletionSettings)):
+    for setting in (*fields(Settings), *fields(CompletionSettings), *fields(SpeedSettings)):
         assert re.search(rf"^(?:\[{setting.name}\]|{setting.name} = )", shown, re.MULTILINE), setting.name
 
 
@@ -35,7 +35,7 @@ def test_every_flag_shown_exists():
     helped = [sys.executable, "-m", "copilot_server"]
     texts = [
         subprocess.run([*helped, *words, "--help"], capture_output=True, text=True, check=True).stdout
-        for words in ([], ["pull"], ["models"])
+        for words in ([], ["bench"], ["pull"], ["models"])
     ]
     for flag in set(re.findall(r"--[a-z][a-z0-9-]+", "\n".join(blocks("sh")))):
         assert any(flag in text for text in texts), flag

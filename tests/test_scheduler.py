@@ -81,7 +81,7 @@ class Scripted:
 
 @pytest.fixture
 async def scheduler() -> AsyncIterator[Scheduler]:
-    scheduler = Scheduler()
+    scheduler = Scheduler(quiet_s=0.0)
     yield scheduler
     assert scheduler.close(PATIENCE_S)
 
@@ -261,7 +261,7 @@ async def test_without_a_model_a_request_says_so(scheduler: Scheduler) -> None:
 
 
 async def test_closing_ends_what_runs_and_what_waits() -> None:
-    scheduler, pipeline = Scheduler(), Scripted()
+    scheduler, pipeline = Scheduler(quiet_s=0.0), Scripted()
     await scheduler.load(lambda: pipeline)
     running = begin(scheduler, request("slow"))
     await until(pipeline.slow_began)
@@ -277,7 +277,7 @@ async def test_closing_ends_what_runs_and_what_waits() -> None:
 
 
 async def test_closing_does_not_wait_for_what_cannot_be_interrupted() -> None:
-    scheduler = Scheduler()
+    scheduler = Scheduler(quiet_s=0.0)
     released, load = held_load(Scripted())
     scheduler.load(load)
     assert not scheduler.close(0.0)
@@ -405,9 +405,22 @@ async def test_other_settings_and_other_models_do_not_wait_for_it(scheduler: Sch
 
 
 async def test_closing_ends_what_is_completed_ahead() -> None:
-    scheduler = Scheduler()
+    scheduler = Scheduler(quiet_s=0.0)
     pipeline = await looking_ahead(scheduler, {"a": ["slow"]})
     await scheduler.submit(request("a"))
     await until(pipeline.slow_began)
     assert scheduler.close(PATIENCE_S)
     assert pipeline.cancelled == ["slow"]
+
+
+@pytest.mark.parametrize(("quiet_s", "begun"), [(PATIENCE_S, ["a", "b"]), (0.0, ["a", "ahead", "b"])])
+async def test_nothing_is_completed_ahead_until_there_is_a_pause(quiet_s: float, begun: list[str]) -> None:
+    scheduler = Scheduler(quiet_s)
+    pipeline = await looking_ahead(scheduler, {"a": ["ahead"]})
+    await scheduler.submit(request("a"))
+    if "ahead" in begun:
+        await until_begun(pipeline, "a", "ahead")
+    await asyncio.sleep(0.01)
+    await scheduler.submit(request("b"))
+    assert pipeline.begun == begun
+    assert scheduler.close(PATIENCE_S)

@@ -40,7 +40,8 @@ tokens written after them, in turns: our engine without drafts (the ``Engine`` i
 included), llama.cpp's ``/completion`` (its own timings, without HTTP and tokenizing, end of text ignored),
 ``transformers.generate`` in bfloat16 and in float32 on the unpacked weights of the same GGUF. Ratios are of
 medians; the faster of the two dtypes stands for transformers. Decoding with drafts is measured on prompts of
-the recording, against llama.cpp's plain decoding after the same prompts.
+the recording at which our model was asked, all tokens over all seconds, against the median of what llama.cpp
+reports for its answers in the recording; it decodes as fast after one prompt as after another.
 
 vLLM's CPU build, in bfloat16 on the unpacked weights, is for many streams: tokens a second of 32, and the
 wall time of HumanEval's 164 prompts, the same token ids, greedy, the same limit and stop text.

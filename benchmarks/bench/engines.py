@@ -131,42 +131,27 @@ def unseen_texts(book: PromptBook, tokens: int, seed: int) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """Writing with drafts at places of the recording.
+    """Writing with drafts at places of the recording: tokens a second, all tokens over all seconds.
 
-    ``decode_x_llamacpp``: against llama.cpp's plain writing after the same prompts. ``acceptance``: of the
-    drafted tokens, the share that stood; None where the engine does not count them.
+    ``acceptance``: of the drafted tokens, the share that stood; None where the engine does not count them.
     """
 
     decode_tok_s: float
-    llamacpp_tok_s: float
     acceptance: float | None
     answers: int
 
 
-def drafted(worker: Worker, llamacpp: LlamaCpp, book: PromptBook, places: Sequence[Place]) -> Drafted | None:
-    """Have our pipeline complete at ``places``, with llama.cpp writing as much after every eighth prompt.
-
-    All tokens over all seconds: a long answer counts as much more as it takes longer.
-    """
-    ours: list[tuple[int, float]] = []
-    theirs: list[tuple[int, float]] = []
+def drafted(worker: Worker, places: Sequence[Place]) -> Drafted | None:
+    """Have our pipeline complete at ``places``; None if it wrote next to nothing."""
+    tokens, seconds, answers = 0, 0.0, 0
     for place in places:
         timing = worker.ask("place", uri=place.passage.uri, text=place.document, offset=place.offset)
-        if timing.get("tokens", 0) < FEWEST_TOKENS:
-            continue
-        ours.append((timing["tokens"] - 1, timing["decode_s"]))
-        if len(ours) % 8 == 1:
-            timings = llamacpp.complete(book.infill(place).whole, timing["tokens"])
-            theirs.append((timings.tokens - 1, timings.decode_s))
-    if not ours:
+        if timing.get("tokens", 0) >= FEWEST_TOKENS:
+            tokens += timing["tokens"] - 1
+            seconds += timing["decode_s"]
+            answers += 1
+    if not answers:
         return None
-    return Drafted(_rate(ours), _rate(theirs), _acceptance(worker.ask("counters")), len(ours))
-
-
-def _rate(pairs: Sequence[tuple[int, float]]) -> float:
-    return sum(tokens for tokens, _ in pairs) / sum(seconds for _, seconds in pairs)
-
-
-def _acceptance(counters: Mapping[str, int]) -> float | None:
-    drafted_tokens = counters.get("tokens_drafted", 0)
-    return counters["drafts_accepted"] / drafted_tokens if drafted_tokens else None
+    counted = worker.ask("counters")
+    most = counted.get("tokens_drafted", 0)
+    return Drafted(tokens / seconds, counted["drafts_accepted"] / most if most else None, answers)

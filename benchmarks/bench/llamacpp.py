@@ -72,13 +72,7 @@ class LlamaCpp:
     def complete(self, prompt: str, new_tokens: int) -> Timings:
         """Write ``new_tokens`` after a prompt, and not stop for an end of text."""
         body = {"prompt": prompt, "n_predict": new_tokens, "ignore_eos": True, **_GREEDY}
-        timings = self.post(self.connect(), "/completion", body)["timings"]
-        return Timings(
-            prompt_tokens=timings["prompt_n"],
-            prompt_s=timings["prompt_ms"] / 1e3,
-            tokens=timings["predicted_n"],
-            decode_s=timings["predicted_ms"] / 1e3,
-        )
+        return _timings(self.post(self.connect(), "/completion", body))
 
     def connect(self) -> http.client.HTTPConnection:
         """A connection of its own for each request, as the plugin's ``curl`` makes."""
@@ -104,7 +98,10 @@ class LlamaCpp:
 
 
 class LlamaEditor:
-    """An editor that asks llama.cpp; ``lengths`` are the tokens to write at each place."""
+    """An editor that asks llama.cpp; ``lengths`` are the tokens to write at each place.
+
+    ``timings``: what llama.cpp reports of each answer.
+    """
 
     def __init__(
         self, server: LlamaCpp, book: PromptBook, endpoint: Endpoint, lengths: dict[Place, int]
@@ -113,6 +110,7 @@ class LlamaEditor:
         self._book = book
         self._endpoint = endpoint
         self._lengths = lengths
+        self.timings: list[Timings] = []
 
     def open(self, place: Place) -> None:
         """Nothing: each request has the whole prompt."""
@@ -144,6 +142,7 @@ class LlamaEditor:
             pending.fail(str(error))
         else:
             pending.settle(answer["content"])
+            self.timings.append(_timings(answer))
 
 
 def _hang_up(connection: http.client.HTTPConnection) -> None:
@@ -151,6 +150,16 @@ def _hang_up(connection: http.client.HTTPConnection) -> None:
     if connection.sock is not None:
         with contextlib.suppress(OSError):  # it is over already
             connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _timings(answer: dict[str, Any]) -> Timings:
+    timings = answer["timings"]
+    return Timings(
+        prompt_tokens=timings["prompt_n"],
+        prompt_s=timings["prompt_ms"] / 1e3,
+        tokens=timings["predicted_n"],
+        decode_s=timings["predicted_ms"] / 1e3,
+    )
 
 
 def _asked(endpoint: Endpoint, infill: Infill) -> dict[str, str]:

@@ -104,9 +104,8 @@ class Bench:
         options = self.options
         asked = [one.step.place for one in self.results.recording.every if one.answer.by_model is not False]
         every = max(1, len(asked) // options.drafted_places)
-        with Worker("drafts", options.model) as worker, self._llamacpp() as llamacpp:
-            if llamacpp is not None:
-                self.results.drafted = drafted(worker, llamacpp, self._book, asked[::every])
+        with Worker("drafts", options.model) as worker:
+            self.results.drafted = drafted(worker, asked[::every])
             done = worker.ask("streams", texts=self._stream_texts(), new_tokens=STREAM_NEW_TOKENS)
             self.results.single["streams_tok_s"] = done["tokens"] / done["wall_s"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.bench.corpus import Passage, Place
 from benchmarks.bench.editing import Editor
-from benchmarks.bench.llamacpp import Endpoint, LlamaCpp, LlamaEditor
+from benchmarks.bench.llamacpp import Endpoint, LlamaCpp, LlamaEditor, Timings
 from benchmarks.bench.ours import LspServer
 from benchmarks.bench.prompts import PromptBook
 from benchmarks.bench.replay import Hurried, Timed, hurry, record, repeat
@@ -31,10 +31,12 @@ class Recording:
     """Every keystroke with our answer, function by function.
 
     ``theirs``: by endpoint, llama.cpp's answers to every keystroke of each ``SHARED_EVERY``-th function.
+    ``their_timings``: what llama.cpp itself reports of them.
     """
 
     ours: list[list[Timed]] = field(default_factory=list)
     theirs: dict[Endpoint, list[Timed]] = field(default_factory=dict)
+    their_timings: list[Timings] = field(default_factory=list)
 
     @property
     def every(self) -> list[Timed]:
@@ -61,6 +63,7 @@ def make_recording(
                 editor = LlamaEditor(llamacpp, book, endpoint, _lengths(timed, book))
                 answers = repeat(editor, [one.step for one in timed])
                 recording.theirs.setdefault(endpoint, []).extend(answers)
+                recording.their_timings += editor.timings
     return recording
 
 

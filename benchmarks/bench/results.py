@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.bench.engines import Drafted, Speed
+from benchmarks.bench.engines import FEWEST_TOKENS, Drafted, Speed
 from benchmarks.bench.humaneval import SelfTest
 from benchmarks.bench.recording import Recording
 from benchmarks.bench.replay import Hurried, Timed
@@ -172,6 +172,8 @@ def _keystrokes(recording: Recording) -> Figures:
     figures["suggested"] = _share(bool(one.answer.text) for one in every)
     figures["shared_p50_ms"] = percentile_ms(shared, 50)
     figures["model_p50_ms"] = percentile_ms(_only(shared, asked), 50)
+    rates = [one.decode_tok_s for one in recording.their_timings if one.tokens >= FEWEST_TOKENS]
+    figures["llamacpp_replay_decode_tok_s"] = statistics.median(rates) if rates else None
     for endpoint, timed in recording.theirs.items():
         name = f"llamacpp_{endpoint.strip('/')}"
         figures |= {f"{name}_p{percent}_ms": percentile_ms(timed, percent) for percent in (50, 90, 99)}
@@ -210,7 +212,6 @@ def _drafted(drafted: Drafted | None) -> Figures:
         return {}
     return {
         "decode_drafts_tok_s": drafted.decode_tok_s,
-        "llamacpp_replay_decode_tok_s": drafted.llamacpp_tok_s,
         "draft_acceptance": drafted.acceptance,
     }
 

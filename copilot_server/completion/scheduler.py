@@ -23,6 +23,10 @@ from copilot_server.errors import CopilotServerError, EngineError
 
 logger = logging.getLogger(__name__)
 
+#: How long after an answer nothing is completed ahead. Most keys come sooner, and one that needs the engine
+#: would have to wait for the piece of a prompt being read; who takes a suggestion has looked at it longer.
+QUIET_S = 0.3
+
 
 class Pipeline(Protocol):
     """What the scheduler needs of ``completion.pipeline.Pipeline``."""
@@ -89,7 +93,8 @@ class Scheduler:
     the engine ends that at once, unless it is the very answer that is asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, quiet_s: float = QUIET_S) -> None:
+        self._quiet_s = quiet_s
         # An executor of our own: the server's is shared with whatever else blocks.
         self._engine_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._latest: dict[str, _Ticket] = {}
@@ -197,6 +202,7 @@ class Scheduler:
 
         A place is worth completing only if nothing is suggested at the one before.
         """
+        await asyncio.sleep(self._quiet_s)
         for request in ahead.requests:
             ticket = _Ticket(request, _new_future(), ahead.cancel)
             self._enqueue(self._run, ticket)

@@ -17,7 +17,7 @@ from copilot_server.engine.architecture import Architecture, read_architecture
 from copilot_server.engine.base import Engine
 from copilot_server.engine.decoding import DecodingEngine
 from copilot_server.engine.gguf import prepared_folder
-from copilot_server.engine.tokenizer import load_tokenizer
+from copilot_server.engine.tokenizer import Tokenizer, load_tokenizer
 from copilot_server.errors import EngineError
 
 if TYPE_CHECKING:
@@ -81,6 +81,13 @@ def _fast_engine(
     return _torch_engine(folder, where, dtype, speed)
 
 
+def _warm_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer, with what takes a second to make for a large vocabulary made now, not while typing."""
+    tokenizer = load_tokenizer(folder)
+    _ = tokenizer.control_ids, tokenizer.token_bytes
+    return tokenizer
+
+
 def _may_have_accelerator() -> bool:
     """Whether it is worth the seconds that asking torch takes."""
     if sys.platform == "darwin":
@@ -110,13 +117,19 @@ def _cpu_engine(
     except EngineError as error:
         _LOG.warning("%s Until then completions are several times slower. %s", error, error.remedy)
         return None
-    return DecodingEngine(runner, load_tokenizer(folder), speed)
+    return DecodingEngine(runner, _warm_tokenizer(folder), speed)
 
 
 def _torch_engine(folder: Path, device: torch.device, dtype: str, speed: SpeedSettings) -> DecodingEngine:
     from copilot_server.engine.device import choose_dtype  # noqa: PLC0415 - imports torch
-    from copilot_server.engine.gpu.loading import Options, open_torch_runner  # noqa: PLC0415 - imports torch
+    from copilot_server.engine.gpu.loading import (  # noqa: PLC0415 - imports torch
+        Options,
+        open_torch_runner,
+        warm_up,
+    )
 
     number = dtype if dtype in ("int8", "int4") else str(choose_dtype(dtype, device)).removeprefix("torch.")
     runner = open_torch_runner(folder, device, number, Options(cuda_graphs=speed.cuda_graphs))
-    return DecodingEngine(runner, load_tokenizer(folder), speed)
+    if device.type == "cuda":
+        warm_up(runner)
+    return DecodingEngine(runner, _warm_tokenizer(folder), speed)

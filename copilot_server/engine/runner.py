@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -19,7 +22,7 @@ class Choice:
     temperature: float = 0.0
     top_p: float = 1.0
     uniform: float = 0.0
-    allowed: Sequence[int] | None = None
+    allowed: Sequence[int] | NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

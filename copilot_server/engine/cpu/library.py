@@ -62,7 +62,6 @@ class Model(ctypes.Structure):
         ("rope", c_void_p),
         ("keys", c_void_p),
         ("values", c_void_p),
-        ("pages", c_int32),
         ("cache_type", c_int32),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,8 +22,7 @@ def build_model(weights: Weights, pages: int) -> tuple[c.Model, list[Any]]:
     cache_type = "float32" if weights.dtype == "float32" else "float16"
     # A vector may be read from a head that is narrower: its surplus is never used, but must be there.
     size = 256 + shape.layers * shape.kv_heads * pages * c.PAGE * shape.head_dim
-    # Zeros from the system take no memory until they are written to.
-    keys, values = (np.zeros(size, cache_type) for _ in range(2))
+    keys, values = (_untouched_zeros(size, cache_type) for _ in range(2))
     rope = _rope_table(shape)
     model = c.Model(
         layers=shape.layers,
@@ -39,10 +40,21 @@ def build_model(weights: Weights, pages: int) -> tuple[c.Model, list[Any]]:
         rope=rope.ctypes.data,
         keys=keys.ctypes.data,
         values=values.ctypes.data,
-        pages=pages,
         cache_type=c.CACHE_TYPES[cache_type],
     )
     return model, [layers, keys, values, rope, tensors]
+
+
+def _untouched_zeros(count: int, dtype: str) -> Array:
+    """Zeros that take no memory until they are written to, and then large pages where the system has them.
+
+    A prompt of 1,000 tokens touches 12 MB for the first time: in small pages, a tenth of its prefill.
+    """
+    memory = mmap.mmap(-1, count * np.dtype(dtype).itemsize)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a system without them
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, dtype)
 
 
 def _layer(weights: Weights, i: int) -> c.Layer:

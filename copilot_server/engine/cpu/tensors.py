@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -64,7 +65,7 @@ def write_tensors(
     header: dict[str, Any] = {"__metadata__": dict(about)}
     end = 0
     for name, (dtype, shape) in layout.items():
-        start, end = end, end + int(np.prod(shape)) * np.dtype(dtype).itemsize
+        start, end = end, end + math.prod(shape) * np.dtype(dtype).itemsize
         header[name] = {"dtype": _NAMES[np.dtype(dtype)], "shape": shape, "data_offsets": [start, end]}
         if end % ALIGNMENT:
             raise ValueError(f"{name} does not fill whole cache lines")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -17,7 +20,8 @@ from filelock import FileLock
 from copilot_server.engine.architecture import Architecture
 from copilot_server.engine.cpu.library import BLOCK, GROUP
 from copilot_server.engine.cpu.tensors import Array, as_float32, map_tensors, metadata, slabs, write_tensors
-from copilot_server.errors import ModelError
+from copilot_server.errors import DiskSpaceError, ModelError
+from copilot_server.fetch import home
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,44 +48,73 @@ class Weights:
 def open_weights(folder: Path, architecture: Architecture, dtype: Dtype) -> Weights:
     """Map the packed weights of the model in ``folder``, packing them first if that has not been done.
 
-    Packing takes seconds, and a byte a weight on disk in int8; the file lies beside the model's own.
+    Packing takes seconds, and a byte a weight on disk in int8. The file lies beside the model's own, or
+    among the cached models where that is not ours to write to.
 
     Raises:
+        DiskSpaceError: there is no room for it.
         ModelError: the model's files lack a tensor, or cannot be read.
     """
-    path = folder / f"packed-{dtype}.safetensors"
+    sources = sorted(folder.glob("model*.safetensors"))
+    about = {
+        "format": str(FORMAT),
+        "architecture": json.dumps(asdict(architecture)),
+        "sources": json.dumps(
+            [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sources]
+        ),
+    }
+    # By another name, or engines that read every *.safetensors of a folder would take it for theirs.
+    path = _place(folder) / f"packed-{dtype}.weights"
     with FileLock(f"{path}.lock"):
-        if not _is_current(path):
+        if not _is_current(path, about):
             _LOG.info("packing the weights of %s in %s, once", folder.name, dtype)
-            _pack(folder, architecture, dtype, path)
+            _pack(sources, architecture, dtype, path, about)
     return Weights(architecture, dtype, {name: array for name, (_, array) in map_tensors(path).items()})
 
 
-def _is_current(path: Path) -> bool:
+def _place(folder: Path) -> Path:
+    if os.access(folder, os.W_OK):
+        return folder
+    place = home() / "prepared" / f"{folder.name}-{sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def _is_current(path: Path, about: Mapping[str, str]) -> bool:
     try:
-        return metadata(path).get("packed_format") == str(FORMAT)
+        return metadata(path) == about
     except (OSError, ValueError):
         return False
 
 
-def _pack(folder: Path, architecture: Architecture, dtype: Dtype, path: Path) -> None:
+def _pack(
+    sources: list[Path], architecture: Architecture, dtype: Dtype, path: Path, about: Mapping[str, str]
+) -> None:
     try:
         tensors: dict[str, tuple[str, Array]] = {}
-        for file in sorted(folder.glob("model*.safetensors")):
+        for file in sources:
             tensors |= map_tensors(file)
         parts = list(_parts(tensors, architecture, dtype))
     except (OSError, ValueError, KeyError) as error:
-        msg = f"The weights in {folder} cannot be read ({error})."
+        msg = f"The weights in {path.parent} cannot be read ({error})."
         raise ModelError(msg, remedy="Fetch the model again, or name another folder.") from error
     layout = {name: (array_dtype, array_shape) for name, array_dtype, array_shape, _ in parts}
-    about = {"packed_format": str(FORMAT), "architecture": json.dumps(asdict(architecture))}
-    handle, scratch = tempfile.mkstemp(prefix=".packing-", dir=folder)
+    _check_disk_space(layout, path.parent)
+    handle, scratch = tempfile.mkstemp(prefix=".packing-", dir=path.parent)
     os.close(handle)
     try:
         write_tensors(Path(scratch), layout, ((name, pieces) for name, _, _, pieces in parts), about)
         Path(scratch).replace(path)
     finally:
         Path(scratch).unlink(missing_ok=True)
+
+
+def _check_disk_space(layout: Mapping[str, tuple[Any, tuple[int, ...]]], folder: Path) -> None:
+    needed = sum(math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape in layout.values())
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        msg = f"Packing the weights needs {needed / 1e9:.1f} GB in {folder}, {free / 1e9:.1f} GB are free."
+        raise DiskSpaceError(msg, remedy="Make room, or set COPILOT_SERVER_HOME to another disk.")
 
 
 #: A tensor of the packed file: its name, dtype, shape, and its pieces, made as they are written.

@@ -47,9 +47,9 @@ typedef struct {
     float part[MAX_QUERIES][MAX_HEAD_SIZE];
 } Queries;
 
-/* Elements before a page of one layer's key head; keys and values have the same number. */
+/* Elements before one layer's key head in a page; keys and values have the same number. */
 INLINE int64_t page_offset(const Model *m, int32_t layer, int32_t head, int32_t page) {
-    return (((int64_t)layer * m->kv_heads + head) * m->pages + page) * PAGE * m->head_size;
+    return (((int64_t)page * m->layers + layer) * m->kv_heads + head) * PAGE * m->head_size;
 }
 
 INLINE vf load_cached(const void *cache, int64_t at, int type) {

@@ -57,11 +57,8 @@ void decoder_step(const Model *model, const Step *step, void *scratch, Pool *poo
 }
 
 void decoder_copy_page(const Model *model, int32_t from, int32_t to) {
-    const size_t bytes = (size_t)PAGE * (size_t)model->head_size * (model->cache_type == FLOAT32 ? 4 : 2);
-    char *caches[] = {model->keys, model->values};
-    for (int c = 0; c < 2; c++)
-        for (int64_t head = 0; head < (int64_t)model->layers * model->kv_heads; head++) {
-            char *pages = caches[c] + head * model->pages * (int64_t)bytes;
-            memcpy(pages + to * (int64_t)bytes, pages + from * (int64_t)bytes, bytes);
-        }
+    const size_t numbers = (size_t)model->layers * (size_t)model->kv_heads * PAGE * (size_t)model->head_size;
+    const size_t bytes = numbers * (model->cache_type == FLOAT32 ? 4 : 2);
+    memcpy((char *)model->keys + (size_t)to * bytes, (const char *)model->keys + (size_t)from * bytes, bytes);
+    memcpy((char *)model->values + (size_t)to * bytes, (const char *)model->values + (size_t)from * bytes, bytes);
 }

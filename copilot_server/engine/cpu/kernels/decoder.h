@@ -49,9 +49,10 @@ typedef struct {
     Matrix embedding, head; /* the same matrix where they are tied */
     const float *rope;      /* [positions][head_size]: cosines, then sines, half of them each */
     /* The KV cache, in half precision (float32 when the weights are).
-     * keys[layers][kv_heads][pages][head_size][PAGE], values[layers][kv_heads][pages][PAGE][head_size] */
+     * keys[pages][layers][kv_heads][head_size][PAGE], values[pages][layers][kv_heads][PAGE][head_size]: a page
+     * is one piece, so that memory is touched piece by piece as the cache fills. */
     void *keys, *values;
-    int32_t pages, cache_type;
+    int32_t cache_type;
 } Model;
 
 /* Tokens to append, of any number of sequences, and the positions after which logits are wanted. */
