@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Made anew when what it installs changes, else nothing to do.
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test test-long lint format clean
+.PHONY: install run test test-long bench lint format clean
 
 install: $(STAMP)
 
@@ -33,6 +33,11 @@ test: lint
 test-long: lint
 	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
 	$(BIN)/pytest -m 'long or not long'
+
+# Compares with peers, which it installs beside the project: see benchmarks/bench.
+bench: install
+	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
+	$(BIN)/python -m benchmarks.bench
 
 format: install
 	$(BIN)/ruff check --fix .

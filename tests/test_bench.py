@@ -390,6 +390,19 @@ class TestCommand:
         assert line["versions"]["torch"]
         assert (tmp_path / "plot.png").is_file()
 
+    def test_users_have_a_command(self, tiny_model_dir: Path):
+        command = [sys.executable, "-m", "copilot_server", "bench", "--json", "--device", "cpu"]
+        command += ["--model", str(tiny_model_dir)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["prefill_tok_s"] > 0
+
+    def test_an_unknown_model_is_told(self, tmp_path: Path):
+        command = [sys.executable, "-m", "copilot_server", "bench", "--model", str(tmp_path / "none.gguf")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 3
+        assert "Traceback" not in done.stderr
+
 
 class TestVenvs:
     def test_requirements_of_a_wheel_without_extras_and_torch(self, tmp_path: Path):

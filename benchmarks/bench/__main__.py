@@ -54,8 +54,8 @@ def tell(message: str) -> None:
     print(f"bench: {message}", file=sys.stderr, flush=True)
 
 
-def _measure(bench: Bench, part: str, patience_s: float) -> float:
-    """Measure a part; how many cores were busy with something else meanwhile."""
+def _measure(bench: Bench, part: str, patience_s: float) -> float | None:
+    """Measure a part; how many cores were busy with something else meanwhile, None if that is not known."""
     tell(f"{part} ...")
     if not wait_until_quiet(patience_s):
         tell("This machine is busy with something else: the figures will be wrong.")
@@ -64,7 +64,8 @@ def _measure(bench: Bench, part: str, patience_s: float) -> float:
         getattr(bench, part.replace("-", "_"))()
     except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
         tell(f"{part} could not be measured: {error}")
-    others = round(watch.others(), 2)
+    # vLLM's workers end without their parent learning what they used.
+    others = None if part == "vllm" else round(watch.others(), 2)
     tell(f"{part}: {watch.elapsed_s:.0f} s, {others} cores busy with something else")
     return others
 
@@ -95,17 +96,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--functions", type=int, default=10, help="typed in")
     parser.add_argument("--keys", type=int, default=14, help="typed of each")
     parser.add_argument("--quick", action="store_true", help="a smoke test: its figures mean nothing")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=_default_parts(), metavar="PART")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, metavar="PART")
     parser.add_argument("--vllm", action="store_true", help="install vLLM too (3.4 GB)")
     parser.add_argument("--plot", type=Path, default=PLOT, metavar="FILE.png")
     arguments = parser.parse_args()
+    arguments.parts = arguments.parts or _default_parts(quick=arguments.quick)
     if arguments.vllm and "vllm" not in arguments.parts:
         arguments.parts.append("vllm")
     return arguments
 
 
-def _default_parts() -> list[str]:
-    """All, but what takes gigabytes only if it is there already."""
+def _default_parts(*, quick: bool) -> list[str]:
+    """All, but what takes gigabytes only if it is there already; of a smoke test, what takes a minute."""
+    if quick:
+        return ["typing", "hurry", "drafts"]
     return [part for part in PARTS if part != "vllm" or venvs.has("vllm")]
 
 

@@ -88,9 +88,10 @@ def _distribution(timed: Sequence[Timed]) -> tuple[list[float], list[float]]:
 
 def _bars(axes: object, figures: Figures, what: str, title: str) -> None:
     names = {"copilot-server": "", "llama.cpp": "llamacpp_", "transformers": "transformers_"}
-    values = {name: figures.get(f"{prefix}{what}_tok_s") or 0.0 for name, prefix in names.items()}
+    measured = {name: figures.get(f"{prefix}{what}_tok_s") for name, prefix in names.items()}
     if what == "decode":
-        values["with drafts"] = figures.get("decode_drafts_tok_s") or 0.0
+        measured["with drafts"] = figures.get("decode_drafts_tok_s")
+    values = {name: value for name, value in measured.items() if value is not None}
     bars = axes.barh(list(values)[::-1], list(values.values())[::-1], color="tab:blue")  # type: ignore[attr-defined]
     axes.bar_label(bars, fmt="%.0f", padding=2, fontsize=8)  # type: ignore[attr-defined]
     axes.set_title(title, fontsize=9)  # type: ignore[attr-defined]
