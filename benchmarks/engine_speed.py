@@ -1,74 +1,92 @@
-"""How fast the engine reads and writes on this machine: prefill in tokens/s, one decoding step in ms.
+"""What a step of the engine costs on this machine: reading a prompt, writing, verifying drafts, many streams.
 
-Random tokens, 250 of them before the steps; medians. Prints a table and ends in one JSON line.
-Usage: python benchmarks/engine_speed.py [MODEL] (an id, a folder or a .gguf file; the 0.5B unless given)
+Random tokens; medians. Steps of one sequence come after a prompt of 1,100 tokens, those of many after 300.
+Prints a table and ends in one JSON line.
+Usage: python benchmarks/engine_speed.py [MODEL [DTYPE]] (MODEL: an id, a folder or a .gguf file)
 """
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 import random
 import statistics
 import sys
-import threading
 import time
-
-import torch
-import transformers
+from collections.abc import Callable
 
 from copilot_server.catalog import resolve
 from copilot_server.config import DEFAULT_MODEL
-from copilot_server.engine.batch import Batch
+from copilot_server.engine.decoding import DecodingEngine
 from copilot_server.engine.loader import load_engine
-from copilot_server.engine.torch_engine import TorchEngine
+from copilot_server.engine.runner import Choice, Chunk, Runner
 from copilot_server.fetch import ensure
 
-CONTEXT = 250
-STEPS = 9
+PROMPT, SHARED = 1100, 300
+ROUNDS = 5
+WIDTHS = (1, 2, 4, 8, 12, 16)
+STREAMS = (8, 16, 32, 64)
+GREEDY = Choice()
 
 
-def measure(engine: TorchEngine, rows: int) -> dict[str, float]:
-    """Prefill ``rows`` prompts of ``CONTEXT`` tokens, then take a token for each, ``STEPS`` times."""
-    draw = random.Random(rows)
-    prompts = [[draw.randrange(100, 20_000) for _ in range(CONTEXT)] for _ in range(rows)]
-    batch = Batch(engine.model, prompts)
-    start = time.perf_counter()
-    batch.prefill(threading.Event())
-    prefill_s = time.perf_counter() - start
-    steps = []
-    for _ in range(STEPS):
+def median_s(act: Callable[[], object], rounds: int = ROUNDS) -> float:
+    """The median time of an act, in seconds."""
+    times = []
+    for _ in range(rounds):
         start = time.perf_counter()
-        batch.step([100] * rows)
-        steps.append(time.perf_counter() - start)
-    step_s = statistics.median(steps[1:])
-    return {
-        "prefill_tok_s": rows * CONTEXT / prefill_s,
-        "step_ms": 1e3 * step_s,
-        "decode_tok_s": rows / step_s,
-    }
+        act()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def read(runner: Runner, prompt: list[int]) -> int:
+    """Read a prompt as the engine does, in chunks; its sequence."""
+    sequence = runner.open()
+    for start in range(0, len(prompt), runner.prefill_chunk):
+        piece = prompt[start : start + runner.prefill_chunk]
+        runner.step([Chunk(sequence, piece, [GREEDY] if start + len(piece) == len(prompt) else ())])
+    return sequence
+
+
+def measure(runner: Runner) -> dict[str, float]:
+    """Every figure by its name: tokens a second for the prompt, milliseconds a step for the rest."""
+    draw = random.Random(1)
+    prompt = [draw.randrange(100, 20_000) for _ in range(PROMPT)]
+    sequence = read(runner, prompt)  # warms up
+    # Each time in memory that has not been used before, as a new prompt is.
+    kept = []
+    figures = {"prefill_tok_s": PROMPT / median_s(lambda: kept.append(read(runner, prompt)))}
+    for width in WIDTHS:
+
+        def verify(width: int = width) -> None:
+            runner.step([Chunk(sequence, prompt[:width], [GREEDY] * width)])
+            runner.truncate(sequence, PROMPT)
+
+        figures[f"verify_{width}_ms"] = 1e3 * median_s(verify, 3 * ROUNDS)
+    for count in STREAMS:
+        streams = [runner.fork(sequence, SHARED) for _ in range(count)]
+        step_s = median_s(lambda: runner.step([Chunk(one, [100], [GREEDY]) for one in streams]))  # noqa: B023
+        figures[f"streams_{count}_tok_s"] = count / step_s
+        for one in streams:
+            runner.close(one)
+    return figures
 
 
 def main() -> None:
-    """Measure one row and batches."""
+    """Measure one model."""
     name = sys.argv[1] if len(sys.argv) > 1 else DEFAULT_MODEL
-    engine = load_engine(ensure(resolve(name)))
-    with torch.inference_mode():
-        measure(engine, 1)  # warms up
-        figures = {rows: measure(engine, rows) for rows in (1, 8, 32)}
+    dtype = sys.argv[2] if len(sys.argv) > 2 else "auto"
+    engine = load_engine(ensure(resolve(name)), dtype=dtype)
+    if not isinstance(engine, DecodingEngine):
+        sys.exit(f"{name} is decoded by transformers here: there are no steps of our own to measure.")
+    figures = measure(engine.runner)
     print(f"{name} on {engine.device} in {engine.dtype}")
-    print(f"{'rows':>4} {'prefill tok/s':>14} {'step ms':>9} {'decode tok/s':>13}")
-    for rows, row in figures.items():
-        print(f"{rows:>4} {row['prefill_tok_s']:>14.0f} {row['step_ms']:>9.0f} {row['decode_tok_s']:>13.1f}")
-    machine = {
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "threads": torch.get_num_threads(),
-        "load_1min": os.getloadavg()[0],
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-    }
-    settings = {"model": name, "device": engine.device, "dtype": engine.dtype}
-    print(json.dumps({**settings, "context": CONTEXT, "rows": figures, "machine": machine}))
+    for figure, value in figures.items():
+        print(f"{figure:>18} {value:8.1f}")
+    about = {"model": name, "device": engine.device, "dtype": engine.dtype, "load_1min": os.getloadavg()[0]}
+    rounded = {figure: round(value, 2) for figure, value in figures.items()}
+    print(json.dumps({**about, **rounded, "cpus": os.cpu_count(), "machine": platform.machine()}))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ the recording at which our model was asked, all tokens over all seconds, against
 reports for its answers in the recording; it decodes as fast after one prompt as after another.
 
 vLLM's CPU build, in bfloat16 on the unpacked weights, is for many streams: tokens a second of 32, and the
-wall time of HumanEval's 164 prompts, the same token ids, greedy, the same limit and stop text.
+wall time of HumanEval's 164 prompts: the same token ids, greedy, the same stop text, and no more tokens than
+our answer has, which spares it what we decode and cut off.
 
 Nothing of this may run beside other work: the load of the machine is printed and recorded.
 """

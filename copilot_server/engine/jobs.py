@@ -32,7 +32,7 @@ class Job:
     @cached_property
     def lookup_ids(self) -> list[list[int]]:
         """The tokens of each text that the request names beside its prompt."""
-        return [self.tokenizer.encode_text(text) for text in self.request.lookup]
+        return [self.tokenizer.encode_known(text) for text in self.request.lookup]
 
     @property
     def most_tokens(self) -> int:

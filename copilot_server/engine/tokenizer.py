@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from itertools import groupby
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from tokenizers.decoders import DecodeStream
 
 from copilot_server.engine.base import Prompt, Special
 from copilot_server.errors import EngineError, ModelError
+
+#: Texts whose tokens are remembered.
+KNOWN_TEXTS = 64
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
@@ -38,6 +41,8 @@ class Tokenizer:
     def __init__(self, fast: FastTokenizer) -> None:
         self._fast = fast
         self._bos = tuple(fast.encode("", add_special_tokens=True).ids[:1])
+        #: Texts that drafts are taken from seldom change from one request to the next.
+        self.encode_known = lru_cache(KNOWN_TEXTS)(self.encode_text)
         # From here on, "<|im_end|>" in a user's file is ten characters and no control token.
         self._fast.encode_special_tokens = True
 
