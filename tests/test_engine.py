@@ -102,10 +102,10 @@ def test_a_batch_reports_each_request_as_it_finishes(engine: TorchEngine):
 
 @pytest.mark.model
 def test_greedy_is_token_identical_to_transformers_on_the_real_model(real_engine: TorchEngine):
-    """50 prompts, cut from the standard library at places where a function begins."""
+    """10 prompts, cut from the standard library at places where a function begins."""
     tokenizer = AutoTokenizer.from_pretrained(real_engine.model.name_or_path)
     model = real_engine.model
-    texts = real_prompts(50)
+    texts = real_prompts(10)
     for text in texts:
         ours = generate(real_engine, text, max_new_tokens=16)[0].token_ids
         assert list(ours) == greedy_ids(model, tokenizer, real_engine, text, 16), text
@@ -122,7 +122,7 @@ def real_prompts(count: int) -> list[str]:
 
 @pytest.mark.model
 def test_batched_equals_single_on_the_real_model(real_engine: TorchEngine):
-    requests = [request(text, max_new_tokens=12) for text in real_prompts(50)[:8]]
+    requests = [request(text, max_new_tokens=12) for text in real_prompts(10)[:8]]
     alone = [real_engine.generate(one, NEVER)[0].token_ids for one in requests]
     batched = real_engine.generate_batch(requests, NEVER, batch_size=8)
     assert [generations[0].token_ids for generations in batched] == alone

@@ -35,7 +35,7 @@ typedef struct {
     const Matrix *matrix;
     Activations in;
     float *out;
-    int32_t rows, out_stride, pairs_per_task, column_tasks;
+    int32_t rows, out_stride, pairs_per_task, slabs;
     Finish finish;
 } Product;
 
@@ -163,7 +163,8 @@ INLINE void pair_of_blocks(const Product *p, int32_t block, int32_t first, int32
 static void product_task(void *context, int32_t task) {
     const Product *p = context;
     const int32_t pairs = p->matrix->outputs / PAIR;
-    const int32_t slab = task / p->column_tasks, column_task = task % p->column_tasks;
+    /* The slabs of a column come one after the other, while its weights are still near. */
+    const int32_t slab = task % p->slabs, column_task = task / p->slabs;
     const int32_t first = slab * SLAB_ROWS, last = first + SLAB_ROWS < p->rows ? first + SLAB_ROWS : p->rows;
     const int32_t from = column_task * p->pairs_per_task;
     const int32_t to = from + p->pairs_per_task < pairs ? from + p->pairs_per_task : pairs;
@@ -177,8 +178,8 @@ static void product(Pool *pool, const Matrix *matrix, const Activations *in, int
     const int32_t bytes = matrix->type == INT8 ? 1 : matrix->type == BFLOAT16 ? 2 : 4;
     const int32_t per_task = TASK_BYTES / (PAIR * matrix->inputs * bytes) / (rows > 12 ? rows / 12 : 1);
     p.pairs_per_task = per_task > 0 ? per_task : 1;
-    p.column_tasks = (pairs + p.pairs_per_task - 1) / p.pairs_per_task;
-    pool_run(pool, product_task, &p, p.column_tasks * ((rows + SLAB_ROWS - 1) / SLAB_ROWS));
+    p.slabs = (rows + SLAB_ROWS - 1) / SLAB_ROWS;
+    pool_run(pool, product_task, &p, p.slabs * ((pairs + p.pairs_per_task - 1) / p.pairs_per_task));
 }
 
 #endif
