@@ -61,8 +61,9 @@ def load_plain_engine(path: Path, *, device: str = "auto", dtype: str = "auto") 
 
     folder = prepared_folder(path) if path.suffix == ".gguf" else path
     if dtype in ("int8", "int4"):
-        msg = f"{folder.name} cannot be served in {dtype}: that needs the fast decoders."
-        raise EngineError(msg, remedy="Use --dtype auto, and leave speed.fast on.")
+        msg = f"{folder.name} cannot be served in {dtype} here."
+        remedy = "Use --dtype auto. int8 needs speed.fast and a Qwen2 or Llama model; int4 a GPU besides."
+        raise EngineError(msg, remedy=remedy)
     where = choose_device(device)
     return open_torch_engine(folder, where, choose_dtype(dtype, where))
 
