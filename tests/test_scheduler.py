@@ -337,17 +337,19 @@ async def test_a_request_for_the_very_place_does_not_end_it(scheduler: Scheduler
 
 
 async def test_who_waits_for_what_is_completed_ahead_waits_for_the_model(scheduler: Scheduler) -> None:
-    released = threading.Event()
+    began, released = threading.Event(), threading.Event()
 
     class Held(Scripted):
         def complete(self, request: CompletionRequest, cancel: Cancel) -> Completion:
             if request.ahead:
+                began.set()
                 assert released.wait(PATIENCE_S)
             return super().complete(request, cancel)
 
     pipeline = Held({"a": ["b"]})
     await scheduler.load(lambda: pipeline)
     await scheduler.submit(request("a"))
+    await until(began)
     waiting = begin(scheduler, request("b"))
     await asyncio.sleep(0)
     released.set()
