@@ -76,7 +76,6 @@ static void read_row(const Matrix *m, int32_t row, int32_t width, float *out) {
 
 /* Rows ready for a matrix's product, from floats with `width` numbers a row. */
 typedef struct {
-    const Pass *pass;
     const float *rows;
     Activations in;
 } Quantization;
@@ -91,7 +90,7 @@ static Activations prepare(const Pass *pass, const Matrix *matrix, float *rows, 
     in.floats = rows;
     in.inputs = matrix->inputs;
     if (matrix->type != INT8) return in;
-    Quantization q = {pass, rows, in};
+    Quantization q = {rows, in};
     pool_run(pass->pool, quantize_task, &q, count);
     return in;
 }

@@ -95,8 +95,6 @@ void pool_run(Pool *pool, void (*work)(void *, int32_t), void *context, int32_t 
         waits < SPINS ? relax() : (void)sched_yield();
 }
 
-int32_t pool_threads(const Pool *pool) { return pool->threads; }
-
 Pool *pool_open(int32_t threads) {
     Pool *pool = NULL;
     if (posix_memalign((void **)&pool, 64, sizeof *pool)) return NULL;

@@ -5,6 +5,5 @@
 
 /* Call work(context, i) for every i below `tasks`, on all threads of the pool; returns when all are done. */
 void pool_run(Pool *pool, void (*work)(void *context, int32_t task), void *context, int32_t tasks);
-int32_t pool_threads(const Pool *pool);
 
 #endif
