@@ -21,7 +21,7 @@ from copilot_server.errors import SandboxUnavailableError
 from copilot_server.sandbox import bubblewrap
 from copilot_server.sandbox.probe import probe_program
 from copilot_server.sandbox.process import Exchange, exchange
-from copilot_server.sandbox.types import Limits, ProgramResult
+from copilot_server.sandbox.types import Check, Limits, Program, ProgramResult
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +64,12 @@ class Sandbox:
         """What shuts the programs in, for people to read."""
         return self._tier.name
 
-    def submit(self, program: str, limits: Limits | None = None) -> Future[ProgramResult]:
+    def submit(
+        self, program: Program | str, limits: Limits | None = None, *, check: Check = "strict"
+    ) -> Future[ProgramResult]:
         """Run the program when a worker is free."""
-        return self._pool.submit(self.run, program, limits)
+        text = program if isinstance(program, str) else program.text
+        return self._pool.submit(self.run, text, limits)
 
     def run_many(self, programs: Iterable[str], limits: Limits | None = None) -> list[ProgramResult]:
         """Run the programs, several at a time; the results are in their order."""

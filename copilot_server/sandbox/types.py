@@ -4,8 +4,32 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 MIB = 1024 * 1024
+
+#: Who says that a program passed: ``strict``, a process that the solution does not live in; ``upstream``, the
+#: solution's own process, as the original harness has it.
+Check = Literal["strict", "upstream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A solution that nobody has read, and what checks it.
+
+    ``test`` defines ``check(candidate)``; ``entry_point`` names the function of ``solution`` to be checked.
+    ``setup`` is trusted text that the test may use, such as the helpers in a problem's prompt.
+    """
+
+    solution: str
+    test: str
+    entry_point: str
+    setup: str = ""
+
+    @property
+    def text(self) -> str:
+        """The program as the original harness puts it together."""
+        return f"{self.solution}\n{self.test}\ncheck({self.entry_point})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +70,12 @@ class Limits:
 class ProgramResult:
     """What came of one program. ``error`` is empty exactly when it passed.
 
-    ``error`` and ``output`` are the program's own words: escape them before showing them.
+    ``assertion``: the first statement of the test that failed, if one did.
+    ``error``, ``assertion`` and ``output`` are the program's own words: escape them before showing them.
     """
 
     passed: bool
     error: str
     wall_s: float
     output: str = ""
+    assertion: str = ""
