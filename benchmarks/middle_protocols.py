@@ -52,7 +52,7 @@ class Task:
     def request(self) -> CompletionRequest:
         """The cursor where the line has been taken out."""
         prefix = self.problem.prompt + self.before
-        document = Document(self.problem.uri, "python", f"{prefix}\n{self.after}")
+        document = Document(self.problem.task().uri, "python", f"{prefix}\n{self.after}")
         return CompletionRequest(Cursor(document, len(prefix)))
 
     def solution(self, answer: str) -> str:
@@ -63,7 +63,7 @@ class Task:
 def all_tasks() -> list[Task]:
     """A task for every line of every solution that is not blank."""
     tasks = []
-    for problem in load_problems():
+    for problem in load_problems().problems:
         lines = problem.canonical_solution.splitlines(keepends=True)
         for i, line in enumerate(lines):
             if line.strip():
@@ -85,7 +85,9 @@ def measure(pipeline: Pipeline, tasks: list[Task], sandbox: Sandbox) -> dict[str
     requests = [task.request for task in tasks]
     answers = [_text(one) for one in pipeline.complete_batch(requests, threading.Event(), batch_size=32)]
     wall_s = time.monotonic() - start
-    programs = [task.problem.program(task.solution(text)) for task, text in zip(tasks, answers, strict=True)]
+    programs = [
+        task.problem.task().program(task.solution(text)) for task, text in zip(tasks, answers, strict=True)
+    ]
     passed = sum(result.passed for result in sandbox.run_many(programs))
     exact = sum(text.strip() == task.line.strip() for task, text in zip(tasks, answers, strict=True))
     low, high = wilson_interval(passed, len(tasks))

@@ -280,7 +280,8 @@ def _exactly(*kinds: type) -> Any:  # noqa: ANN401 - cattrs's own hooks are unty
     return structure
 
 
-def _strict_converter() -> cattrs.Converter:
+def strict_converter() -> cattrs.Converter:
+    """Make a converter that takes plain values of just the types that a class names."""
     converter = cattrs.Converter()
     converter.register_structure_hook(bool, _exactly(bool))
     converter.register_structure_hook(int, _exactly(int))
@@ -289,4 +290,4 @@ def _strict_converter() -> cattrs.Converter:
     return converter
 
 
-_CONVERTER = _strict_converter()
+_CONVERTER = strict_converter()

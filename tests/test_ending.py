@@ -42,10 +42,27 @@ STOPS = [
     ("x = f(‸)", "1, 2‸\n"),
     ("x = f(‸", "1,\n  2)‸\n"),
     ("x = '‸", "abc‸\n"),
+    ("def f(x):\n    for y in x:\n‸            print(y)\n", "        if y:\n‸p"),
     ("# Sort ‸", "(by name‸\n"),
     ('def f(x):\n    """Do ‸', "this (and‸\n"),
     ("x = f(  # note ‸", "this‸\n"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("drawn", "text"),
+    [
+        ("def f(x):\n‸    return x\n", "    y = 1\n‸    return x\n"),
+        ("def f(x):\n    ‸return x  \r\n", "y = 1\n\n‸    return x\n"),
+        ("x = [\n‸    2,\n]\n", "    1,\n‸    2,\n"),
+    ],
+)
+def test_a_gap_ends_where_the_line_after_it_is_written_again(drawn: str, text: str):
+    rule = StopRule(situation_at(cursor_in(drawn)))
+    gap, _, again = text.partition("‸")
+    whole = gap + again
+    assert [n for n in range(len(whole) + 1) if rule(whole[:n])] == [len(whole)]
+    assert rule.end(whole) == len(gap)
 
 
 @pytest.mark.parametrize(("drawn", "text"), STOPS)

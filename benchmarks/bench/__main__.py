@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.bench import venvs
-from benchmarks.bench.machine import Watch, machine, versions, wait_until_quiet
+from benchmarks.bench.machine import Watch, machine, wait_until_quiet
 from benchmarks.bench.parts import Bench, Options
 from benchmarks.bench.prompts import PromptBook
 from benchmarks.bench.report import json_line, plot, table
@@ -20,6 +20,7 @@ from copilot_server.catalog import resolve
 from copilot_server.config import DEFAULT_MODEL
 from copilot_server.engine.gguf import prepared_folder
 from copilot_server.fetch import ensure
+from copilot_server.humaneval.provenance import versions
 
 PLOT = Path(__file__).parents[1] / "results" / "bench.png"
 #: How long a part waits for others to stop computing.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from copilot_server.config import CompletionSettings
 from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.base import Sampling
 from copilot_server.humaneval.problems import load_problems
+from copilot_server.humaneval.report_json import read_report
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,17 @@ def self_test(model: str, limit: int | None) -> SelfTest:
         command = [sys.executable, "-m", "copilot_server", "--selftest", "humaneval", "--model", model]
         command += ["--json", str(path)] + (["--limit", str(limit)] if limit else [])
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        report = json.loads(path.read_text("utf-8"))
-    completions = tuple(result["completion"] for result in report["results"])
-    return SelfTest(report["wall_s"], report["pass_at_k"]["1"], completions)
+        report = read_report(path)
+    completions = tuple(one.sample.completion for one in report.samples)
+    return SelfTest(report.timing.wall_s, report.scores[0].value, completions)
 
 
 def same_prompts(book: PromptBook, completions: Sequence[str]) -> list[Asked]:
     """The prompts of the first problems, each to be gone on from by as many tokens as our answer has."""
     sampling = Sampling(max_new_tokens=CompletionSettings().max_new_tokens)
     asked = []
-    for problem, completion in zip(load_problems(), completions, strict=False):
-        cursor = Cursor(Document(problem.uri, "python", problem.prompt), len(problem.prompt))
+    for problem, completion in zip(load_problems().problems, completions, strict=False):
+        cursor = Cursor(Document(problem.task().uri, "python", problem.prompt), len(problem.prompt))
         request = book.served(CompletionRequest(cursor, sampling=sampling))
         tokens = max(1, book.count_tokens(completion))
         asked.append(Asked(book.token_ids(request.prompt), tokens, request.stop))

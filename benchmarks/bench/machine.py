@@ -1,4 +1,4 @@
-"""Where a run took place: the processor, the memory, the load beside it, and the versions of all in it."""
+"""Where a run took place, and what else ran there."""
 
 from __future__ import annotations
 
@@ -6,39 +6,22 @@ import os
 import platform
 import resource
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib import metadata
-from pathlib import Path
 
 import psutil
 
-_DISTRIBUTIONS = ("copilot-server", "torch", "transformers", "tokenizers", "numpy")
-
-
-def threads() -> int:
-    """The processor's cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+from copilot_server.humaneval.provenance import cores, processor
 
 
 def machine() -> dict[str, object]:
     """The machine, and its load over the last minute."""
     return {
-        "processor": _processor(),
-        "cores": threads(),
+        "processor": processor(),
+        "cores": cores(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "system": f"{platform.system()} {platform.machine()}",
         "load_1min": round(os.getloadavg()[0], 2),
     }
-
-
-def versions() -> dict[str, str]:
-    """Python and what our engine and the peers in our environment are made of."""
-    found = {"python": platform.python_version()}
-    for name in _DISTRIBUTIONS:
-        with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
 
 
 def _busy_s() -> float:
@@ -82,19 +65,3 @@ def wait_until_quiet(patience_s: float) -> bool:
             return True
         if time.monotonic() > deadline:
             return False
-
-
-def _processor() -> str:
-    """Its name and, on x86, the instructions that matter here."""
-    path = Path("/proc/cpuinfo")
-    if not path.exists():
-        return platform.processor() or platform.machine()
-    fields = dict(_field(line) for line in path.read_text("utf-8").splitlines() if ":" in line)
-    wanted = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_int8")
-    flags = [flag for flag in wanted if flag in fields.get("flags", "").split()]
-    return " ".join([fields.get("model name", platform.machine()), *flags])
-
-
-def _field(line: str) -> tuple[str, str]:
-    name, _, value = line.partition(":")
-    return name.strip(), value.strip()

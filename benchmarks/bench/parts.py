@@ -27,12 +27,12 @@ from benchmarks.bench.engines import (
 )
 from benchmarks.bench.humaneval import same_prompts, self_test
 from benchmarks.bench.llamacpp import LlamaCpp
-from benchmarks.bench.machine import threads
 from benchmarks.bench.ours import LspServer
 from benchmarks.bench.prompts import PromptBook
 from benchmarks.bench.recording import Sitting, in_a_hurry, make_recording
 from benchmarks.bench.results import Results
 from benchmarks.bench.vllm import Asked, Vllm
+from copilot_server.humaneval.provenance import cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Bench:
     def vllm(self) -> None:
         """The same streams on vLLM, and HumanEval's prompts if the self-test has run."""
         streams = [Asked(text, STREAM_NEW_TOKENS, to_the_end=True) for text in self._stream_texts()]
-        with Vllm(venvs.vllm_python(), self.options.folder, threads()) as server:
+        with Vllm(venvs.vllm_python(), self.options.folder, cores()) as server:
             self.versions["vllm"] = server.version()
             server.complete_all(streams[:2])  # warms up
             tokens, wall_s = server.complete_all(streams)
@@ -153,7 +153,7 @@ class Bench:
         if self.options.gguf is None:
             yield None
             return
-        server = LlamaCpp(venvs.llamacpp_python(), self.options.gguf, threads())
+        server = LlamaCpp(venvs.llamacpp_python(), self.options.gguf, cores())
         self.versions["xllamacpp"] = server.version
         try:
             yield server

@@ -60,8 +60,7 @@ class StopRule:
     def end(self, text: str) -> int | None:
         """Return the offset at which the scope ends; None if ``text`` stays inside so far."""
         settled = next((one for one in self._settled if text.startswith(one.beginning)), self._unread)
-        find = _line_end if self._situation.scope == "line" else _block_end
-        end = find(text, settled, self._situation)
+        end = _FINDERS[self._situation.scope](text, settled, self._situation)
         if end is None:
             self._settle(text, settled)
         return end
@@ -119,6 +118,17 @@ def _block_end(text: str, settled: _Settled, situation: Situation) -> int | None
     return next((start for start in outside if start in starts), None)
 
 
+def _gap_end(text: str, settled: _Settled, situation: Situation) -> int | None:
+    """Return the start of the first line that is the one after the gap, or that is outside what is around."""
+    after = f"{situation.line_prefix}{situation.line_suffix}".rstrip()
+    start = max(settled.end, 0)
+    while (start := text.find("\n", start) + 1) > 0:
+        line, ended, _ = text[start:].partition("\n")
+        if ended and line.rstrip() == after:
+            return start
+    return _block_end(text, settled, situation)
+
+
 def _lines_left_of(text: str, read: int, limit: int, situation: Situation) -> Iterator[int]:
     """Yield the starts of the lines left of column ``limit``, or on it and beginning something new.
 
@@ -139,7 +149,7 @@ def _leftmost_column(text: str, situation: Situation) -> int:
     width, context = situation.tab_width, situation.context
     around = context.enclosing[-1].indent if context and context.enclosing else None
     inside = 0 if around is None else column(around, width) + 1
-    if situation.scope == "function":
+    if situation.scope in {"function", "gap"}:
         return inside
     if situation.line_prefix.strip():
         line = situation.cursor.document.text[context.line_start :] if context else situation.line_prefix
@@ -156,6 +166,9 @@ def _is_new_paragraph(text: str, start: int, situation: Situation) -> bool:
     in_body = situation.context is not None and situation.context.function is not None
     at_margin = situation.context is not None or column(_indent(text[start:])) == 0
     return not in_body and at_margin and bool(_BLANK_LINE_BEFORE.search(text, 0, start))
+
+
+_FINDERS = {"line": _line_end, "block": _block_end, "function": _block_end, "gap": _gap_end}
 
 
 def _indent(line: str) -> str:

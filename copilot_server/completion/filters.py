@@ -133,9 +133,10 @@ def drop_repeated_context(draft: Draft, situation: Situation) -> Draft | None:
 
 def cut_repeated_suffix(draft: Draft, situation: Situation) -> Draft | None:
     """Cut where the model goes on to write the lines that follow the cursor already."""
-    after = situation.cursor.suffix[len(situation.line_suffix) :]
-    following = _visible_lines(after[:_LOOKED_AT])
-    alone = not situation.state.brackets and not situation.line_suffix.strip()
+    in_gap = situation.scope == "gap"
+    after = situation.cursor.suffix[0 if in_gap else len(situation.line_suffix) :]
+    following = _visible_lines((situation.line_prefix if in_gap else "") + after[:_LOOKED_AT])
+    alone = in_gap or (not situation.state.brackets and not situation.line_suffix.strip())
     lexed = lex(draft.text, state=situation.state, language=situation.language)
     for start in (0, *lexed.breaks) if alone else lexed.breaks:
         if _repeats(draft.text, start, following, situation):
@@ -162,7 +163,7 @@ def replace_line_suffix(draft: Draft, situation: Situation) -> Draft | None:
     ``foo(x)`` ends in a closer of its own.
     """
     suffix = situation.line_suffix.rstrip()
-    if not suffix:
+    if not suffix or situation.scope == "gap":
         return draft
     replaced = _repeated_tail(draft.text, suffix, situation) or _repeated_closers(
         draft.text, suffix, situation
@@ -211,6 +212,13 @@ def strip_blank_end(draft: Draft, situation: Situation) -> Draft | None:  # noqa
     return replace(draft, text=text) if text else None
 
 
+def end_line_of_gap(draft: Draft, situation: Situation) -> Draft | None:
+    """Where a line follows that is whole already, end the last line and leave that one where it stood."""
+    if situation.scope != "gap":
+        return draft
+    return replace(draft, text=f"{draft.text}\n{situation.line_prefix}")
+
+
 def match_line_ends(draft: Draft, situation: Situation) -> Draft | None:
     """End lines as the document does."""
     return replace(draft, text=draft.text.replace("\n", line_end(situation.cursor.document.text)))
@@ -227,6 +235,7 @@ FILTERS: tuple[Filter, ...] = (
     cut_repeated_suffix,
     replace_line_suffix,  # once the end of the text is known
     strip_blank_end,  # what the cuts left
+    end_line_of_gap,
     match_line_ends,
 )
 

@@ -54,6 +54,11 @@ class Pipeline:
         """The model's id in the catalogue, or what the user called it."""
         return self._manifest.id
 
+    @property
+    def parameters(self) -> int | None:
+        """How many parameters the model has, if the catalogue says."""
+        return self._manifest.parameters or None
+
     def configure(self, settings: CompletionSettings) -> None:
         """Complete with other settings from now on."""
         self._planner = Planner(self._engine, self._manifest, settings, self._begun)
@@ -126,12 +131,13 @@ class Pipeline:
 
     def _finish(self, plan: Plan, generations: Sequence[Generation]) -> Completion:
         cancelled = any(generation.finish_reason == "cancelled" for generation in generations)
-        candidates = [] if cancelled else [_candidate(plan.situation, one) for one in generations]
+        drawn = () if cancelled else tuple(_candidate(plan.situation, one) for one in generations)
         return Completion(
-            candidates=rank(one for one in candidates if one is not None),
+            candidates=rank(one for one in drawn if one.text),
             source="model",
             protocol=plan.protocol,
             cancelled=cancelled,
+            drawn=drawn,
         )
 
 
@@ -162,8 +168,9 @@ def open_pipeline(settings: Settings) -> Pipeline:
     return Pipeline(engine, manifest, settings.completion, ahead=settings.speed.ahead)
 
 
-def _candidate(situation: Situation, generation: Generation) -> Candidate | None:
+def _candidate(situation: Situation, generation: Generation) -> Candidate:
+    """What the filters leave of a generation: an empty text where nothing of it is worth showing."""
     draft = apply_filters(generation.text, situation, generation.finish_reason)
-    if draft is None:
-        return None
-    return Candidate(draft.text, generation.mean_logprob, generation.finish_reason, draft.replaced)
+    text, replaced = ("", 0) if draft is None else (draft.text, draft.replaced)
+    tokens = len(generation.token_ids)
+    return Candidate(text, generation.mean_logprob, generation.finish_reason, replaced, tokens)

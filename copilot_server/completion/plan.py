@@ -50,7 +50,7 @@ class Planner:
             ConfigError: the model does not know the prompt protocol that the settings name.
         """
         situation = situation_at(request.cursor)
-        protocol = self._protocol(situation)
+        protocol = request.protocol or self._protocol(situation)
         sampling = request.sampling or self._sampling(request)
         budget = min(
             self._settings.max_prompt_tokens,

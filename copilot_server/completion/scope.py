@@ -12,7 +12,8 @@ from copilot_server.context.document import Cursor
 from copilot_server.context.lexer import LexState, column, lex
 from copilot_server.context.syntax import PythonContext, python_context
 
-Scope = Literal["line", "block", "function"]
+#: ``gap`` is whole lines that go in before the line on which the cursor stands, which follows it untouched.
+Scope = Literal["line", "block", "function", "gap"]
 
 _CLOSERS_ONLY = re.compile(r"[\s)\]}>\"'`:;,]*")
 _COMPOUND = re.compile(
@@ -80,8 +81,9 @@ def choose_scope(cursor: Cursor, context: PythonContext | None) -> Scope:
 
     In order, with the reason:
 
-    1. Text other than closers follows on the line: "line". More lines would push that text away from what it
-       belongs to.
+    1. Text other than closers follows on the line. With nothing before it on the line: "gap", for it is a line
+       already and what is missing stands before it. Else "line": more lines would push that text away from
+       what it belongs to.
     2. In a string or a comment: "line". Prose has no indentation that could end a longer suggestion.
     3. The line ends where a function's empty body begins, and no body follows: "function". The signature and
        docstring say what the whole function does.
@@ -90,7 +92,7 @@ def choose_scope(cursor: Cursor, context: PythonContext | None) -> Scope:
     6. The line is blank: "block".
     """
     if not _CLOSERS_ONLY.fullmatch(cursor.line_suffix):
-        return "line"
+        return "line" if cursor.line_prefix.strip() else "gap"
     if context is None:
         return "line" if cursor.line_prefix.strip() or cursor.line_suffix.strip() else "block"
     if context.in_string or context.in_comment or context.open_brackets:

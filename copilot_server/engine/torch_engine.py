@@ -115,10 +115,18 @@ def _choose_tokens(rows: Sequence[Row], logits: torch.Tensor | None, cancel: Can
 
 
 def _groups_of_like_length(jobs: Sequence[Job], size: int) -> Iterator[Sequence[Job]]:
-    """Batches whose prompts are about as long as each other, so that little of a batch is padding."""
-    ordered = sorted(jobs, key=lambda job: len(job.prompt_ids))
-    for start in range(0, len(ordered), size):
-        yield ordered[start : start + size]
+    """Batches of at most ``size`` rows (or one job) whose prompts are about as long as each other.
+
+    So little of a batch is padding.
+    """
+    group: list[Job] = []
+    for job in sorted(jobs, key=lambda job: len(job.prompt_ids)):
+        if group and sum(len(one.rows) for one in group) + len(job.rows) > size:
+            yield group
+            group = []
+        group.append(job)
+    if group:
+        yield group
 
 
 @contextmanager

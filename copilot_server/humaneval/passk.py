@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import numpy.typing as npt
+
 #: Two-sided 95 % of the standard normal distribution.
 Z_95 = 1.959963984540054
 
@@ -44,3 +47,29 @@ def wilson_interval(passed: int, total: int, z: float = Z_95) -> tuple[float, fl
     half_width = z * math.sqrt(rate * (1 - rate) / total + spread / (4 * total)) / (1 + spread)
     # At 0 and 1 a bound equals the rate, which rounding must not leave outside.
     return max(0.0, min(rate, centre - half_width)), min(1.0, max(rate, centre + half_width))
+
+
+def bootstrap_interval(
+    sums: npt.ArrayLike, counts: npt.ArrayLike, *, seed: int = 0, resamples: int = 10_000
+) -> tuple[float, float]:
+    """Return the 95 % percentile bootstrap interval over problems of sum(sums) / sum(counts).
+
+    ``sums``, ``counts``: (problems,), what a problem adds up to and over how many tasks or samples. Problems
+    are drawn with replacement, each whole: what came of one problem is not independent (B. Efron and R. J.
+    Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13). Where all problems came out alike the
+    interval has no width, which says nothing about problems that were not asked.
+
+    The same values give the same interval, in whatever order the problems come.
+
+    Raises:
+        ValueError: unless there is a problem, both are finite and of one length, and each count is positive.
+    """
+    problems = np.column_stack([np.asarray(sums, dtype=float), np.asarray(counts, dtype=float)])
+    if not (len(problems) and np.isfinite(problems).all() and (problems[:, 1] > 0).all()):
+        raise ValueError("The bootstrap needs problems, each with a finite sum and a positive count")
+    # How often each different value is drawn is multinomial: far fewer draws than one for each problem.
+    values, times = np.unique(problems, axis=0, return_counts=True)
+    drawn = np.random.default_rng(seed).multinomial(len(problems), times / len(problems), size=resamples)
+    totals = drawn @ values  # (resamples, 2)
+    low, high = np.percentile(totals[:, 0] / totals[:, 1], [2.5, 97.5])
+    return float(low), float(high)

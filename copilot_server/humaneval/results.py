@@ -13,13 +13,14 @@ class Sample:
     """One completion. Its text is the model's: escape it before showing it.
 
     ``index``: its place among the samples of its task at its temperature.
+    ``temperature``: 0 is greedy; None if samples made elsewhere do not say.
     ``replaced``: how many code points after the cursor it is put in over.
     ``mean_logprob``, ``tokens``: of what the model wrote, at temperature 1; None for samples made elsewhere.
     """
 
     task_id: str
     index: int
-    temperature: float
+    temperature: float | None
     completion: str
     protocol: str = ""
     finish_reason: str = ""

@@ -1,4 +1,4 @@
-"""What is put before the model, and what its answer is checked by: a problem's cursor, made of any benchmark."""
+"""What is put before the model, and what its answer is checked by, whatever the benchmark."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Task:
 
     ``problem_id``: the problem that it was made from. Tasks of one problem are not independent, so intervals
     are taken over problems.
-    ``setup``: trusted text that the test may use beside the solution, such as helpers in the problem's prompt.
+    ``setup``: trusted text that the test may use beside the solution, such as the helpers in a prompt.
     ``variant``: the part of its benchmark that it belongs to, as ``multi-line`` or ``CRLF``; scores are given
     for each.
     ``protocol``: how the model is asked; ``auto`` is as the settings say.

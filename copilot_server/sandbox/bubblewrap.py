@@ -1,7 +1,7 @@
-"""bubblewrap: where its binary is, and the command that shuts one program in.
+"""bubblewrap: where its binary is, and the command that shuts a zygote in.
 
-The program sees the interpreter, its standard library and the system's shared libraries, read-only, and one
-small folder in memory. It has no network, no capability, no other process to see, and no /proc: mounted by
+Programs see the interpreter, its standard library and the system's shared libraries, read-only, and one
+small folder in memory. They have no network, no capability, no other process to see, and no /proc: mounted by
 root, /proc would offer it the kernel's settings.
 """
 
@@ -13,10 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from copilot_server.sandbox.types import Limits
-
 #: The user and group "nobody".
 NOBODY = 65534
+#: The one folder that programs may write to.
+FOLDER = "/tmp"  # noqa: S108 - in memory, and the sandbox's own
 
 #: How the program is kept from being the user that started it.
 #:
@@ -49,26 +49,35 @@ def base_python() -> Path:
     return Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
 
 
-def command(binary: Path, mode: Mode, limits: Limits) -> list[str]:
+def command(binary: Path, mode: Mode, disk_bytes: int, packages: list[Path]) -> list[str]:
     """Return the command line up to the interpreter's own arguments.
 
-    Every descriptor that bubblewrap inherits, the program inherits.
+    The interpreter is process 1. Every descriptor that bubblewrap inherits, it inherits. It can write
+    ``disk_bytes`` of files, and read ``packages``.
     """
     python = base_python()
     return [
         str(binary),
         *_isolation(mode),
-        *_read_only(python, Path(sys.base_prefix).resolve()),
+        *_read_only(python, Path(sys.base_prefix).resolve(), packages),
         *("--dev", "/dev", "--remount-ro", "/dev"),
-        *("--perms", "1777", "--size", str(limits.disk_bytes), "--tmpfs", "/tmp"),  # noqa: S108 - its own /tmp
-        *("--remount-ro", "/", "--chdir", "/tmp"),  # noqa: S108
+        *("--perms", "1777", "--size", str(disk_bytes), "--tmpfs", FOLDER),
+        *("--remount-ro", "/", "--chdir", FOLDER),
         *("--", str(python)),
     ]
 
 
 def _isolation(mode: Mode) -> list[str]:
     # A fixed hash seed: a verdict that hangs on the order of a set is the same every time.
-    common = ["--die-with-parent", "--new-session", "--clearenv", "--setenv", "PYTHONHASHSEED", "0"]
+    common = [
+        "--die-with-parent",
+        "--as-pid-1",
+        "--new-session",
+        "--clearenv",
+        "--setenv",
+        "PYTHONHASHSEED",
+        "0",
+    ]
     common += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     if mode == "user nobody":
         return [*common, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
@@ -76,16 +85,20 @@ def _isolation(mode: Mode) -> list[str]:
     return [*common, *user, "--cap-drop", "ALL"]
 
 
-def _read_only(python: Path, prefix: Path) -> list[str]:
+def _read_only(python: Path, prefix: Path, packages: list[Path]) -> list[str]:
     """Bind the libraries and the interpreter: never the whole prefix, which may hold environments."""
     libraries = dict.fromkeys([*map(Path, _SYSTEM_LIBRARIES), prefix / "lib", prefix / "lib64"])
     folders = [path for path in libraries if path.is_dir() and not path.is_symlink()]
-    arguments = _parents([*folders, python])
+    arguments = _parents([*folders, *packages, python])
     for path in sorted([*folders, python]):
         arguments += ["--ro-bind", str(path), str(path)]
     for link in (path for path in libraries if path.is_symlink()):
         arguments += ["--symlink", str(link.readlink()), str(link)]
-    return arguments + _without_packages(folders)
+    return (
+        arguments
+        + _without_packages(folders)
+        + [argument for path in packages for argument in ("--ro-bind", str(path), str(path))]
+    )
 
 
 def _parents(paths: list[Path]) -> list[str]:

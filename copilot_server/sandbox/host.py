@@ -7,30 +7,23 @@ import logging
 import os
 import secrets
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
 from copilot_server.errors import SandboxUnavailableError
-from copilot_server.sandbox import bubblewrap
 from copilot_server.sandbox.probe import probe_program
-from copilot_server.sandbox.process import Exchange, exchange
+from copilot_server.sandbox.tiers import Tier, tiers, unsandboxed
 from copilot_server.sandbox.types import Check, Limits, Program, ProgramResult
+from copilot_server.sandbox.worker import Ended, Worker
 
 logger = logging.getLogger(__name__)
 
-#: The tier's name when there is no sandbox at all.
-UNSANDBOXED = "none (unsandboxed)"
-
-# No user's packages and no site module; UTF-8 whatever the locale; nothing compiled is written.
-_PYTHON_FLAGS = ("-s", "-P", "-S", "-B", "-X", "utf8", "-c")
 _PROBE_TIMEOUT_S = 20.0
+#: The original harness kills a process this much after it has raised an error in it.
+_UPSTREAM_GRACE_S = 1.0
 _REMEDY = (
     "Install bubblewrap (the package `bubblewrap` of your distribution) and let it make user namespaces: "
     "containers need a seccomp profile that allows them, Ubuntu 24.04 an AppArmor profile. Or pass "
@@ -38,25 +31,20 @@ _REMEDY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Tier:
-    """A way to start a program: the command before the interpreter's flags, and what the driver must do."""
-
-    name: str
-    command: Callable[[Limits], list[str]]
-    run_as: int | None = None
-    enforce: bool = True
-
-
 class Sandbox:
-    """Runs programs, each in a process tree of its own, ``workers`` at a time. Any thread may call it."""
+    """Runs programs, each in processes of its own, ``workers`` at a time. Any thread may call it.
 
-    def __init__(self, tier: _Tier, *, workers: int | None = None) -> None:
+    Each worker is a sandbox that holds a Python, started when there is first something for it to do. It runs
+    one program at a time, so that no program meets another, and is replaced if one has left something behind.
+    """
+
+    def __init__(self, tier: Tier, *, workers: int | None = None, preload: tuple[str, ...] = ()) -> None:
         self._tier = tier
-        self._driver = Path(__file__).with_name("child.py").read_text(encoding="utf-8")
+        self._preload = preload
         self._pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="sandbox")
+        self._own = threading.local()
         self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._workers: set[Worker] = set()
         self._closed = False
 
     @property
@@ -65,64 +53,76 @@ class Sandbox:
         return self._tier.name
 
     def submit(
-        self, program: Program | str, limits: Limits | None = None, *, check: Check = "strict"
+        self, program: Program, limits: Limits | None = None, *, check: Check = "strict"
     ) -> Future[ProgramResult]:
         """Run the program when a worker is free."""
-        text = program if isinstance(program, str) else program.text
-        return self._pool.submit(self.run, text, limits)
+        return self._pool.submit(self._run, program, check, limits or Limits())
 
-    def run_many(self, programs: Iterable[str], limits: Limits | None = None) -> list[ProgramResult]:
+    def run_many(
+        self, programs: Iterable[Program], limits: Limits | None = None, *, check: Check = "strict"
+    ) -> list[ProgramResult]:
         """Run the programs, several at a time; the results are in their order."""
-        futures = [self.submit(program, limits) for program in programs]
+        futures = [self.submit(program, limits, check=check) for program in programs]
         return [future.result() for future in futures]
 
-    def run(self, program: str, limits: Limits | None = None) -> ProgramResult:
+    def run(
+        self, program: Program, limits: Limits | None = None, *, check: Check = "strict"
+    ) -> ProgramResult:
         """Run one program to its verdict, its end or its deadline; nothing of it outlives the call.
 
         Raises:
             SandboxUnavailableError: the host could not start it, as for want of memory or descriptors.
         """
-        limits = limits or Limits()
+        return self.submit(program, limits, check=check).result()
+
+    def _run(self, program: Program, check: Check, limits: Limits) -> ProgramResult:
         nonce = secrets.token_hex(16)
-        argv = [*self._tier.command(limits), *_PYTHON_FLAGS, self._driver]
-        job = self._job(program, nonce, limits)
+        worker = self._worker(limits)
+        start = time.monotonic()
+        grace_s = _UPSTREAM_GRACE_S if check == "upstream" else 0.0
         try:
-            ended = exchange(argv, job, limits, env={"PYTHONHASHSEED": "0"}, tracked=self._tracked)
+            ended = worker.run(
+                check, _jobs(program, check, nonce, limits), limits, limits.timeout_s + grace_s
+            )
         except OSError as error:
             raise SandboxUnavailableError(f"A program could not be started: {error}.") from error
-        failure = _failure(ended, nonce)
-        return ProgramResult(not failure, failure, ended.wall_s, ended.output.decode(errors="replace"))
-
-    def _job(self, program: str, nonce: str, limits: Limits) -> bytes:
-        job = {
-            "program": program,
-            "nonce": nonce,
-            "resources": limits.resources(),
-            "run_as": self._tier.run_as,
-            "enforce": self._tier.enforce,
-        }
-        return json.dumps(job).encode()
-
-    @contextmanager
-    def _tracked(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
-        """Let ``close`` know of the process while it runs."""
-        with self._lock:
-            self._running.add(process)
-            if self._closed:
-                process.kill()
-        try:
-            yield
         finally:
-            with self._lock:
-                self._running.discard(process)
+            if worker.stale:
+                logger.debug("A worker is replaced: %s.", worker.stale)
+                self._close(worker)
+        if ended is None:
+            return ProgramResult(passed=False, error=_BROKEN, wall_s=time.monotonic() - start)
+        return _result(ended, nonce)
+
+    def _worker(self, limits: Limits) -> Worker:
+        """Return this thread's worker: its own, as a worker dies with the thread that made it."""
+        worker: Worker | None = getattr(self._own, "worker", None)
+        if worker and worker in self._workers:
+            if self._own.disk_bytes == limits.disk_bytes:
+                return worker
+            self._close(worker)
+        worker = Worker(lambda folder: self._tier.launch(folder, limits.disk_bytes, self._preload))
+        self._own.worker, self._own.disk_bytes = worker, limits.disk_bytes
+        with self._lock:
+            self._workers.add(worker)
+            if self._closed:
+                worker.end()
+        return worker
+
+    def _close(self, worker: Worker) -> None:
+        with self._lock:
+            self._workers.discard(worker)
+        worker.close()
 
     def close(self) -> None:
         """Kill what runs and drop what waits; every worker is gone when this returns."""
         with self._lock:
             self._closed = True
-            for process in self._running:
-                process.kill()
+            for worker in self._workers:
+                worker.end()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        for worker in list(self._workers):
+            self._close(worker)
 
     def __enter__(self) -> Self:
         return self
@@ -131,12 +131,15 @@ class Sandbox:
         self.close()
 
 
-def open_sandbox(*, allow_unsandboxed: bool = False, workers: int | None = None) -> Sandbox:
+def open_sandbox(
+    *, allow_unsandboxed: bool = False, workers: int | None = None, preload: tuple[str, ...] = ()
+) -> Sandbox:
     """Return the first sandbox that holds a probe program, tried by running it.
 
     Args:
         allow_unsandboxed: where none works, run programs as plain processes with limits and a deadline.
         workers: programs at a time; the number of processors unless given.
+        preload: modules of this environment, as numpy, that programs may import besides the standard library.
 
     Raises:
         SandboxUnavailableError: none works here, and ``allow_unsandboxed`` was not given.
@@ -146,9 +149,9 @@ def open_sandbox(*, allow_unsandboxed: bool = False, workers: int | None = None)
             "No sandbox exists for this system.", remedy="Use Linux, or WSL on Windows."
         )
     reasons = []
-    for tier in _bubblewrap_tiers():
-        sandbox = Sandbox(tier, workers=workers)
-        reason = _probe(sandbox)
+    for tier in tiers():
+        sandbox = Sandbox(tier, workers=workers, preload=preload)
+        reason = tier.unavailable or _probe(sandbox)
         if not reason:
             logger.info("Sandbox: %s", sandbox.tier)
             return sandbox
@@ -158,39 +161,12 @@ def open_sandbox(*, allow_unsandboxed: bool = False, workers: int | None = None)
     if not allow_unsandboxed:
         raise SandboxUnavailableError(f"No sandbox works here ({why}).", remedy=_REMEDY)
     logger.warning("No sandbox works here (%s). Programs run with your own rights.", why)
-    return Sandbox(_Tier(UNSANDBOXED, _plain_command, enforce=False), workers=workers)
-
-
-def _plain_command(_: Limits) -> list[str]:
-    return [str(bubblewrap.base_python())]
-
-
-def _bubblewrap_tiers() -> list[_Tier]:
-    if sys.platform != "linux":
-        return []
-    modes: list[bubblewrap.Mode] = ["user namespace"] if os.geteuid() else ["user namespace", "user nobody"]
-    return [_bubblewrap_tier(binary, mode) for binary in bubblewrap.find_binaries() for mode in modes]
-
-
-def _bubblewrap_tier(binary: Path, mode: bubblewrap.Mode) -> _Tier:
-    def command(limits: Limits) -> list[str]:
-        return bubblewrap.command(binary, mode, limits)
-
-    run_as = bubblewrap.NOBODY if mode == "user nobody" else None
-    return _Tier(f"{_version(binary)} ({mode})", command, run_as)
-
-
-def _version(binary: Path) -> str:
-    try:
-        done = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True, timeout=10)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return f"{binary.name} (does not run)"
-    return done.stdout.strip()
+    return Sandbox(unsandboxed(), workers=workers, preload=preload)
 
 
 def _probe(sandbox: Sandbox) -> str:
     """Return why the sandbox does not hold; empty if it does."""
-    limits = replace(Limits(), timeout_s=_PROBE_TIMEOUT_S)
+    limits = Limits(timeout_s=_PROBE_TIMEOUT_S)
     try:
         result = sandbox.run(probe_program(limits), limits)
     except SandboxUnavailableError as error:
@@ -198,27 +174,47 @@ def _probe(sandbox: Sandbox) -> str:
     return " ".join([result.error, *result.output.split()]).strip() if not result.passed else ""
 
 
-def _failure(ended: Exchange, nonce: str) -> str:
-    """Return what went wrong; empty only if the driver itself said that nothing did."""
+def _jobs(program: Program, check: Check, nonce: str, limits: Limits) -> list[bytes]:
+    """Return what each process is told: the solution's never learns the test, nor the judge the solution."""
+    if check == "upstream":
+        jobs = [{"program": program.text, "timeout_s": limits.timeout_s, "nonce": nonce}]
+    else:
+        solution = {"solution": program.solution, "entry_point": program.entry_point}
+        test = {"setup": program.setup, "test": program.test, "entry_point": program.entry_point}
+        jobs = [{**solution}, {**test, "nonce": nonce}]
+    return [json.dumps(job).encode() for job in jobs]
+
+
+_BROKEN = "ended the sandbox"
+_UNTIMELY = "ended without a verdict"
+
+
+def _result(ended: Ended, nonce: str) -> ProgramResult:
+    error, assertion = _failure(ended, nonce)
+    return ProgramResult(not error, error, ended.wall_s, ended.output.decode(errors="replace"), assertion)
+
+
+def _failure(ended: Ended, nonce: str) -> tuple[str, str]:
+    """Return what went wrong and where; empty only if the process that may say so said that nothing did."""
     if ended.timed_out:
-        return "timed out"
+        return "timed out", ""
     if not ended.verdict:
-        return _untimely_end(ended.returncode)
+        return _untimely_end(ended.codes[-1]), ""
     try:
         verdict = json.loads(ended.verdict)
     except ValueError:
-        return "forged verdict"
+        return "forged verdict", ""
     if not isinstance(verdict, dict) or verdict.get("nonce") != nonce:
-        return "forged verdict"
-    return "" if verdict["passed"] is True else str(verdict["error"]) or "an error without a name"
+        return "forged verdict", ""
+    if verdict["passed"] is True:
+        return "", ""
+    error = verdict["error"]
+    if error == _UNTIMELY:
+        error = _untimely_end(ended.codes[0])
+    return error, verdict["assertion"]
 
 
-def _untimely_end(returncode: int | None) -> str:
-    if returncode is None:
-        return "ended without a verdict"
-    # bubblewrap reports a signal as a shell does, 128 more than its number; subprocess as its negative.
-    number = -returncode if returncode < 0 else returncode - 128
-    try:
-        return f"killed by {signal.Signals(number).name}"
-    except ValueError:
-        return f"ended without a verdict (exit status {returncode})"
+def _untimely_end(code: int | None) -> str:
+    if code is None:
+        return _UNTIMELY
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"{_UNTIMELY} (exit status {code})"

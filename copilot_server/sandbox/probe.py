@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from copilot_server.sandbox.types import Limits
+from copilot_server.sandbox.types import Limits, Program
 
 _CHECKS = """
 import os, socket, time
 
-assert os.getuid() == os.geteuid() == 65534, "the user is not nobody"
+# nobody, or a user that has no name
+assert os.getuid() == os.geteuid() >= 65534, "the user is not nobody"
 
 try:
     socket.create_connection(("192.0.2.1", 9), timeout=1)  # a documentation address, RFC 5737
@@ -41,9 +42,19 @@ for _ in range(PROCESSES):
         break
 else:
     raise AssertionError("processes are not limited")
+
+
+def probe():
+    return 1
+"""
+
+_TEST = """
+def check(candidate):
+    assert candidate() == 1
 """
 
 
-def probe_program(limits: Limits) -> str:
+def probe_program(limits: Limits) -> Program:
     """Return a program that passes only where the network, the files and ``limits`` are shut."""
-    return f"MEMORY_BYTES = {limits.memory_bytes}\nPROCESSES = {limits.processes}\n{_CHECKS}"
+    solution = f"MEMORY_BYTES = {limits.memory_bytes}\nPROCESSES = {limits.processes}\n{_CHECKS}"
+    return Program(solution, _TEST, "probe")

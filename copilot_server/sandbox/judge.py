@@ -1,0 +1,163 @@
+"""The judge's process: it runs the test, and alone may say that a program passed.
+
+The function that it checks is a proxy: it sends its arguments to the solution's process, and returns or
+raises what is answered. Whatever else the solution's process does ends the judge at once with a verdict that
+it failed, so that no ``except`` of a test can make something good of it.
+
+What a solution that sets out to cheat can still do: answer with any plain value, as any function can, and
+know a test by the arguments that it is called with. An exception that it raises is the test's to judge.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import json
+import os
+import signal
+import sys
+import traceback
+import types
+from typing import Any, NoReturn
+
+from copilot_server.sandbox import failure, wire
+from copilot_server.sandbox.candidate import MODULE_NAME, read_job
+
+#: The judge's exit status if the solution's process has ended: how it ended is for the zygote to say.
+CANDIDATE_GONE = 3
+
+_TEST_NAME = "<test>"
+#: Where the proxy's errors keep the solution's own words.
+_DESCRIPTION = "_description"
+#: Parts of each answer, its kind among them.
+_PARTS = {"ready": 1, "failed": 2, "value": 3, "raised": 5, "unsupported": 3}
+
+
+def judge(job_fd: int, answers_fd: int, calls_fd: int, verdict_fd: int) -> NoReturn:
+    """Check the solution and end the process."""
+    # The solution may signal this process: let it die of that, and not go on somewhere else.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    job = read_job(job_fd)
+    test = job["test"]
+    verdict = _Verdict(verdict_fd, job["nonce"], test)
+    proxy = _Proxy(answers_fd, calls_fd, verdict)
+    module = types.ModuleType(MODULE_NAME)
+    sys.modules[MODULE_NAME] = module
+    try:
+        _set_up(job["setup"], module)
+        module.__dict__[job["entry_point"]] = proxy
+        code = compile(test, _TEST_NAME, "exec", dont_inherit=True)
+        proxy.wait()
+        exec(code, module.__dict__)  # noqa: S102 - the test is what this process is for
+        if "check" not in module.__dict__:
+            raise NameError("name 'check' is not defined")
+        module.__dict__["check"](proxy)
+    except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are verdicts here too
+        said = getattr(error, _DESCRIPTION, "") or failure.describe(error, {_TEST_NAME: test})
+        frames = list(traceback.walk_tb(error.__traceback__))
+        verdict.fail(said, failure.statement(frames, _TEST_NAME, test))
+    verdict.say(passed=True)
+
+
+def _set_up(setup: str, module: types.ModuleType) -> None:
+    """Define what the test may use; a prompt that is no program by itself defines nothing."""
+    with contextlib.suppress(BaseException):  # the test says what it misses
+        exec(compile(setup, "<setup>", "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+
+
+class _Verdict:
+    """The pipe that the verdict is written to, and the end of the process."""
+
+    def __init__(self, descriptor: int, nonce: str, test: str) -> None:
+        self._descriptor = descriptor
+        self._nonce = nonce
+        self._test = test
+        # Taken now, so that a test that replaces them changes nothing here.
+        self._dumps, self._write, self._leave, self._flush = json.dumps, os.write, os._exit, sys.stdout.flush
+
+    def fail(self, error: str, assertion: str = "", status: int = 0) -> NoReturn:
+        self.say(passed=False, error=error, assertion=assertion, status=status)
+
+    def fail_in_call(self, error: str, status: int = 0) -> NoReturn:
+        """Fail with the statement of the test that is under way."""
+        frames = reversed(list(traceback.walk_stack(None)))
+        self.fail(error, failure.statement(frames, _TEST_NAME, self._test), status)
+
+    def say(self, *, passed: bool, error: str = "", assertion: str = "", status: int = 0) -> NoReturn:
+        with contextlib.suppress(Exception):  # what was printed is not worth a verdict
+            self._flush()
+        verdict = {"nonce": self._nonce, "passed": passed, "error": error, "assertion": assertion}
+        self._write(self._descriptor, self._dumps(verdict).encode())
+        self._leave(status)
+
+
+class _Proxy:
+    """The function that the test checks."""
+
+    def __init__(self, answers_fd: int, calls_fd: int, verdict: _Verdict) -> None:
+        self._answers_fd = answers_fd
+        self._calls_fd = calls_fd
+        self._verdict = verdict
+        self._calls = 0
+
+    def wait(self) -> None:
+        """Return when the solution has run and its entry point can be called."""
+        kind, *rest = self._receive("ready", "failed")
+        if kind == "failed":
+            self._verdict.fail(str(rest[0]))
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401 - as the solution has it
+        self._calls += 1
+        try:
+            kind, value = self._ask(arguments, keywords)
+        except BaseException as error:  # noqa: BLE001 - nothing that the pipe does may reach the test
+            self._verdict.fail_in_call(f"strict check: {failure.describe(error, {})}")
+        if kind == "raised":
+            raise value
+        return value
+
+    def _ask(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[str, Any]:
+        try:
+            wire.send(self._calls_fd, wire.dumps([self._calls, list(arguments), keywords]))
+        except BrokenPipeError:
+            self._gone()
+        except wire.WireError as error:
+            self._verdict.fail_in_call(f"strict check: {error} cannot be an argument")
+        kind, number, *rest = self._receive("value", "raised", "unsupported")
+        if number != self._calls:
+            self._verdict.fail_in_call("strict check: the answer was to another call")
+        if kind == "unsupported":
+            self._verdict.fail_in_call(f"strict check: {rest[0]} cannot be returned")
+        return kind, self._error(*rest) if kind == "raised" else rest[0]
+
+    def _receive(self, *kinds: str) -> list[Any]:
+        """Return an answer of one of the kinds, with the parts that it should have."""
+        try:
+            message = wire.receive(self._answers_fd)
+            answer = self._gone() if message is None else wire.loads(message)
+        except wire.WireError as error:
+            self._verdict.fail_in_call(f"strict check: the answer was {error}")
+        kind = answer[0] if type(answer) is list and answer else None
+        if kind not in kinds or len(answer) != _PARTS[kind]:
+            self._verdict.fail_in_call("strict check: the answer was malformed")
+        return list(answer)
+
+    def _error(self, names: list[str], message: str, description: str) -> Exception:  # noqa: RET503
+        """Return the nearest builtin exception, with the solution's words."""
+        for kind in (getattr(builtins, name, None) for name in names):
+            if not (isinstance(kind, type) and issubclass(kind, Exception)):
+                continue
+            # Raised in a map() of the test, these would end a loop over answers and not the test.
+            if issubclass(kind, StopIteration | StopAsyncIteration):
+                kind = RuntimeError  # noqa: PLW2901 - as a generator does with them
+            try:
+                error = kind(message) if message else kind()
+            except TypeError:  # it is made of more than a message: its base will do
+                continue
+            setattr(error, _DESCRIPTION, str(description))
+            return error
+        # SystemExit and its like: the solution's process would have ended here.
+        self._verdict.fail_in_call(str(description))
+
+    def _gone(self) -> NoReturn:
+        self._verdict.fail_in_call("ended without a verdict", CANDIDATE_GONE)

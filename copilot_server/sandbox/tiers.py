@@ -1,0 +1,92 @@
+"""The ways to shut programs in, best first. Each is tried by running a program that looks for holes in it."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from copilot_server.errors import SandboxUnavailableError
+from copilot_server.sandbox import bubblewrap
+from copilot_server.sandbox.worker import Launch
+
+#: The tier's name when there is no sandbox at all.
+UNSANDBOXED = "none (unsandboxed)"
+
+#: Users that nobody has (systemd: UIDS-GIDS, "unused"): one for each worker, as the kernel counts a limit on
+#: processes by user.
+_FIRST_USER, _USERS, _USERS_A_HOST = 0x70000000, 1 << 28, 1 << 10
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A way to start a zygote; ``unavailable`` says why it cannot be tried at all."""
+
+    name: str
+    start: Callable[[Path, int, list[Path]], Launch]
+    unavailable: str = ""
+
+    def launch(self, folder: Path, disk_bytes: int, preload: tuple[str, ...]) -> Launch:
+        """Return how to start one whose programs may write ``disk_bytes`` and import ``preload``.
+
+        ``folder``: one of the host's, for a zygote that has no file system of its own.
+        """
+        packages = [path for name in preload for path in _package_paths(name)]
+        parents = dict.fromkeys(str(path.parent) for path in packages)
+        launch = self.start(folder, disk_bytes, packages)
+        return replace(launch, preload=preload, packages=tuple(parents))
+
+
+def tiers() -> list[Tier]:
+    """Return those that may work on this system."""
+    if sys.platform != "linux":
+        return []
+    modes: list[bubblewrap.Mode] = ["user namespace"] if os.geteuid() else ["user namespace", "user nobody"]
+    return [_bubblewrap(binary, mode) for binary in bubblewrap.find_binaries() for mode in modes]
+
+
+def unsandboxed() -> Tier:
+    """Return the tier of plain processes."""
+
+    def start(folder: Path, _: int, __: list[Path]) -> Launch:
+        return Launch([str(bubblewrap.base_python())], str(folder), enforce=False, filter=False)
+
+    return Tier(UNSANDBOXED, start)
+
+
+def _bubblewrap(binary: Path, mode: bubblewrap.Mode) -> Tier:
+    def start(_: Path, disk_bytes: int, packages: list[Path]) -> Launch:
+        argv = bubblewrap.command(binary, mode, disk_bytes, packages)
+        run_as = _unused_user() if mode == "user nobody" else None
+        return Launch(argv, bubblewrap.FOLDER, run_as)
+
+    return Tier(f"{_version(binary)} ({mode})", start)
+
+
+def _unused_user() -> int:
+    return _FIRST_USER + (os.getpid() * _USERS_A_HOST + next(_numbers) % _USERS_A_HOST) % _USERS
+
+
+def _version(binary: Path) -> str:
+    try:
+        done = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True, timeout=10)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return f"{binary.name} (does not run)"
+    return done.stdout.strip()
+
+
+def _package_paths(name: str) -> list[Path]:
+    """Return where an installed package is, and the libraries that its wheel brought."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise SandboxUnavailableError(f"There is no package {name} for programs to import.")
+    path = Path(spec.origin)
+    package = path.parent if path.name == "__init__.py" else path
+    libraries = package.with_name(f"{name}.libs")
+    return [package, *([libraries] if libraries.is_dir() else [])]

@@ -1,0 +1,248 @@
+"""The host's side of one zygote: starting it, handing it programs one after another, and ending it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from copilot_server.errors import SandboxUnavailableError
+from copilot_server.sandbox.types import Check, Limits
+
+#: What runs inside, in the order in which each can be loaded.
+_MODULES = ("failure", "wire", "candidate", "judge", "upstream", "seccomp", "zygote")
+# No user's packages and no site module; UTF-8 whatever the locale; nothing compiled is written.
+_PYTHON_FLAGS = ("-s", "-P", "-S", "-B", "-X", "utf8", "-c")
+#: Loads the modules from the text that the control socket brings, and serves.
+_BOOTSTRAP = """
+import json, os, sys, types
+size, data = int.from_bytes(os.read(0, 4), "little"), b""
+while len(data) < size:
+    data += os.read(0, size - len(data))
+job = json.loads(data)
+for name in ("copilot_server", "copilot_server.sandbox"):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = []
+for name, source in job["modules"].items():
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(source, name, "exec", dont_inherit=True), module.__dict__)
+settings, job, source, data = job["settings"], None, None, None
+module.main(settings)
+"""
+_START_TIMEOUT_S = 60.0
+#: How much later than its deadline a program may be answered for, before the worker is replaced.
+_GRACE_S = 5.0
+#: How long a zygote whose socket has closed may take to end what it runs.
+_END_TIMEOUT_S = 2.0
+_CHUNK_BYTES = 65536
+_MAX_VERDICT_BYTES = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How to start a zygote: a command up to the interpreter's own arguments, and what to tell it.
+
+    ``folder``: the one that programs may write to, as the zygote sees it.
+    """
+
+    argv: list[str]
+    folder: str
+    run_as: int | None = None
+    enforce: bool = True
+    filter: bool = True
+    may_fork: bool = True
+    preload: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the zygote must know."""
+        names = ("folder", "run_as", "enforce", "filter", "may_fork", "preload", "packages")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What came back: the verdict pipe's bytes, the first of stdout and stderr, and how the processes ended.
+
+    ``codes``: the exit status of the solution's process, then of the judge's; a signal is negative, None is
+    one that still ran.
+    """
+
+    verdict: bytes
+    output: bytes
+    codes: tuple[int | None, ...]
+    timed_out: bool
+    wall_s: float
+
+
+class Worker:
+    """One zygote. One thread gives it programs; any may end it.
+
+    The thread that makes it must outlive it: the kernel takes a thread's end for its parent's.
+    """
+
+    def __init__(self, launch: Callable[[Path], Launch]) -> None:
+        """Start the zygote; ``launch`` is given a folder of the host's that lives as long.
+
+        Raises:
+            SandboxUnavailableError: it does not start.
+        """
+        self.stale = ""
+        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self._control, theirs = socket.socketpair()
+        try:
+            with theirs, tempfile.TemporaryFile() as errors:
+                self._process = self._start(launch(Path(self._folder.name)), theirs, errors)
+        except BaseException:
+            self._control.close()
+            self._folder.cleanup()
+            raise
+
+    def _start(self, launch: Launch, theirs: socket.socket, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - running what nobody has read is what this is for
+                [*launch.argv, *_PYTHON_FLAGS, _BOOTSTRAP],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                cwd=self._folder.name,
+                env={"PYTHONHASHSEED": "0"},
+                start_new_session=True,  # a Ctrl-C in the terminal is the host's to handle
+            )
+        except OSError as error:
+            raise SandboxUnavailableError(f"The sandbox could not be started: {error}.") from error
+        theirs.close()
+        self._control.settimeout(_START_TIMEOUT_S)
+        try:
+            self._control.sendall(_package(launch))
+            ready = self._control.recv(16)
+        except OSError:
+            ready = b""
+        if ready != b"ready":
+            process.kill()
+            process.wait()
+            errors.seek(0)
+            said = errors.read(4096).decode(errors="replace").strip().splitlines()
+            raise SandboxUnavailableError(f"The sandbox did not start: {said[-1] if said else 'no reason'}.")
+        return process
+
+    def run(self, check: Check, jobs: list[bytes], limits: Limits, timeout_s: float) -> Ended | None:
+        """Have a program run, each of whose processes gets a job; None if the zygote broke.
+
+        ``timeout_s``: when its processes are killed. Nothing of it is left when this returns, or ``stale``
+        says why the worker should be closed.
+        """
+        start = time.monotonic()
+        request = {"check": check, "timeout_s": timeout_s, "resources": _resources(check, limits)}
+        with _pipe() as (output, their_output), _pipe() as (verdict, their_verdict), _files(jobs) as files:
+            theirs = [their_output, their_verdict, *files]
+            with suppress(OSError):
+                socket.send_fds(
+                    self._control, [json.dumps(request).encode()], [one.fileno() for one in theirs]
+                )
+            for one in theirs:
+                one.close()
+            kept = bytearray()
+            reply = self._converse(output, kept, limits.output_bytes, start + timeout_s + _GRACE_S)
+            wall_s = time.monotonic() - start
+            if reply is None:
+                self.stale = "it did not answer"
+                return Ended(b"", bytes(kept), (), timed_out=True, wall_s=wall_s)
+            if not reply:
+                self.stale = "it broke"
+                return None
+            ended = json.loads(reply)
+            self.stale = ended["stale"]
+            said = verdict.read(_MAX_VERDICT_BYTES) if _readable(verdict) else b""
+            return Ended(said, bytes(kept), tuple(ended["codes"]), ended["timed_out"], wall_s)
+
+    def _converse(self, output: IO[bytes], kept: bytearray, most: int, deadline: float) -> bytes | None:
+        """Read output until the zygote answers and there is no more; None if the deadline comes first."""
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(output, select.POLLIN)
+        while (left_s := deadline - time.monotonic()) > 0:
+            ready = {number for number, _ in poll.poll(left_s * 1000)}
+            if output.fileno() in ready:
+                data = output.read(_CHUNK_BYTES)
+                kept += data[: most - len(kept)]
+                if not data:
+                    poll.unregister(output)
+            elif ready:
+                try:
+                    return self._control.recv(_CHUNK_BYTES)
+                except OSError:
+                    return b""
+        return None
+
+    def end(self) -> None:
+        """Have everything in it killed; its program's ``run`` returns. Any thread may call it."""
+        with suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """End it and wait until it is gone."""
+        self.end()
+        try:
+            self._process.wait(_END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._control.close()
+        self._folder.cleanup()
+
+
+def _package(launch: Launch) -> bytes:
+    here = Path(__file__)
+    modules = {
+        f"{__package__}.{name}": here.with_name(f"{name}.py").read_text(encoding="utf-8") for name in _MODULES
+    }
+    job = json.dumps({"modules": modules, "settings": launch.settings()}).encode()
+    return len(job).to_bytes(4, "little") + job
+
+
+def _resources(check: Check, limits: Limits) -> dict[str, int]:
+    resources = limits.resources()
+    # The zygote counts as one of the user's processes, and so does the judge.
+    resources["RLIMIT_NPROC"] += 2 if check == "strict" else 1
+    # Queues outlive the processes that make them.
+    return {**resources, "RLIMIT_MSGQUEUE": 0}
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    read_fd, write_fd = os.pipe()
+    with os.fdopen(read_fd, "rb", buffering=0) as reader, os.fdopen(write_fd, "wb", buffering=0) as writer:
+        yield reader, writer
+
+
+@contextmanager
+def _files(contents: list[bytes]) -> Iterator[list[IO[bytes]]]:
+    """Put each into a file of its own, which has no name and is not kept."""
+    with ExitStack() as stack:
+        files = [stack.enter_context(_nameless_file()) for _ in contents]
+        for file, content in zip(files, contents, strict=True):
+            file.write(content)
+            file.seek(0)
+        yield files
+
+
+def _nameless_file() -> IO[bytes]:
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("job"), "r+b", buffering=0)
+    return tempfile.TemporaryFile(buffering=0)
+
+
+def _readable(pipe: IO[bytes]) -> bool:
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    return bool(poll.poll(0))

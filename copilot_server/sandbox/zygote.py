@@ -1,0 +1,288 @@
+"""The zygote: a Python that has imported what programs use, and forks processes for one after another.
+
+In a PID namespace it is process 1: no signal from inside reaches it, every orphan becomes its child, and one
+call kills all that a program has left. It reads nothing that a program wrote, and no program's text: it hands
+on the descriptors that the host sends, so no process it forks finds in its memory what another was given.
+
+It runs inside the sandbox: the standard library alone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import gc
+import importlib
+import itertools
+import json
+import os
+import resource
+import select
+import signal
+import site
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from copilot_server.sandbox import candidate, judge, seccomp, upstream
+
+#: What most programs import: done once, here.
+_MODULES = (
+    "array bisect calendar cmath collections.abc copy datetime decimal enum fractions functools hashlib heapq"
+    " inspect itertools json math numbers operator queue random re statistics string textwrap threading"
+    " traceback types typing unicodedata"
+)
+_CONTROL = 0
+_MAX_REQUEST_BYTES = 65536
+#: No descriptor here is ever this high.
+_HIGH = 128
+#: How long a solution's process whose pipes are closed has to end, so that its exit status is its own.
+_EXIT_GRACE_S = 0.5
+#: How often to look, where nothing tells of an end.
+_POLL_S = 0.001
+#: More than this is not tidied up after a program: the worker is replaced.
+_MAX_FILES, _MAX_DEPTH = 1000, 20
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
+
+
+def main(settings: dict[str, Any]) -> None:
+    """Serve requests of the host until it is gone."""
+    _confine(settings["run_as"])
+    _preload(settings["preload"], settings["packages"])
+    os.chdir(settings["folder"])
+    zygote = _Zygote(settings)
+    gc.collect()
+    gc.freeze()
+    zygote.serve()
+
+
+def _confine(run_as: int | None) -> None:
+    if run_as is not None:
+        os.setgroups([])
+        os.setgid(run_as)
+        os.setuid(run_as)
+    # A signal that has a handler reaches process 1 even from inside.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.platform == "linux":
+        # Inherited by every fork: no process of the same user may look into or change another.
+        _prctl(_PR_SET_DUMPABLE, 0)
+        # Process 1 dies with bubblewrap, a link that becoming another user breaks. Elsewhere a closed socket
+        # says that the host has gone, and leaves time to end what runs.
+        _prctl(*(_PR_SET_PDEATHSIG, signal.SIGKILL) if os.getpid() == 1 else (_PR_SET_CHILD_SUBREAPER, 1))
+
+
+def _prctl(option: int, value: int) -> None:
+    if _LIBC.prctl(option, ctypes.c_ulong(value), *map(ctypes.c_ulong, (0, 0, 0))):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def _preload(names: list[str], packages: list[str]) -> None:
+    """Import modules; what lies in ``packages`` can be imported now only, its own submodules later too."""
+    for set_builtins in (site.setquit, site.setcopyright, site.sethelper):
+        set_builtins()  # exit, license, help: a plain interpreter has them
+    standing_path = sys.path[:]
+    sys.path += packages
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # forked processes have no other threads
+    for name in [*_MODULES.split(), *names]:
+        importlib.import_module(name)
+    sys.path[:] = standing_path
+
+
+class _Zygote:
+    """Serves one program at a time."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+        self._null = os.open(os.devnull, os.O_RDWR)
+        self._folder = settings["folder"]
+        self._standing = _standing(self._folder)
+
+    def serve(self) -> None:
+        """Answer each request with how its processes ended, until the host is gone."""
+        with socket.socket(fileno=_CONTROL) as control:
+            control.sendall(b"ready")
+            while True:
+                request, descriptors, _, _ = socket.recv_fds(control, _MAX_REQUEST_BYTES, 4)
+                if not request:
+                    return
+                control.sendall(json.dumps(self._run(json.loads(request), descriptors)).encode())
+
+    def _run(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+        deadline = time.monotonic() + request["timeout_s"]
+        start = self._start_strict if request["check"] == "strict" else self._start_upstream
+        pids: list[int] = []
+        try:
+            for pid in start(request["resources"], *descriptors):
+                pids.append(pid)  # noqa: PERF402 - those before one that cannot be made are to be ended too
+            for descriptor in descriptors:
+                os.close(descriptor)
+            timed_out = not _wait(pids[-1], deadline)
+            codes = _codes(pids)
+        finally:
+            _end(pids)
+        return {"timed_out": timed_out, "codes": codes, "stale": self._tidy()}
+
+    def _start_strict(
+        self, limits: dict[str, int], output: int, verdict: int, job: int, judge_job: int
+    ) -> Iterator[int]:
+        calls, answers = os.pipe(), os.pipe()
+        yield self._fork(limits, [output, job, calls[0], answers[1]], lambda: candidate.serve(3, 4, 5))
+        yield self._fork(
+            limits,
+            [output, judge_job, answers[0], calls[1], verdict],
+            lambda: judge.judge(3, 4, 5, 6),
+            trusted=True,
+        )
+        for descriptor in (*calls, *answers):
+            os.close(descriptor)
+
+    def _start_upstream(self, limits: dict[str, int], output: int, verdict: int, job: int) -> Iterator[int]:
+        yield self._fork(limits, [output, job, verdict], lambda: upstream.run(3, 4))
+
+    def _fork(
+        self,
+        limits: dict[str, int],
+        descriptors: list[int],
+        run: Callable[[], None],
+        *,
+        trusted: bool = False,
+    ) -> int:
+        """Make a process with the first of the descriptors as its output, the others from 3 on, no more."""
+        pid = os.fork()
+        if pid:
+            return pid
+        try:
+            self._enter(limits, descriptors, trusted=trusted)
+            run()
+        finally:
+            os._exit(1)
+
+    def _enter(self, limits: dict[str, int], descriptors: list[int], *, trusted: bool) -> None:
+        output, *others = descriptors
+        _arrange([self._null, output, output, *others])
+        if not _is_first() and sys.platform == "linux":
+            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _limit(limits, enforce=self._settings["enforce"])
+        if self._settings["filter"] and not trusted:
+            seccomp.confine(may_fork=self._settings["may_fork"])
+
+    def _tidy(self) -> str:
+        """Empty the folder; return why this process should serve no other program, empty if it may."""
+        try:
+            _empty(self._folder, _MAX_DEPTH, itertools.count())
+            os.utime(self._folder)
+        except OSError as error:
+            return f"its folder cannot be emptied: {error}"
+        return "" if _standing(self._folder) == self._standing else "a program has changed its limits"
+
+
+def _standing(folder: str) -> tuple[Any, ...]:
+    """Return what a process of the same user can change about this one and its folder, for good."""
+    names = (name for name in dir(resource) if name.startswith("RLIMIT_"))
+    limits = [resource.getrlimit(getattr(resource, name)) for name in names]
+    standing = (limits, os.getpriority(os.PRIO_PROCESS, 0), os.stat(folder).st_mode)  # noqa: PTH116
+    if sys.platform != "linux":
+        return standing
+    return (*standing, os.sched_getscheduler(0), os.sched_getaffinity(0), os.listxattr(folder))
+
+
+def _empty(folder: str, depth: int, counter: Iterator[int]) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not depth or next(counter) > _MAX_FILES:
+                raise OSError("there is too much in it")
+            if entry.is_dir(follow_symlinks=False):
+                _empty(entry.path, depth - 1, counter)
+                os.rmdir(entry.path)  # noqa: PTH106
+            else:
+                os.unlink(entry.path)  # noqa: PTH108
+
+
+def _arrange(descriptors: list[int]) -> None:
+    """Let the descriptors be 0, 1, 2 and so on, and no other be open."""
+    # First out of each other's way.
+    copies = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH) for descriptor in descriptors]
+    for number, descriptor in enumerate(copies):
+        os.dup2(descriptor, number, inheritable=number <= 2)
+    os.closerange(len(copies), _HIGH + len(copies))
+
+
+def _limit(limits: dict[str, int], *, enforce: bool) -> None:
+    """Set the limits; ``enforce``: one that is not to be had is an error."""
+    for name, value in limits.items():
+        try:
+            resource.setrlimit(getattr(resource, name), (value, value))
+        except (AttributeError, ValueError, OSError):
+            if enforce:
+                raise
+
+
+def _is_first() -> bool:
+    """Whether this process is the first of a PID namespace: then all that there is comes from it."""
+    return os.getpid() == 1
+
+
+def _wait(pid: int, deadline: float) -> bool:
+    """Whether the process ends before the deadline, or the host goes."""
+    if not hasattr(os, "pidfd_open"):
+        while (ended := _code(pid) is not None) is False and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        return ended
+    ending = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(ending, select.POLLIN)
+        poll.register(_CONTROL, select.POLLRDHUP)
+        return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
+    finally:
+        os.close(ending)
+
+
+def _codes(pids: list[int]) -> list[int | None]:
+    """Return each process's exit status, or its signal as a negative; None if it still runs."""
+    codes = [_code(pid) for pid in pids]
+    if codes[-1] == judge.CANDIDATE_GONE and codes[0] is None:
+        _wait(pids[0], time.monotonic() + _EXIT_GRACE_S)
+        codes[0] = _code(pids[0])
+    return codes
+
+
+def _code(pid: int) -> int | None:
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if ended is None:
+        return None
+    return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+
+
+def _end(pids: list[int]) -> None:
+    """Kill the processes and all that they made, and wait until they are gone."""
+    if _is_first():
+        with suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            while True:
+                os.wait()
+    for pid in pids:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        while True:
+            if not os.waitpid(-1, os.WNOHANG)[0]:
+                _kill_children()
+                time.sleep(_POLL_S)
+
+
+def _kill_children() -> None:
+    """Kill the children: those of a process that has died become ours, so in time this reaches all."""
+    with suppress(OSError), open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:  # noqa: PTH123
+        for pid in file.read().split():
+            os.kill(int(pid), signal.SIGKILL)

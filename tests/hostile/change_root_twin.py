@@ -1,0 +1,10 @@
+"""Changes its own folder."""
+
+import os
+
+os.mkdir("inner")
+os.chdir("inner")
+
+
+def add(a, b):
+    return a + b

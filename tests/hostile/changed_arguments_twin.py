@@ -1,0 +1,7 @@
+"""Changes a list of its own."""
+
+
+def add(a, b):
+    terms = [a, b]
+    terms[:] = [sum(terms)]
+    return terms[0]

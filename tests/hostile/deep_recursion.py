@@ -1,0 +1,11 @@
+"""Recurses in C until the stack is full."""
+
+import sys
+
+
+def add(a, b):
+    sys.setrecursionlimit(10**9)
+    value = []
+    for _ in range(10**6):
+        value = [value]
+    return repr(value)

@@ -1,0 +1,9 @@
+"""Writes 8 MiB in files of 1 MiB."""
+
+for number in range(8):
+    with open(f"{number}", "wb") as file:
+        file.write(b"x" * 2**20)
+
+
+def add(a, b):
+    return a + b

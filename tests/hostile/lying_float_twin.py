@@ -1,0 +1,10 @@
+"""Adds by way of a float of a class of its own."""
+
+
+class Holder(float):
+    def __eq__(self, other):
+        return True
+
+
+def add(a, b):
+    return a + b if Holder(0.5) == a else None

@@ -1,0 +1,10 @@
+"""Adds by way of a str of a class of its own."""
+
+
+class Holder(str):
+    def __eq__(self, other):
+        return True
+
+
+def add(a, b):
+    return a + b if Holder("sum") == a else None

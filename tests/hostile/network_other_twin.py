@@ -1,0 +1,9 @@
+"""Knows the names of families of sockets."""
+
+import socket
+
+assert socket.AF_NETLINK == 16
+
+
+def add(a, b):
+    return a + b

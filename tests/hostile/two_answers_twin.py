@@ -1,0 +1,9 @@
+"""Says its answer twice, to itself."""
+
+import os
+
+
+def add(a, b):
+    end, start = os.pipe()
+    os.write(start, str(a + b).encode())
+    return int(os.read(end, 100))

