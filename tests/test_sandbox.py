@@ -17,17 +17,26 @@ import pytest
 
 from copilot_server.errors import SandboxUnavailableError
 from copilot_server.humaneval.problems import load_problems
-from copilot_server.sandbox import Check, Limits, Program, ProgramResult, Sandbox, bubblewrap, open_sandbox
-from copilot_server.sandbox import tiers as tiers_module
+from copilot_server.sandbox import (
+    Check,
+    Limits,
+    Program,
+    ProgramResult,
+    Sandbox,
+    bubblewrap,
+    landlock,
+    open_sandbox,
+)
 from copilot_server.sandbox.tiers import UNSANDBOXED
 
 ROOT = Path(__file__).parents[1]
 MARK = f"copilot-server-test-{os.getpid()}"
 CHECKS: list[Check] = ["strict", "upstream"]
 SLEEPER = f"""
-import os, sys
-if os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-S", "-c", "import time; time.sleep(60)", {MARK!r}]):
-    os.wait()
+import os, posix, sys
+if posix.fork() == 0:
+    os.execv(sys.executable, [sys.executable, "-S", "-c", "import time; time.sleep(60)", {MARK!r}])
+os.wait()
 """
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is Linux's")
@@ -69,9 +78,9 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 20) -> None:
         time.sleep(0.02)
 
 
-def without_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiers_module, "tiers", list)
-    monkeypatch.setattr("copilot_server.sandbox.host.tiers", list)
+def without_sandboxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bubblewrap, "find_binaries", list)
+    monkeypatch.setattr(landlock, "unavailable", lambda: "not wanted here")
 
 
 class TestVerdicts:
@@ -126,7 +135,7 @@ class TestVerdicts:
             ("def f(x):\n    return 1 / 0", "ZeroDivisionError: division by zero"),
             ("def f(x):\n    assert x > 5", "AssertionError: assert x > 5"),
             ("def f(x):\n    return x", "AssertionError: assert candidate(1) == 2"),
-            ("def f(x):\n    exit()", "SystemExit"),
+            ("def f(x):\n    exit()", "SystemExit: None"),
             ("def f(x):\n    import os; os._exit(3)", "ended without a verdict (exit status 3)"),
             (
                 "def f(x):\n    return object()",
@@ -225,8 +234,8 @@ class TestStrict:
             "    found = [o for o in gc.get_objects() if isinstance(o, (dict, list, tuple))]\n"
             "    texts = [s for o in found for s in (o.values() if isinstance(o, dict) else o)"
             " if isinstance(s, str)]\n"
-            "    return any('OPEN' + '-SESAME' in s for s in texts), any('WEL' + 'COME' in s for s in texts)\n"
-            "here = ['WELCOME']\n"
+            "    return tuple(any('-'.join(['OPEN', w]) in s for s in texts) for w in ('SESAME', 'BARLEY'))\n"
+            "here = ['OPEN-BARLEY']\n"
         )
         test = "assert candidate('x') == (False, True)  # OPEN-SESAME"
         assert sandbox.run(function(body, test)).error == ""
@@ -265,9 +274,9 @@ class TestUpstream:
         assert sandbox.run(script(text), check="upstream").passed == passes
 
     def test_the_alarm_can_be_caught(self, sandbox: Sandbox):
-        text = "try:\n    while True: pass\nexcept Exception as error:\n    assert str(error) == 'Timed out!'"
+        text = "try:\n    while True: sum([1])\nexcept Exception as error:\n    assert 'Timed out!' in error.args"
         assert sandbox.run(script(text), Limits(timeout_s=0.5), check="upstream").passed
-        stubborn = "while True:\n    try:\n        while True: pass\n    except Exception: pass"
+        stubborn = "while True:\n    try:\n        while True: sum([1])\n    except Exception: pass"
         for text in (stubborn, "while True: pass"):
             result = sandbox.run(script(text), Limits(timeout_s=0.5), check="upstream")
             assert result.error == "timed out"
@@ -342,7 +351,8 @@ class TestHost:
     def test_many_threads_share_one_sandbox(self, sandbox: Sandbox):
         """The descriptors of one program must not leak into another's: each has three, a job and two pipes."""
         text = (
-            "import os\ndef is_open(fd):\n try:\n  os.fstat(fd)\n except OSError:\n  return False\n return True\n"
+            "import os\ndef is_open(fd):\n try:\n  os.fstat(fd)\n except OSError:\n  return False\n"
+            " return True\n"
             "assert [fd for fd in range(256) if is_open(fd)] == [0, 1, 2, 4, 5]"
         )
         results: list[ProgramResult] = []
@@ -406,20 +416,34 @@ class TestTiers:
         fake.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\n')
         fake.chmod(0o755)
         monkeypatch.setattr(bubblewrap, "find_binaries", lambda: [fake])
-        tiers = [tier for tier in tiers_module.tiers() if tier.name.startswith("bwrap")]
-        monkeypatch.setattr("copilot_server.sandbox.host.tiers", lambda: tiers)
-        assert tiers
-        with pytest.raises(SandboxUnavailableError, match=r"the user is not nobody|is writable|network"):
+        monkeypatch.setattr(landlock, "unavailable", lambda: "not wanted here")
+        with pytest.raises(SandboxUnavailableError, match="no processes of its own"):
             open_sandbox()
 
+    @pytest.mark.skipif(bool(landlock.unavailable()), reason="this kernel has no Landlock")
+    def test_landlock_is_the_next_best(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(bubblewrap, "find_binaries", list)
+        with open_sandbox(workers=2) as opened:
+            assert opened.tier == "Landlock + seccomp"
+            problems = load_problems().problems[:40]
+            programs = [
+                Program(one.prompt + one.canonical_solution, one.test, one.entry_point, one.prompt)
+                for one in problems
+            ]
+            for check in CHECKS:
+                results = opened.run_many(programs, Limits(timeout_s=20), check=check)
+                assert [result.error for result in results] == [""] * 40
+            left = script("import os\nassert os.listdir('.') == []\nopen('left', 'w').write('x')")
+            assert [opened.run(left).error for _ in range(2)] == ["", ""]
+
     def test_no_sandbox_is_an_error_with_a_remedy(self, monkeypatch: pytest.MonkeyPatch):
-        without_bubblewrap(monkeypatch)
-        with pytest.raises(SandboxUnavailableError, match="no bubblewrap was found") as caught:
+        without_sandboxes(monkeypatch)
+        with pytest.raises(SandboxUnavailableError, match="no bubblewrap was found; Landlock") as caught:
             open_sandbox()
         assert "--allow-unsandboxed" in caught.value.remedy
 
     def test_unsandboxed_tier_names_itself_and_still_limits(self, monkeypatch: pytest.MonkeyPatch):
-        without_bubblewrap(monkeypatch)
+        without_sandboxes(monkeypatch)
         with open_sandbox(allow_unsandboxed=True, workers=1) as bare:
             assert bare.tier == UNSANDBOXED
             assert bare.run(script("while True: pass"), Limits(timeout_s=1.0)).error == "timed out"

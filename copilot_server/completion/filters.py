@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from copilot_server.completion.ending import scope_end
+from copilot_server.completion.gap import gap_end
 from copilot_server.completion.scope import Situation
 from copilot_server.context.code import line_end, plain_line_ends
 from copilot_server.context.lexer import lex
@@ -83,6 +84,14 @@ def cut_at_scope_end(draft: Draft, situation: Situation) -> Draft | None:
     """Leave off what the model began outside of the function, block or line that was wanted."""
     end = scope_end(draft.text, situation)
     return draft if end is None else replace(draft, text=draft.text[:end], finish_reason="stop")
+
+
+def fit_gap(draft: Draft, situation: Situation) -> Draft | None:
+    """Leave off what would leave the line after a gap where it cannot stand."""
+    if situation.scope != "gap":
+        return draft
+    end = gap_end(draft.text, situation, is_whole=draft.finish_reason == "eos")
+    return None if end is None else replace(draft, text=draft.text[:end])
 
 
 def drop_unfinished_line(draft: Draft, situation: Situation) -> Draft | None:
@@ -228,6 +237,7 @@ FILTERS: tuple[Filter, ...] = (
     unify_line_ends,  # the others split at line feeds
     cut_markdown_fences,  # a fence would else be the line that ends the scope
     match_indentation,  # what is compared with the document must be indented as it is
+    fit_gap,  # while what the model wrote after a gap still tells whether it saw the gap's end
     cut_at_scope_end,  # what lies outside the scope is nobody's concern below
     drop_unfinished_line,  # half a line equals nothing
     cut_repetition,

@@ -81,9 +81,9 @@ def choose_scope(cursor: Cursor, context: PythonContext | None) -> Scope:
 
     In order, with the reason:
 
-    1. Text other than closers follows on the line. With nothing before it on the line: "gap", for it is a line
-       already and what is missing stands before it. Else "line": more lines would push that text away from
-       what it belongs to.
+    1. Text other than closers follows on the line. With nothing before it on the line: "gap", for it is a
+       line already, and what is missing goes before it. Else "line": more lines would push that text away
+       from what it belongs to.
     2. In a string or a comment: "line". Prose has no indentation that could end a longer suggestion.
     3. The line ends where a function's empty body begins, and no body follows: "function". The signature and
        docstring say what the whole function does.

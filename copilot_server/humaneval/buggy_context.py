@@ -1,7 +1,7 @@
 """Other problems' functions above the prompt: right ones, or the same ones subtly wrong.
 
 A model goes on as it is begun: shown code with subtle bugs, it writes worse code (Chen et al. 2021, arXiv
-2107.03374, section 7.2 and appendix E.2). The gap between the two contexts says by how much.
+2107.03374, section 7.2). The gap between the two contexts says by how much.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from copilot_server.errors import DataError
 from copilot_server.humaneval.chance import seeded
+from copilot_server.humaneval.places import span
 from copilot_server.humaneval.problems import Problem
 from copilot_server.humaneval.results import Checked, Score
 from copilot_server.humaneval.tasks import Task
@@ -74,24 +76,22 @@ def examples(problems: Sequence[Problem], sandbox: Sandbox, *, seed: int = 0) ->
     A bug that raises another error, or never ends, is none that one could read past.
     """
     short = [one for one in problems if len(_solved(one)) <= _MAX_EXAMPLE and one.canonical_solution.strip()]
-    tried = {
-        problem.task_id: [
-            (mutant, sandbox.submit(problem.task().program(mutant.removeprefix(problem.prompt))))
-            for mutant in _mutants(problem, seed)
-        ]
-        for problem in short
-    }
-    found = []
-    for problem in short:
-        subtle = (
-            mutant
-            for mutant, running in tried[problem.task_id]
-            if running.result().error.startswith("AssertionError")
-        )
-        buggy = next(subtle, None)
-        if buggy is not None:
-            found.append(Example(problem.task_id, _solved(problem), buggy, _top_names(_solved(problem))))
-    return found
+    tried = {problem.task_id: (problem, _mutants(problem, seed)) for problem in short}
+    buggy: dict[str, str] = {}
+    for turn in range(_MUTANTS):
+        running = {
+            name: sandbox.submit(problem.task().program(mutants[turn].removeprefix(problem.prompt)))
+            for name, (problem, mutants) in tried.items()
+            if name not in buggy and turn < len(mutants)
+        }
+        for name, verdict in running.items():
+            if verdict.result().error.startswith("AssertionError"):
+                buggy[name] = tried[name][1][turn]
+    return [
+        Example(one.task_id, _solved(one), buggy[one.task_id], _top_names(_solved(one)))
+        for one in short
+        if one.task_id in buggy
+    ]
 
 
 def mutations(problem: Problem) -> list[str]:
@@ -113,7 +113,7 @@ def _chosen(problem: Problem, pool: Sequence[Example], seed: int) -> list[Exampl
     room = MAX_CHARACTERS - len(problem.prompt)
     chosen: list[Example] = []
     for example in chance.sample(pool, len(pool)):
-        length = max(len(example.correct), len(example.buggy)) + 2
+        length = max(len(example.correct), len(example.buggy)) + 3
         if len(chosen) < EXAMPLES and length <= room and not example.names & used:
             chosen.append(example)
             used |= example.names
@@ -129,8 +129,8 @@ def _chosen(problem: Problem, pool: Sequence[Example], seed: int) -> list[Exampl
 def _under(problem: Problem, variant: str, context: Sequence[Example]) -> Task:
     above = {
         NONE: "",
-        CORRECT: "".join(f"{example.correct}\n\n" for example in context),
-        BUGGY: "".join(f"{example.buggy}\n\n" for example in context),
+        CORRECT: "".join(f"{example.correct.strip()}\n\n\n" for example in context),
+        BUGGY: "".join(f"{example.buggy.strip()}\n\n\n" for example in context),
     }
     return replace(as_variant(problem.task(), variant), prefix=above[variant] + problem.prompt)
 
@@ -160,31 +160,24 @@ def _edits(text: str, node: ast.AST) -> Iterator[tuple[int, int, str]]:
     match node:
         case ast.Compare(left, _, comparators):
             operands = [left, *comparators]
-            for a, b in zip(operands, operands[1:], strict=False):
+            for a, b in pairwise(operands):
                 yield from _operator(text, a, b, _COMPARISONS)
         case ast.BinOp(left, _, right):
             yield from _operator(text, left, right, _ARITHMETIC)
         case ast.BoolOp(_, values):
-            for a, b in zip(values, values[1:], strict=False):
+            for a, b in pairwise(values):
                 yield from _operator(text, a, b, _BOOLEANS)
         case ast.Constant(int(value)) if not isinstance(value, bool):
-            yield (*_span(text, node), str(value + 1))
+            yield (*span(text, node), str(value + 1))
         case ast.Name(name, ast.Load()) if name in _NAMES:
-            yield (*_span(text, node), _NAMES[name])
+            yield (*span(text, node), _NAMES[name])
 
 
 def _operator(
     text: str, left: ast.expr, right: ast.expr, swaps: dict[str, str]
 ) -> Iterator[tuple[int, int, str]]:
     """The operator between two operands, parentheses and blanks around it passed over."""
-    start, end = _span(text, left)[1], _span(text, right)[0]
+    start, end = span(text, left)[1], span(text, right)[0]
     found = re.fullmatch(r"[\s)\\]*([^\s()\\]+)[\s(\\]*", text[start:end])
     if found and found[1] in swaps:
         yield start + found.start(1), start + found.end(1), swaps[found[1]]
-
-
-def _span(text: str, node: ast.expr) -> tuple[int, int]:
-    return (
-        _offset(text, node.lineno, node.col_offset),
-        _offset(text, node.end_lineno or 0, node.end_col_offset or 0),
-    )

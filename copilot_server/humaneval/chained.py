@@ -1,8 +1,8 @@
 """Chained building blocks: a docstring that asks for one manipulation of a string after another.
 
-The thirteen blocks and the prompt's wording are those of Chen et al. 2021 (arXiv 2107.03374, section 5 and
-appendix C; figure 11 has the curve); chains and test inputs are drawn by a seed. The paper's finding is that
-each added block divides the pass rate by 2 to 3.
+The thirteen blocks and the frame of the prompt follow Chen et al. 2021 (arXiv 2107.03374, section 5 and
+appendix C; figure 11 has the curve); chains and test inputs are drawn by a seed. The paper finds that each
+added block divides the pass rate by 2 to 3.
 """
 
 from __future__ import annotations
@@ -97,6 +97,13 @@ def scores(tasks: Sequence[Task], checked: Sequence[Checked]) -> list[Score]:
     return [score for score in found if score is not None]
 
 
+def result(chain: Sequence[Block], text: str) -> str:
+    """What becomes of ``text`` by one block after another."""
+    for block in chain:
+        text = eval(block.expression, {"s": text})  # noqa: S307 - an expression of this module
+    return text
+
+
 def _drawn(seed: int, length: int, chains: int) -> list[tuple[Block, ...]]:
     """Different chains whose every block matters, as far as there are enough."""
     chance = seeded(seed, "chains", length)
@@ -111,15 +118,9 @@ def _drawn(seed: int, length: int, chains: int) -> list[tuple[Block, ...]]:
 
 def _all_matter(chain: tuple[Block, ...], inputs: Sequence[str]) -> bool:
     """Whether leaving out any block changes what comes out."""
-    wanted = [_result(chain, text) for text in inputs]
+    wanted = [result(chain, text) for text in inputs]
     shorter = itertools.combinations(chain, len(chain) - 1)
-    return all([_result(rest, text) for text in inputs] != wanted for rest in shorter)
-
-
-def _result(chain: Sequence[Block], text: str) -> str:
-    for block in chain:
-        text = eval(block.expression, {"s": text})  # noqa: S307 - an expression of this module
-    return text
+    return all([result(rest, text) for text in inputs] != wanted for rest in shorter)
 
 
 def _inputs(chance: Random) -> list[str]:
@@ -140,7 +141,7 @@ def _task(number: int, chain: tuple[Block, ...], inputs: Sequence[str]) -> Task:
         "    the following sequence of manipulations on that string:\n"
         f'{steps}    """\n'
     )
-    asserts = "".join(f"    assert candidate({text!r}) == {_result(chain, text)!r}\n" for text in inputs)
+    asserts = "".join(f"    assert candidate({text!r}) == {result(chain, text)!r}\n" for text in inputs)
     name = f"Chained/{len(chain)}/{number}"
     return Task(
         task_id=name,

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from copilot_server.humaneval.passk import bootstrap_interval
+from copilot_server.humaneval.places import span
 from copilot_server.humaneval.problems import Problem
 from copilot_server.humaneval.results import Checked, Score
 from copilot_server.humaneval.tasks import Task
@@ -175,17 +176,8 @@ def _docstring(problem: Problem) -> _Found | None:
     for node in entry.body if entry else ():
         match node:
             case ast.Expr(ast.Constant(str(text))):
-                start = _offset(problem.prompt, node.lineno, node.col_offset)
-                end = _offset(problem.prompt, node.end_lineno or 0, node.end_col_offset or 0)
-                return _Found(start, end, inspect.cleandoc(text))
+                return _Found(*span(_whole(problem), node), inspect.cleandoc(text))
     return None
-
-
-def _offset(text: str, line: int, column_utf8: int) -> int:
-    """The code point that ast's line and column (in bytes of UTF-8) mean."""
-    lines = text.split("\n")
-    before = lines[line - 1].encode()[:column_utf8].decode()
-    return sum(len(one) + 1 for one in lines[: line - 1]) + len(before)
 
 
 def _words(problem: Problem) -> Iterator[_Found]:

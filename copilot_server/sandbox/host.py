@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
 from copilot_server.errors import SandboxUnavailableError
+from copilot_server.sandbox import bubblewrap
 from copilot_server.sandbox.probe import probe_program
 from copilot_server.sandbox.tiers import Tier, tiers, unsandboxed
 from copilot_server.sandbox.types import Check, Limits, Program, ProgramResult
@@ -148,7 +149,7 @@ def open_sandbox(
         raise SandboxUnavailableError(
             "No sandbox exists for this system.", remedy="Use Linux, or WSL on Windows."
         )
-    reasons = []
+    reasons = [] if bubblewrap.find_binaries() else ["no bubblewrap was found"]
     for tier in tiers():
         sandbox = Sandbox(tier, workers=workers, preload=preload)
         reason = tier.unavailable or _probe(sandbox)
@@ -157,7 +158,7 @@ def open_sandbox(
             return sandbox
         sandbox.close()
         reasons.append(f"{tier.name}: {reason}")
-    why = "; ".join(reasons) or "no bubblewrap was found"
+    why = "; ".join(reasons)
     if not allow_unsandboxed:
         raise SandboxUnavailableError(f"No sandbox works here ({why}).", remedy=_REMEDY)
     logger.warning("No sandbox works here (%s). Programs run with your own rights.", why)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from copilot_server.errors import SandboxUnavailableError
-from copilot_server.sandbox import bubblewrap
+from copilot_server.sandbox import bubblewrap, landlock
 from copilot_server.sandbox.worker import Launch
 
 #: The tier's name when there is no sandbox at all.
@@ -48,7 +48,8 @@ def tiers() -> list[Tier]:
     if sys.platform != "linux":
         return []
     modes: list[bubblewrap.Mode] = ["user namespace"] if os.geteuid() else ["user namespace", "user nobody"]
-    return [_bubblewrap(binary, mode) for binary in bubblewrap.find_binaries() for mode in modes]
+    found = [_bubblewrap(binary, mode) for binary in bubblewrap.find_binaries() for mode in modes]
+    return [*found, _landlock()]
 
 
 def unsandboxed() -> Tier:
@@ -64,9 +65,19 @@ def _bubblewrap(binary: Path, mode: bubblewrap.Mode) -> Tier:
     def start(_: Path, disk_bytes: int, packages: list[Path]) -> Launch:
         argv = bubblewrap.command(binary, mode, disk_bytes, packages)
         run_as = _unused_user() if mode == "user nobody" else None
-        return Launch(argv, bubblewrap.FOLDER, run_as)
+        return Launch(argv, bubblewrap.FOLDER, first=True, run_as=run_as)
 
     return Tier(f"{_version(binary)} ({mode})", start)
+
+
+def _landlock() -> Tier:
+    def start(folder: Path, _: int, __: list[Path]) -> Launch:
+        if os.geteuid() == 0:
+            os.chown(folder, bubblewrap.NOBODY, bubblewrap.NOBODY)
+        # Whoever shares a user shares the limit on processes, so a program gets none but its own.
+        return Launch(landlock.command(folder), str(folder), may_fork=False)
+
+    return Tier("Landlock + seccomp", start, landlock.unavailable())
 
 
 def _unused_user() -> int:

@@ -51,11 +51,13 @@ _MAX_VERDICT_BYTES = 65536
 class Launch:
     """How to start a zygote: a command up to the interpreter's own arguments, and what to tell it.
 
-    ``folder``: the one that programs may write to, as the zygote sees it.
+    ``folder``: the one that programs may write to, as the zygote sees it. It is emptied after each program.
+    ``first``: whether the zygote is the first process of a PID namespace.
     """
 
     argv: list[str]
     folder: str
+    first: bool = False
     run_as: int | None = None
     enforce: bool = True
     filter: bool = True
@@ -65,7 +67,7 @@ class Launch:
 
     def settings(self) -> dict[str, Any]:
         """Return what the zygote must know."""
-        names = ("folder", "run_as", "enforce", "filter", "may_fork", "preload", "packages")
+        names = ("folder", "first", "run_as", "enforce", "filter", "may_fork", "preload", "packages")
         return {name: getattr(self, name) for name in names}
 
 
@@ -101,7 +103,9 @@ class Worker:
         self._control, theirs = socket.socketpair()
         try:
             with theirs, tempfile.TemporaryFile() as errors:
-                self._process = self._start(launch(Path(self._folder.name)), theirs, errors)
+                launched = launch(Path(self._folder.name))
+                self._own_user = launched.first
+                self._process = self._start(launched, theirs, errors)
         except BaseException:
             self._control.close()
             self._folder.cleanup()
@@ -142,7 +146,7 @@ class Worker:
         says why the worker should be closed.
         """
         start = time.monotonic()
-        request = {"check": check, "timeout_s": timeout_s, "resources": _resources(check, limits)}
+        request = {"check": check, "timeout_s": timeout_s, "resources": self._resources(check, limits)}
         with _pipe() as (output, their_output), _pipe() as (verdict, their_verdict), _files(jobs) as files:
             theirs = [their_output, their_verdict, *files]
             with suppress(OSError):
@@ -164,6 +168,16 @@ class Worker:
             self.stale = ended["stale"]
             said = verdict.read(_MAX_VERDICT_BYTES) if _readable(verdict) else b""
             return Ended(said, bytes(kept), tuple(ended["codes"]), ended["timed_out"], wall_s)
+
+    def _resources(self, check: Check, limits: Limits) -> dict[str, int]:
+        resources = limits.resources()
+        # The zygote counts as one of the user's processes, and so does the judge. A user who has others
+        # cannot be limited so.
+        resources["RLIMIT_NPROC"] += 2 if check == "strict" else 1
+        if not self._own_user:
+            del resources["RLIMIT_NPROC"]
+        # Queues outlive the processes that make them.
+        return {**resources, "RLIMIT_MSGQUEUE": 0}
 
     def _converse(self, output: IO[bytes], kept: bytearray, most: int, deadline: float) -> bytes | None:
         """Read output until the zygote answers and there is no more; None if the deadline comes first."""
@@ -208,14 +222,6 @@ def _package(launch: Launch) -> bytes:
     }
     job = json.dumps({"modules": modules, "settings": launch.settings()}).encode()
     return len(job).to_bytes(4, "little") + job
-
-
-def _resources(check: Check, limits: Limits) -> dict[str, int]:
-    resources = limits.resources()
-    # The zygote counts as one of the user's processes, and so does the judge.
-    resources["RLIMIT_NPROC"] += 2 if check == "strict" else 1
-    # Queues outlive the processes that make them.
-    return {**resources, "RLIMIT_MSGQUEUE": 0}
 
 
 @contextmanager

@@ -50,13 +50,23 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
 
 def main(settings: dict[str, Any]) -> None:
     """Serve requests of the host until it is gone."""
+    _refuse_another_place(settings)
     _confine(settings["run_as"])
     _preload(settings["preload"], settings["packages"])
     os.chdir(settings["folder"])
+    os.environ["TMPDIR"] = settings["folder"]
     zygote = _Zygote(settings)
     gc.collect()
     gc.freeze()
     zygote.serve()
+
+
+def _refuse_another_place(settings: dict[str, Any]) -> None:
+    """End this process unless it is in its place: it kills what is beside it, and empties its folder."""
+    if settings["first"] != _is_first():
+        sys.exit("the sandbox has no processes of its own")
+    if os.listdir(settings["folder"]):  # noqa: PTH208
+        sys.exit("the sandbox's folder is not its own")
 
 
 def _confine(run_as: int | None) -> None:

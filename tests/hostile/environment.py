@@ -2,9 +2,7 @@
 
 import os
 
-assert "host's secret" in os.environ.values(), sorted(
-    set(os.environ) - {"PWD", "LC_CTYPE", "TMPDIR", "PYTHONHASHSEED"}
-)
+assert "host's secret" in os.environ.values(), "no secret"
 
 
 def add(a, b):

@@ -1,10 +1,9 @@
-"""Forks, so that two processes answer every call: one with the sum, one with nothing."""
+"""Forks, so that two processes answer every call: one's answer may be taken for the other's, none is right."""
 
 import os
 
-parent = os.getpid()
 os.fork()
 
 
 def add(a, b):
-    return a + b if os.getpid() == parent else None
+    return None

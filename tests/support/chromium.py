@@ -6,13 +6,12 @@ https://chromedevtools.github.io/devtools-protocol/ says what it understands.
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
 import shutil
-import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -90,9 +89,17 @@ class Browser:
 
 
 class Tab:
-    """A page in a browser of its own kind of screen: how wide, light or dark, with or without scripts."""
+    """A page on a screen of its own: so many CSS pixels, each ``scale`` real ones wide; light or dark."""
 
-    def __init__(self, browser: Browser, *, width: int = 1200, height: int = 900, dark: bool = False) -> None:
+    def __init__(
+        self,
+        browser: Browser,
+        *,
+        width: int = 1200,
+        height: int = 900,
+        dark: bool = False,
+        scale: float = 1.0,
+    ) -> None:
         self._browser = browser
         target = browser.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -102,7 +109,7 @@ class Tab:
             "Emulation.setDeviceMetricsOverride",
             width=width,
             height=height,
-            deviceScaleFactor=1,
+            deviceScaleFactor=scale,
             mobile=width < 500,
         )
         self.media("screen", dark=dark)
@@ -137,8 +144,9 @@ class Tab:
     def click(self, selector: str) -> None:
         """Click on the middle of an element, as a mouse does."""
         place = self.run(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView("
-            "{block: 'center'}); const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+            "e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect();"
+            "return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.call(
@@ -164,16 +172,11 @@ class Tab:
 
     def picture(self, *, whole: bool = True) -> bytes:
         """The page as PNG: all of it, or what the screen shows."""
-        answer = self.call(
-            "Page.captureScreenshot", format="png", captureBeyondViewport=whole, **self._clip(whole)
-        )
-        return base64.b64decode(answer["data"])
-
-    def _clip(self, whole: bool) -> dict[str, Any]:  # noqa: FBT001 - a part of picture
-        if not whole:
-            return {}
-        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        return {"clip": {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}}
+        asked: dict[str, Any] = {"format": "png", "captureBeyondViewport": whole}
+        if whole:
+            size = self.call("Page.getLayoutMetrics")["cssContentSize"]
+            asked["clip"] = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+        return base64.b64decode(self.call("Page.captureScreenshot", **asked)["data"])
 
     def pdf(self) -> bytes:
         """The page on paper."""
@@ -213,28 +216,24 @@ def open_browser() -> Iterator[Browser]:
             "--remote-debugging-pipe",
             f"--user-data-dir={profile}",
         ]
-        for_browser, to_browser = os.pipe()
-        from_browser, of_browser = os.pipe()
-        log = Path(profile, "stderr.log").open("wb")
-        # A shell gives the pipes the numbers that Chromium expects.
-        shell = ["/bin/sh", "-c", f'exec "$@" 3<&{for_browser} 4>&{of_browser}', "sh", *command]
-        with (
-            log,
-            subprocess.Popen(shell, pass_fds=(for_browser, of_browser), stdout=log, stderr=log) as process,
-        ):
-            os.close(for_browser)
-            os.close(of_browser)
-            try:
-                yield Browser(to_browser, from_browser)
-            finally:
-                os.close(to_browser)  # it ends by itself when nobody is left to talk to
-                os.close(from_browser)
-                _end(process)
+        for_browser, to_browser = map(_high, os.pipe())
+        from_browser, of_browser = map(_high, os.pipe())
+        quiet = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
+        pipes = [(os.POSIX_SPAWN_DUP2, for_browser, 3), (os.POSIX_SPAWN_DUP2, of_browser, 4)]
+        process = os.posix_spawn(program, command, os.environ, file_actions=[*quiet, *pipes])
+        os.close(for_browser)
+        os.close(of_browser)
+        try:
+            yield Browser(to_browser, from_browser)
+        finally:
+            # It ends by itself when nobody is left to talk to.
+            os.close(to_browser)
+            os.close(from_browser)
+            os.waitpid(process, 0)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 5
-    while process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    if process.poll() is None:
-        process.kill()
+def _high(descriptor: int) -> int:
+    """The same pipe by a number above those that Chromium is given; only they outlive its start."""
+    high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
+    os.close(descriptor)
+    return high

@@ -67,8 +67,8 @@ def _published_figure(report: Report, score: Score, k: int, parameters: int) -> 
     )
     caption = (
         f"Beside published figures. The bar is this run’s 95&#160;% interval, {percent_html(score.low)} to "
-        f"{percent_html(score.high)}; this run was asked by {escaped(report.protocol.prompt)}. The same weights "
-        "move by 4 to 20 points with the way they are asked, so compare like with like."
+        f"{percent_html(score.high)}; this run was asked by {escaped(report.protocol.prompt)}. The same "
+        "weights move by 4 to 20 points with the way they are asked, so compare like with like."
         f"<details><summary>Where the figures are from</summary><ul>{ways}</ul></details>"
     )
     title = f"pass@{k} by size of the model"
@@ -147,7 +147,7 @@ def _rankings(report: Report) -> Iterator[str]:
     scores = [one for one in report.scores if one.name.startswith(RANKING)]
     if not scores:
         return
-    span = (0.0, max(one.high for one in scores))
+    span = (0.0, max(one.high for one in scores) or 1.0)
     rows = "".join(_ranking_row(one, span) for one in sorted(scores, key=_ranking_order))
     table = (
         '<div class="scroll"><table><thead><tr><th>chosen by</th><th class="num">T</th>'
@@ -156,8 +156,8 @@ def _rankings(report: Report) -> Iterator[str]:
     )
     caption = (
         "How often the one sample that each ranking would show passes. An editor has no tests to choose by: "
-        "it shows the sample of the best mean log-probability. The oracle chooses by the tests; no ranking can "
-        "do better."
+        "it shows the sample of the best mean log-probability. The oracle chooses by the tests; no ranking "
+        "can do better."
     )
     yield _figure("ranking", caption, table, title="Which sample to show")
 

@@ -131,15 +131,16 @@ def _entry(outcome: Outcome, number: int, kinds: Sequence[str], variants: Sequen
         if outcome.drawn == 1
         else f'<span class="share">{outcome.correct} of {outcome.drawn} passed</span>'
     )
-    tag = f'<span class="tag">{line(task.variant)}</span>' if task.variant else ""
+    tag = f'<span class="tag">{line(task.variant, 60)}</span>' if task.variant else ""
     return (
         f'<details class="failure" id="f{number}" data-order="{number}" data-variant="{variant}" '
         f'data-kind="{" ".join(map(str, sorted(places)))}" data-length="{longest}" '
         f'data-share="{outcome.correct / outcome.drawn:.4f}">'
-        f'<summary><span class="task">{line(task.task_id)}</span>'
+        f'<summary><span class="task">{line(task.task_id, 80)}</span>'
         f'<span class="entry">{line(task.entry_point)}</span>{tag}{passed}'
         f'<span class="error">{line(kind_of(first.error))}</span><code class="said">{said}</code></summary>'
-        f'<div class="body"><h4>Prompt</h4>{_prompt(task)}{"".join(map(_failure, shown))}{rest}</div></details>'
+        f'<div class="body"><h4>Prompt</h4>{_prompt(task)}{"".join(map(_failure, shown))}{rest}'
+        "</div></details>"
     )
 
 
