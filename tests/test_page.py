@@ -141,8 +141,9 @@ def test_the_figures_that_there_are_values_for(show: Open):
     assert show(hundred).run(figures) == ["published-1", "published-10", "published-100", "by-k", "ranking"]
     assert show(replace(a_report(), parameters=None)).run(figures) == []
     unknown = a_report()
-    other = replace(unknown.protocol, data_sha256="0" * 64)
-    assert show(replace(unknown, protocol=other)).run(figures) == [], "other problems have other figures"
+    for change in ({"data_sha256": "0" * 64}, {"benchmark": "robustness"}):
+        other = replace(unknown.protocol, **change)
+        assert show(replace(unknown, protocol=other)).run(figures) == [], "other problems have other figures"
 
 
 def test_filters_by_text_error_and_variant(show: Open):

@@ -54,7 +54,7 @@ class TestOptions:
         assert said in str(caught.value)
 
     def test_no_sandbox_is_found_before_the_model_loads(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("copilot_server.sandbox.host._tiers", list)
+        monkeypatch.setattr("copilot_server.sandbox.host.tiers", list)
         with pytest.raises(SandboxUnavailableError):
             run(NO_MODEL, SelftestOptions())
 
@@ -202,7 +202,7 @@ class TestSamplesFile:
         report = read_report(tmp_path / "report.json")
         assert [score.value for score in report.scores] == [1.0]
         assert report.protocol.temperatures == ()
-        assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
+        assert (tmp_path / "report.html").read_text().startswith("<!DOCTYPE html>")
 
     def test_a_task_without_a_sample_is_an_error(self, tmp_path: Path):
         options = SelftestOptions(samples_file=canonical_samples(tmp_path, 20))
@@ -211,7 +211,7 @@ class TestSamplesFile:
 
     def test_a_sample_of_another_set_is_an_error(self, tmp_path: Path):
         options = SelftestOptions(samples_file=canonical_samples(tmp_path, 20), limit=10)
-        with pytest.raises(DataError, match="10 tasks that there are not: HumanEval/10"):
+        with pytest.raises(DataError, match="10 tasks that are not in the problem set: HumanEval/10"):
             run(NO_MODEL, options)
 
     def test_flags_for_drawing_are_refused(self, tmp_path: Path):

@@ -171,10 +171,8 @@ def _tallies(report: Report, temperature: float | None) -> Tallies:
 
 def _warnings(a: Report, b: Report, tasks: Sequence[Task]) -> Iterator[str]:
     if len(tasks) < max(len(a.tasks), len(b.tasks)):
-        yield (
-            f"The runs are over {len(a.tasks)} and {len(b.tasks)} tasks; compared are the {len(tasks)} that both "
-            "have."
-        )
+        sizes = f"{len(a.tasks)} and {len(b.tasks)}"
+        yield f"The runs are over {sizes} tasks; compared are the {len(tasks)} that both have."
     others = {task.task_id: task for task in b.tasks}
     changed = [task for task in tasks if _texts(task) != _texts(others[task.task_id])]
     if changed:
@@ -216,8 +214,10 @@ def _print(found: Comparison, paths: tuple[Path, Path], reports: tuple[Report, R
     for name, path, report in zip("AB", paths, reports, strict=True):
         console.print(shown(f"{name}: {report.protocol.model}, {report.started} ({path})"), soft_wrap=True)
     console.print(_table(found))
+    tests = " and ".join(dict.fromkeys(row.difference.test for row in found.rows))
+    console.print(f"difference: B less A in points, by bootstrap over problems; p: {tests}", soft_wrap=True)
     for row in found.rows:
-        part = ", ".join(filter(None, (row.variant, _at(row))))
+        part = ", ".join(filter(None, (row.variant, _at(row) and f"T {_at(row)}")))
         for what, names in (("gained", row.gained), ("lost", row.lost)):
             listed = ", ".join(names) or "none"
             console.print(
@@ -228,9 +228,7 @@ def _print(found: Comparison, paths: tuple[Path, Path], reports: tuple[Report, R
 
 
 def _table(found: Comparison) -> Table:
-    tests = dict.fromkeys(row.difference.test for row in found.rows)
-    caption = f"difference: B less A, its 95 % interval by bootstrap over problems; p: {', '.join(tests)}"
-    table = Table(title="pass@1", caption=caption)
+    table = Table(title="pass@1")
     columns = [
         ("variant", [row.variant for row in found.rows]),
         ("T", [_at(row) for row in found.rows]),
@@ -255,7 +253,7 @@ def _at(row: Row) -> str:
     """The temperature where it is worth a word."""
     if row.temperature_a != row.temperature_b:
         return f"{_degrees(row.temperature_a)} and {_degrees(row.temperature_b)}"
-    return "" if not row.temperature_a else f"T {row.temperature_a:g}"
+    return "" if not row.temperature_a else f"{row.temperature_a:g}"
 
 
 def _interval(difference: PairedDifference) -> str:

@@ -82,7 +82,10 @@ def _way(report: Report) -> str:
     asked = report.protocol
     if asked.temperatures == (0.0,):
         return "greedy"
-    return f"{asked.samples} samples a task, top-p {asked.top_p:g}, seed {asked.seed}"
+    samples = "one sample" if asked.samples == 1 else f"{asked.samples} samples"
+    if not asked.temperatures:
+        return f"{samples} a task, made elsewhere"
+    return f"{samples} a task, top-p {asked.top_p:g}, seed {asked.seed}"
 
 
 def _facts(report: Report) -> Table:

@@ -154,6 +154,9 @@ class _Run:
 
     def _made_tasks(self) -> list[Task]:
         options = self._options
+        if not self._benchmark.from_problems and (options.data or options.limit):
+            message = f"{options.benchmark} makes tasks of its own."
+            raise ConfigError(message, remedy="Leave out --data and --limit.")
         problems = self._data.problems[: options.limit]
         making = Making(problems, options.seed, options.full, self._sandbox)
         tasks = self._benchmark.tasks(making)
@@ -210,7 +213,7 @@ class _Run:
             device=source.device,
             dtype=source.dtype,
             prompt=_counted(one.sample.protocol for one in checked),
-            samples=options.samples,
+            samples=options.samples if temperatures else _fewest(checked),
             temperatures=temperatures,
             top_p=options.top_p,
             seed=options.seed,
@@ -257,6 +260,11 @@ def _refuse_other_tasks(samples: Iterable[Sample], tasks: dict[str, Task], path:
     if without:
         message = f"{path} has no sample of {len(without)} of the {len(tasks)} tasks: {_few(without)}."
         raise DataError(message, remedy="Add them (an empty completion counts as wrong), or use --limit.")
+
+
+def _fewest(checked: Sequence[Checked]) -> int:
+    """How many samples each task has at the least."""
+    return min(Counter(one.sample.task_id for one in checked).values())
 
 
 def _few(names: Sequence[str]) -> str:

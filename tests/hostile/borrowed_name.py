@@ -1,4 +1,4 @@
-"""Fails with an error that goes by the name of the one that ends a program well, from a module of that name."""
+"""Fails with an error that borrows the name, and the module, of the one that ends a program well."""
 
 SystemExit = type("SystemExit", (BaseException,), {"__module__": "builtins", "code": 0})
 StopIteration = type("StopIteration", (Exception,), {"__module__": "builtins"})

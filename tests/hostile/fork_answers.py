@@ -1,4 +1,4 @@
-"""Forks, so that two processes answer every call: one's answer may be taken for the other's, none is right."""
+"""Forks, so that two processes answer every call, neither rightly: one's answers may pass for the other's."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Walks up the frames of its callers to the test's variables, and answers with the one that it is compared to."""
+"""Walks up its callers' frames to the test's variables, and answers with the one that it is compared to."""
 
 import sys
 

@@ -8,7 +8,7 @@ import signal
 import sys
 
 assert os.listdir(".") == []
-assert os.umask(0o022) == 0o022 or os.umask(0o022) is not None
+assert os.umask(0) != 0o777
 assert "PYTHONSTARTUP" not in os.environ
 assert sys.path
 assert sys.getrecursionlimit() >= 1000

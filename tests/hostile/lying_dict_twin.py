@@ -1,4 +1,4 @@
-"""Adds by way of a dict of a class of its own."""
+"""Adds by way of a dict of its own class."""
 
 
 class Holder(dict):

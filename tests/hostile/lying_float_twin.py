@@ -1,4 +1,4 @@
-"""Adds by way of a float of a class of its own."""
+"""Adds by way of a float of its own class."""
 
 
 class Holder(float):

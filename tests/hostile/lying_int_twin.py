@@ -1,4 +1,4 @@
-"""Answers with an int of a class of its own that is honest."""
+"""Answers with an int of its own class that is honest."""
 
 
 class Honest(int):

@@ -1,4 +1,4 @@
-"""Answers with a list of a class of its own, which says that it is equal to everything, and of any length."""
+"""Answers with a list of its own class, which says that it is equal to everything, and of any length."""
 
 
 class Liar(list):

@@ -1,4 +1,4 @@
-"""Adds by way of a list of a class of its own."""
+"""Adds by way of a list of its own class."""
 
 
 class Holder(list):

@@ -1,4 +1,4 @@
-"""Adds by way of a str of a class of its own."""
+"""Adds by way of a str of its own class."""
 
 
 class Holder(str):

@@ -1,4 +1,4 @@
-"""Adds by way of a tuple of a class of its own."""
+"""Adds by way of a tuple of its own class."""
 
 
 class Holder(tuple):

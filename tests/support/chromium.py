@@ -22,6 +22,7 @@ REMEDY = (
     "apt-get install chromium-headless-shell, or chromium), or name its program in COPILOT_SERVER_CHROMIUM."
 )
 _TIMEOUT_S = 60.0
+_MARGIN = 40.0
 
 
 def find_chromium() -> str:
@@ -170,13 +171,13 @@ class Tab:
             if event.get("sessionId") == self._session and event["method"] == "Network.requestWillBeSent"
         ]
 
-    def picture(self, *, whole: bool = True) -> bytes:
-        """The page as PNG: all of it, or what the screen shows."""
-        asked: dict[str, Any] = {"format": "png", "captureBeyondViewport": whole}
-        if whole:
-            size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-            asked["clip"] = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
-        return base64.b64decode(self.call("Page.captureScreenshot", **asked)["data"])
+    def picture(self, height: float | None = None) -> bytes:
+        """The page as PNG: all of it, or down to ``height`` and a margin below."""
+        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
+        shown = size["height"] if height is None else min(size["height"], height + _MARGIN)
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": shown, "scale": 1}
+        answer = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        return base64.b64decode(answer["data"])
 
     def pdf(self) -> bytes:
         """The page on paper."""

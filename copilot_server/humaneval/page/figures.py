@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from copilot_server.humaneval.page.plot import Axis, Point, Series, interval_bar, legend, plot
-from copilot_server.humaneval.page.text import RANKING, escaped, percent, percent_html
+from copilot_server.humaneval.page.text import RANKING, escaped, line, percent, percent_html
 from copilot_server.humaneval.passk import pass_at_k
 from copilot_server.humaneval.problems import SHA256
 from copilot_server.humaneval.published import FAMILIES, Family
@@ -16,6 +16,7 @@ from copilot_server.humaneval.scores import RANKINGS, grouped
 _ALL_TASKS = 164
 _WIDE, _NARROW = (760, 400), (360, 320)
 _SHAPES = ("circle", "square", "triangle", "diamond")
+_KS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _SIZES = (1e7, "10M"), (1e8, "100M"), (1e9, "1B"), (1e10, "10B")
 
 
@@ -27,7 +28,7 @@ def figures(report: Report) -> str:
 def _figure(name: str, caption: str, plots: str, *, title: str, kind: str = "") -> str:
     return (
         f'<figure class="card {kind}" id="{name}"><h3>{escaped(title)}</h3>{plots}'
-        f"<figcaption>{caption}</figcaption></figure>"
+        f"{caption and f'<figcaption>{caption}</figcaption>'}</figure>"
     )
 
 
@@ -44,7 +45,8 @@ def _best(report: Report, k: int) -> Score | None:
 
 
 def _among_published(report: Report) -> Iterator[str]:
-    if report.parameters is None or report.protocol.data_sha256 != SHA256:
+    asked = report.protocol
+    if report.parameters is None or asked.benchmark != "humaneval" or asked.data_sha256 != SHA256:
         return
     for k in (1, 10, 100):
         score = _best(report, k)
@@ -55,27 +57,30 @@ def _among_published(report: Report) -> Iterator[str]:
 def _published_figure(report: Report, score: Score, k: int, parameters: int) -> str:
     families = [one for one in FAMILIES if k in one.models[0].pass_at]
     series = [_family(one, k, place) for place, one in enumerate(families)]
-    model = report.protocol.model
-    title = f"{model}: {_with_interval(score)}"
+    title = f"{report.protocol.model}: {_with_interval(score)}"
     here = Point(float(parameters), score.value, title, score.low, score.high)
     series.append(Series("this run", (here,), "own", "large", f"this run {percent(score.value)}"))
-    low = min(1e7, parameters)
-    high = max(1.5e10, parameters * 1.2)
+    low, high = min(1e7, parameters), max(1.5e10, parameters * 1.2)
     axis = Axis(low, high, tuple(t for t in _SIZES if low <= t[0] <= high), "parameters", logarithmic=True)
+    name, title = f"published-{k}", f"pass@{k} by size of the model"
+    narrow = plot(series, axis, title=title, size=_NARROW)
+    if k > 1:
+        return _figure(name, "", narrow + legend(series), title=title, kind="half")
+    wide = plot(series, axis, title=title, size=_WIDE, labels=185)
+    plots = f'<div class="wide">{wide}</div><div class="narrow">{narrow}{legend(series)}</div>'
+    return _figure(name, _about_published(report, score), plots, title=title)
+
+
+def _about_published(report: Report, score: Score) -> str:
     ways = "".join(
-        f"<li><b>{escaped(one.name)}</b>: {escaped(one.way)} ({escaped(one.source)})</li>" for one in families
+        f"<li><b>{escaped(one.name)}</b>: {escaped(one.way)} ({escaped(one.source)})</li>" for one in FAMILIES
     )
-    caption = (
+    return (
         f"Beside published figures. The bar is this run’s 95&#160;% interval, {percent_html(score.low)} to "
-        f"{percent_html(score.high)}; this run was asked by {escaped(report.protocol.prompt)}. The same "
-        "weights move by 4 to 20 points with the way they are asked, so compare like with like."
+        f"{percent_html(score.high)}; this run was asked by {line(report.protocol.prompt)}. The same weights "
+        "move by 4 to 20 points with the way they are asked, so compare like with like."
         f"<details><summary>Where the figures are from</summary><ul>{ways}</ul></details>"
     )
-    title = f"pass@{k} by size of the model"
-    wide = plot(series, axis, title=title, size=_WIDE, labels=185)
-    narrow = plot(series, axis, title=title, size=_NARROW)
-    plots = f'<div class="wide">{wide}</div><div class="narrow">{narrow}{legend(series)}</div>'
-    return _figure(f"published-{k}", caption, plots, title=title)
 
 
 def _family(family: Family, k: int, place: int) -> Series:
@@ -121,7 +126,7 @@ def _by_k(report: Report) -> Iterator[str]:
             continue
         tallies = [(len(group.samples), group.correct) for group in groups]
         points = []
-        for k in _some_of(fewest):
+        for k in sorted({*(k for k in _KS if k <= fewest), fewest}):
             value = sum(pass_at_k(drawn, correct, k) for drawn, correct in tallies) / len(tallies)
             points.append(Point(k, value, f"pass@{k}: {percent(value)}"))
         name = "samples" if temperature is None else f"T {temperature:g}"
@@ -129,18 +134,13 @@ def _by_k(report: Report) -> Iterator[str]:
         series.append(Series(name, tuple(points), f"k{place}", _SHAPES[place]))
     if series:
         most = max(point.x for one in series for point in one.points)
-        ticks = tuple((k, str(k)) for k in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if k <= most)
+        ticks = tuple((k, str(k)) for k in _KS if k <= most)
         axis = Axis(1, most, ticks, "k, the samples that may be tried", logarithmic=True)
         caption = (
             "How likely one of k samples passes: the unbiased estimate "
             "1&#160;−&#160;C(n−c,&#160;k)/C(n,&#160;k), over all tasks."
         )
         yield _small("by-k", caption, series, axis, title="pass@k by k")
-
-
-def _some_of(most: int) -> list[int]:
-    """At most some twenty numbers from 1 to ``most``, evenly apart on a logarithmic scale."""
-    return sorted({round(most ** (step / 20)) for step in range(21)})
 
 
 def _rankings(report: Report) -> Iterator[str]:

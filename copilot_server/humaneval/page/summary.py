@@ -42,12 +42,14 @@ def _benchmark(name: str) -> str:
 
 
 def _headline(report: Report, score: Score) -> str:
-    variant = f" · {escaped(score.variant)}" if score.variant else ""
+    variant = f" · {line(score.variant, 60)}" if score.variant else ""
+    several = score.temperature is not None and len(report.protocol.temperatures) > 1
+    temperature = f" · T&#160;{score.temperature:g}" if several else ""
     number, sign = f"{100 * score.value:.1f}".replace("-", "−"), '<span class="unit">%</span>'
     interval = f"{percent_html(score.low)} to {percent_html(score.high)}"
     return (
         f'<div class="headline"><p class="figure"><span class="number">{number}</span>{sign}'
-        f'<span class="name">{escaped(score.name)}{variant}</span></p>'
+        f'<span class="name">{line(score.name, 60)}{variant}{temperature}</span></p>'
         f'<div class="meter">{_meter(score)}<p>95&#160;% interval {interval}</p></div>'
         f'<p class="meaning">{_meaning(report, score)}</p></div>'
     )
@@ -71,7 +73,7 @@ def _meaning(report: Report, score: Score) -> str:
     samples = report.protocol.samples
     over = count(score.tasks, "task")
     if score.name != "pass@1":
-        said = f"Over {over}."
+        said = f"Over {over}{f': {escaped(score.note)}' if score.note else ''}."
     elif samples == 1:
         said = f"Of {over}, it solves {round(score.value * score.tasks):,} at the first try."
     else:
@@ -104,13 +106,13 @@ def score_table(report: Report) -> str:
     if not scores:
         return ""
     span = (-1.0 if min(one.low for one in scores) < 0 else 0.0, 1.0)
-    variants, notes = any(one.variant for one in scores), any(one.note for one in scores)
+    variants = any(one.variant for one in scores)
     temperatures = any(one.temperature is not None for one in scores)
     head = (
         f"{'<th>variant</th>' if variants else ''}<th>score</th>"
         f"{'<th class=num>T</th>' if temperatures else ''}"
         f"<th class=num>value</th><th>{span[0] * 100:.0f} to 100&#160;%</th>"
-        f"<th class=num>95&#160;% interval</th><th class=num>tasks</th>{'<th>note</th>' if notes else ''}"
+        f"<th class=num>95&#160;% interval</th><th class=num>tasks</th>"
     ).replace(">-", ">−")
     rows = []
     for one in scores:
@@ -118,13 +120,12 @@ def score_table(report: Report) -> str:
         rows.append(
             "<tr>"
             + (f"<td>{line(one.variant)}</td>" if variants else "")
-            + f"<th>{line(one.name)}</th>"
+            + f"<th>{line(one.name)}{f'<small>{escaped(one.note)}</small>' if one.note else ''}</th>"
             + (f"<td class=num>{temperature}</td>" if temperatures else "")
             + f"<td class=num><b>{percent_html(one.value)}</b></td>"
             + f"<td>{interval_bar(one.value, one.low, one.high, span)}</td>"
             + f"<td class=num>{percent_html(one.low)} to {percent_html(one.high)}</td>"
             + f"<td class=num>{one.tasks:,}</td>"
-            + (f"<td>{escaped(one.note)}</td>" if notes else "")
             + "</tr>"
         )
     return (

@@ -1,5 +1,0 @@
-"""Writes 8 MiB in files of 1 MiB."""
-
-for number in range(8):
-    with open(f"/tmp/{number}", "wb") as file:
-        file.write(b"x" * 2**20)

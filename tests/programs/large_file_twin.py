@@ -1,5 +1,0 @@
-"""Writes one file of 8 MiB."""
-
-with open("/tmp/large", "wb") as file:
-    for _ in range(8):
-        file.write(b"x" * 2**20)
