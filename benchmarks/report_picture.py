@@ -24,11 +24,10 @@ def main() -> None:
     parser.add_argument("--dark", action="store_true")
     asked = parser.parse_args()
     with open_browser() as browser:
-        screen = Tab(
-            browser, width=asked.width, height=asked.height or 900, dark=asked.dark, scale=asked.scale
-        )
+        screen = Tab(browser, width=asked.width, dark=asked.dark, scale=asked.scale)
         page = screen.go(asked.page.resolve().as_uri())
-        asked.picture.write_bytes(page.picture(whole=not asked.height))
+        ends = f"[...document.querySelectorAll({asked.until!r})].map(e => e.getBoundingClientRect().bottom)"
+        asked.picture.write_bytes(page.picture(max(page.run(ends), default=None)))
     print(asked.picture)
 
 

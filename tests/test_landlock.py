@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import py_landlock
 import pytest
 
 from copilot_server.sandbox import landlock, seccomp
@@ -74,9 +75,8 @@ ACTS = {
     "times of a file": "import os, tempfile\nos.utime(tempfile.mkdtemp(), (0, 0))",
     "named pipe": "import os, tempfile\nos.mkfifo(tempfile.mktemp())",
     "memory file": "import os\nos.memfd_create('x')",
-    "terminal": (
-        "import fcntl, pty\n_, end = pty.openpty()\n# inside\nfcntl.ioctl(end, 0x5414, bytes(8))"  # TIOCSWINSZ
-    ),
+    # TIOCSWINSZ
+    "terminal": "import fcntl, pty\n_, end = pty.openpty()\n# inside\nfcntl.ioctl(end, 0x5414, bytes(8))",
 }
 #: The same by number, for what Python has no function for: the call and its arguments.
 CALLS = {
@@ -286,6 +286,37 @@ def test_landlock_hides_installed_packages(folder: Path):
         pytest.skip("no package is installed there")
     assert not run([str(base_python())], code).endswith(" 0")
     assert run(landlock.command(folder), code) == "True 0"
+
+
+@needs_landlock
+def test_landlock_gives_what_else_is_named(folder: Path, outside: Path):
+    code = f"print(open({str(outside / 'file')!r}).read())"
+    assert run(landlock.command(folder, [outside]), code) == "secret"
+    assert run(landlock.command(folder, [outside / "file"]), code) == "secret"
+    assert f"[Errno {errno.EACCES}]" in run(landlock.command(folder), code)
+
+
+@needs_landlock
+def test_landlock_works_as_a_plain_user():
+    as_nobody = ["setpriv", "--reuid", "65533", "--regid", "65533", "--clear-groups"]
+    python, packages = Path("/usr/bin/python3"), Path(py_landlock.__file__).parents[1]
+    root = Path(__file__).parents[1]
+    able = [["test", "-r", __file__], [str(python), "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]]
+    if os.geteuid() or any(subprocess.run([*as_nobody, *test], check=False).returncode for test in able):
+        pytest.skip("needs root, and a checkout and a Python that every user can read")
+    code = (
+        "import subprocess, tempfile\nfrom pathlib import Path\nfrom copilot_server.sandbox import landlock\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    command = [*landlock.command(Path(folder)), '-S', '-c', "
+        '\'import os; open("own", "w"); print(os.getuid()); open("/etc/passwd")\']\n'
+        "    done = subprocess.run(command, capture_output=True, text=True)\n"
+        "    print(done.stdout.strip(), done.stderr.strip().splitlines()[-1])"
+    )
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{root}:{packages}", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [*as_nobody, str(python), "-c", code], env=env, cwd="/", capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith(f"65533 PermissionError: [Errno {errno.EACCES}]"), done.stderr
 
 
 @needs_landlock

@@ -137,6 +137,11 @@ def test_the_figures_that_there_are_values_for(show: Open):
     assert show(a_report()).run(figures) == ["published-1"]
     assert show(_grid_report()).run(figures) == ["published-1", "by-temperature", "by-k", "ranking"]
     assert show(_variants_report()).run(figures) == []
+    chained = [
+        replace(task, variant=f"{i % 5 + 1} block{'s' if i % 5 else ''}")
+        for i, task in enumerate(humaneval_tasks())
+    ]
+    assert show(a_report(chained)).run(figures) == ["by-blocks"]
     hundred = a_report(samples=100, temperatures=(0.8,))
     assert show(hundred).run(figures) == ["published-1", "published-10", "published-100", "by-k", "ranking"]
     assert show(replace(a_report(), parameters=None)).run(figures) == []

@@ -159,6 +159,14 @@ class TestScores:
         plain = [task for task in ALL if task.variant == "plain"]
         assert robustness.scores(plain, checked(plain, set())) == []
 
+    def test_ceiling_is_what_a_perfect_model_gets_as_served(self, sandbox: Sandbox):
+        tasks = [one for one in ALL if one.problem_id in {"HumanEval/0", "HumanEval/1", "HumanEval/2"}]
+        scores = robustness.scores(tasks, checked(tasks, set()), sandbox)
+        ceilings = {one.variant: one.value for one in scores if one.name == "ceiling: canonical as served"}
+        assert {ceilings[name] for name in robustness.VARIANTS if name != "mid-word"} == {1.0}
+        # There a suggestion is a line: enough for HumanEval/2 alone.
+        assert 0 < ceilings["mid-word"] <= 1
+
     def test_temperatures_are_kept_apart(self):
         tasks = [task for task in ALL if task.variant in ("plain", "tabs")]
         cold = checked(tasks, set())

@@ -8,13 +8,15 @@ seed of our own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Literal, get_args
 
 from copilot_server.errors import DataError
+from copilot_server.humaneval import bounds
 from copilot_server.humaneval.chance import seeded
 from copilot_server.humaneval.problems import Problem
-from copilot_server.humaneval.results import Checked, Sample, Score
+from copilot_server.humaneval.results import Checked, Score
 from copilot_server.humaneval.scores import Group, grouped, mean_score
 from copilot_server.humaneval.tasks import Task
 from copilot_server.sandbox import Sandbox
@@ -32,10 +34,11 @@ SPANS = 10
 #: Multi-line tasks that are asked unless all 5815 are wanted.
 MULTI_LINE_SUBSET = 1000
 
-#: What stands in for the model to show between which figures a score lies.
-FLOORS: dict[str, Callable[[Task], str]] = {
-    "floor: empty middle": lambda _: "",
-    "floor: canonical middle": lambda task: task.canonical,
+#: What stands in for the model, to show between which figures a score lies.
+BOUNDS: dict[str, bounds.Answer] = {
+    "floor: empty middle": bounds.empty,
+    "floor: canonical middle": bounds.canonical,
+    "ceiling: canonical middle as served": bounds.canonical_as_served,
 }
 
 
@@ -63,13 +66,10 @@ def tasks(
 
 
 def scores(tasks: Sequence[Task], checked: Sequence[Checked], sandbox: Sandbox) -> list[Score]:
-    """Exact match beside pass@k, and the floors: what an empty and the canonical middle pass."""
+    """Exact match beside pass@k, and what stands in for the model passes."""
     matches = [mean_score("exact match", groups, _matching) for groups in grouped(tasks, checked).values()]
-    return matches + [
-        mean_score(name, groups, lambda group: group.pass_at(1))
-        for name, middle in FLOORS.items()
-        for groups in grouped(tasks, _run(tasks, middle, sandbox)).values()
-    ]
+    beside = [bounds.bound(name, tasks, answer, sandbox) for name, answer in BOUNDS.items()]
+    return [*matches, *chain.from_iterable(beside)]
 
 
 def is_exact_match(task: Task, completion: str, replaced: int = 0) -> bool:
@@ -172,13 +172,3 @@ def _matching(group: Group) -> float:
     samples = [one.sample for one in group.samples]
     matches = [is_exact_match(group.task, one.completion, one.replaced) for one in samples]
     return sum(matches) / len(matches)
-
-
-def _run(tasks: Sequence[Task], middle: Callable[[Task], str], sandbox: Sandbox) -> list[Checked]:
-    """What comes of every task with that middle; equal programs run once."""
-    programs = {task.task_id: task.program(middle(task)) for task in tasks}
-    running = {program: sandbox.submit(program) for program in dict.fromkeys(programs.values())}
-    return [
-        Checked(Sample(task.task_id, 0, None, middle(task)), running[programs[task.task_id]].result())
-        for task in tasks
-    ]

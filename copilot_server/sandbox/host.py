@@ -15,6 +15,7 @@ from typing import Self
 
 from copilot_server.errors import SandboxUnavailableError
 from copilot_server.sandbox import bubblewrap
+from copilot_server.sandbox.failure import MAX_CHARACTERS
 from copilot_server.sandbox.probe import probe_program
 from copilot_server.sandbox.tiers import Tier, tiers, unsandboxed
 from copilot_server.sandbox.types import Check, Limits, Program, ProgramResult
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 _PROBE_TIMEOUT_S = 20.0
 #: The original harness kills a process this much after it has raised an error in it.
 _UPSTREAM_GRACE_S = 1.0
+#: How many workers may break under a program before it is held to be the program's doing.
+_ATTEMPTS = 2
 _REMEDY = (
     "Install bubblewrap (the package `bubblewrap` of your distribution) and let it make user namespaces: "
     "containers need a seccomp profile that allows them, Ubuntu 24.04 an AppArmor profile. Or pass "
@@ -77,23 +80,30 @@ class Sandbox:
         return self.submit(program, limits, check=check).result()
 
     def _run(self, program: Program, check: Check, limits: Limits) -> ProgramResult:
-        nonce = secrets.token_hex(16)
-        worker = self._worker(limits)
         start = time.monotonic()
-        grace_s = _UPSTREAM_GRACE_S if check == "upstream" else 0.0
+        # A worker may have broken before the program began: it gets another.
+        for _ in range(_ATTEMPTS):
+            nonce = secrets.token_hex(16)
+            ended = self._run_in(self._worker(limits), program, check, limits, nonce)
+            if ended:
+                return _result(ended, nonce)
+            if self._closed:
+                break
+        return ProgramResult(passed=False, error="ended the sandbox", wall_s=time.monotonic() - start)
+
+    def _run_in(
+        self, worker: Worker, program: Program, check: Check, limits: Limits, nonce: str
+    ) -> Ended | None:
+        timeout_s = limits.timeout_s + (_UPSTREAM_GRACE_S if check == "upstream" else 0.0)
         try:
-            ended = worker.run(
-                check, _jobs(program, check, nonce, limits), limits, limits.timeout_s + grace_s
-            )
+            return worker.run(check, _jobs(program, check, nonce, limits), limits, timeout_s)
         except OSError as error:
+            worker.stale = str(error)
             raise SandboxUnavailableError(f"A program could not be started: {error}.") from error
         finally:
             if worker.stale:
                 logger.debug("A worker is replaced: %s.", worker.stale)
                 self._close(worker)
-        if ended is None:
-            return ProgramResult(passed=False, error=_BROKEN, wall_s=time.monotonic() - start)
-        return _result(ended, nonce)
 
     def _worker(self, limits: Limits) -> Worker:
         """Return this thread's worker: its own, as a worker dies with the thread that made it."""
@@ -186,13 +196,18 @@ def _jobs(program: Program, check: Check, nonce: str, limits: Limits) -> list[by
     return [json.dumps(job).encode() for job in jobs]
 
 
-_BROKEN = "ended the sandbox"
 _UNTIMELY = "ended without a verdict"
 
 
 def _result(ended: Ended, nonce: str) -> ProgramResult:
     error, assertion = _failure(ended, nonce)
-    return ProgramResult(not error, error, ended.wall_s, ended.output.decode(errors="replace"), assertion)
+    output = ended.output.decode(errors="replace")
+    return ProgramResult(not error, _printable(error), ended.wall_s, output, _printable(assertion))
+
+
+def _printable(text: str) -> str:
+    """A program's words may hold what no file can be written with: half of a character."""
+    return text.encode(errors="backslashreplace").decode()[:MAX_CHARACTERS]
 
 
 def _failure(ended: Ended, nonce: str) -> tuple[str, str]:
@@ -203,19 +218,20 @@ def _failure(ended: Ended, nonce: str) -> tuple[str, str]:
         return _untimely_end(ended.codes[-1]), ""
     try:
         verdict = json.loads(ended.verdict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "forged verdict", ""
     if not isinstance(verdict, dict) or verdict.get("nonce") != nonce:
         return "forged verdict", ""
-    if verdict["passed"] is True:
+    if verdict.get("passed") is True:
         return "", ""
-    error = verdict["error"]
-    if error == _UNTIMELY:
-        error = _untimely_end(ended.codes[0])
-    return error, verdict["assertion"]
+    error = _untimely_end(ended.codes[0]) if verdict.get("error") == _UNTIMELY else verdict.get("error")
+    return str(error or "an error without a name"), str(verdict.get("assertion", ""))
 
 
 def _untimely_end(code: int | None) -> str:
     if code is None:
         return _UNTIMELY
-    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"{_UNTIMELY} (exit status {code})"
+    if code >= 0:
+        return f"{_UNTIMELY} (exit status {code})"
+    names = {number.value: number.name for number in signal.Signals}
+    return f"killed by {names.get(-code, f'signal {-code}')}"

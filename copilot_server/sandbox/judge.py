@@ -40,7 +40,7 @@ def judge(job_fd: int, answers_fd: int, calls_fd: int, verdict_fd: int) -> NoRet
     job = read_job(job_fd)
     test = job["test"]
     verdict = _Verdict(verdict_fd, job["nonce"], test)
-    proxy = _Proxy(answers_fd, calls_fd, verdict)
+    proxy = _Proxy(job["entry_point"], answers_fd, calls_fd, verdict)
     module = types.ModuleType(MODULE_NAME)
     sys.modules[MODULE_NAME] = module
     try:
@@ -94,7 +94,8 @@ class _Verdict:
 class _Proxy:
     """The function that the test checks."""
 
-    def __init__(self, answers_fd: int, calls_fd: int, verdict: _Verdict) -> None:
+    def __init__(self, name: str, answers_fd: int, calls_fd: int, verdict: _Verdict) -> None:
+        self.__name__ = name
         self._answers_fd = answers_fd
         self._calls_fd = calls_fd
         self._verdict = verdict

@@ -12,7 +12,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from copilot_server.sandbox import landlock_launcher
@@ -38,20 +38,19 @@ def unavailable() -> str:
     return f"the kernel's Landlock is version {abi}, not {least} (Linux 6.2)" if abi < least else ""
 
 
-def command(writable: Path) -> list[str]:
+def command(writable: Path, packages: Sequence[Path] = ()) -> list[str]:
     """Return the command line up to the interpreter's own arguments.
 
     What it starts is nobody if we are root, else the user that we are. Its folder, and its place for
-    temporary files, is ``writable``, which root must have given to nobody. Descriptors and environment are
-    inherited.
+    temporary files, is ``writable``, which root must have given to nobody. It can read ``packages``, files or
+    folders. Descriptors and environment are inherited.
     """
     python = base_python()
     folders = _library_folders()
+    readable = [python, Path(_LOADER_CACHE), *packages, *_readable(folders)]
     job: landlock_launcher.Job = {
         "library": str(_installed_library()),
-        "readable": [
-            str(path) for path in (python, Path(_LOADER_CACHE), *_readable(folders)) if path.exists()
-        ],
+        "readable": [str(path) for path in readable if path.exists()],
         "listable": [str(path) for path in folders],
         "devices": [device for device in _DEVICES if Path(device).exists()],
         "writable": str(writable),

@@ -1,4 +1,4 @@
-"""Answers a call twice: rightly by hand, and as the function returns."""
+"""Answers a call three times: twice by hand with nothing, then rightly."""
 
 import os
 import struct

@@ -22,7 +22,7 @@ REMEDY = (
     "apt-get install chromium-headless-shell, or chromium), or name its program in COPILOT_SERVER_CHROMIUM."
 )
 _TIMEOUT_S = 60.0
-_MARGIN = 40.0
+_MARGIN = 12.0
 
 
 def find_chromium() -> str:

@@ -26,11 +26,7 @@ FAILURES = (
 @cache
 def humaneval_tasks() -> tuple[Task, ...]:
     """OpenAI's problems."""
-    loaded = load_problems()
-    return tuple(
-        Task(one.task_id, one.task_id, one.prompt, "", one.canonical_solution, one.entry_point, one.test)
-        for one in getattr(loaded, "problems", loaded)
-    )
+    return tuple(problem.task() for problem in load_problems().problems)
 
 
 def checked(task: Task, index: int, temperature: float | None, *, failure: int | None = None) -> Checked:

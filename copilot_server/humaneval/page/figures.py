@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from copilot_server.humaneval.page.plot import Axis, Point, Series, interval_bar, legend, plot
@@ -15,6 +17,7 @@ from copilot_server.humaneval.scores import RANKINGS, grouped
 #: Fewer of HumanEval's tasks than all say nothing beside figures over all.
 _ALL_TASKS = 164
 _WIDE, _NARROW = (760, 400), (360, 320)
+_BLOCKS = re.compile(r"(\d{1,3}) blocks?")
 _SHAPES = ("circle", "square", "triangle", "diamond")
 _KS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _SIZES = (1e7, "10M"), (1e8, "100M"), (1e9, "1B"), (1e10, "10B")
@@ -22,7 +25,8 @@ _SIZES = (1e7, "10M"), (1e8, "100M"), (1e9, "1B"), (1e10, "10B")
 
 def figures(report: Report) -> str:
     """All plots that there are values for."""
-    return "".join([*_among_published(report), *_by_temperature(report), *_by_k(report), *_rankings(report)])
+    kinds = (_among_published, _by_blocks, _by_temperature, _by_k, _rankings)
+    return "".join(figure for kind in kinds for figure in kind(report))
 
 
 def _figure(name: str, caption: str, plots: str, *, title: str, kind: str = "") -> str:
@@ -90,6 +94,31 @@ def _family(family: Family, k: int, place: int) -> Series:
         if k in one.pass_at
     ]
     return Series(family.name, tuple(points), f"s{place}", _SHAPES[place % len(_SHAPES)])
+
+
+def _by_blocks(report: Report) -> Iterator[str]:
+    """pass@1 of chained building blocks over their number, as the paper's figure 11."""
+    points: defaultdict[float | None, list[Point]] = defaultdict(list)
+    for one in report.scores:
+        blocks = _BLOCKS.fullmatch(one.variant)
+        if blocks and one.name == "pass@1":
+            where = Point(int(blocks[1]), one.value, _with_interval(one), one.low, one.high)
+            points[one.temperature].append(where)
+    if not points:
+        return
+    series = [
+        Series("pass@1" if not at else f"T {at:g}", tuple(sorted(found, key=_x)), f"k{i % 4}", _SHAPES[i % 4])
+        for i, (at, found) in enumerate(points.items())
+    ]
+    most = max(point.x for one in series for point in one.points)
+    ticks = tuple((float(blocks), str(blocks)) for blocks in range(1, round(most) + 1))
+    axis = Axis(0.75, most + 0.25, ticks, "chained building blocks")
+    caption = "Bars are 95&#160;% intervals over the tasks of that many blocks."
+    yield _small("by-blocks", caption, series, axis, title="pass@1 by the length of the chain")
+
+
+def _x(point: Point) -> float:
+    return point.x
 
 
 def _by_temperature(report: Report) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from copilot_server.humaneval.page.text import escaped
 
 _TOP, _BOTTOM, _LEFT = 14.0, 34.0, 44.0
-_LABEL_HEIGHT = 15.0
+_LABEL_HEIGHT, _LABEL_WIDTH = 15.0, 160.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,9 @@ def _label(series: Series, x: float, y: float) -> str:
     if not series.label:
         return ""
     label = escaped(series.label)
-    return f'<text class="name end {series.style}" x="{x - 12:.1f}" y="{y + 4:.1f}">{label}</text>'
+    # To the left, where smaller models are and lines are low, if there is room.
+    anchor, x = ("end", x - 12) if x > _LABEL_WIDTH else ("start", x + 12)
+    return f'<text class="name {anchor} {series.style}" x="{x:.1f}" y="{y + 4:.1f}">{label}</text>'
 
 
 def _whisker(x: float, point: Point, frame: _Frame) -> str:

@@ -17,7 +17,7 @@ from copilot_server.humaneval.page.outcomes import (
     kind_of,
     outcomes,
 )
-from copilot_server.humaneval.page.text import code, count, escaped, line
+from copilot_server.humaneval.page.text import code, code_at_cursor, count, escaped, line
 from copilot_server.humaneval.results import Checked, Report
 from copilot_server.humaneval.tasks import Task
 from copilot_server.sandbox import ProgramResult
@@ -150,7 +150,7 @@ def _listed(failure: Failure, kinds: Sequence[str]) -> str:
 
 
 def _prompt(task: Task) -> str:
-    return code(task.prefix + task.suffix, cursor=len(task.prefix) if task.suffix else None)
+    return code_at_cursor(task.prefix, task.suffix) if task.suffix else code(task.prefix)
 
 
 def _failure(failure: Failure) -> str:

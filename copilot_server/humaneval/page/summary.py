@@ -10,10 +10,11 @@ from copilot_server.humaneval.results import Report, Score
 
 
 def headline_score(report: Report) -> Score | None:
-    """The score that the page opens with: pass@1 of the whole at its best temperature, else the first."""
-    whole = [one for one in report.scores if not one.variant and not one.name.startswith(RANKING)]
-    pass_at_1 = [one for one in whole if one.name == "pass@1"]
-    return max(pass_at_1, key=lambda score: score.value, default=next(iter([*whole, *report.scores]), None))
+    """The score that the page opens with: pass@1 of the whole at its best temperature, or the first."""
+    pass_at_1 = [one for one in report.scores if one.name.endswith("pass@1")]
+    whole = [one for one in pass_at_1 if not one.variant]
+    first = next(iter([*pass_at_1, *report.scores]), None)
+    return max(whole, key=lambda score: score.value, default=first)
 
 
 def title(report: Report) -> str:

@@ -26,16 +26,24 @@ def line(text: str, most: int = 300) -> str:
     return escaped(flat if len(flat) <= most else f"{flat[:most]}…")
 
 
-def code(text: str, *, cursor: int | None = None) -> str:
-    """A block of code, scrolling by itself; with a mark at ``cursor``, an index of code points."""
-    left, right = text[: MAX_TEXT if cursor is None else cursor], ""
-    if cursor is not None:
-        left, right = left[-MAX_TEXT // 2 :], text[cursor : cursor + MAX_TEXT // 2]
-    mark = "" if cursor is None else '<mark title="the cursor">▏</mark>'
-    body = f"{_marked(left)}{mark}{_marked(right)}" or '<span class="empty">(nothing)</span>'
-    missing = len(text) - len(left) - len(right)
-    rest = f'<p class="aside">{missing:,} more characters are in the JSON.</p>' if missing else ""
-    return f'<pre tabindex="0"><code>{body}</code></pre>{rest}'
+def code(text: str) -> str:
+    """A block of code that scrolls by itself, with the text's first ``MAX_TEXT`` characters."""
+    left_out = len(text) - MAX_TEXT
+    rest = f'<p class="aside">{left_out:,} more characters are in the JSON.</p>' if left_out > 0 else ""
+    return _block(_marked(text[:MAX_TEXT])) + rest
+
+
+def code_at_cursor(before: str, after: str) -> str:
+    """As ``code``, of what is nearest to a cursor, which is shown."""
+    near_before, near_after = before[-MAX_TEXT // 2 :], after[: MAX_TEXT // 2]
+    left_out = len(before) + len(after) - len(near_before) - len(near_after)
+    rest = f'<p class="aside">{left_out:,} characters farther away are in the JSON.</p>' if left_out else ""
+    return _block(f'{_marked(near_before)}<mark title="the cursor">▏</mark>{_marked(near_after)}') + rest
+
+
+def _block(content: str) -> str:
+    content = content or '<span class="empty">(nothing)</span>'
+    return f'<pre tabindex="0"><code>{content}</code></pre>'
 
 
 def percent(share: float, digits: int = 1) -> str:
