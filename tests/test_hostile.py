@@ -122,8 +122,8 @@ EXPECTED_ERRORS = {
     "forged_types": FRAME,
     "forged_verdict": FRAME,
     "long_description": "y+",
-    "silent_error": ".+",
-    "silent_failure": ".+",
+    "silent_error": "an error without a name",
+    "silent_failure": "an error without a name",
     "two_answers": FRAME,
     # Values that are too much for whoever reads them.
     "colliding_keys": TIMEOUT,
@@ -146,7 +146,7 @@ EXPECTED_ERRORS = {
     "write_outside": "AssertionError: nothing to write to",
     # Other processes.
     "fork_bomb": "AssertionError: stopped early",
-    "fork_race": r"BlockingIOError: \[Errno 11\] .*|ended without a verdict.*|timed out",
+    "fork_race": rf"BlockingIOError: \[Errno 11\] .*|ended without a verdict.*|{TIMEOUT}|{FRAME}",
     "kill_all": r"PermissionError: errors \{1\}",
     "kill_parent": r"AssertionError: the parent lives, errors \{1\}",
     "orphan": "RuntimeError: the grandchild is on its own now",
@@ -339,7 +339,8 @@ def test_hostile_program_fails_and_leaves_nothing(sandbox: Sandbox, outside: Out
     result = sandbox.run(program(outside.solution(name), name), limits)
     assert not result.passed
     assert re.fullmatch(EXPECTED_ERRORS[name], result.error)
-    assert len(result.error.encode()) <= 2000
+    assert len(result.error) <= 500
+    result.error.encode()  # a file and a terminal can take it
     assert len(result.output) <= limits.output_bytes
     assert marked() == []
     assert outside.touched() == set()

@@ -72,7 +72,7 @@ def _alone(scores: Callable[[Sequence[Task], Sequence[Checked]], list[Score]]) -
 BENCHMARKS: dict[str, Benchmark] = {
     "humaneval": Benchmark(_humaneval),
     "infilling": Benchmark(_infilling, infilling.scores),
-    "robustness": Benchmark(_robustness, _alone(robustness.scores)),
+    "robustness": Benchmark(_robustness, robustness.scores),
     "chained": Benchmark(_chained, _alone(chained.scores), from_problems=False),
     "buggy-context": Benchmark(_buggy_context, _alone(buggy_context.scores)),
     "protocols": Benchmark(_protocols, _alone(protocols.scores), protocols.notes),

@@ -29,7 +29,7 @@ def canonical(task: Task) -> tuple[str, int]:
 def canonical_as_served(task: Task) -> tuple[str, int]:
     """What an editor gets if the model writes the canonical answer: a suggestion may end before that does."""
     cursor = Cursor(Document(task.uri, "python", task.prefix + task.suffix), len(task.prefix))
-    draft = apply_filters(task.canonical, situation_at(cursor), "stop")
+    draft = apply_filters(task.canonical, situation_at(cursor), "eos")
     return ("", 0) if draft is None else (draft.text, draft.replaced)
 
 

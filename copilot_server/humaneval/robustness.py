@@ -40,7 +40,7 @@ def tasks(problems: Sequence[Problem]) -> list[Task]:
     return made
 
 
-def scores(tasks: Sequence[Task], checked: Sequence[Checked], sandbox: Sandbox | None = None) -> list[Score]:
+def scores(tasks: Sequence[Task], checked: Sequence[Checked], sandbox: Sandbox) -> list[Score]:
     """The drop in pass@1 from the plain prompt to each variant, and pass@1 in the worst case.
 
     With a ``sandbox`` also what the canonical solution passes as it is served: inside a word a suggestion

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from copilot_server.errors import SandboxUnavailableError
+from copilot_server.sandbox import folder
 from copilot_server.sandbox.types import Check, Limits
 
 #: What runs inside, in the order in which each can be loaded.
-_MODULES = ("failure", "wire", "candidate", "judge", "upstream", "seccomp", "zygote")
+_MODULES = ("failure", "folder", "wire", "candidate", "judge", "upstream", "seccomp", "zygote")
 # No user's packages and no site module; UTF-8 whatever the locale; nothing compiled is written.
 _PYTHON_FLAGS = ("-s", "-P", "-S", "-B", "-X", "utf8", "-c")
 #: Loads the modules from the text that the control socket brings, and serves.
@@ -99,16 +100,16 @@ class Worker:
             SandboxUnavailableError: it does not start.
         """
         self.stale = ""
-        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self._folder = tempfile.mkdtemp(prefix="copilot-server-sandbox-")
         self._control, theirs = socket.socketpair()
         try:
             with theirs, tempfile.TemporaryFile() as errors:
-                launched = launch(Path(self._folder.name))
+                launched = launch(Path(self._folder))
                 self._own_user = launched.first
                 self._process = self._start(launched, theirs, errors)
         except BaseException:
             self._control.close()
-            self._folder.cleanup()
+            _remove(self._folder)
             raise
 
     def _start(self, launch: Launch, theirs: socket.socket, errors: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -118,7 +119,7 @@ class Worker:
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                cwd=self._folder.name,
+                cwd=self._folder,
                 env={"PYTHONHASHSEED": "0"},
                 start_new_session=True,  # a Ctrl-C in the terminal is the host's to handle
             )
@@ -212,7 +213,14 @@ class Worker:
             self._process.kill()
             self._process.wait()
         self._control.close()
-        self._folder.cleanup()
+        _remove(self._folder)
+
+
+def _remove(path: str) -> None:
+    # Programs may have written to it; what cannot be removed is left.
+    with suppress(OSError):
+        folder.empty(path)
+        os.rmdir(path)  # noqa: PTH106
 
 
 def _package(launch: Launch) -> bytes:

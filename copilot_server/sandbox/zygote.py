@@ -13,7 +13,6 @@ import ctypes
 import fcntl
 import gc
 import importlib
-import itertools
 import json
 import os
 import resource
@@ -27,7 +26,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from copilot_server.sandbox import candidate, judge, seccomp, upstream
+from copilot_server.sandbox import candidate, folder, judge, seccomp, upstream
 
 #: What most programs import: done once, here.
 _MODULES = (
@@ -44,7 +43,7 @@ _EXIT_GRACE_S = 0.5
 #: How often to look, where nothing tells of an end.
 _POLL_S = 0.001
 #: More than this is not tidied up after a program: the worker is replaced.
-_MAX_FILES, _MAX_DEPTH = 1000, 20
+_MAX_FILES = 1000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
 
 
@@ -188,33 +187,21 @@ class _Zygote:
     def _tidy(self) -> str:
         """Empty the folder; return why this process should serve no other program, empty if it may."""
         try:
-            _empty(self._folder, _MAX_DEPTH, itertools.count())
+            folder.empty(self._folder, _MAX_FILES)
             os.utime(self._folder)
         except OSError as error:
             return f"its folder cannot be emptied: {error}"
         return "" if _standing(self._folder) == self._standing else "a program has changed its limits"
 
 
-def _standing(folder: str) -> tuple[Any, ...]:
+def _standing(path: str) -> tuple[Any, ...]:
     """Return what a process of the same user can change about this one and its folder, for good."""
     names = (name for name in dir(resource) if name.startswith("RLIMIT_"))
     limits = [resource.getrlimit(getattr(resource, name)) for name in names]
-    standing = (limits, os.getpriority(os.PRIO_PROCESS, 0), os.stat(folder).st_mode)  # noqa: PTH116
+    standing = (limits, os.getpriority(os.PRIO_PROCESS, 0), os.stat(path).st_mode)  # noqa: PTH116
     if sys.platform != "linux":
         return standing
-    return (*standing, os.sched_getscheduler(0), os.sched_getaffinity(0), os.listxattr(folder))
-
-
-def _empty(folder: str, depth: int, counter: Iterator[int]) -> None:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not depth or next(counter) > _MAX_FILES:
-                raise OSError("there is too much in it")
-            if entry.is_dir(follow_symlinks=False):
-                _empty(entry.path, depth - 1, counter)
-                os.rmdir(entry.path)  # noqa: PTH106
-            else:
-                os.unlink(entry.path)  # noqa: PTH108
+    return (*standing, os.sched_getscheduler(0), os.sched_getaffinity(0), os.listxattr(path))
 
 
 def _arrange(descriptors: list[int]) -> None:

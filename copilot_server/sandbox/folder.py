@@ -1,0 +1,41 @@
+"""Emptying a folder that nobody knows the contents of. It runs on both sides: the standard library alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def empty(folder: str, most: int = sys.maxsize) -> None:
+    """Remove all that is in a folder that nobody uses any more, however deep, shut or long its paths are.
+
+    What is in its folders is moved up first: nothing recurses, and no path grows.
+
+    Raises:
+        OSError: something cannot be removed, or there is more than ``most``.
+    """
+    unique, removed = os.urandom(8).hex(), 0
+    while found := os.listdir(folder):  # noqa: PTH208 - names alone: there may be many
+        for name in found:
+            removed += 1
+            if removed > most:
+                raise OSError(f"more than {most} files")
+            path = f"{folder}/{name}"
+            if _is_folder(path):
+                _move_up(path, f"{folder}/{unique}-{removed}")
+                os.rmdir(path)  # noqa: PTH106
+            else:
+                os.unlink(path)  # noqa: PTH108
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)  # noqa: PTH112, PTH114
+
+
+def _move_up(path: str, prefix: str) -> None:
+    os.chmod(path, 0o700)  # noqa: PTH101
+    for number, name in enumerate(os.listdir(path)):  # noqa: PTH208
+        inner = f"{path}/{name}"
+        if _is_folder(inner):
+            os.chmod(inner, 0o700)  # noqa: PTH101 - else it cannot be moved
+        os.rename(inner, f"{prefix}-{number}")  # noqa: PTH104
