@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from copilot_server.errors import DataError
-from copilot_server.humaneval import buggy_context
-from copilot_server.humaneval.buggy_context import Example, examples, mutations
+from copilot_server.humaneval.benchmarks import buggy_context
+from copilot_server.humaneval.benchmarks.buggy_context import Example, examples, mutations
 from copilot_server.humaneval.problems import load_problems
 from copilot_server.humaneval.results import Checked, Sample
 from copilot_server.humaneval.tasks import Task

@@ -12,8 +12,8 @@ from dataclasses import replace
 import pytest
 
 from copilot_server.errors import DataError
-from copilot_server.humaneval import infilling
-from copilot_server.humaneval.infilling import is_exact_match
+from copilot_server.humaneval.benchmarks import infilling
+from copilot_server.humaneval.benchmarks.infilling import is_exact_match
 from copilot_server.humaneval.problems import load_problems
 from copilot_server.humaneval.results import Checked, Sample, Score
 from copilot_server.humaneval.tasks import Task

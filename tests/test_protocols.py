@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from copilot_server.humaneval import protocols
+from copilot_server.humaneval.benchmarks import protocols
 from copilot_server.humaneval.problems import load_problems
 from copilot_server.humaneval.results import Checked, Sample
 from copilot_server.humaneval.tasks import Task

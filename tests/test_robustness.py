@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from copilot_server.humaneval import robustness
+from copilot_server.humaneval.benchmarks import robustness
 from copilot_server.humaneval.problems import load_problems
 from copilot_server.humaneval.results import Checked, Sample, Score
 from copilot_server.humaneval.tasks import Task

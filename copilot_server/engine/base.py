@@ -134,7 +134,7 @@ class Engine(Protocol):
     ) -> list[list[Generation]]:
         """Draw for many prompts at once; the same texts as ``generate``, one by one, gives in float32.
 
-        At most ``batch_size`` generations are in memory at a time; ``on_done(index, generations)`` is called as
-        each request finishes.
+        At most ``batch_size`` generations are decoded at a time. ``on_done(index, generations)`` is called
+        as each request finishes.
         """
         ...

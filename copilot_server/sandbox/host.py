@@ -112,7 +112,7 @@ class Sandbox:
             if self._own.disk_bytes == limits.disk_bytes:
                 return worker
             self._close(worker)
-        worker = Worker(lambda folder: self._tier.launch(folder, limits.disk_bytes, self._preload))
+        worker = Worker(self._tier.launch(limits.disk_bytes, self._preload))
         self._own.worker, self._own.disk_bytes = worker, limits.disk_bytes
         with self._lock:
             self._workers.add(worker)

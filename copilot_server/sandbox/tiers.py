@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,17 +30,14 @@ class Tier:
     """A way to start a zygote; ``unavailable`` says why it cannot be tried at all."""
 
     name: str
-    start: Callable[[Path, int, list[Path]], Launch]
+    start: Callable[[int, list[Path]], Launch]
     unavailable: str = ""
 
-    def launch(self, folder: Path, disk_bytes: int, preload: tuple[str, ...]) -> Launch:
-        """Return how to start one whose programs may write ``disk_bytes`` and import ``preload``.
-
-        ``folder``: one of the host's, for a zygote that has no file system of its own.
-        """
+    def launch(self, disk_bytes: int, preload: tuple[str, ...]) -> Launch:
+        """Return how to start one whose programs may write ``disk_bytes`` and import ``preload``."""
         packages = [path for name in preload for path in _package_paths(name)]
         parents = dict.fromkeys(str(path.parent) for path in packages)
-        launch = self.start(folder, disk_bytes, packages)
+        launch = self.start(disk_bytes, packages)
         return replace(launch, preload=preload, packages=tuple(parents))
 
 
@@ -55,14 +53,14 @@ def tiers() -> list[Tier]:
 def unsandboxed() -> Tier:
     """Return the tier of plain processes."""
 
-    def start(folder: Path, _: int, __: list[Path]) -> Launch:
-        return Launch([str(bubblewrap.base_python())], str(folder), enforce=False, filter=False)
+    def start(_: int, __: list[Path]) -> Launch:
+        return Launch([str(bubblewrap.base_python())], _own_folder(), enforce=False, filter=False)
 
     return Tier(UNSANDBOXED, start)
 
 
 def _bubblewrap(binary: Path, mode: bubblewrap.Mode) -> Tier:
-    def start(_: Path, disk_bytes: int, packages: list[Path]) -> Launch:
+    def start(disk_bytes: int, packages: list[Path]) -> Launch:
         argv = bubblewrap.command(binary, mode, disk_bytes, packages)
         run_as = _unused_user() if mode == "user nobody" else None
         return Launch(argv, bubblewrap.FOLDER, first=True, run_as=run_as)
@@ -71,13 +69,18 @@ def _bubblewrap(binary: Path, mode: bubblewrap.Mode) -> Tier:
 
 
 def _landlock() -> Tier:
-    def start(folder: Path, _: int, __: list[Path]) -> Launch:
+    def start(_: int, __: list[Path]) -> Launch:
+        folder = _own_folder()
         if os.geteuid() == 0:
             os.chown(folder, bubblewrap.NOBODY, bubblewrap.NOBODY)
         # Whoever shares a user shares the limit on processes, so a program gets none but its own.
-        return Launch(landlock.command(folder), str(folder), may_fork=False)
+        return Launch(landlock.command(Path(folder)), folder, may_fork=False)
 
     return Tier("Landlock + seccomp", start, landlock.unavailable())
+
+
+def _own_folder() -> str:
+    return tempfile.mkdtemp(prefix="copilot-server-sandbox-")
 
 
 def _unused_user() -> int:

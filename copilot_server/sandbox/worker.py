@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,8 @@ class Launch:
     """How to start a zygote: a command up to the interpreter's own arguments, and what to tell it.
 
     ``folder``: the one that programs may write to, as the zygote sees it. It is emptied after each program.
-    ``first``: whether the zygote is the first process of a PID namespace.
+    ``first``: whether the zygote is the first process of a PID namespace, with users and files of its own. If
+    not, the folder is one of the host's, made for this zygote.
     """
 
     argv: list[str]
@@ -93,33 +94,31 @@ class Worker:
     The thread that makes it must outlive it: the kernel takes a thread's end for its parent's.
     """
 
-    def __init__(self, launch: Callable[[Path], Launch]) -> None:
-        """Start the zygote; ``launch`` is given a folder of the host's that lives as long.
+    def __init__(self, launch: Launch) -> None:
+        """Start the zygote.
 
         Raises:
             SandboxUnavailableError: it does not start.
         """
         self.stale = ""
-        self._folder = tempfile.mkdtemp(prefix="copilot-server-sandbox-")
+        self._launch = launch
         self._control, theirs = socket.socketpair()
         try:
             with theirs, tempfile.TemporaryFile() as errors:
-                launched = launch(Path(self._folder))
-                self._own_user = launched.first
-                self._process = self._start(launched, theirs, errors)
+                self._process = self._start(theirs, errors)
         except BaseException:
             self._control.close()
-            _remove(self._folder)
+            self._remove_folder()
             raise
 
-    def _start(self, launch: Launch, theirs: socket.socket, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    def _start(self, theirs: socket.socket, errors: IO[bytes]) -> subprocess.Popen[bytes]:
         try:
             process = subprocess.Popen(  # noqa: S603 - running what nobody has read is what this is for
-                [*launch.argv, *_PYTHON_FLAGS, _BOOTSTRAP],
+                [*self._launch.argv, *_PYTHON_FLAGS, _BOOTSTRAP],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                cwd=self._folder,
+                cwd="/",
                 env={"PYTHONHASHSEED": "0"},
                 start_new_session=True,  # a Ctrl-C in the terminal is the host's to handle
             )
@@ -128,7 +127,7 @@ class Worker:
         theirs.close()
         self._control.settimeout(_START_TIMEOUT_S)
         try:
-            self._control.sendall(_package(launch))
+            self._control.sendall(_package(self._launch))
             ready = self._control.recv(16)
         except OSError:
             ready = b""
@@ -175,7 +174,7 @@ class Worker:
         # The zygote counts as one of the user's processes, and so does the judge. A user who has others
         # cannot be limited so.
         resources["RLIMIT_NPROC"] += 2 if check == "strict" else 1
-        if not self._own_user:
+        if not self._launch.first:
             del resources["RLIMIT_NPROC"]
         # Queues outlive the processes that make them.
         return {**resources, "RLIMIT_MSGQUEUE": 0}
@@ -213,14 +212,14 @@ class Worker:
             self._process.kill()
             self._process.wait()
         self._control.close()
-        _remove(self._folder)
+        self._remove_folder()
 
-
-def _remove(path: str) -> None:
-    # Programs may have written to it; what cannot be removed is left.
-    with suppress(OSError):
-        folder.empty(path)
-        os.rmdir(path)  # noqa: PTH106
+    def _remove_folder(self) -> None:
+        """Remove the programs' folder, if it is one of the host's; what cannot be removed is left."""
+        if not self._launch.first:
+            with suppress(OSError):
+                folder.empty(self._launch.folder)
+                Path(self._launch.folder).rmdir()
 
 
 def _package(launch: Launch) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from copilot_server.humaneval import buggy_context, chained, infilling, protocols, robustness
+from copilot_server.humaneval.benchmarks import buggy_context, chained, infilling, protocols, robustness
 from copilot_server.humaneval.problems import Problem
 from copilot_server.humaneval.results import Checked, Score
 from copilot_server.humaneval.tasks import Task

@@ -14,13 +14,13 @@ import tokenize
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from copilot_server.humaneval import bounds
+from copilot_server.humaneval.benchmarks import bounds
+from copilot_server.humaneval.benchmarks.places import span
+from copilot_server.humaneval.benchmarks.variants import Cells, as_variant, by_temperature, difference
 from copilot_server.humaneval.passk import bootstrap_interval
-from copilot_server.humaneval.places import span
 from copilot_server.humaneval.problems import Problem
 from copilot_server.humaneval.results import Checked, Score
 from copilot_server.humaneval.tasks import Task
-from copilot_server.humaneval.variants import Cells, as_variant, by_temperature, difference
 from copilot_server.sandbox import Sandbox
 
 PLAIN = "plain"
@@ -43,16 +43,15 @@ def tasks(problems: Sequence[Problem]) -> list[Task]:
 def scores(tasks: Sequence[Task], checked: Sequence[Checked], sandbox: Sandbox) -> list[Score]:
     """The drop in pass@1 from the plain prompt to each variant, and pass@1 in the worst case.
 
-    With a ``sandbox`` also what the canonical solution passes as it is served: inside a word a suggestion
-    ends with its line, so what is lost there is mostly not the model's doing.
+    Beside them what the canonical solution passes as it is served: inside a word a suggestion ends with its
+    line, so what is lost there is mostly not the model's doing.
     """
     found: list[Score | None] = []
     for _, cells in by_temperature(tasks, checked):
         if len(cells) > 1:
             found += [difference("drop from plain", cells, name, PLAIN) for name in cells if name != PLAIN]
             found.append(_worst_case(cells))
-    if sandbox is not None:
-        found += bounds.bound("ceiling: canonical as served", tasks, bounds.canonical_as_served, sandbox)
+    found += bounds.bound("ceiling: canonical as served", tasks, bounds.canonical_as_served, sandbox)
     return [score for score in found if score is not None]
 
 

@@ -16,7 +16,7 @@ from random import Random
 import numpy as np
 import numpy.typing as npt
 
-from copilot_server.humaneval.chance import seeded
+from copilot_server.humaneval.benchmarks.chance import seeded
 from copilot_server.humaneval.results import Checked, Score
 from copilot_server.humaneval.scores import grouped
 from copilot_server.humaneval.tasks import Task

@@ -8,12 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from copilot_server.config import Protocol
-from copilot_server.humaneval.paired import paired_difference
-from copilot_server.humaneval.problems import Problem
-from copilot_server.humaneval.results import Checked, Score
-from copilot_server.humaneval.scores import Group
-from copilot_server.humaneval.tasks import Task
-from copilot_server.humaneval.variants import (
+from copilot_server.humaneval.benchmarks.variants import (
     Cells,
     as_variant,
     by_temperature,
@@ -22,6 +17,11 @@ from copilot_server.humaneval.variants import (
     pairs,
     told,
 )
+from copilot_server.humaneval.paired import paired_difference
+from copilot_server.humaneval.problems import Problem
+from copilot_server.humaneval.results import Checked, Score
+from copilot_server.humaneval.scores import Group
+from copilot_server.humaneval.tasks import Task
 
 SERVED = "served"
 PROTOCOLS: dict[str, Protocol] = {

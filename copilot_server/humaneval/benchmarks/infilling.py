@@ -13,8 +13,8 @@ from itertools import chain
 from typing import Literal, get_args
 
 from copilot_server.errors import DataError
-from copilot_server.humaneval import bounds
-from copilot_server.humaneval.chance import seeded
+from copilot_server.humaneval.benchmarks import bounds
+from copilot_server.humaneval.benchmarks.chance import seeded
 from copilot_server.humaneval.problems import Problem
 from copilot_server.humaneval.results import Checked, Score
 from copilot_server.humaneval.scores import Group, grouped, mean_score

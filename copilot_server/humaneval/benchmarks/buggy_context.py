@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from copilot_server.errors import DataError
-from copilot_server.humaneval.chance import seeded
-from copilot_server.humaneval.places import span
+from copilot_server.humaneval.benchmarks.chance import seeded
+from copilot_server.humaneval.benchmarks.places import span
+from copilot_server.humaneval.benchmarks.variants import as_variant, by_temperature, difference
 from copilot_server.humaneval.problems import Problem
 from copilot_server.humaneval.results import Checked, Score
 from copilot_server.humaneval.tasks import Task
-from copilot_server.humaneval.variants import as_variant, by_temperature, difference
 from copilot_server.sandbox import Sandbox
 
 NONE, CORRECT, BUGGY = "no context", "correct context", "buggy context"
