@@ -411,7 +411,6 @@ def test_marked_processes_are_seen_while_they_live(sandbox: Sandbox, outside: Ou
 #: Where Landlock is all there is, a program may make no process, as a limit on them would count the user's.
 FORKING = [
     "fork_answers",
-    "fork_bomb",
     "fork_race",
     "orphan",
     "orphan_of_a_pass",

@@ -18,7 +18,7 @@ from copilot_server.completion.pipeline import Pipeline, open_pipeline
 from copilot_server.completion.types import CompletionRequest
 from copilot_server.config import Settings
 from copilot_server.context.document import Cursor, Document
-from copilot_server.sandbox import Limits, open_sandbox
+from copilot_server.sandbox import Limits, Program, open_sandbox
 from tests.support.lsp_client import (
     GHOST_TEXT,
     LspClient,
@@ -525,11 +525,14 @@ async def test_an_address_that_is_taken_is_told(transport: Transport) -> None:
 # With the real model.
 
 
-def checked_fib(function: str) -> str:
+def checked_fib(function: str) -> Program:
     """A program that passes if the function gives Fibonacci's numbers, from whichever one it begins."""
-    return f"{function}\n\nfound = [fib(n) for n in range(1, 11)]\n" + (
-        "assert found in ([1, 1, 2, 3, 5, 8, 13, 21, 34, 55], [0, 1, 1, 2, 3, 5, 8, 13, 21, 34]), found\n"
+    test = (
+        "def check(fib):\n"
+        "    found = [fib(n) for n in range(1, 11)]\n"
+        "    assert found in ([1, 1, 2, 3, 5, 8, 13, 21, 34, 55], [0, 1, 1, 2, 3, 5, 8, 13, 21, 34]), found\n"
     )
+    return Program(function, test, "fib")
 
 
 def accepted(text: str, item: Message) -> str:

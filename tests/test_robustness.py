@@ -138,7 +138,7 @@ class TestScores:
     def test_drops_are_paired(self):
         tasks = [task for task in ALL if task.variant in ("plain", "tabs", "CRLF")]
         failing = {"HumanEval/0/plain"} | {f"HumanEval/{n}/tabs" for n in range(1, 11)}
-        scores = robustness.scores(tasks, checked(tasks, failing))
+        scores = robustness.drops(tasks, checked(tasks, failing))
         tabs = named(scores, "drop from plain", "tabs")
         assert tabs.value == pytest.approx(9 / 164)
         assert tabs.low < tabs.value < tabs.high
@@ -150,14 +150,14 @@ class TestScores:
     def test_worst_case_is_what_every_variant_solves(self):
         tasks = [task for task in ALL if task.variant in ("plain", "tabs", "CRLF")]
         failing = {"HumanEval/0/plain", "HumanEval/0/tabs", "HumanEval/1/CRLF"}
-        worst = named(robustness.scores(tasks, checked(tasks, failing)), "worst-case pass@1")
+        worst = named(robustness.drops(tasks, checked(tasks, failing)), "worst-case pass@1")
         assert worst.value == pytest.approx(162 / 164)
         assert (worst.tasks, worst.temperature) == (164, 0.0)
-        assert named(robustness.scores(tasks, checked(tasks, set())), "worst-case pass@1").value == 1.0
+        assert named(robustness.drops(tasks, checked(tasks, set())), "worst-case pass@1").value == 1.0
 
     def test_one_variant_alone_says_nothing_more(self):
         plain = [task for task in ALL if task.variant == "plain"]
-        assert robustness.scores(plain, checked(plain, set())) == []
+        assert robustness.drops(plain, checked(plain, set())) == []
 
     def test_ceiling_is_what_a_perfect_model_gets_as_served(self, sandbox: Sandbox):
         tasks = [one for one in ALL if one.problem_id in {"HumanEval/0", "HumanEval/1", "HumanEval/2"}]
@@ -174,5 +174,5 @@ class TestScores:
             replace(one, sample=replace(one.sample, temperature=0.8))
             for one in checked(tasks, {task.task_id for task in tasks if task.variant == "tabs"})
         ]
-        drops = [one for one in robustness.scores(tasks, cold + hot) if one.name == "drop from plain"]
+        drops = [one for one in robustness.drops(tasks, cold + hot) if one.name == "drop from plain"]
         assert [(one.temperature, one.value) for one in drops] == [(0.0, 0.0), (0.8, 1.0)]

@@ -462,7 +462,7 @@ class TestTiers:
     @pytest.mark.skipif(bool(landlock.unavailable()), reason="this kernel has no Landlock")
     def test_landlock_is_the_next_best(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(bubblewrap, "find_binaries", list)
-        with open_sandbox(workers=2) as opened:
+        with open_sandbox(workers=2, preload=("numpy",)) as opened:
             assert opened.tier == "Landlock + seccomp"
             problems = load_problems().problems[:40]
             programs = [
@@ -472,6 +472,7 @@ class TestTiers:
             for check in CHECKS:
                 results = opened.run_many(programs, Limits(timeout_s=20), check=check)
                 assert [result.error for result in results] == [""] * 40
+            assert opened.run(script("import numpy")).error == ""
             left = script("import os\nassert os.listdir('.') == []\nopen('left', 'w').write('x')")
             assert [opened.run(left).error for _ in range(2)] == ["", ""]
 

@@ -69,12 +69,12 @@ def _bubblewrap(binary: Path, mode: bubblewrap.Mode) -> Tier:
 
 
 def _landlock() -> Tier:
-    def start(_: int, __: list[Path]) -> Launch:
+    def start(_: int, packages: list[Path]) -> Launch:
         folder = _own_folder()
         if os.geteuid() == 0:
             os.chown(folder, bubblewrap.NOBODY, bubblewrap.NOBODY)
         # Whoever shares a user shares the limit on processes, so a program gets none but its own.
-        return Launch(landlock.command(Path(folder)), folder, may_fork=False)
+        return Launch(landlock.command(Path(folder), packages), folder, may_fork=False)
 
     return Tier("Landlock + seccomp", start, landlock.unavailable())
 

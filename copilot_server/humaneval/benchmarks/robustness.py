@@ -41,17 +41,21 @@ def tasks(problems: Sequence[Problem]) -> list[Task]:
 
 
 def scores(tasks: Sequence[Task], checked: Sequence[Checked], sandbox: Sandbox) -> list[Score]:
-    """The drop in pass@1 from the plain prompt to each variant, and pass@1 in the worst case.
+    """The drops, and beside them what the canonical solution passes as it is served.
 
-    Beside them what the canonical solution passes as it is served: inside a word a suggestion ends with its
-    line, so what is lost there is mostly not the model's doing.
+    Inside a word a suggestion ends with its line, so what is lost there is mostly not the model's doing.
     """
+    ceilings = bounds.bound("ceiling: canonical as served", tasks, bounds.canonical_as_served, sandbox)
+    return drops(tasks, checked) + ceilings
+
+
+def drops(tasks: Sequence[Task], checked: Sequence[Checked]) -> list[Score]:
+    """The drop in pass@1 from the plain prompt to each variant, and pass@1 in the worst case."""
     found: list[Score | None] = []
     for _, cells in by_temperature(tasks, checked):
         if len(cells) > 1:
             found += [difference("drop from plain", cells, name, PLAIN) for name in cells if name != PLAIN]
             found.append(_worst_case(cells))
-    found += bounds.bound("ceiling: canonical as served", tasks, bounds.canonical_as_served, sandbox)
     return [score for score in found if score is not None]
 
 
