@@ -11,6 +11,7 @@ import re
 import secrets
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -281,13 +282,10 @@ def was_reached(server: socket.socket) -> bool:
 
 
 @pytest.fixture(scope="module")
-def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
-    folder = tmp_path_factory.mktemp("outside")
-    for parent in folder.parents[:2]:
-        parent.chmod(0o755)
-    with pytest.MonkeyPatch.context() as patch:
+def outside() -> Iterator[Outside]:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("COPILOT_SERVER_TEST_SECRET", SECRET)
-        host = Outside(folder)
+        host = Outside(Path(folder))
         yield host
         host.close()
 

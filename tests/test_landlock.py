@@ -231,13 +231,14 @@ def test_landlock_gives_the_library_and_one_folder(folder: Path):
 
 
 @pytest.fixture
-def outside(tmp_path: Path) -> Path:
+def outside() -> Iterator[Path]:
     """A folder that every user may write to, with a file in it."""
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o777)
-    (tmp_path / "file").write_text("secret")
-    (tmp_path / "file").chmod(0o666)
-    return tmp_path
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        (folder / "file").write_text("secret")
+        (folder / "file").chmod(0o666)
+        yield folder
 
 
 @needs_landlock

@@ -35,7 +35,7 @@ def test_every_flag_shown_exists():
     helped = [sys.executable, "-m", "copilot_server"]
     texts = [
         subprocess.run([*helped, *words, "--help"], capture_output=True, text=True, check=True).stdout
-        for words in ([], ["bench"], ["pull"], ["models"])
+        for words in ([], ["bench"], ["pull"], ["models"], ["compare"])
     ]
     for flag in set(re.findall(r"--[a-z][a-z0-9-]+", "\n".join(blocks("sh")))):
         assert any(flag in text for text in texts), flag

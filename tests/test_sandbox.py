@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -27,8 +28,8 @@ from copilot_server.sandbox import (
     bubblewrap,
     landlock,
     open_sandbox,
+    tiers,
 )
-from copilot_server.sandbox.tiers import UNSANDBOXED
 
 ROOT = Path(__file__).parents[1]
 MARK = f"copilot-server-test-{os.getpid()}"
@@ -356,6 +357,18 @@ class TestPrograms:
         assert alone.run(script(SLEEPER.replace("os.wait()", "pass")), check=check).passed
         assert marked() == []
 
+    def test_cannot_change_what_the_next_one_may(self):
+        """Where no filter refuses it, what a program has done to the zygote is seen, and ends with it."""
+        with open_sandbox(workers=1) as opened:
+            tier = next(tier for tier in tiers.tiers() if tier.name == opened.tier)
+        change = script("import resource\nresource.prlimit(1, resource.RLIMIT_NOFILE, (40, 40))")
+        count = script("import resource\nassert resource.prlimit(1, resource.RLIMIT_NOFILE)[1] > 40")
+        unfiltered = replace(tier, start=lambda *args: replace(tier.start(*args), filter=False))
+        with Sandbox(unfiltered, workers=1) as opened:
+            assert [opened.run(one).error for one in (count, change, count)] == ["", "", ""]
+        with Sandbox(tier, workers=1) as opened:
+            assert opened.run(change).error.startswith("PermissionError")
+
     def test_start_with_the_whole_of_their_limits(self, alone: Sandbox):
         large = "open('large', 'wb').write(b'x' * 2**23)"
         assert [alone.run(script(large)).error for _ in range(10)] == [""] * 10
@@ -485,7 +498,7 @@ class TestTiers:
     def test_unsandboxed_tier_names_itself_and_still_limits(self, monkeypatch: pytest.MonkeyPatch):
         without_sandboxes(monkeypatch)
         with open_sandbox(allow_unsandboxed=True, workers=1) as bare:
-            assert bare.tier == UNSANDBOXED
+            assert bare.tier == tiers.UNSANDBOXED
             assert bare.run(script("while True: pass"), Limits(timeout_s=1.0)).error == "timed out"
             assert bare.run(script("assert 1 == 2")).error == "AssertionError: assert 1 == 2"
             assert bare.run(script("b'x' * 2**31")).error == "MemoryError"

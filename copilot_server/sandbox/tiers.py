@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from copilot_server.errors import SandboxUnavailableError
-from copilot_server.sandbox import bubblewrap, landlock
+from copilot_server.sandbox import bubblewrap, landlock, seccomp
 from copilot_server.sandbox.worker import Launch
 
 #: The tier's name when there is no sandbox at all.
@@ -35,10 +35,11 @@ class Tier:
 
     def launch(self, disk_bytes: int, preload: tuple[str, ...]) -> Launch:
         """Return how to start one whose programs may write ``disk_bytes`` and import ``preload``."""
-        packages = [path for name in preload for path in _package_paths(name)]
-        parents = dict.fromkeys(str(path.parent) for path in packages)
-        launch = self.start(disk_bytes, packages)
-        return replace(launch, preload=preload, packages=tuple(parents))
+        origins = {name: _origin(name) for name in preload}
+        packages = [path for name, origin in origins.items() for path in _files(name, origin)]
+        return replace(
+            self.start(disk_bytes, packages), preload={name: str(path) for name, path in origins.items()}
+        )
 
 
 def tiers() -> list[Tier]:
@@ -63,9 +64,10 @@ def _bubblewrap(binary: Path, mode: bubblewrap.Mode) -> Tier:
     def start(disk_bytes: int, packages: list[Path]) -> Launch:
         argv = bubblewrap.command(binary, mode, disk_bytes, packages)
         run_as = _unused_user() if mode == "user nobody" else None
-        return Launch(argv, bubblewrap.FOLDER, first=True, run_as=run_as)
+        return Launch(argv, bubblewrap.FOLDER, first=True, run_as=run_as, filter=not unfiltered)
 
-    return Tier(f"{_version(binary)} ({mode})", start)
+    unfiltered = _no_filter()
+    return Tier(f"{_version(binary)} ({mode}{', no seccomp' if unfiltered else ''})", start)
 
 
 def _landlock() -> Tier:
@@ -76,7 +78,16 @@ def _landlock() -> Tier:
         # Whoever shares a user shares the limit on processes, so a program gets none but its own.
         return Launch(landlock.command(Path(folder), packages), folder, may_fork=False)
 
-    return Tier("Landlock + seccomp", start, landlock.unavailable())
+    return Tier("Landlock + seccomp", start, landlock.unavailable() or _no_filter())
+
+
+def _no_filter() -> str:
+    """Return why no filter on system calls can be had; empty if one can."""
+    try:
+        seccomp.bpf(os.getpid())
+    except OSError as error:
+        return str(error)
+    return ""
 
 
 def _own_folder() -> str:
@@ -95,12 +106,17 @@ def _version(binary: Path) -> str:
     return done.stdout.strip()
 
 
-def _package_paths(name: str) -> list[Path]:
-    """Return where an installed package is, and the libraries that its wheel brought."""
+def _origin(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        raise SandboxUnavailableError(f"There is no package {name} for programs to import.")
-    path = Path(spec.origin)
-    package = path.parent if path.name == "__init__.py" else path
+        raise SandboxUnavailableError(
+            f"There is no package {name} for programs to import.", remedy=f"Install it: pip install {name}"
+        )
+    return Path(spec.origin)
+
+
+def _files(name: str, origin: Path) -> list[Path]:
+    """Return where an installed package is, and the libraries that its wheel brought."""
+    package = origin.parent if origin.name == "__init__.py" else origin
     libraries = package.with_name(f"{name}.libs")
     return [package, *([libraries] if libraries.is_dir() else [])]

@@ -39,7 +39,7 @@ class Limits:
     HumanEval's slowest canonical solution takes 0.21 s and 30 MB, so these defaults are roomy.
     """
 
-    #: Seconds on the wall for everything: Python's start, the program and its verdict.
+    #: Seconds on the wall for everything, from the program's start to its verdict.
     timeout_s: float = 3.0
     #: Address space of each of its processes.
     memory_bytes: int = 512 * MIB

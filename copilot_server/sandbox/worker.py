@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -55,6 +55,7 @@ class Launch:
     ``folder``: the one that programs may write to, as the zygote sees it. It is emptied after each program.
     ``first``: whether the zygote is the first process of a PID namespace, with users and files of its own. If
     not, the folder is one of the host's, made for this zygote.
+    ``preload``: the files of packages that it imports first, by their names.
     """
 
     argv: list[str]
@@ -64,12 +65,11 @@ class Launch:
     enforce: bool = True
     filter: bool = True
     may_fork: bool = True
-    preload: tuple[str, ...] = ()
-    packages: tuple[str, ...] = ()
+    preload: dict[str, str] = field(default_factory=dict)
 
     def settings(self) -> dict[str, Any]:
         """Return what the zygote must know."""
-        names = ("folder", "first", "run_as", "enforce", "filter", "may_fork", "preload", "packages")
+        names = ("folder", "first", "run_as", "enforce", "filter", "may_fork", "preload")
         return {name: getattr(self, name) for name in names}
 
 

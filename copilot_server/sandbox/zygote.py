@@ -13,6 +13,7 @@ import ctypes
 import fcntl
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import resource
@@ -51,7 +52,7 @@ def main(settings: dict[str, Any]) -> None:
     """Serve requests of the host until it is gone."""
     _refuse_another_place(settings)
     _confine(settings["run_as"])
-    _preload(settings["preload"], settings["packages"])
+    _preload(settings["preload"])
     os.chdir(settings["folder"])
     os.environ["TMPDIR"] = settings["folder"]
     zygote = _Zygote(settings)
@@ -80,7 +81,7 @@ def _confine(run_as: int | None) -> None:
         _prctl(_PR_SET_DUMPABLE, 0)
         # Process 1 dies with bubblewrap, a link that becoming another user breaks. Elsewhere a closed socket
         # says that the host has gone, and leaves time to end what runs.
-        _prctl(*(_PR_SET_PDEATHSIG, signal.SIGKILL) if os.getpid() == 1 else (_PR_SET_CHILD_SUBREAPER, 1))
+        _prctl(*(_PR_SET_PDEATHSIG, signal.SIGKILL) if _is_first() else (_PR_SET_CHILD_SUBREAPER, 1))
 
 
 def _prctl(option: int, value: int) -> None:
@@ -92,16 +93,20 @@ def _prctl(option: int, value: int) -> None:
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def _preload(names: list[str], packages: list[str]) -> None:
-    """Import modules; what lies in ``packages`` can be imported now only, its own submodules later too."""
+def _preload(packages: dict[str, str]) -> None:
+    """Import modules: the standard library's, and ``packages`` from files, as no folder here lists them."""
     for set_builtins in (site.setquit, site.setcopyright, site.sethelper):
         set_builtins()  # exit, license, help: a plain interpreter has them
-    standing_path = sys.path[:]
-    sys.path += packages
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # forked processes have no other threads
-    for name in [*_MODULES.split(), *names]:
+    for name in _MODULES.split():
         importlib.import_module(name)
-    sys.path[:] = standing_path
+    for name, origin in packages.items():
+        parts = [os.path.dirname(origin)] if origin.endswith("__init__.py") else None  # noqa: PTH120
+        spec = importlib.util.spec_from_file_location(name, origin, submodule_search_locations=parts)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{origin} is no module")
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
 
 
 class _Zygote:
@@ -176,7 +181,7 @@ class _Zygote:
     def _enter(self, limits: dict[str, int], descriptors: list[int], *, trusted: bool) -> None:
         output, *others = descriptors
         _arrange([self._null, output, output, *others])
-        if not _is_first() and sys.platform == "linux":
+        if sys.platform == "linux":
             _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         os.setsid()
         signal.signal(signal.SIGINT, signal.default_int_handler)
