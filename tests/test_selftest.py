@@ -44,6 +44,8 @@ class TestOptions:
             (SelftestOptions(timeout_s=0.0), "time limit is 0.0"),
             (SelftestOptions(variants=("sideways",)), "humaneval has no variant 'sideways'"),
             (SelftestOptions(min_pass_at_1=56), "is 56. It is a share"),
+            (SelftestOptions(min_pass_at_1=0.5, samples=10, ks=(10,)), "pass@1 is not asked for"),
+            (SelftestOptions(report=Path("/dev/null/out")), "cannot be written to /dev/null/out"),
             (SelftestOptions(json_path=Path("/no/such/folder/out.json")), "folder /no/such/folder does not"),
             (SelftestOptions(json_path=Path("/")), "/ is a folder"),
         ],
@@ -197,12 +199,13 @@ class TestSamplesFile:
     """Samples that others made: no model is loaded, so the one named need not be there."""
 
     def test_canonical_solutions_of_a_file_pass(self, tmp_path: Path):
-        options = SelftestOptions(samples_file=canonical_samples(tmp_path, 20), limit=20, report=tmp_path)
+        folder = tmp_path / "made" / "for it"
+        options = SelftestOptions(samples_file=canonical_samples(tmp_path, 20), limit=20, report=folder)
         assert run(NO_MODEL, options) == 0
-        report = read_report(tmp_path / "report.json")
+        report = read_report(folder / "report.json")
         assert [score.value for score in report.scores] == [1.0]
         assert report.protocol.temperatures == ()
-        assert (tmp_path / "report.html").read_text().startswith("<!DOCTYPE html>")
+        assert (folder / "report.html").read_text().startswith("<!DOCTYPE html>")
 
     def test_a_task_without_a_sample_is_an_error(self, tmp_path: Path):
         options = SelftestOptions(samples_file=canonical_samples(tmp_path, 20))
@@ -213,6 +216,23 @@ class TestSamplesFile:
         options = SelftestOptions(samples_file=canonical_samples(tmp_path, 20), limit=10)
         with pytest.raises(DataError, match="10 tasks that are not in the problem set: HumanEval/10"):
             run(NO_MODEL, options)
+
+    def test_a_temperature_without_some_tasks_is_an_error(self, tmp_path: Path):
+        file = canonical_samples(tmp_path, 2)
+        one = {"task_id": "HumanEval/1", "completion": "", "temperature": 0.8}
+        file.write_text(f"{file.read_text()}{json.dumps(one)}\n")
+        with pytest.raises(
+            DataError, match=r"no sample at temperature 0\.8 of 1 of the 2 tasks: HumanEval/0"
+        ):
+            run(NO_MODEL, SelftestOptions(samples_file=file, limit=2))
+
+    def test_a_k_above_the_samples_of_a_task_is_an_error(self, tmp_path: Path):
+        file = canonical_samples(tmp_path, 2)
+        extra = {"task_id": "HumanEval/1", "completion": ""}
+        file.write_text(f"{file.read_text()}{json.dumps(extra)}\n")
+        with pytest.raises(DataError, match=r"pass@2 needs .* has 1 of HumanEval/0"):
+            run(NO_MODEL, SelftestOptions(samples_file=file, limit=2, ks=(1, 2)))
+        assert run(NO_MODEL, SelftestOptions(samples_file=file, limit=2, ks=(1,))) == 0
 
     def test_flags_for_drawing_are_refused(self, tmp_path: Path):
         file = canonical_samples(tmp_path, 1)

@@ -13,11 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from copilot_server.errors import DataError
-from copilot_server.humaneval.console import shown
+from copilot_server.humaneval.console import console_on, shown
 from copilot_server.humaneval.paired import Pair, PairedDifference, paired_difference
 from copilot_server.humaneval.report_json import read_report
 from copilot_server.humaneval.results import Report
@@ -31,7 +30,6 @@ SIGNIFICANCE = 0.05
 _SETTINGS = ("benchmark", "data", "prompt", "check", "top_p", "max_new_tokens", "dtype", "sandbox")
 #: What makes a task what it is; its canonical solution decides nothing.
 _TASK_TEXTS = ("prefix", "suffix", "test", "entry_point", "setup")
-_WIDTH_OF_A_PIPE = 120
 
 Tallies = dict[str, tuple[int, int]]
 
@@ -209,8 +207,7 @@ def _as_json(found: Comparison, paths: tuple[Path, Path], reports: tuple[Report,
 
 
 def _print(found: Comparison, paths: tuple[Path, Path], reports: tuple[Report, Report]) -> None:
-    # A file or a pipe has no width of its own to fit into.
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE, highlight=False)
+    console = console_on(sys.stdout)
     for name, path, report in zip("AB", paths, reports, strict=True):
         console.print(shown(f"{name}: {report.protocol.model}, {report.started} ({path})"), soft_wrap=True)
     console.print(_table(found))

@@ -5,10 +5,11 @@ Completions and errors are the model's own words. They reach the terminal only t
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Self
+from typing import Self, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -25,6 +26,7 @@ from rich.table import Table
 from copilot_server.humaneval.results import Checked, Report, Score
 
 _MAX_ERROR_KINDS = 5
+_WIDTH_OF_A_PIPE = 120
 
 #: Where no bar can be drawn, as in a CI log, a line is printed each time so many more are checked.
 LOG_EVERY = 16
@@ -38,6 +40,11 @@ def shown(text: str) -> str:
     return escape(visible)
 
 
+def console_on(stream: TextIO) -> Console:
+    """Where tables are printed: as wide as the terminal; a file or a pipe has no width of its own."""
+    return Console(file=stream, width=None if stream.isatty() else _WIDTH_OF_A_PIPE, highlight=False)
+
+
 def tell(message: str) -> None:
     """Say one line on stderr."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(shown(message))
@@ -45,7 +52,7 @@ def tell(message: str) -> None:
 
 def print_report(report: Report, *, to_stderr: bool = False) -> None:
     """Print the run's tables, on stdout unless that belongs to the JSON."""
-    console = Console(stderr=to_stderr, highlight=False)
+    console = console_on(sys.stderr if to_stderr else sys.stdout)
     console.print(_scores(report))
     console.print(_facts(report))
     for note in report.notes:

@@ -79,6 +79,8 @@ def check_options(options: SelftestOptions, benchmarks: Collection[str]) -> None
     if threshold is not None and not 0 <= threshold <= 1:
         message = f"The lowest pass@1 to accept is {threshold}."
         raise ConfigError(message, remedy="It is a share, from 0 to 1: 0.56 for 56 %.")
+    if threshold is not None and 1 not in (options.ks or DEFAULT_KS):
+        raise ConfigError("The lowest pass@1 is set, but pass@1 is not asked for.", remedy="Add 1 to --k.")
     if not 0 < options.timeout_s <= 3600:
         raise ConfigError(f"The time limit is {options.timeout_s} s.", remedy="Give 0.1 to 3600 seconds.")
     _check_json_path(options.json_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 from copilot_server.errors import ConfigError
@@ -26,6 +27,21 @@ def write_json(report: Report, path: Path) -> None:
         sys.stdout.write(text)
     else:
         _write(path, text)
+
+
+def make_report_folder(folder: Path) -> None:
+    """Make the folder of a run, unless it is there already.
+
+    Raises:
+        ConfigError: it cannot be made, or nothing can be written to it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        message = f"The report cannot be written to {folder}: {error.strerror}."
+        raise ConfigError(message, remedy="Name another folder.") from error
 
 
 def write_report(report: Report, folder: Path) -> None:

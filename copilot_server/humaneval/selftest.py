@@ -23,7 +23,7 @@ from copilot_server.humaneval.drawing import Drawing, Writer, plan_draws, raw_wr
 from copilot_server.humaneval.options import DEFAULT_KS, STDOUT, SelftestOptions, check_options
 from copilot_server.humaneval.problems import ProblemSet, load_problem_file, load_problems, needs
 from copilot_server.humaneval.provenance import command, hardware, versions
-from copilot_server.humaneval.report import write_json, write_report
+from copilot_server.humaneval.report import make_report_folder, write_json, write_report
 from copilot_server.humaneval.results import Checked, Protocol, Report, Sample, Score, Timing
 from copilot_server.humaneval.run_folder import RunFolder, open_run
 from copilot_server.humaneval.samples import read_samples
@@ -49,6 +49,8 @@ def run(settings: Settings, options: SelftestOptions) -> int:
         EngineError: the model cannot run.
     """
     check_options(options, BENCHMARKS)
+    if options.report is not None:
+        make_report_folder(options.report)
     benchmark = BENCHMARKS[options.benchmark]
     problem_set = load_problems() if options.data is None else load_problem_file(options.data)
     preload = needs(problem_set.problems)
@@ -142,6 +144,7 @@ class _Run:
         samples = read_samples(path)
         by_id = {task.task_id: task for task in self._tasks}
         _refuse_other_tasks(samples, by_id, path)
+        _refuse_too_few(samples, self._options.ks, path)
         tell(f"Sandbox: {self._sandbox.tier}. Checking {len(samples)} samples of {path} ...")
         start = time.monotonic()
         with ScoreBar(len(samples)) as bar:
@@ -247,19 +250,31 @@ class _Run:
         return [*scores, *self._benchmark.scores(self._tasks, checked, self._sandbox)]
 
 
-def _refuse_other_tasks(samples: Iterable[Sample], tasks: dict[str, Task], path: Path) -> None:
+def _refuse_other_tasks(samples: Sequence[Sample], tasks: dict[str, Task], path: Path) -> None:
     """Refuse samples of tasks that there are not, and tasks that have no sample: both bend the score."""
-    given = dict.fromkeys(sample.task_id for sample in samples)
-    unknown = [name for name in given if name not in tasks]
+    unknown = [name for name in dict.fromkeys(one.task_id for one in samples) if name not in tasks]
     if unknown:
         message = (
             f"{path} has samples of {len(unknown)} tasks that are not in the problem set: {_few(unknown)}."
         )
         raise DataError(message, remedy="Name its problem set with --data, or its benchmark.")
-    without = [name for name in tasks if name not in given]
-    if without:
-        message = f"{path} has no sample of {len(without)} of the {len(tasks)} tasks: {_few(without)}."
-        raise DataError(message, remedy="Add them (an empty completion counts as wrong), or use --limit.")
+    for temperature in dict.fromkeys(one.temperature for one in samples):
+        given = {one.task_id for one in samples if one.temperature == temperature}
+        without = [name for name in tasks if name not in given]
+        if without:
+            at = "" if temperature is None else f" at temperature {temperature:g}"
+            told = f"{len(without)} of the {len(tasks)} tasks: {_few(without)}"
+            message = f"{path} has no sample{at} of {told}."
+            raise DataError(message, remedy="Add them (an empty completion counts as wrong), or use --limit.")
+
+
+def _refuse_too_few(samples: Iterable[Sample], ks: Sequence[int], path: Path) -> None:
+    """Refuse a k that was asked for and of which no figure could be given."""
+    counts = Counter((one.task_id, one.temperature) for one in samples)
+    (name, _), fewest = min(counts.items(), key=lambda item: item[1])
+    if max(ks, default=1) > fewest:
+        message = f"pass@{max(ks)} needs as many samples of each task; {path} has {fewest} of {name}."
+        raise DataError(message, remedy="Leave out that k, or add samples.")
 
 
 def _fewest(checked: Sequence[Checked]) -> int:
