@@ -12,7 +12,10 @@ from copilot_server.catalog import resolve
 from copilot_server.engine.loader import load_plain_engine
 from copilot_server.engine.torch_engine import TorchEngine
 from copilot_server.fetch import ensure
+from tests.support.skips import pytest_addoption, pytest_sessionfinish
 from tests.support.tiny_models import build_tiny_model
+
+__all__ = ["pytest_addoption", "pytest_sessionfinish"]
 
 # Nothing in the tests may look for a model on the network by itself.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -1,0 +1,16 @@
+"""``pytest --fail-on-skip``: a skipped test fails the run. In CI everything must have been tested."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fail-on-skip", action="store_true", help="fail the run if any test was skipped")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--fail-on-skip") and reporter and "skipped" in reporter.stats:
+        reporter.write_line("\nTests were skipped, and here that is a failure: see the summary.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
