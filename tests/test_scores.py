@@ -57,6 +57,14 @@ def test_pass_at_k_is_the_mean_of_the_unbiased_estimates():
     assert [score.tasks for score in scores] == [2, 2]
 
 
+@pytest.mark.parametrize(
+    ("samples", "ks"), [(1, [1]), (5, [1, 5]), (10, [1, 10]), (99, [1, 10, 99]), (200, [1, 10, 100, 200])]
+)
+def test_unless_told_k_is_the_papers_and_the_number_of_samples(samples: int, ks: list[int]):
+    scores = scores_of([task("a")], checked("a", [True] * samples))
+    assert [score.name for score in scores] == [f"pass@{k}" for k in ks]
+
+
 def test_one_sample_a_problem_has_wilsons_interval():
     samples = [one for n in range(10) for one in checked(str(n), [n < 4], temperature=0.0)]
     (score,) = scores_of([task(str(n)) for n in range(10)], samples, (1, 10))

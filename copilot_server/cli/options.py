@@ -114,7 +114,10 @@ TopP = Annotated[float, typer.Option(metavar="P", help="The nucleus.", rich_help
 Ks = Annotated[
     str | None,
     typer.Option(
-        "--k", metavar="K,...", help="Which pass@k; 1,10,100 unless told.", rich_help_panel=_SAMPLING
+        "--k",
+        metavar="K,...",
+        help="Which pass@k; unless told 1, 10 and 100 as far as samples go, and their number.",
+        rich_help_panel=_SAMPLING,
     ),
 ]
 Seed = Annotated[

@@ -12,10 +12,15 @@ from copilot_server.sandbox import Check, Limits
 #: As a file's name, the standard output.
 STDOUT = Path("-")
 
-#: The paper's k (Chen et al. 2021, table 1); those above the number of samples are left out.
-DEFAULT_KS = (1, 10, 100)
+#: The paper's k (Chen et al. 2021, table 1).
+PAPER_KS = (1, 10, 100)
 #: The paper's best temperature for pass@100, and its nucleus.
 DEFAULT_TEMPERATURE, DEFAULT_TOP_P = 0.8, 0.95
+
+
+def default_ks(samples: int) -> tuple[int, ...]:
+    """The k of pass@k unless told: the paper's, as far as so many samples go, and their number."""
+    return tuple(sorted({*(k for k in PAPER_KS if k <= samples), samples}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +29,9 @@ class SelftestOptions:
 
     ``limit``: only the first so many problems. ``variants``: only these parts of the benchmark. ``full``: all
     tasks where a seeded subset is the default. ``raw``: the bare model, without the pipeline.
-    ``samples``, ``temperatures``, ``top_p``, ``seed``: how samples are drawn; greedily unless
-    told.
-    ``ks``: the k of pass@k. ``samples_file``: evaluate what others made, without a model.
+    ``samples``, ``temperatures``, ``top_p``, ``seed``: how samples are drawn; greedily unless told.
+    ``ks``: the k of pass@k; none for ``default_ks``.
+    ``samples_file``: evaluate what others made, without a model.
     ``report``: the folder of the run, which goes on where an earlier one in it was interrupted.
     ``min_pass_at_1``: a share from 0 to 1; the run fails if the first pass@1 of the report is below it.
     """
@@ -79,7 +84,7 @@ def check_options(options: SelftestOptions, benchmarks: Collection[str]) -> None
     if threshold is not None and not 0 <= threshold <= 1:
         message = f"The lowest pass@1 to accept is {threshold}."
         raise ConfigError(message, remedy="It is a share, from 0 to 1: 0.56 for 56 %.")
-    if threshold is not None and 1 not in (options.ks or DEFAULT_KS):
+    if threshold is not None and options.ks and 1 not in options.ks:
         raise ConfigError("The lowest pass@1 is set, but pass@1 is not asked for.", remedy="Add 1 to --k.")
     if not 0 < options.timeout_s <= 3600:
         raise ConfigError(f"The time limit is {options.timeout_s} s.", remedy="Give 0.1 to 3600 seconds.")

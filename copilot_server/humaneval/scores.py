@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from copilot_server.humaneval.options import default_ks
 from copilot_server.humaneval.passk import bootstrap_interval, pass_at_k, wilson_interval
 from copilot_server.humaneval.results import Checked, Score
 from copilot_server.humaneval.tasks import Task
@@ -47,8 +48,11 @@ def grouped(tasks: Sequence[Task], checked: Iterable[Checked]) -> dict[tuple[str
     return dict(cells)
 
 
-def scores_of(tasks: Sequence[Task], checked: Sequence[Checked], ks: Sequence[int]) -> list[Score]:
-    """pass@k of each variant and temperature, for those ``ks`` that there are samples enough for."""
+def scores_of(tasks: Sequence[Task], checked: Sequence[Checked], ks: Sequence[int] = ()) -> list[Score]:
+    """pass@k of each variant and temperature, for those ``ks`` that there are samples enough for.
+
+    Without ``ks``, for those of ``default_ks``.
+    """
     cells = grouped(tasks, checked).values()
     return [score for groups in cells for score in (*_pass_at(groups, ks), *_rankings(groups))]
 
@@ -66,7 +70,7 @@ def best_temperatures(scores: Sequence[Score]) -> list[str]:
 
 def _pass_at(groups: Sequence[Group], ks: Sequence[int]) -> Iterator[Score]:
     fewest = min(len(group.samples) for group in groups)
-    for k in ks:
+    for k in ks or default_ks(fewest):
         if k <= fewest:
             yield mean_score(f"pass@{k}", groups, partial(Group.pass_at, k=k))
 

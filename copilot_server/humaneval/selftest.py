@@ -20,7 +20,7 @@ from copilot_server.humaneval.benchmarks import BENCHMARKS, Benchmark, Making
 from copilot_server.humaneval.checking import Checker
 from copilot_server.humaneval.console import ScoreBar, print_report, tell
 from copilot_server.humaneval.drawing import Drawing, Writer, plan_draws, raw_writer, served_writer
-from copilot_server.humaneval.options import DEFAULT_KS, STDOUT, SelftestOptions, check_options
+from copilot_server.humaneval.options import STDOUT, SelftestOptions, check_options
 from copilot_server.humaneval.problems import ProblemSet, load_problem_file, load_problems, needs
 from copilot_server.humaneval.provenance import command, hardware, versions
 from copilot_server.humaneval.report import make_report_folder, write_json, write_report
@@ -246,7 +246,7 @@ class _Run:
         )
 
     def _scores(self, checked: Sequence[Checked]) -> list[Score]:
-        scores = scores_of(self._tasks, checked, self._options.ks or DEFAULT_KS)
+        scores = scores_of(self._tasks, checked, self._options.ks)
         return [*scores, *self._benchmark.scores(self._tasks, checked, self._sandbox)]
 
 
