@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from copilot_server.humaneval.page import render
 from copilot_server.humaneval.page.outcomes import MAX_FAILURES, MAX_TASKS
@@ -16,7 +17,7 @@ from copilot_server.humaneval.page.text import MAX_TEXT
 from copilot_server.humaneval.results import Checked, Report
 from copilot_server.humaneval.tasks import Task
 from copilot_server.sandbox import ProgramResult
-from tests.support.chromium import REMEDY, Browser, Tab, find_chromium, open_browser
+from tests.support.chromium import REMEDY, Tab, find_chromium, open_browser
 from tests.support.reports import a_report, checked, humaneval_tasks, of_samples
 
 Open = Callable[..., Tab]
@@ -299,7 +300,7 @@ def test_illegible_text_would_be_found(show: Open):
 
 def test_on_paper_it_is_black_on_white(show: Open):
     tab = show(a_report(), dark=True)
-    tab.media("print", dark=True)
+    tab.on_paper()
     assert tab.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert tab.run("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
     assert not tab.run("document.getElementById('controls').checkVisibility()")
