@@ -129,13 +129,15 @@ class TestGoingOn:
     TINY = (*("--limit", "5", "--samples", "6", "--temperature", "0.5,1.0"), "--batch-size", "1")
 
     def test_a_killed_run_goes_on_to_the_same_samples(self, tiny_model_dir: Path, tmp_path: Path):
-        ends_the_same(tiny_model_dir, tmp_path, [*self.TINY, "--max-new-tokens", "12"], kills=3)
+        flags = [*self.TINY, "--max-new-tokens", "12"]
+        ends_the_same(tiny_model_dir, tmp_path, flags, kills=3, within_s=0.05)
         assert len(written(tmp_path / "whole")) == 5 * 6 * 2
 
     @pytest.mark.long
     @pytest.mark.model
     def test_the_real_model_killed_ten_times_ends_the_same(self, tmp_path: Path):
-        ends_the_same(None, tmp_path, ["--limit", "40", "--samples", "3", "--temperature", "0.8"], kills=10)
+        flags = ["--limit", "40", "--samples", "3", "--temperature", "0.8"]
+        ends_the_same(None, tmp_path, flags, kills=10, within_s=2.0)
 
     def test_more_samples_are_added_to_those_that_are_there(self, tiny_model_dir: Path, tmp_path: Path):
         flags = ["--limit", "1", "--temperature", "1.0", "--max-new-tokens", "4", "--report", str(tmp_path)]
@@ -153,13 +155,14 @@ class TestGoingOn:
         assert "seed was 0, not 1" in done.stderr
 
 
-def ends_the_same(model: Path | None, folder: Path, flags: list[str], kills: int) -> None:
+def ends_the_same(model: Path | None, folder: Path, flags: list[str], kills: int, within_s: float) -> None:
     """Run in peace, then kill a run so many times and let it end; hold the two against each other."""
     whole, killed = folder / "whole", folder / "killed"
     in_peace = selftest(model, *flags, "--seed", "3", "--report", str(whole))
     assert in_peace.returncode == 0, in_peace.stderr
     again = [*flags, "--seed", "3", "--report", str(killed)]
-    lengths = [killed_on_the_way(command(model, *again), killed, seed) for seed in range(kills)]
+    moments = [random.Random(seed).uniform(0, within_s) for seed in range(kills)]
+    lengths = [killed_on_the_way(command(model, *again), killed, moment) for moment in moments]
     assert lengths[0] > 0
     assert lengths == sorted(lengths), "what was written stays"
     assert lengths[0] < size_of(whole), "the first kill came too late to be one"
@@ -171,13 +174,13 @@ def ends_the_same(model: Path | None, folder: Path, flags: list[str], kills: int
     assert samples_of(ended) == samples_of(peaceful)
 
 
-def killed_on_the_way(argv: list[str], folder: Path, seed: int) -> int:
-    """Kill a run a moment after it wrote something; how many bytes of samples are there then."""
+def killed_on_the_way(argv: list[str], folder: Path, moment_s: float) -> int:
+    """Kill a run so long after it first wrote something; how many bytes of samples are there then."""
     before = size_of(folder)
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while size_of(folder) == before and process.poll() is None:
             time.sleep(0.001)
-        time.sleep(random.Random(seed).random() * 0.05)
+        time.sleep(moment_s)
         process.kill()
     return size_of(folder)
 
