@@ -3,8 +3,8 @@
 Tasks are lines of HumanEval's canonical solutions, as in single-line infilling (Bavarian et al. 2022,
 arXiv:2207.14255): the document is the prompt and the solution with one line blank, the cursor on it; or with
 the line begun, up to a random place. The pipeline answers as it would an editor; the program with the answer
-in it runs in the sandbox. The forms of prompt are the protocols, and infilling with nothing, the cursor's
-line or a few lines begun behind the middle token. Prints a line a form and ends in one JSON line.
+in it runs in the sandbox. The forms of prompt are the protocols, and infilling in each layout. Prints a line
+a form and ends in one JSON line.
 Usage: python benchmarks/middle_protocols.py [TASKS] [FORM...] (80 tasks and all forms unless given, seed 1)
 """
 
@@ -17,9 +17,10 @@ import threading
 import time
 from dataclasses import dataclass, replace
 
-from copilot_server.catalog import resolve
+from attrs import evolve
+
+from copilot_server.catalog import FimLayout, resolve
 from copilot_server.completion.pipeline import Pipeline, open_pipeline
-from copilot_server.completion.prompt import Begun
 from copilot_server.completion.types import Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Protocol, Settings
 from copilot_server.context.document import Cursor, Document
@@ -28,13 +29,12 @@ from copilot_server.humaneval.passk import wilson_interval
 from copilot_server.humaneval.problems import Problem, load_problems
 from copilot_server.sandbox import Sandbox, open_sandbox
 
-#: Each form of prompt by its name: the protocol, and what stands behind its middle token.
-FORMS: dict[str, tuple[Protocol, Begun]] = {
-    "fim, nothing begun": ("fim", "nothing"),
-    "fim, line begun": ("fim", "line"),
-    "fim, lines begun": ("fim", "lines"),
-    "causal": ("causal", "line"),
-    "chat-prefill": ("chat-prefill", "line"),
+#: Each form of prompt by its name: the protocol, and the layout of infilling.
+FORMS: dict[str, tuple[Protocol, FimLayout]] = {
+    "fim, psm": ("fim", "psm"),
+    "fim, spm": ("fim", "spm"),
+    "causal": ("causal", "psm"),
+    "chat-prefill": ("chat-prefill", "psm"),
 }
 SEED = 1
 
@@ -117,9 +117,10 @@ def main() -> None:
     figures: dict[str, dict[str, object]] = {}
     with open_sandbox() as sandbox:
         for form in forms:
-            protocol, behind_middle = FORMS[form]
+            protocol, layout = FORMS[form]
             asked = CompletionSettings(protocol=protocol, max_new_tokens=96)
-            pipeline = Pipeline(engine, manifest, asked, begun=behind_middle)
+            laid_out = evolve(manifest, fim=evolve(manifest.fim, layout=layout))
+            pipeline = Pipeline(engine, laid_out, asked)
             figures[form] = {kind: measure(pipeline, tasks, sandbox) for kind, tasks in kinds.items()}
             print(form, figures[form], flush=True)
     print(json.dumps({"model": settings.model, "tasks": count, "seed": SEED, "forms": figures}))

@@ -19,6 +19,9 @@ from copilot_server.errors import ModelError, UnknownModelError
 if TYPE_CHECKING:
     from cattrs import Converter
 
+#: What stands where in an infilling prompt (Bavarian et al. 2022, arXiv:2207.14255, section 3): prefix,
+#: suffix, middle; or their "SPM variant 2", the suffix first, and the middle going on from the prefix.
+FimLayout = Literal["psm", "spm"]
 #: How a model may be asked: the text so far; prefix-suffix-middle; a chat whose answer is already begun.
 PromptProtocol = Literal["causal", "fim", "chat-prefill"]
 ModelKind = Literal["gguf", "transformers"]
@@ -65,11 +68,12 @@ class WeightsFile:
 
 @frozen
 class FimTokens:
-    """The control tokens of prefix-suffix-middle prompts, by name; empty where the model has none."""
+    """The control tokens of infilling prompts, by name, empty where the model has none; and their order."""
 
     prefix: str
     suffix: str
     middle: str
+    layout: FimLayout = "psm"
     pad: str = ""
     #: Before a repository's name and before each file's, in prompts of several files.
     repository: str = ""

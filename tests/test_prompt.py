@@ -7,8 +7,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_server.catalog import PromptProtocol, find, manifest_for_unknown
-from copilot_server.completion.prompt import Begun, build_prompt, split_tail
+from copilot_server.catalog import FimLayout, PromptProtocol, find, manifest_for_unknown
+from copilot_server.completion.prompt import build_prompt, split_tail
 from copilot_server.completion.window import take_window
 from copilot_server.engine.base import Prompt, Special
 from copilot_server.errors import ConfigError
@@ -54,39 +54,62 @@ def test_nothing_is_lost_by_splitting(prefix: str):
     assert kept + tail == prefix
 
 
-def build(protocol: PromptProtocol, text: str, begun: Begun = "line") -> Prompt:
+def build(protocol: PromptProtocol, text: str, layout: FimLayout = "spm") -> Prompt:
+    assert QWEN.fim is not None
     window = take_window(cursor_in(text), (), 1000, words)
-    return build_prompt(protocol, window, QWEN, "python", begun)
+    manifest = evolve(QWEN, fim=evolve(QWEN.fim, layout=layout))
+    return build_prompt(protocol, window, manifest, "python")
 
 
 def test_fim_has_the_lines_above_what_follows_and_then_the_begun_line():
-    prompt = build("fim", "import os\nx = ‸ + 1\ny\n")
+    prompt = build("fim", "import os\nx = ‸ + 1\ny\n", "psm")
     assert as_text(prompt) == "<|fim_prefix|>import os\n<|fim_suffix|> + 1\ny\n<|fim_middle|>x ="
     assert prompt.forced == " "
     assert prompt.parts[0] == Special("<|fim_prefix|>")
 
 
-def test_fim_can_have_nothing_or_some_lines_begun():
-    text = "".join(f"line_{i:02} = {i}\n" for i in range(60)) + "x = ‸\ny\n"
-    prompt = as_text(build("fim", text, "nothing"))
-    assert prompt.endswith("line_59 = 59\nx =<|fim_suffix|>\ny\n<|fim_middle|>")
-    prompt = as_text(build("fim", text, "lines"))
-    prefix, _, begun = prompt.partition("<|fim_suffix|>\ny\n<|fim_middle|>")
-    assert begun.startswith("line_")
-    assert begun.endswith("line_59 = 59\nx =")
-    assert prefix + begun == "<|fim_prefix|>" + text.partition(" ‸")[0]
+def test_fim_can_have_the_suffix_first():
+    prompt = build("fim", "import os\nx = ‸ + 1\ny\n", "spm")
+    assert as_text(prompt) == "<|fim_prefix|><|fim_suffix|> + 1\ny\n<|fim_middle|>import os\nx ="
+    assert prompt.forced == " "
+    assert prompt.parts[:2] == (Special("<|fim_prefix|>"), Special("<|fim_suffix|>"))
 
 
-@pytest.mark.parametrize("begun", ["line", "lines"])
-def test_typing_on_a_line_only_adds_to_an_infilling_prompt(begun: Begun):
-    older, newer = (as_text(build("fim", text, begun)) for text in ("a\nx ‸\nb\n", "a\nx = y ‸\nb\n"))
+def test_the_served_model_has_the_layout_that_measured_best():
+    assert QWEN.fim is not None
+    assert QWEN.fim.layout == "spm"
+
+
+@pytest.mark.parametrize(
+    ("after", "shown"),
+    [
+        (")\ny\n", "\ny\n"),
+        ('")]:  \r\ny\r\n', "\r\ny\r\n"),
+        (")", ""),
+        ("\n)\n", "\n)\n"),
+        (" + 1)\n", " + 1)\n"),
+        ("), 1\n", "), 1\n"),
+    ],
+)
+def test_closers_after_the_cursor_leave_the_prompt_as_it_was(after: str, shown: str):
+    assert as_text(build("fim", f"f(‸{after}")) == f"<|fim_prefix|><|fim_suffix|>{shown}<|fim_middle|>f("
+    assert f"<|fim_suffix|>{after}<|fim_middle|>" in as_text(build("fim", f"f(‸{after}", "psm"))
+
+
+@pytest.mark.parametrize("layout", ["psm", "spm"])
+def test_typing_on_a_line_only_adds_to_an_infilling_prompt(layout: FimLayout):
+    older, newer = (as_text(build("fim", text, layout)) for text in ("a\nx ‸\nb\n", "a\nx = y ‸\nb\n"))
     assert newer.startswith(older)
-    older, newer = (as_text(build("fim", text, "nothing")) for text in ("a\nx ‸\nb\n", "a\nx = y ‸\nb\n"))
-    assert not newer.startswith(older)
+
+
+def test_with_the_suffix_first_a_new_line_only_adds_too():
+    older, newer = ("a\nx = 1‸\nb\n", "a\nx = 1\n‸\nb\n")
+    assert as_text(build("fim", newer)).startswith(as_text(build("fim", older)).removesuffix(" 1"))
+    assert not as_text(build("fim", newer, "psm")).startswith(as_text(build("fim", older, "psm")))
 
 
 def test_a_new_line_leaves_the_lines_above_as_they_were():
-    older, newer = as_text(build("fim", "a\nx = 1‸\nb\n")), as_text(build("fim", "a\nx = 1\n‸\nb\n"))
+    older, newer = (as_text(build("fim", text, "psm")) for text in ("a\nx = 1‸\nb\n", "a\nx = 1\n‸\nb\n"))
     assert older.startswith("<|fim_prefix|>a\n<|fim_suffix|>")
     assert newer.startswith("<|fim_prefix|>a\nx = 1\n<|fim_suffix|>")
 

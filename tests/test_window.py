@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_server.completion.window import Pinned, Window, last_anchor, take_window
+from copilot_server.completion.window import Pinned, Window, take_window
 from copilot_server.context.document import Cursor, Document
 from tests.support.cursor_text import cursor_in
 
@@ -112,10 +112,3 @@ def test_long_tokens_move_the_anchors_closer():
     text = "".join(f"x{i}\n" for i in range(3000))
     window = take_window(Cursor(Document("file:///a.py", "python", text), len(text)), (), 512, len)
     assert len(window.above) > 512 * 0.4
-
-
-def test_the_last_anchor_stays_while_lines_are_added_and_then_moves_on():
-    anchors = [last_anchor(window, 256) for window in typed(1000, 60) if not window.line]
-    assert all(later >= earlier for earlier, later in itertools.pairwise(anchors))
-    assert 60 * 35 / 256 / 2 < len(set(anchors)) < 60 / 3
-    assert all(SOURCE[anchor - 1] == "\n" for anchor in anchors)

@@ -12,7 +12,6 @@ from copilot_server.completion.ahead import places_ahead
 from copilot_server.completion.cache import CompletionCache
 from copilot_server.completion.filters import apply_filters
 from copilot_server.completion.plan import Plan, Planner
-from copilot_server.completion.prompt import Begun
 from copilot_server.completion.scope import Situation
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings
@@ -33,14 +32,12 @@ class Pipeline:
         manifest: Manifest,
         settings: CompletionSettings,
         *,
-        begun: Begun = "line",
         ahead: bool = True,
     ) -> None:
         self._engine = engine
         self._manifest = manifest
-        self._begun: Begun = begun
         self._ahead = ahead
-        self._planner = Planner(engine, manifest, settings, begun)
+        self._planner = Planner(engine, manifest, settings)
         self._cache = CompletionCache()
         self._suggested: LRUCache[str, tuple[str, ...]] = LRUCache(DOCUMENTS)
 
@@ -61,7 +58,7 @@ class Pipeline:
 
     def configure(self, settings: CompletionSettings) -> None:
         """Complete with other settings from now on."""
-        self._planner = Planner(self._engine, self._manifest, settings, self._begun)
+        self._planner = Planner(self._engine, self._manifest, settings)
         self._cache.clear()
 
     def lookup(self, request: CompletionRequest) -> Completion | None:

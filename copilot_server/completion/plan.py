@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from copilot_server.catalog import Manifest, PromptProtocol
 from copilot_server.completion.ending import StopRule
-from copilot_server.completion.prompt import Begun, build_prompt
+from copilot_server.completion.prompt import build_prompt
 from copilot_server.completion.scope import Situation, situation_at
 from copilot_server.completion.types import CompletionRequest
 from copilot_server.completion.window import Pinned, Window, take_window
@@ -34,14 +34,11 @@ class Plan:
 class Planner:
     """Plans requests to one model by one set of settings."""
 
-    def __init__(
-        self, engine: Engine, manifest: Manifest, settings: CompletionSettings, begun: Begun = "line"
-    ) -> None:
+    def __init__(self, engine: Engine, manifest: Manifest, settings: CompletionSettings) -> None:
         self._context_length = engine.context_length
         self._count_tokens = lru_cache(COUNTED_LINES)(engine.count_tokens)
         self._manifest = manifest
         self._settings = settings
-        self._begun = begun
 
     def plan(self, request: CompletionRequest, suggested: tuple[str, ...] = ()) -> Plan:
         """Decide what to ask; ``suggested`` is what was last suggested for the document.
@@ -59,7 +56,7 @@ class Planner:
         )
         window = take_window(request.cursor, _pinned(situation.context), budget, self._count_tokens)
         generation = GenerationRequest(
-            prompt=build_prompt(protocol, window, self._manifest, situation.language, self._begun),
+            prompt=build_prompt(protocol, window, self._manifest, situation.language),
             sampling=sampling,
             stop=("\n```",) if protocol == "chat-prefill" else (),
             until=StopRule(situation),

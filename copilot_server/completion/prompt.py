@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 from copilot_server.catalog import Chat, FimTokens, Manifest, PromptProtocol
-from copilot_server.completion.window import Window, last_anchor
+from copilot_server.completion.window import Window
 from copilot_server.engine.base import Prompt, Special
 from copilot_server.errors import ConfigError
-
-#: What an infilling prompt has behind its middle token, as the beginning of what the model writes: nothing,
-#: the cursor's line, or a few lines. What stands there comes last, so that typing it only adds to the prompt.
-Begun = Literal["nothing", "line", "lines"]
-#: How far apart the places are at which ``lines`` may begin, in code points: some ten lines.
-BEGUN_STEP = 512
 
 #: DeepSeek-Coder's own wording for HumanEval (github.com/deepseek-ai/DeepSeek-Coder, Evaluation/HumanEval),
 #: chosen among three by measurement (``benchmarks/LOG.md``).
@@ -28,11 +21,11 @@ CHAT_REQUEST = (
 _TAIL = re.compile(r"[ ]?\w+\Z|[ \t]+\Z")
 #: A longer tail (a data blob with no space in it) is no word; the model reads it as it is.
 _MAX_TAIL = 64
+#: The rest of a line that is closers alone, as an editor puts there by itself.
+_CLOSERS = re.compile(r"""\A[ \t)\]}>"'`:;,]*(?=\r?\n|\Z)""")
 
 
-def build_prompt(
-    protocol: PromptProtocol, window: Window, manifest: Manifest, language_id: str, begun: Begun = "line"
-) -> Prompt:
+def build_prompt(protocol: PromptProtocol, window: Window, manifest: Manifest, language_id: str) -> Prompt:
     """Put a window into the form that ``protocol`` names.
 
     Raises:
@@ -44,8 +37,7 @@ def build_prompt(
         raise ConfigError(msg, remedy=f"Use one of: {known}.")
     prefix, tail = split_tail(window.prefix)
     if protocol == "fim" and manifest.fim is not None:
-        at = _begun_at(window, begun)
-        return Prompt(_fim_parts(prefix[:at], window.suffix, prefix[at:], manifest.fim), forced=tail)
+        return Prompt(_fim_parts(prefix, window, manifest.fim), forced=tail)
     if protocol == "chat-prefill" and manifest.chat is not None:
         return Prompt(_chat_parts(prefix, manifest.chat, language_id), forced=tail)
     return Prompt((prefix,), forced=tail)
@@ -65,18 +57,19 @@ def split_tail(prefix: str) -> tuple[str, str]:
     return prefix[: len(prefix) - len(tail)], tail
 
 
-def _begun_at(window: Window, begun: Begun) -> int:
-    """Return where in the window's prefix that starts which stands behind the middle token."""
-    if begun == "nothing":
-        return len(window.prefix)
-    if begun == "line":
-        return len(window.header) + len(window.above)
-    return len(window.header) + last_anchor(window, BEGUN_STEP) - window.start
+def _fim_parts(prefix: str, window: Window, fim: FimTokens) -> tuple[str | Special, ...]:
+    """An infilling prompt. What is typed stands last, so that typing only adds to the prompt.
 
-
-def _fim_parts(prefix: str, suffix: str, middle: str, fim: FimTokens) -> tuple[str | Special, ...]:
-    """Prefix-suffix-middle (Bavarian et al. 2022, arXiv:2207.14255, section 3), the middle already begun."""
-    return (Special(fim.prefix), prefix, Special(fim.suffix), suffix, Special(fim.middle), middle)
+    In the layout ``psm`` that is the cursor's line, which the middle begins with; in ``spm`` all of the
+    prefix. There closers after the cursor are left out, lest every bracket that an editor closes by itself
+    change the whole prompt: a model then writes them, and the filters put them over those that are there.
+    """
+    if fim.layout == "spm":
+        suffix = _CLOSERS.sub("", window.suffix, count=1)
+        return (Special(fim.prefix), Special(fim.suffix), suffix, Special(fim.middle), prefix)
+    at = len(window.header) + len(window.above)
+    above, line = prefix[:at], prefix[at:]
+    return (Special(fim.prefix), above, Special(fim.suffix), window.suffix, Special(fim.middle), line)
 
 
 def _chat_parts(prefix: str, chat: Chat, language_id: str) -> tuple[str | Special, ...]:

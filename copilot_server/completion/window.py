@@ -87,13 +87,6 @@ def take_window(cursor: Cursor, pinned: Sequence[Pinned], budget: int, count_tok
     return Window(header, start, text[start:end], line, suffix)
 
 
-def last_anchor(window: Window, step: int) -> int:
-    """Return the offset of the last line above the cursor's that is an anchor; of the cursor's if none is."""
-    lines = window.above.splitlines(keepends=True)
-    starts = list(accumulate(map(len, lines), initial=window.start))
-    return max(_anchors(starts, step), default=starts[-1])
-
-
 def _header(pinned: Sequence[Pinned], before: int) -> str:
     return "".join(one.text for one in sorted(pinned, key=lambda one: one.start) if one.start < before)
 
