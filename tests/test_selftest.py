@@ -146,6 +146,10 @@ class TestGoingOn:
         assert selftest(tiny_model_dir, *flags, "--samples", "4").returncode == 0
         assert written(tmp_path)[:2] == first
         assert len(written(tmp_path)) == 4
+        report = read_report(tmp_path / "report.json")
+        assert "2 of the 4 samples are an earlier run's; times are of the others." in report.notes
+        # Drawn whole for the sake of one prefill, but only what was missing counts.
+        assert report.timing.tokens == sum(one.sample.tokens or 0 for one in report.samples[2:])
 
     def test_another_run_is_not_gone_on_from(self, tiny_model_dir: Path, tmp_path: Path):
         flags = ["--limit", "1", "--max-new-tokens", "4", "--report", str(tmp_path)]

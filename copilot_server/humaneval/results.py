@@ -69,7 +69,8 @@ class Timing:
     """Seconds on the wall: loading the model, then from the first prompt to the last verdict.
 
     ``sampling_s`` ends with the last completion; checking goes on beside it. ``checking_s`` is the sum over
-    programs. ``tokens`` were written in all.
+    the programs of both checks. ``tokens`` were written in that time, so those that an earlier run had drawn
+    are not among them.
     """
 
     loading_s: float

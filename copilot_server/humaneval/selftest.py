@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -72,7 +72,10 @@ def run(settings: Settings, options: SelftestOptions) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """What a source of samples says of itself, and how long it took."""
+    """What a source of samples says of itself, and how long it took.
+
+    ``kept``: samples that an earlier run had drawn, on which no time was spent. ``tokens``: of the others.
+    """
 
     model: str
     parameters: int | None
@@ -81,6 +84,8 @@ class _Drawn:
     loading_s: float
     sampling_s: float
     wall_s: float
+    kept: int = 0
+    tokens: int = 0
 
 
 class _Run:
@@ -104,27 +109,11 @@ class _Run:
 
     def of_model(self) -> Report:
         """Draw samples from the model, or go on with that, and check them."""
-        options = self._options
         tell(f"Sandbox: {self._sandbox.tier}. Loading {self._settings.model} ...")
         start = time.monotonic()
         pipeline = open_pipeline(self._settings)
         loaded = time.monotonic()
-        draws = plan_draws(self._tasks, options.drawn_at, options.samples)
-        by_id = {task.task_id: task for task in self._tasks}
-        with self._kept(pipeline) as kept, ScoreBar(sum(draw.count for draw in draws)) as bar:
-            checker = self._checker(bar)
-            wanted = {(d.task.task_id, d.temperature, d.first + i) for d in draws for i in range(d.count)}
-            for key, sample in kept.samples.items():
-                if key in wanted:
-                    checker.submit(by_id[sample.task_id], sample)
-
-            def on_drawn(samples: list[Sample]) -> None:
-                for sample in kept.add(samples):
-                    checker.submit(by_id[sample.task_id], sample)
-
-            self._writer(pipeline)(kept.missing(draws), threading.Event(), on_drawn)
-            drawn = time.monotonic()
-            checked = checker.results()
+        checked, kept, drawn = self._sampled(pipeline)
         engine = pipeline.engine
         source = _Drawn(
             model=pipeline.model_id,
@@ -134,8 +123,29 @@ class _Run:
             loading_s=loaded - start,
             sampling_s=drawn - loaded,
             wall_s=time.monotonic() - loaded,
+            kept=kept,
+            tokens=sum(one.sample.tokens or 0 for one in checked[kept:]),
         )
-        return self._report(checked, source, options.drawn_at)
+        return self._report(checked, source, self._options.drawn_at)
+
+    def _sampled(self, pipeline: Pipeline) -> tuple[list[Checked], int, float]:
+        """Return the samples, how many of them, the first, had been kept, and when the last was drawn."""
+        draws = plan_draws(self._tasks, self._options.drawn_at, self._options.samples)
+        by_id = {task.task_id: task for task in self._tasks}
+        with self._folder(pipeline) as folder, ScoreBar(sum(draw.count for draw in draws)) as bar:
+            checker = self._checker(bar)
+            wanted = {(d.task.task_id, d.temperature, d.first + i) for d in draws for i in range(d.count)}
+            kept = [sample for key, sample in folder.samples.items() if key in wanted]
+            for sample in kept:
+                checker.submit(by_id[sample.task_id], sample)
+
+            def on_drawn(samples: list[Sample]) -> None:
+                for sample in folder.add(samples):
+                    checker.submit(by_id[sample.task_id], sample)
+
+            self._writer(pipeline)(folder.missing(draws), threading.Event(), on_drawn)
+            drawn = time.monotonic()
+            return checker.results(), len(kept), drawn
 
     def of_samples_file(self) -> Report:
         """Check the samples that others made."""
@@ -171,7 +181,7 @@ class _Run:
                 raise ConfigError(message, remedy=f"Known: {known}.")
         return [task for task in tasks if not options.variants or task.variant in options.variants]
 
-    def _kept(self, pipeline: Pipeline) -> AbstractContextManager[RunFolder]:
+    def _folder(self, pipeline: Pipeline) -> AbstractContextManager[RunFolder]:
         if self._options.report is None:
             return nullcontext(RunFolder(None))
         return open_run(self._options.report, self._asked(pipeline))
@@ -228,8 +238,8 @@ class _Run:
             loading_s=source.loading_s,
             sampling_s=source.sampling_s,
             wall_s=source.wall_s,
-            checking_s=sum(one.result.wall_s for one in checked),
-            tokens=sum(one.sample.tokens or 0 for one in checked),
+            checking_s=_seconds_of_programs(checked),
+            tokens=source.tokens,
         )
         return Report(
             protocol=protocol,
@@ -242,7 +252,11 @@ class _Run:
             scores=tuple(scores),
             tasks=tuple(self._tasks),
             samples=tuple(checked),
-            notes=(*best_temperatures(scores), *self._benchmark.notes(self._tasks, checked)),
+            notes=(
+                *best_temperatures(scores),
+                *self._benchmark.notes(self._tasks, checked),
+                *_about_kept(source.kept, len(checked)),
+            ),
         )
 
     def _scores(self, checked: Sequence[Checked]) -> list[Score]:
@@ -275,6 +289,17 @@ def _refuse_too_few(samples: Iterable[Sample], ks: Sequence[int], path: Path) ->
     if max(ks, default=1) > fewest:
         message = f"pass@{max(ks)} needs as many samples of each task; {path} has {fewest} of {name}."
         raise DataError(message, remedy="Leave out that k, or add samples.")
+
+
+def _seconds_of_programs(checked: Sequence[Checked]) -> float:
+    """How long the programs ran, each counted once: equal samples share theirs."""
+    results = [result for one in checked for result in (one.result, one.upstream) if result]
+    return sum({id(result): result.wall_s for result in results}.values())
+
+
+def _about_kept(kept: int, samples: int) -> Iterator[str]:
+    if kept:
+        yield f"{kept:,} of the {samples:,} samples are an earlier run's; times are of the others."
 
 
 def _fewest(checked: Sequence[Checked]) -> int:

@@ -158,11 +158,10 @@ def _timing(report: Report) -> Iterator[tuple[str, str]]:
         yield "loading the model", _seconds(timing.loading_s)
     if timing.sampling_s:
         yield "writing", f"{_seconds(timing.sampling_s)}, checking beside it"
-    yield "checking, all programs together", _seconds(timing.checking_s)
+    yield "checking, all programs of both checks together", _seconds(timing.checking_s)
     if timing.tokens and timing.sampling_s:
         yield "written", f"{timing.tokens:,} tokens, {timing.tokens / timing.sampling_s:.1f} a second"
-    if timing.wall_s:
-        yield "samples", f"{samples:,}, {samples / timing.wall_s:.2f} a second"
+    yield "samples", f"{samples:,}"
 
 
 def _provenance(report: Report) -> Iterator[tuple[str, str]]:
