@@ -23,6 +23,7 @@ from copilot_server.humaneval.problems import load_problems
 from copilot_server.humaneval.results import Sample
 from copilot_server.humaneval.samples import read_samples
 from copilot_server.sandbox import Program, ProgramResult, bubblewrap, open_sandbox
+from copilot_server.sandbox.interpreter import base_python
 
 WORKERS = 2
 
@@ -70,7 +71,7 @@ def _shut_in(folder: Path) -> list[str]:
         argv += ["--ro-bind", path, path]
     argv += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--bind", str(folder), "/run-folder"]
     argv += ["--setenv", "PYTHONPATH", packages, "--setenv", "PYTHONHASHSEED", "0", "--chdir", "/run-folder"]
-    return [*argv, str(bubblewrap.base_python())]
+    return [*argv, str(base_python())]
 
 
 def our_results(samples: Sequence[Sample]) -> list[ProgramResult]:

@@ -17,7 +17,8 @@ import py_landlock
 import pytest
 
 from copilot_server.sandbox import landlock, seccomp
-from copilot_server.sandbox.bubblewrap import NOBODY, base_python
+from copilot_server.sandbox.bubblewrap import NOBODY
+from copilot_server.sandbox.interpreter import base_python
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
 needs_landlock = pytest.mark.skipif(

@@ -30,6 +30,7 @@ from copilot_server.sandbox import (
     open_sandbox,
     tiers,
 )
+from copilot_server.sandbox.interpreter import base_python
 
 ROOT = Path(__file__).parents[1]
 MARK = f"copilot-server-test-{os.getpid()}"
@@ -534,7 +535,7 @@ def _run_check(command: list[str]) -> str:
     return done.stdout.strip() or done.stderr
 
 
-@pytest.mark.parametrize("python", [Path(sys.executable), bubblewrap.base_python(), DEBIAN_PYTHON], ids=str)
+@pytest.mark.parametrize("python", [Path(sys.executable), base_python(), DEBIAN_PYTHON], ids=str)
 def test_works_with_each_python(python: Path):
     if not _is_usable(python):
         pytest.skip(f"{python} is not here, or too old")

@@ -8,10 +8,11 @@ root, /proc would offer it the kernel's settings.
 from __future__ import annotations
 
 import shutil
-import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
+
+from copilot_server.sandbox.interpreter import base_python, installed_packages, library_folders
 
 #: The user and group "nobody".
 NOBODY = 65534
@@ -23,11 +24,9 @@ FOLDER = "/tmp"  # noqa: S108 - in memory, and the sandbox's own
 #: ``user namespace``: a namespace in which the only user is nobody, and in which no other can be made.
 #: ``user nobody``: started by root, the driver becomes nobody itself. The kernel never enforces a limit on
 #: processes against a task that is root outside, whatever it is called inside, so the namespace would not
-#: stop a fork bomb (kernel/fork.c, copy_process: the check excepts INIT_USER). Here a program that knows how
-#: can still make a user namespace of its own: a filter on system calls would be needed to keep it from that.
+#: stop a fork bomb (kernel/fork.c, copy_process: the check excepts INIT_USER). Here the filter on system calls
+#: alone keeps a program from making a user namespace of its own.
 Mode = Literal["user namespace", "user nobody"]
-
-_SYSTEM_LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32")
 
 
 def find_binaries() -> list[Path]:
@@ -44,11 +43,6 @@ def _wheel_binaries() -> list[Path]:
     return [Path(str(file.locate())) for file in files if file.name == "bwrap"]
 
 
-def base_python() -> Path:
-    """Return the interpreter under any virtual environment, symbolic links resolved."""
-    return Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
-
-
 def command(binary: Path, mode: Mode, disk_bytes: int, packages: list[Path]) -> list[str]:
     """Return the command line up to the interpreter's own arguments.
 
@@ -59,7 +53,7 @@ def command(binary: Path, mode: Mode, disk_bytes: int, packages: list[Path]) -> 
     return [
         str(binary),
         *_isolation(mode),
-        *_read_only(python, Path(sys.base_prefix).resolve(), packages),
+        *_read_only(python, packages),
         *("--dev", "/dev", "--remount-ro", "/dev"),
         *("--perms", "1777", "--size", str(disk_bytes), "--tmpfs", FOLDER),
         *("--remount-ro", "/", "--chdir", FOLDER),
@@ -85,10 +79,10 @@ def _isolation(mode: Mode) -> list[str]:
     return [*common, *user, "--cap-drop", "ALL"]
 
 
-def _read_only(python: Path, prefix: Path, packages: list[Path]) -> list[str]:
-    """Bind the libraries and the interpreter: never the whole prefix, which may hold environments."""
-    libraries = dict.fromkeys([*map(Path, _SYSTEM_LIBRARIES), prefix / "lib", prefix / "lib64"])
-    folders = [path for path in libraries if path.is_dir() and not path.is_symlink()]
+def _read_only(python: Path, packages: list[Path]) -> list[str]:
+    """Bind the libraries and the interpreter, and of what is installed only ``packages``."""
+    libraries = library_folders()
+    folders = [path for path in libraries if not path.is_symlink()]
     arguments = _parents([*folders, *packages, python])
     for path in sorted([*folders, python]):
         arguments += ["--ro-bind", str(path), str(path)]
@@ -108,14 +102,9 @@ def _parents(paths: list[Path]) -> list[str]:
 
 
 def _without_packages(libraries: list[Path]) -> list[str]:
-    """Cover installed packages with empty folders: the problems and their answers may be among them."""
-    found = (
-        path
-        for library in libraries
-        for name in ("site", "dist")
-        for path in library.glob(f"*/{name}-packages")
-    )
-    covers = sorted({path for path in found if path.is_dir() and not path.is_symlink()})
+    """Cover installed packages with empty folders."""
+    found = {path for library in libraries for path in installed_packages(library)}
+    covers = sorted(path for path in found if path.is_dir() and not path.is_symlink())
     return [
         argument
         for path in covers

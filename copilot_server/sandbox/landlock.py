@@ -11,15 +11,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from copilot_server.sandbox import landlock_launcher
-from copilot_server.sandbox.bubblewrap import NOBODY, base_python
+from copilot_server.sandbox.bubblewrap import NOBODY
+from copilot_server.sandbox.interpreter import base_python, installed_packages, library_folders
 
 _LIBRARY = "py_landlock"
-_SYSTEM_LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32")
 _LOADER_CACHE = "/etc/ld.so.cache"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
@@ -46,7 +45,7 @@ def command(writable: Path, packages: Sequence[Path] = ()) -> list[str]:
     folders. Descriptors and environment are inherited.
     """
     python = base_python()
-    folders = _library_folders()
+    folders = sorted({path.resolve() for path in library_folders()})
     readable = [python, Path(_LOADER_CACHE), *packages, *_readable(folders)]
     job: landlock_launcher.Job = {
         "library": str(_installed_library()),
@@ -67,21 +66,14 @@ def _installed_library() -> Path:
     return Path(spec.origin).parents[1]
 
 
-def _library_folders() -> list[Path]:
-    """Return the folders of the system's libraries and the interpreter's: never its whole prefix."""
-    prefix = Path(sys.base_prefix)
-    found = {path.resolve() for path in (*map(Path, _SYSTEM_LIBRARIES), prefix / "lib", prefix / "lib64")}
-    return sorted(path for path in found if path.is_dir())
-
-
 def _readable(folders: list[Path]) -> Iterator[Path]:
-    """Yield what of ``folders`` may be read: all but installed packages, among which the answers may be.
+    """Yield what of ``folders`` may be read: all but installed packages.
 
     A rule gives a whole tree, so the folders above packages are given child by child, links left out: what
     they lead to has a rule of its own, or none.
     """
     for folder in folders:
-        packages = {path for name in ("site", "dist") for path in folder.glob(f"*/{name}-packages")}
+        packages = set(installed_packages(folder))
         above = {path.parent for path in packages}
         if not above:
             yield folder

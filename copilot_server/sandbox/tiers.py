@@ -14,6 +14,7 @@ from pathlib import Path
 
 from copilot_server.errors import SandboxUnavailableError
 from copilot_server.sandbox import bubblewrap, landlock, seccomp
+from copilot_server.sandbox.interpreter import base_python
 from copilot_server.sandbox.worker import Launch
 
 #: The tier's name when there is no sandbox at all.
@@ -55,7 +56,7 @@ def unsandboxed() -> Tier:
     """Return the tier of plain processes."""
 
     def start(_: int, __: list[Path]) -> Launch:
-        return Launch([str(bubblewrap.base_python())], _own_folder(), enforce=False, filter=False)
+        return Launch([str(base_python())], _own_folder(), enforce=False, filter=False)
 
     return Tier(UNSANDBOXED, start)
 
