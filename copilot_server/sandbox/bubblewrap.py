@@ -24,8 +24,8 @@ FOLDER = "/tmp"  # noqa: S108 - in memory, and the sandbox's own
 #: ``user namespace``: a namespace in which the only user is nobody, and in which no other can be made.
 #: ``user nobody``: started by root, the driver becomes nobody itself. The kernel never enforces a limit on
 #: processes against a task that is root outside, whatever it is called inside, so the namespace would not
-#: stop a fork bomb (kernel/fork.c, copy_process: the check excepts INIT_USER). Here the filter on system calls
-#: alone keeps a program from making a user namespace of its own.
+#: stop a fork bomb (kernel/fork.c, copy_process: the check excepts INIT_USER). Here only the filter on
+#: system calls keeps a program from making a user namespace of its own.
 Mode = Literal["user namespace", "user nobody"]
 
 
