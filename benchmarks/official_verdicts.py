@@ -67,9 +67,10 @@ def _shut_in(folder: Path) -> list[str]:
         "ALL",
         "--clearenv",
     ]
+    argv += ["--tmpfs", "/tmp"]  # first: the installed packages may be in a folder of it
     for path in filter(lambda path: Path(path).exists(), readable):
         argv += ["--ro-bind", path, path]
-    argv += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--bind", str(folder), "/run-folder"]
+    argv += ["--dev", "/dev", "--proc", "/proc", "--bind", str(folder), "/run-folder"]
     argv += ["--setenv", "PYTHONPATH", packages, "--setenv", "PYTHONHASHSEED", "0", "--chdir", "/run-folder"]
     return [*argv, str(base_python())]
 
