@@ -16,7 +16,8 @@ from lsprotocol import types
 from copilot_server.completion.types import Candidate
 from copilot_server.config import Settings
 from copilot_server.context.document import Cursor, Document
-from copilot_server.lsp.convert import Lines, completion_items, inline_items
+from copilot_server.lsp.convert import completion_items, inline_items
+from copilot_server.lsp.lines import Lines
 from copilot_server.lsp.protocol import CopilotProtocol
 from copilot_server.lsp.server import CopilotServer
 from copilot_server.lsp.transport import FrameParser
@@ -362,8 +363,8 @@ REQUESTS: list[tuple[str, Any, int | None]] = [
     ("workspace/executeCommand", {"command": "nobody.knows"}, -32602),
     ("workspace/executeCommand", {}, -32602),
     ("textDocument/hover", PLACE, -32601),
-    ("getCompletions", {"doc": {}}, -32601),
-    ("checkStatus", None, -32601),
+    ("getCompletions", {"doc": {}}, -32602),
+    ("checkStatus", None, None),
     ("$/unknown", {}, -32601),
     ("", {}, -32601),
     ("textDocument/didOpen", {}, -32602),

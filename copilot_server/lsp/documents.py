@@ -5,44 +5,43 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from urllib.parse import unquote
 
 from lsprotocol import types
 
 from copilot_server.context.document import Cursor, Document
-from copilot_server.lsp.convert import Lines
+from copilot_server.lsp.lines import Lines
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a change did: of the text before it, ``text`` took the place of ``start`` to ``end``."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenDocument:
     """One version of an open text. ``version`` is the editor's own count."""
 
     uri: str
     language_id: str
     version: int
-    text: str
+    lines: Lines
 
-    @cached_property
-    def lines(self) -> Lines:
-        """Where its lines begin, worked out once a version."""
-        return Lines(self.text)
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return self.lines.text
 
     def cursor_at(self, position: types.Position, encoding: str) -> Cursor:
         """Give the cursor at ``position``, in a copy that no later edit reaches."""
         document = Document(self.uri, self.language_id, self.text)
         return Cursor(document, self.lines.offset_at(position, encoding))
-
-    def changed(self, change: types.TextDocumentContentChangeEvent, encoding: str) -> OpenDocument:
-        """Give the document after one change; what lies outside the text is clamped to it."""
-        text = _without_surrogates(change.text)
-        if isinstance(change, types.TextDocumentContentChangePartial):
-            start = self.lines.offset_at(change.range.start, encoding)
-            end = max(start, self.lines.offset_at(change.range.end, encoding))
-            text = self.text[:start] + text + self.text[end:]
-        return replace(self, text=text)
 
 
 class Documents:
@@ -62,22 +61,47 @@ class Documents:
 
     def open(self, item: types.TextDocumentItem) -> None:
         """Take up a document as the editor sent it."""
-        self._open[unquote(item.uri)] = OpenDocument(
-            item.uri, item.language_id, item.version, _without_surrogates(item.text)
-        )
+        lines = Lines(_without_surrogates(item.text))
+        self._open[unquote(item.uri)] = OpenDocument(item.uri, item.language_id, item.version, lines)
 
-    def change(self, uri: str, version: int, changes: Sequence[types.TextDocumentContentChangeEvent]) -> None:
-        """Apply ``changes`` one after another; those of a document that is not open are passed over."""
+    def change(
+        self, uri: str, version: int, changes: Sequence[types.TextDocumentContentChangeEvent]
+    ) -> tuple[Edit, ...]:
+        """Apply ``changes`` one after another; those of a document that is not open are passed over.
+
+        Returns:
+            What each of them did, in this order: the second is of the text that the first has made.
+        """
         document = self.get(uri)
         if document is None:
-            return
+            return ()
+        lines, edits = document.lines, []
         for change in changes:
-            document = document.changed(change, self.encoding)
-        self._open[unquote(uri)] = replace(document, version=version)
+            edit = _edit(lines, change, self.encoding)
+            lines = _edited(lines, edit)
+            edits.append(edit)
+        self._open[unquote(uri)] = replace(document, version=version, lines=lines)
+        return tuple(edits)
 
     def close(self, uri: str) -> None:
         """Forget a document."""
         self._open.pop(unquote(uri), None)
+
+
+def _edit(lines: Lines, change: types.TextDocumentContentChangeEvent, encoding: str) -> Edit:
+    """Read a change; what lies outside the text is clamped to it."""
+    text = _without_surrogates(change.text)
+    if not isinstance(change, types.TextDocumentContentChangePartial):
+        return Edit(0, len(lines.text), text)
+    start = lines.offset_at(change.range.start, encoding)
+    return Edit(start, max(start, lines.offset_at(change.range.end, encoding)), text)
+
+
+def _edited(lines: Lines, edit: Edit) -> Lines:
+    """Apply an edit. One of the whole text shares no line with it."""
+    if edit.end - edit.start == len(lines.text):
+        return Lines(edit.text)
+    return lines.edited(edit.start, edit.end, edit.text)
 
 
 def _without_surrogates(text: str) -> str:

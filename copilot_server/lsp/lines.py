@@ -1,0 +1,159 @@
+"""Where the lines of a text begin, kept up with its edits.
+
+A position of the protocol counts UTF-8, UTF-16 or UTF-32 units from the start of its line, as was negotiated;
+an offset counts code points from the start of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain, pairwise
+
+from lsprotocol import types
+
+#: Encoding by its name in the protocol: Python's codec for it, and the bytes of one unit.
+_CODECS = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}
+
+# The three line ends of the protocol (LSP 3.17, "Text Documents"). str.splitlines knows seven more, such
+# as form feed and U+2028, which to an editor are ordinary characters.
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+#: Lines in a block when it is made, and the most that one may grow to.
+_BLOCK_LINES, _MOST_LINES = 128, 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Some lines that follow each other: the length of each with its line end, and of all together."""
+
+    lengths: tuple[int, ...]
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line by its number: where it starts, how long it is with its line end, and where that is kept."""
+
+    number: int
+    start: int
+    length: int
+    block: int
+    index: int
+
+
+class Lines:
+    """The lines of one text; a text has at least one. Never changed: an edit gives another.
+
+    Their lengths are kept in blocks, so that an edit makes one block anew and shares the others: what it
+    costs grows with the square root of the number of lines, and a text of a few lines is one block.
+    """
+
+    __slots__ = ("_blocks", "text")
+
+    def __init__(self, text: str, blocks: Iterable[_Block] | None = None) -> None:
+        self.text = text
+        self._blocks = tuple(_in_blocks(_lengths(text))) if blocks is None else tuple(blocks)
+
+    @property
+    def starts(self) -> list[int]:
+        """The offset of each line's first code point."""
+        lengths = chain.from_iterable(block.lengths for block in self._blocks)
+        return list(accumulate(lengths, initial=0))[:-1]
+
+    def edited(self, start: int, end: int, text: str) -> Lines:
+        """Give the lines of the text in which ``text`` stands for what was from ``start`` to ``end``.
+
+        Only the lines touched are read again. The character before ``start`` may be a carriage return that
+        an edit joins with a line feed, or parts from one, so that its line counts as touched.
+        """
+        edited = self.text[:start] + text + self.text[end:]
+        first, last = self._line_around(max(start - 1, 0)), self._line_around(end)
+        stop = last.start + last.length + len(edited) - len(self.text)
+        lengths = _lengths(edited[first.start : stop])
+        return Lines(edited, self._with(first, last, lengths[:-1] if self._ends(last) else lengths))
+
+    def offset_at(self, position: types.Position, encoding: str) -> int:
+        """Give the offset of ``position``.
+
+        As the protocol has it, a column past the end of its line is the end of that line, and a line past
+        the last is the end of the text. A position inside a code point is where that code point begins.
+        """
+        line = self._line(position.line)
+        if line is None:
+            return len(self.text)
+        content = self.text[line.start : line.start + line.length]
+        if self._ends(line):
+            content = content.removesuffix("\n").removesuffix("\r")
+        return line.start + _code_points(content, position.character, encoding)
+
+    def position_at(self, offset: int, encoding: str) -> types.Position:
+        """Give the position of ``offset``, which is within the text."""
+        line = self._line_around(offset)
+        return types.Position(line.number, _units(self.text[line.start : offset], encoding))
+
+    def _ends(self, line: _Line) -> bool:
+        """Whether ``line`` has a line end: all have but the last of the text."""
+        return line.block < len(self._blocks) - 1 or line.index < len(self._blocks[-1].lengths) - 1
+
+    def _line(self, number: int) -> _Line | None:
+        """Find a line by its number; None if the text has not so many."""
+        start, index = 0, number
+        for at, block in enumerate(self._blocks):
+            if index < len(block.lengths):
+                return _Line(number, start + sum(block.lengths[:index]), block.lengths[index], at, index)
+            start, index = start + block.length, index - len(block.lengths)
+        return None
+
+    def _line_around(self, offset: int) -> _Line:
+        """Find the line that ``offset`` is on: the last that does not start after it."""
+        start, number, final = 0, 0, len(self._blocks) - 1
+        for at, block in enumerate(self._blocks):
+            if offset < start + block.length or at == final:
+                break
+            start, number = start + block.length, number + len(block.lengths)
+        index, final = 0, len(block.lengths) - 1
+        while index < final and offset >= start + block.lengths[index]:
+            start, index = start + block.lengths[index], index + 1
+        return _Line(number + index, start, block.lengths[index], at, index)
+
+    def _with(self, first: _Line, last: _Line, lengths: Sequence[int]) -> Iterable[_Block]:
+        """Give the blocks with ``lengths`` in place of the lines from ``first`` to ``last``."""
+        head, tail = self._blocks[first.block].lengths[: first.index], self._blocks[last.block].lengths
+        after = last.block + 1
+        tail = tail[last.index + 1 :]
+        if len(head) + len(lengths) + len(tail) < _BLOCK_LINES // 2 and after < len(self._blocks):
+            tail, after = tail + self._blocks[after].lengths, after + 1  # lest blocks become ever smaller
+        return chain(self._blocks[: first.block], _in_blocks((*head, *lengths, *tail)), self._blocks[after:])
+
+
+def _in_blocks(lengths: Sequence[int]) -> Iterable[_Block]:
+    step = len(lengths) if len(lengths) <= _MOST_LINES else _BLOCK_LINES
+    for start in range(0, len(lengths), step or 1):
+        block = tuple(lengths[start : start + step])
+        yield _Block(block, sum(block))
+
+
+def _lengths(text: str) -> list[int]:
+    """Give the length of each line with its line end; after a last line end there is a line of length 0."""
+    if "\r" not in text:
+        lengths = [len(line) + 1 for line in text.split("\n")]
+        lengths[-1] -= 1
+        return lengths
+    starts = [0, *(end.end() for end in _LINE_END.finditer(text)), len(text)]
+    return [following - start for start, following in pairwise(starts)]
+
+
+def _code_points(line: str, units: int, encoding: str) -> int:
+    """Count the code points of ``line`` that lie whole within its first ``units`` units."""
+    head = line[:units]  # a code point takes one unit at the least
+    if head.isascii():
+        return len(head)
+    codec, unit_bytes = _CODECS[encoding]
+    return len(head.encode(codec)[: units * unit_bytes].decode(codec, errors="ignore"))
+
+
+def _units(text: str, encoding: str) -> int:
+    codec, unit_bytes = _CODECS[encoding]
+    return len(text) if text.isascii() else len(text.encode(codec)) // unit_bytes
