@@ -1,0 +1,106 @@
+/** The commands, by name. */
+import * as vscode from "vscode";
+import { canHaveSuggestions, switches, text, toggle, toggleLanguage } from "./configuration";
+import { menuGroups, type MenuEntry } from "./core/menu";
+import { installServer } from "./installCommand";
+import { selectModel } from "./modelPicker";
+import { CandidatePanel } from "./panel";
+import { openLastReport, runSelfTest } from "./selfTest";
+import type { Session } from "./session";
+import { Statistics } from "./statistics";
+import { openWalkthrough } from "./walkthrough";
+
+type Handler = (...args: never[]) => unknown;
+
+/** Ghost text is VS Code's own, and so is what is done with it. */
+const OF_THE_EDITOR: Readonly<Record<string, string>> = {
+  accept: "editor.action.inlineSuggest.commit",
+  acceptWord: "editor.action.inlineSuggest.acceptNextWord",
+  acceptLine: "editor.action.inlineSuggest.acceptNextLine",
+  next: "editor.action.inlineSuggest.showNext",
+  previous: "editor.action.inlineSuggest.showPrevious",
+  dismiss: "editor.action.inlineSuggest.hide",
+};
+
+/** Register all commands. */
+export function registerCommands(context: vscode.ExtensionContext, session: Session): vscode.Disposable {
+  const panel = new CandidatePanel(context, session);
+  const statistics = new Statistics(session);
+  const handlers: Record<string, Handler> = {
+    trigger,
+    toggle: toggleAndTell,
+    toggleLanguage: toggleLanguageHere,
+    panel: () => panel.ask(),
+    menu: () => showMenu(session),
+    selectModel: () => selectModel(session),
+    selfTest: () => runSelfTest(context, session),
+    openReport: () => openLastReport(context),
+    stats: () => statistics.show(),
+    showLog: () => {
+      session.log.show();
+    },
+    restart: () => session.restart(),
+    install: () => installServer(context, session),
+    walkthrough: () => openWalkthrough(context),
+    ...Object.fromEntries(
+      Object.entries(OF_THE_EDITOR).map(([name, command]) => [
+        name,
+        () => vscode.commands.executeCommand(command),
+      ]),
+    ),
+  };
+  const registered = Object.entries(handlers).map(([name, handler]) =>
+    vscode.commands.registerCommand(`copilot-server.${name}`, handler),
+  );
+  return vscode.Disposable.from(panel, statistics, ...registered);
+}
+
+async function trigger(): Promise<void> {
+  const document = vscode.window.activeTextEditor?.document;
+  const { enabled, language } = switches(document);
+  if (!enabled || language?.on === false) {
+    const where = enabled && language !== undefined ? ` for ${language.id}` : "";
+    const on = "Turn On";
+    if ((await vscode.window.showInformationMessage(`Suggestions are off${where}.`, on)) !== on) {
+      return;
+    }
+    await (enabled ? toggleLanguageHere() : toggleAndTell());
+  }
+  await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
+}
+
+async function toggleAndTell(): Promise<void> {
+  tell(`Suggestions are ${(await toggle()) ? "on" : "off"}.`);
+}
+
+async function toggleLanguageHere(): Promise<void> {
+  const document = vscode.window.activeTextEditor?.document;
+  if (document === undefined || !canHaveSuggestions(document)) {
+    tell("Open a document of the language first.");
+    return;
+  }
+  const { languageId } = document;
+  tell(`Suggestions are ${(await toggleLanguage(languageId)) ? "on" : "off"} for ${languageId}.`);
+}
+
+/** A word in passing, for who has just pressed the key. */
+function tell(message: string): void {
+  vscode.window.setStatusBarMessage(message, 3000);
+}
+
+async function showMenu(session: Session): Promise<void> {
+  const now = switches(vscode.window.activeTextEditor?.document);
+  const { phase } = session;
+  const model = (phase.kind === "running" && phase.status.model) || text("model");
+  const rows = menuGroups(phase, now, model).flatMap((group) => [
+    { label: group.title, kind: vscode.QuickPickItemKind.Separator } as vscode.QuickPickItem & Partial<MenuEntry>,
+    ...group.entries,
+  ]);
+  const chosen = await vscode.window.showQuickPick(rows, {
+    title: "Copilot Server",
+    placeHolder: "What to do?",
+  });
+  if (chosen?.command !== undefined) {
+    await vscode.commands.executeCommand(chosen.command, ...(chosen.args ?? []));
+  }
+}

@@ -1,0 +1,71 @@
+/** The candidates of a panel: what has come, and where accepting one would put it. */
+
+export interface Place {
+  readonly line: number;
+  readonly character: number;
+}
+
+export interface Span {
+  readonly start: Place;
+  readonly end: Place;
+}
+
+export interface Candidate {
+  readonly text: string;
+  /** What of the document it replaces. */
+  readonly span: Span;
+  /** How the server is told that it was accepted. */
+  readonly command: { readonly command: string; readonly arguments: readonly unknown[] } | undefined;
+}
+
+/** Read items that the server sent, leaving out what is none. */
+export function readCandidates(value: unknown, cursor: Place): readonly Candidate[] {
+  const items = (value as { items?: unknown } | null | undefined)?.items;
+  return (Array.isArray(items) ? items : [])
+    .map((item: unknown) => readCandidate(item, cursor))
+    .filter((candidate) => candidate !== undefined);
+}
+
+/** `known` with those of `more` that say something else. */
+export function withNew(known: readonly Candidate[], more: readonly Candidate[]): readonly Candidate[] {
+  const all = [...known];
+  for (const candidate of more) {
+    if (!all.some((other) => other.text === candidate.text)) {
+      all.push(candidate);
+    }
+  }
+  return all;
+}
+
+function readCandidate(item: unknown, cursor: Place): Candidate | undefined {
+  if (typeof item !== "object" || item === null) {
+    return undefined;
+  }
+  const { insertText, range, command } = item as Record<string, unknown>;
+  if (typeof insertText !== "string" || insertText === "") {
+    return undefined;
+  }
+  return {
+    text: insertText,
+    span: readSpan(range) ?? { start: cursor, end: cursor },
+    command: readCommand(command),
+  };
+}
+
+function readSpan(range: unknown): Span | undefined {
+  const { start, end } = (range ?? {}) as Record<string, unknown>;
+  return isPlace(start) && isPlace(end) ? { start, end } : undefined;
+}
+
+function isPlace(value: unknown): value is Place {
+  const { line, character } = (value ?? {}) as Record<string, unknown>;
+  return Number.isInteger(line) && Number.isInteger(character);
+}
+
+function readCommand(value: unknown): Candidate["command"] {
+  const { command, arguments: args } = (value ?? {}) as Record<string, unknown>;
+  if (typeof command !== "string") {
+    return undefined;
+  }
+  return { command, arguments: Array.isArray(args) ? (args as unknown[]) : [] };
+}

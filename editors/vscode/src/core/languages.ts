@@ -1,0 +1,23 @@
+/** For which languages there are suggestions. */
+
+export type Languages = Readonly<Record<string, boolean>>;
+
+/** Whether `language` has suggestions; `*` speaks for those that are not named. */
+export function isLanguageOn(languages: Languages, language: string): boolean {
+  return languages[language] ?? languages["*"] ?? true;
+}
+
+/** `languages` with suggestions for `language` turned the other way. */
+export function toggledLanguage(languages: Languages, language: string): Languages {
+  return { ...languages, [language]: !isLanguageOn(languages, language) };
+}
+
+/** What the setting holds, if it holds what it should; else everything is on. */
+export function readLanguages(value: unknown): Languages {
+  if (typeof value !== "object" || value === null) {
+    return { "*": true };
+  }
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, boolean] => typeof entry[1] === "boolean"),
+  );
+}

@@ -1,0 +1,74 @@
+/** The models that `copilot-server models --json` lists. */
+
+export interface Model {
+  readonly id: string;
+  readonly title: string;
+  readonly parameters: number;
+  readonly size_bytes: number;
+  readonly licence: string;
+  readonly isOnDisk: boolean;
+  /** The best published pass@1 on HumanEval. */
+  readonly score_percent: number | undefined;
+}
+
+export interface ModelRow {
+  readonly id: string;
+  readonly label: string;
+  readonly description: string;
+  readonly detail: string;
+}
+
+/**
+ * Read the list.
+ *
+ * @throws Error - it is not such a list.
+ */
+export function readModels(json: string): readonly Model[] {
+  const rows: unknown = JSON.parse(json);
+  if (!Array.isArray(rows)) {
+    throw new TypeError("The list of models is not a list.");
+  }
+  return rows.map(readModel);
+}
+
+/** How a model is shown in the picker. */
+export function modelRow(model: Model, current: string): ModelRow {
+  const facts = [`${(model.parameters / 1e9).toFixed(1)} B parameters`, model.licence];
+  if (model.score_percent !== undefined) {
+    facts.push(`HumanEval ${model.score_percent.toFixed(1)} %`);
+  }
+  return {
+    id: model.id,
+    label: model.id === current ? `$(check) ${model.id}` : model.id,
+    description: model.isOnDisk ? "on this machine" : `to be fetched, ${gigabytes(model.size_bytes)}`,
+    detail: facts.join("  ·  "),
+  };
+}
+
+/** A size for people. */
+export function gigabytes(size_bytes: number): string {
+  return `${(size_bytes / 1e9).toFixed(1)} GB`;
+}
+
+function readModel(row: unknown): Model {
+  if (typeof row !== "object" || row === null || typeof (row as { id?: unknown }).id !== "string") {
+    throw new TypeError("A model in the list has no id.");
+  }
+  const { id, title, parameters, size_bytes, licence, on_disk, humaneval } = row as Record<string, unknown>;
+  return {
+    id: String(id),
+    title: typeof title === "string" ? title : String(id),
+    parameters: Number(parameters),
+    size_bytes: Number(size_bytes),
+    licence: typeof licence === "string" ? licence : "licence unknown",
+    isOnDisk: on_disk === true,
+    score_percent: bestScore(humaneval),
+  };
+}
+
+function bestScore(humaneval: unknown): number | undefined {
+  const scores = (Array.isArray(humaneval) ? humaneval : [])
+    .map((score: unknown) => Number((score as Record<string, unknown> | null)?.["pass_at_1_percent"]))
+    .filter(Number.isFinite);
+  return scores.length > 0 ? Math.max(...scores) : undefined;
+}

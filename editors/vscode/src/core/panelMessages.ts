@@ -1,0 +1,29 @@
+/** What the panel's page and the extension say to each other. */
+
+export type ToPage =
+  | {
+      readonly kind: "start";
+      /** Where the candidates would go, for the heading. */
+      readonly where: string;
+      /** The line before the cursor, shown in grey before each candidate. */
+      readonly before: string;
+    }
+  | { readonly kind: "candidate"; readonly index: number; readonly text: string }
+  | { readonly kind: "end"; readonly message: string };
+
+export type FromPage =
+  | { readonly kind: "ready" }
+  | { readonly kind: "again" }
+  | { readonly kind: "accept"; readonly index: number };
+
+/** Read what the page sent; undefined if it is none of this. */
+export function readFromPage(message: unknown): FromPage | undefined {
+  const { kind, index } = (message ?? {}) as Record<string, unknown>;
+  if (kind === "ready" || kind === "again") {
+    return { kind };
+  }
+  if (kind === "accept" && typeof index === "number" && Number.isInteger(index)) {
+    return { kind, index };
+  }
+  return undefined;
+}

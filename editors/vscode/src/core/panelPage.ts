@@ -1,0 +1,38 @@
+/** The page of the panel. It holds no text of a model's: that comes by messages, and is set as text. */
+
+export interface PageParts {
+  readonly nonce: string;
+  /** Addresses under which the webview may load the script and the style. */
+  readonly script: string;
+  readonly style: string;
+  /** Where the webview loads from. */
+  readonly source: string;
+}
+
+/** The HTML. Nothing in it but our own script may run, and nothing may be fetched from anywhere else. */
+export function panelPage({ nonce, script, style, source }: PageParts): string {
+  const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src ${source}; base-uri 'none'; form-action 'none'`;
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${escaped(policy)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="${escaped(style)}">
+<title>Suggestions</title>
+</head>
+<body>
+<header>
+<h1 id="where"></h1>
+<p id="state" role="status"></p>
+<button id="again" type="button">Ask again</button>
+</header>
+<main id="candidates"></main>
+<script nonce="${escaped(nonce)}" src="${escaped(script)}"></script>
+</body>
+</html>`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}

@@ -1,0 +1,98 @@
+/** Running a program to its end. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+
+export interface Ended {
+  /** The exit code; null where a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly signal?: AbortSignal;
+  readonly timeout_s?: number;
+  /** Told each piece of either stream as it comes. */
+  readonly onOutput?: (text: string) => void;
+}
+
+/** How much of each stream is kept: its end. */
+const KEPT_CHARACTERS = 1_000_000;
+/** How long a program that was told to end may take to do so. */
+const GRACE_MS = 5000;
+
+/**
+ * Run a program; resolves with how it ended, however that was.
+ *
+ * @throws Error - it cannot be started.
+ */
+export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd: options.cwd,
+      env: options.env,
+      stdio: ["ignore", "pipe", "pipe"],
+      windowsHide: true,
+    });
+    const stdout = collected(child.stdout, options.onOutput);
+    const stderr = collected(child.stderr, options.onOutput);
+    const unwatch = endedBy(child, options);
+    child.on("error", (error) => {
+      unwatch();
+      reject(error);
+    });
+    child.on("close", (code, signal) => {
+      unwatch();
+      resolve({ code, signal, stdout: stdout(), stderr: stderr() });
+    });
+  });
+}
+
+/** Whether `file` is a file that this user may run. */
+export async function isProgram(file: string): Promise<boolean> {
+  try {
+    await access(file, constants.X_OK);
+    return (await stat(file)).isFile();
+  } catch {
+    return false; // not there, or not ours to run: the same to who looks for one
+  }
+}
+
+/** The last lines of a program's output that say something, for a message. */
+export function lastWords(ended: Ended, lines = 3): string {
+  const said = (ended.stderr.trim() || ended.stdout.trim()).split(/\r?\n/);
+  return said.slice(-lines).join("\n");
+}
+
+function collected(stream: NodeJS.ReadableStream, onOutput?: (text: string) => void): () => string {
+  let text = "";
+  stream.setEncoding("utf8");
+  stream.on("data", (piece: string) => {
+    text = (text + piece).slice(-KEPT_CHARACTERS);
+    onOutput?.(piece);
+  });
+  return () => text;
+}
+
+/** End `child` when it is told to or takes too long; returns what stops watching. */
+function endedBy(child: ChildProcess, { signal, timeout_s }: RunOptions): () => void {
+  let killTimer: NodeJS.Timeout | undefined;
+  const end = (): void => {
+    child.kill("SIGTERM");
+    killTimer = setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
+  };
+  const timer = timeout_s === undefined ? undefined : setTimeout(end, timeout_s * 1000);
+  if (signal?.aborted) {
+    end();
+  }
+  signal?.addEventListener("abort", end);
+  return () => {
+    clearTimeout(timer);
+    clearTimeout(killTimer);
+    signal?.removeEventListener("abort", end);
+  };
+}

@@ -1,0 +1,56 @@
+/** The settings that are the server's: what is sent to it, and when. */
+
+/** Names in package.json, without the section; the same in the server, there written with underscores. */
+export const SERVER_SETTINGS = [
+  "model",
+  "device",
+  "dtype",
+  "offline",
+  "enabled",
+  "languages",
+  "exclude",
+  "statistics",
+  "debounce",
+  "completion.maxPromptTokens",
+  "completion.maxNewTokens",
+  "completion.candidates",
+  "completion.temperature",
+  "completion.topP",
+  "completion.protocol",
+  "speed.fast",
+  "speed.prefixCache",
+  "speed.drafts",
+  "speed.cudaGraphs",
+  "speed.ahead",
+  "speed.threads",
+] as const;
+
+export type ServerSetting = (typeof SERVER_SETTINGS)[number];
+export type Values = Readonly<Partial<Record<ServerSetting, unknown>>>;
+
+/** How a setting is asked for: its value now, its default, and whether anybody has set it. */
+export interface Reader {
+  value(name: ServerSetting): unknown;
+  fallback(name: ServerSetting): unknown;
+  isSet(name: ServerSetting): boolean;
+}
+
+/**
+ * The settings to start a server with: those that somebody has set.
+ * The others are left to the server's own settings file, which a default sent along would override.
+ */
+export function chosenSettings(reader: Reader): Values {
+  const chosen = SERVER_SETTINGS.filter((name) => reader.isSet(name));
+  return Object.fromEntries(chosen.map((name) => [name, reader.value(name)]));
+}
+
+/**
+ * The settings to send after a change.
+ * What the server was started with holds until something else is said, so that a setting
+ * that has since been removed is sent with its default.
+ */
+export function changedSettings(reader: Reader, started: Values): Values {
+  const removed = SERVER_SETTINGS.filter((name) => name in started && !reader.isSet(name));
+  const defaults = Object.fromEntries(removed.map((name) => [name, reader.fallback(name)]));
+  return { ...defaults, ...chosenSettings(reader) };
+}

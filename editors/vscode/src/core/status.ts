@@ -1,0 +1,143 @@
+/** What the status bar says. */
+
+export type ServerState = "loading" | "ready" | "thinking" | "off" | "error";
+
+/** What the server says of itself in `didChangeStatus`. */
+export interface ServerStatus {
+  readonly state: ServerState;
+  readonly percent: number | undefined;
+  readonly message: string;
+  readonly model: string;
+}
+
+/** Where the server is in its life, as the extension sees it. */
+export type Phase =
+  | { readonly kind: "idle" }
+  | { readonly kind: "missing"; readonly message: string }
+  | { readonly kind: "starting" }
+  | { readonly kind: "running"; readonly status: ServerStatus }
+  | { readonly kind: "restarting"; readonly delay_s: number; readonly why: string }
+  | { readonly kind: "failed"; readonly message: string };
+
+/** What the user has switched. */
+export interface Switches {
+  readonly enabled: boolean;
+  /** The active document's language; undefined where none is open that could have suggestions. */
+  readonly language: { readonly id: string; readonly on: boolean } | undefined;
+  /** VS Code's own switch for ghost text of all extensions. */
+  readonly ghostText: boolean;
+}
+
+export interface StatusView {
+  readonly text: string;
+  /** The first line of the tooltip, also read out by screen readers. */
+  readonly summary: string;
+  /** What to do about it; empty where nothing needs doing. */
+  readonly remedy: string;
+  readonly severity: "normal" | "warning" | "error";
+}
+
+const NAME = "Copilot Server";
+const STATES: readonly string[] = ["loading", "ready", "thinking", "off", "error"] satisfies ServerState[];
+
+/** Before the server has said anything of itself. */
+export const UNKNOWN_STATUS: ServerStatus = { state: "loading", percent: undefined, message: "", model: "" };
+
+/** Read the parameters of a `didChangeStatus`; undefined if they are not such. */
+export function readStatus(params: unknown): ServerStatus | undefined {
+  if (typeof params !== "object" || params === null) {
+    return undefined;
+  }
+  const { state, percent, message, model } = params as Record<string, unknown>;
+  if (typeof state !== "string" || !STATES.includes(state)) {
+    return undefined;
+  }
+  return {
+    state: state as ServerState,
+    percent: typeof percent === "number" ? Math.round(Math.min(100, Math.max(0, percent))) : undefined,
+    message: typeof message === "string" ? message : "",
+    model: typeof model === "string" ? model : "",
+  };
+}
+
+/** What to show for a phase of the server's, and the user's switches. */
+export function statusView(phase: Phase, switches: Switches): StatusView {
+  if (phase.kind === "missing" || phase.kind === "failed") {
+    return troubled(phase);
+  }
+  const off = whyOff(switches);
+  if (off !== undefined) {
+    return off;
+  }
+  switch (phase.kind) {
+    case "idle":
+      return normal("$(circle-outline)", "starts with the first document you open");
+    case "starting":
+      return normal("$(loading~spin)", "starting");
+    case "restarting":
+      return {
+        ...normal("$(sync~spin)", `restarting in ${phase.delay_s} s`),
+        remedy: phase.why,
+        severity: "warning",
+      };
+    case "running":
+      return running(phase.status);
+  }
+}
+
+function running(status: ServerStatus): StatusView {
+  const model = status.model === "" ? "" : ` (${status.model})`;
+  switch (status.state) {
+    case "loading": {
+      const percent = status.percent === undefined ? "" : ` ${status.percent}%`;
+      return {
+        ...normal(`$(loading~spin)${percent}`, `loading the model${percent}${model}`),
+        remedy: status.message,
+      };
+    }
+    case "ready":
+      return normal("$(sparkle)", `ready${model}`);
+    case "thinking":
+      return normal("$(loading~spin)", `thinking${model}`);
+    case "off":
+      return normal("$(circle-slash)", status.message || "suggestions are off");
+    case "error":
+      return {
+        text: `$(error) ${NAME}`,
+        summary: `${NAME}: error`,
+        remedy: status.message || "The log says more.",
+        severity: "error",
+      };
+  }
+}
+
+function troubled(phase: Phase & { kind: "missing" | "failed" }): StatusView {
+  const isMissing = phase.kind === "missing";
+  return {
+    text: isMissing ? `$(cloud-download) ${NAME}` : `$(error) ${NAME}`,
+    summary: isMissing ? `${NAME}: the server is not installed` : `${NAME}: error`,
+    remedy: phase.message,
+    severity: isMissing ? "warning" : "error",
+  };
+}
+
+function whyOff(switches: Switches): StatusView | undefined {
+  if (!switches.enabled) {
+    return normal("$(circle-slash)", "suggestions are off");
+  }
+  if (switches.language !== undefined && !switches.language.on) {
+    return normal("$(circle-slash)", `suggestions are off for ${switches.language.id}`);
+  }
+  if (!switches.ghostText) {
+    return {
+      ...normal("$(warning)", "VS Code shows no ghost text"),
+      remedy: "The setting editor.inlineSuggest.enabled is off.",
+      severity: "warning",
+    };
+  }
+  return undefined;
+}
+
+function normal(icon: string, what: string): StatusView {
+  return { text: `${icon} ${NAME}`, summary: `${NAME}: ${what}`, remedy: "", severity: "normal" };
+}

@@ -1,0 +1,21 @@
+/** The extension's beginning and end. */
+import * as vscode from "vscode";
+import { registerCommands } from "./commands";
+import { Session } from "./session";
+import { StatusItem } from "./statusItem";
+import { welcomeOnce } from "./walkthrough";
+
+let session: Session | undefined;
+
+export function activate(context: vscode.ExtensionContext): void {
+  const log = vscode.window.createOutputChannel("Copilot Server", { log: true });
+  session = new Session(context, log);
+  context.subscriptions.push(log, session, new StatusItem(session), registerCommands(context, session));
+  session.watch();
+  welcomeOnce(context);
+}
+
+/** VS Code waits for this, so that no server outlives its window. */
+export async function deactivate(): Promise<void> {
+  await session?.stop();
+}

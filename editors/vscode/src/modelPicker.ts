@@ -1,0 +1,76 @@
+/** Choosing the model. */
+import * as vscode from "vscode";
+import { set, text } from "./configuration";
+import { gigabytes, modelRow, readModels, type Model } from "./core/models";
+import { lastWords, run } from "./core/program";
+import type { Session } from "./session";
+
+const OTHER = "Another model…";
+const FETCH = "Fetch";
+
+/** Let the user choose, and set what was chosen. The server loads it by itself. */
+export async function selectModel(session: Session): Promise<void> {
+  const models = await listModels(session);
+  if (models === undefined) {
+    return;
+  }
+  const current = currentModel(session);
+  const rows = [
+    ...models.map((model) => ({ ...modelRow(model, current), model })),
+    { id: "", label: OTHER, description: "a hub's org/name, a folder, or a .gguf file", model: undefined },
+  ];
+  const chosen = await vscode.window.showQuickPick(rows, {
+    title: "Copilot Server: the model",
+    placeHolder: `Now: ${current}`,
+    matchOnDetail: true,
+  });
+  if (chosen === undefined) {
+    return;
+  }
+  const id = chosen.model === undefined ? await askForName(current) : await agreed(chosen.model);
+  if (id !== undefined) {
+    await set("model", id);
+  }
+}
+
+function currentModel({ phase }: Session): string {
+  return (phase.kind === "running" && phase.status.model) || text("model");
+}
+
+async function listModels(session: Session): Promise<readonly Model[] | undefined> {
+  const found = await session.program();
+  if (found === undefined) {
+    return undefined;
+  }
+  try {
+    const ended = await run(found.program, ["models", "--json"], { timeout_s: 60 });
+    if (ended.code !== 0) {
+      throw new Error(lastWords(ended));
+    }
+    return readModels(ended.stdout);
+  } catch (error) {
+    session.log.error(`copilot-server models: ${String(error)}`);
+    void vscode.window.showErrorMessage(`Copilot Server: the models cannot be listed: ${String(error)}`);
+    return undefined;
+  }
+}
+
+async function askForName(current: string): Promise<string | undefined> {
+  const name = await vscode.window.showInputBox({
+    title: "Copilot Server: the model",
+    prompt: "A hub's org/name, a folder on this machine, or a .gguf file",
+    value: current,
+    validateInput: (value) => (value.trim() === "" ? "Name a model." : undefined),
+  });
+  return name?.trim();
+}
+
+async function agreed(model: Model): Promise<string | undefined> {
+  if (model.isOnDisk) {
+    return model.id;
+  }
+  const question = `${model.title} is not on this machine yet. Fetch ${gigabytes(model.size_bytes)}?`;
+  const detail = `Licence: ${model.licence}. The server fetches it once, and checks it by its hash.`;
+  const answer = await vscode.window.showInformationMessage(question, { modal: true, detail }, FETCH);
+  return answer === FETCH ? model.id : undefined;
+}

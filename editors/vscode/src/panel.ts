@@ -1,0 +1,240 @@
+/** Several candidates side by side. */
+import { randomBytes } from "node:crypto";
+import * as vscode from "vscode";
+import { ProgressType, type LanguageClient } from "vscode-languageclient/node";
+import { canHaveSuggestions } from "./configuration";
+import { readCandidates, withNew, type Candidate, type Span } from "./core/candidates";
+import { readFromPage, type ToPage } from "./core/panelMessages";
+import { panelPage } from "./core/panelPage";
+import type { Session } from "./session";
+
+const REQUEST = "textDocument/copilotPanelCompletion";
+const PARTS = new ProgressType<unknown>();
+const METHOD_NOT_FOUND = -32601;
+
+/** What was asked: a place in a document as it was then. */
+interface Question {
+  readonly document: vscode.TextDocument;
+  readonly column: vscode.ViewColumn | undefined;
+  readonly position: vscode.Position;
+  readonly textBefore: string;
+  readonly lineAfter: string;
+}
+
+export class CandidatePanel implements vscode.Disposable {
+  private panel: vscode.WebviewPanel | undefined;
+  private question: Question | undefined;
+  private candidates: readonly Candidate[] = [];
+  private asking: vscode.CancellationTokenSource | undefined;
+  /** All that the page was told since it was last asked, for a page that is not there yet, or anew. */
+  private told: ToPage[] = [];
+  private isPageReady = false;
+
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    private readonly session: Session,
+  ) {}
+
+  /** Ask for candidates at the cursor. */
+  async ask(): Promise<void> {
+    const editor = vscode.window.activeTextEditor;
+    if (editor === undefined || !canHaveSuggestions(editor.document)) {
+      void vscode.window.showInformationMessage("Copilot Server: put the cursor where the code should go first.");
+      return;
+    }
+    await this.answer(questionAt(editor));
+  }
+
+  dispose(): void {
+    this.asking?.cancel();
+    this.panel?.dispose();
+  }
+
+  private async answer(question: Question): Promise<void> {
+    const client = this.session.running;
+    if (client === undefined) {
+      void vscode.window.showWarningMessage("Copilot Server: the server is not running yet.");
+      return;
+    }
+    this.asking?.cancel();
+    const asking = new vscode.CancellationTokenSource();
+    this.asking = asking;
+    this.question = question;
+    this.candidates = [];
+    this.told = [];
+    this.open();
+    this.tell({ kind: "start", where: whereOf(question), before: lineBefore(question) });
+    const message = await this.collect(client, question, asking.token);
+    if (!asking.token.isCancellationRequested) {
+      this.tell({ kind: "end", message });
+    }
+  }
+
+  /** Ask, show what comes; returns what there is to say at the end. */
+  private async collect(
+    client: LanguageClient,
+    { document, position }: Question,
+    cancelled: vscode.CancellationToken,
+  ): Promise<string> {
+    const token = randomBytes(16).toString("hex");
+    const add = (value: unknown): void => {
+      if (!cancelled.isCancellationRequested) {
+        this.add(readCandidates(value, position));
+      }
+    };
+    const parts = client.onProgress(PARTS, token, add);
+    try {
+      const params = {
+        textDocument: client.code2ProtocolConverter.asVersionedTextDocumentIdentifier(document),
+        position: client.code2ProtocolConverter.asPosition(position),
+        partialResultToken: token,
+      };
+      add(await client.sendRequest(REQUEST, params, cancelled));
+      return this.candidates.length > 0 ? "Press 1 to 9, or Enter, to accept." : "The model has no suggestion here.";
+    } catch (error) {
+      return failure(error);
+    } finally {
+      parts.dispose();
+    }
+  }
+
+  private add(candidates: readonly Candidate[]): void {
+    const all = withNew(this.candidates, candidates);
+    for (const [index, { text }] of all.entries()) {
+      if (index >= this.candidates.length) {
+        this.tell({ kind: "candidate", index, text });
+      }
+    }
+    this.candidates = all;
+  }
+
+  private tell(message: ToPage): void {
+    this.told.push(message);
+    if (this.isPageReady) {
+      void this.panel?.webview.postMessage(message);
+    }
+  }
+
+  private heard(message: unknown): void {
+    const said = readFromPage(message);
+    if (said?.kind === "ready") {
+      this.isPageReady = true;
+      for (const one of this.told) {
+        void this.panel?.webview.postMessage(one);
+      }
+    } else if (said?.kind === "again" && this.question !== undefined) {
+      void this.answer(this.question);
+    } else if (said?.kind === "accept") {
+      void this.accept(this.candidates[said.index]);
+    }
+  }
+
+  private async accept(candidate: Candidate | undefined): Promise<void> {
+    const { question } = this;
+    if (candidate === undefined || question === undefined) {
+      return;
+    }
+    if (!fits(question)) {
+      this.tell({ kind: "end", message: "The document has changed since. Put the cursor in place, and ask again." });
+      return;
+    }
+    const edit = new vscode.WorkspaceEdit();
+    edit.replace(question.document.uri, rangeOf(candidate.span), candidate.text);
+    if (!(await vscode.workspace.applyEdit(edit))) {
+      this.tell({ kind: "end", message: "The document cannot be changed." });
+      return;
+    }
+    this.panel?.dispose();
+    await showAfter(question, candidate);
+    if (candidate.command !== undefined) {
+      await vscode.commands.executeCommand(candidate.command.command, ...candidate.command.arguments);
+    }
+  }
+
+  private open(): void {
+    if (this.panel !== undefined) {
+      this.panel.reveal();
+      return;
+    }
+    const media = vscode.Uri.joinPath(this.context.extensionUri, "media");
+    const dist = vscode.Uri.joinPath(this.context.extensionUri, "dist");
+    const panel = vscode.window.createWebviewPanel("copilot-server.panel", "Suggestions", vscode.ViewColumn.Beside, {
+      enableScripts: true,
+      localResourceRoots: [media, dist],
+    });
+    this.panel = panel;
+    this.isPageReady = false;
+    panel.webview.onDidReceiveMessage((message: unknown) => {
+      this.heard(message);
+    });
+    panel.onDidDispose(() => {
+      this.asking?.cancel();
+      this.panel = undefined;
+      this.isPageReady = false;
+    });
+    panel.webview.html = panelPage({
+      nonce: randomBytes(16).toString("base64url"),
+      script: panel.webview.asWebviewUri(vscode.Uri.joinPath(dist, "panel.js")).toString(),
+      style: panel.webview.asWebviewUri(vscode.Uri.joinPath(media, "panel.css")).toString(),
+      source: panel.webview.cspSource,
+    });
+  }
+}
+
+function questionAt({ document, selection, viewColumn }: vscode.TextEditor): Question {
+  const position = selection.active;
+  return {
+    document,
+    column: viewColumn,
+    position,
+    textBefore: textUpTo(document, position),
+    lineAfter: document.lineAt(position).text.slice(position.character),
+  };
+}
+
+/** Whether the candidates still belong where they were asked for. */
+function fits({ document, position, textBefore, lineAfter }: Question): boolean {
+  return (
+    position.line < document.lineCount &&
+    textUpTo(document, position) === textBefore &&
+    document.lineAt(position).text.slice(position.character) === lineAfter
+  );
+}
+
+function textUpTo(document: vscode.TextDocument, position: vscode.Position): string {
+  return document.getText(new vscode.Range(new vscode.Position(0, 0), position));
+}
+
+function lineBefore({ textBefore }: Question): string {
+  return textBefore.slice(textBefore.lastIndexOf("\n") + 1);
+}
+
+function whereOf({ document, position }: Question): string {
+  return `${vscode.workspace.asRelativePath(document.uri)}, line ${position.line + 1}`;
+}
+
+function rangeOf({ start, end }: Span): vscode.Range {
+  return new vscode.Range(start.line, start.character, end.line, end.character);
+}
+
+/** Go back to the document, with the cursor behind what was put in. */
+async function showAfter({ document, column }: Question, { span, text }: Candidate): Promise<void> {
+  const start = new vscode.Position(span.start.line, span.start.character);
+  const lines = text.split(/\r\n|\r|\n/);
+  const last = lines.at(-1) ?? "";
+  const cursor = new vscode.Position(
+    start.line + lines.length - 1,
+    lines.length === 1 ? start.character + last.length : last.length,
+  );
+  await vscode.window.showTextDocument(document, {
+    selection: new vscode.Selection(cursor, cursor),
+    ...(column === undefined ? {} : { viewColumn: column }),
+  });
+}
+
+function failure(error: unknown): string {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  return code === METHOD_NOT_FOUND
+    ? "This server is too old for the panel. Update it with Copilot Server: Install or Update Server."
+    : `The model could not be asked: ${String(message)}`;
+}

@@ -1,0 +1,37 @@
+/** Which program the server is. */
+import { homedir } from "node:os";
+import path from "node:path";
+import * as vscode from "vscode";
+import { text } from "./configuration";
+import { findServer, type Found, type Places } from "./core/locate";
+import { isProgram } from "./core/program";
+
+/** The virtual environment that the extension makes for the server. */
+export function ownVenv(context: vscode.ExtensionContext): string {
+  return path.join(context.globalStorageUri.fsPath, "server");
+}
+
+/** The server's program; undefined if it is nowhere. */
+export function locateServer(context: vscode.ExtensionContext): Promise<Found | undefined> {
+  return findServer(places(context), isProgram);
+}
+
+/** What to tell who has no server. */
+export function missingMessage(): string {
+  const configured = text("serverPath");
+  return configured === ""
+    ? "The program copilot-server is not on this machine yet."
+    : `The setting copilot-server.serverPath names ${configured}, which is not a program that can be run.`;
+}
+
+function places(context: vscode.ExtensionContext): Places {
+  const folders = vscode.workspace.isTrusted ? (vscode.workspace.workspaceFolders ?? []) : [];
+  return {
+    platform: process.platform,
+    home: homedir(),
+    configured: text("serverPath"),
+    searchPath: process.env["PATH"] ?? "",
+    ownVenv: ownVenv(context),
+    trustedFolders: folders.filter(({ uri }) => uri.scheme === "file").map(({ uri }) => uri.fsPath),
+  };
+}

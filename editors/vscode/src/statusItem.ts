@@ -1,0 +1,76 @@
+/** The item in the status bar. */
+import * as vscode from "vscode";
+import { SECTION, switches } from "./configuration";
+import { statusView, type StatusView } from "./core/status";
+import type { Session } from "./session";
+
+/** Most answers come sooner than this, and an icon that flickers at each key helps nobody. */
+const THINKING_AFTER_MS = 150;
+
+export class StatusItem implements vscode.Disposable {
+  private readonly item: vscode.StatusBarItem;
+  private readonly watches: vscode.Disposable;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly session: Session) {
+    this.item = vscode.window.createStatusBarItem("status", vscode.StatusBarAlignment.Right, 100);
+    this.item.name = "Copilot Server";
+    this.item.command = "copilot-server.menu";
+    const update = (): void => {
+      this.update();
+    };
+    this.watches = vscode.Disposable.from(
+      session.onDidChangePhase(update),
+      vscode.window.onDidChangeActiveTextEditor(update),
+      vscode.workspace.onDidOpenTextDocument(update), // also when its language is changed
+      vscode.workspace.onDidChangeConfiguration(update),
+    );
+    this.update();
+    this.item.show();
+  }
+
+  dispose(): void {
+    clearTimeout(this.timer);
+    this.watches.dispose();
+    this.item.dispose();
+  }
+
+  private update(): void {
+    clearTimeout(this.timer);
+    const { phase } = this.session;
+    const isThinking = phase.kind === "running" && phase.status.state === "thinking";
+    if (isThinking) {
+      this.timer = setTimeout(() => {
+        this.show();
+      }, THINKING_AFTER_MS);
+    } else {
+      this.show();
+    }
+  }
+
+  private show(): void {
+    const { phase } = this.session;
+    const now = switches(vscode.window.activeTextEditor?.document);
+    const view = statusView(phase, now);
+    this.item.text = view.text;
+    this.item.tooltip = tooltip(view);
+    this.item.backgroundColor = background(view);
+    this.item.accessibilityInformation = { label: [view.summary, view.remedy].filter(Boolean).join(". ") };
+    const isOn = now.enabled && now.language?.on !== false && phase.kind !== "missing" && phase.kind !== "failed";
+    void vscode.commands.executeCommand("setContext", `${SECTION}.on`, isOn);
+    void vscode.commands.executeCommand("setContext", `${SECTION}.found`, phase.kind === "running");
+  }
+}
+
+function tooltip(view: StatusView): vscode.MarkdownString {
+  const shown = new vscode.MarkdownString("", true);
+  shown.appendText(view.summary); // which escapes: a model's name is anybody's text
+  if (view.remedy !== "") {
+    shown.appendText(`\n\n${view.remedy}`);
+  }
+  return shown;
+}
+
+function background(view: StatusView): vscode.ThemeColor | undefined {
+  return view.severity === "normal" ? undefined : new vscode.ThemeColor(`statusBarItem.${view.severity}Background`);
+}

@@ -1,0 +1,63 @@
+/** One candidate on the page. Its text is a model's, and so is set as text: never as HTML. */
+import { pieces } from "../core/highlight";
+
+export interface CardParts {
+  readonly index: number;
+  readonly before: string;
+  readonly text: string;
+  readonly accept: (index: number) => void;
+}
+
+/** Make the card. */
+export function candidateCard(page: Document, { index, before, text, accept }: CardParts): HTMLElement {
+  const card = page.createElement("article");
+  card.tabIndex = 0;
+  card.dataset["index"] = String(index);
+  card.setAttribute("aria-label", `Suggestion ${index + 1}`);
+  card.append(cardHead(page, index, text, accept), cardCode(page, before, text));
+  card.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target === card) {
+      accept(index);
+    }
+  });
+  return card;
+}
+
+function cardHead(page: Document, index: number, text: string, accept: (index: number) => void): HTMLElement {
+  const head = page.createElement("div");
+  head.className = "head";
+  const lines = text.split("\n").length;
+  const title = page.createElement("span");
+  title.textContent = `${index + 1}`;
+  title.className = "number";
+  const size = page.createElement("span");
+  size.textContent = lines === 1 ? "1 line" : `${lines} lines`;
+  size.className = "size";
+  const button = page.createElement("button");
+  button.type = "button";
+  button.textContent = "Accept";
+  button.title = `Accept (${index + 1})`;
+  button.addEventListener("click", () => {
+    accept(index);
+  });
+  head.append(title, size, button);
+  return head;
+}
+
+function cardCode(page: Document, before: string, text: string): HTMLElement {
+  const code = page.createElement("code");
+  code.append(coloured(page, "before", before));
+  for (const piece of pieces(text)) {
+    code.append(coloured(page, piece.kind, piece.text));
+  }
+  const block = page.createElement("pre");
+  block.append(code);
+  return block;
+}
+
+function coloured(page: Document, kind: string, text: string): HTMLElement {
+  const span = page.createElement("span");
+  span.className = kind;
+  span.textContent = text;
+  return span;
+}
