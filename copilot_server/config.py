@@ -14,6 +14,7 @@ import platformdirs
 from attrs import field, frozen, validators
 from cattrs.errors import CattrsError
 
+from copilot_server.context.exclusion import check_pattern
 from copilot_server.errors import ConfigError
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
@@ -21,6 +22,7 @@ DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
 Protocol = Literal["auto", "fim", "causal", "chat-prefill"]
+Debounce = Literal["auto", "off"]
 
 _Section = TypeVar("_Section", bound=attrs.AttrsInstance)
 
@@ -31,6 +33,11 @@ def _whole(default: int, *, low: int, high: int) -> Any:  # noqa: ANN401 - what 
         validator=[validators.ge(low), validators.le(high)],
         metadata={"allowed": f"a whole number from {low} to {high}"},
     )
+
+
+def _pattern(_section: object, _attribute: object, pattern: str) -> None:
+    """Raise a ValueError for what is no pattern of .gitignore."""
+    check_pattern(pattern)
 
 
 @frozen
@@ -89,6 +96,22 @@ class Settings:
     offline: bool = False
     #: Offer suggestions at all.
     enabled: bool = True
+    #: Whether to offer suggestions in a language, by its id; ``*`` stands for those not named.
+    languages: dict[str, bool] = field(
+        factory=lambda: {"*": True},
+        metadata={"allowed": "a table of language ids, each true or false"},
+    )
+    #: Files that are neither completed nor read for context, as patterns of .gitignore. They come after the
+    #: built-in ones (``context.exclusion.BUILT_IN``), so that ``!name`` takes one of those back.
+    exclude: tuple[str, ...] = field(
+        default=(),
+        metadata={"allowed": "a list of patterns as in .gitignore"},
+        validator=validators.deep_iterable(_pattern),
+    )
+    #: Wait for a pause in the typing where the model is slower than the keys; ``off`` never waits.
+    debounce: Debounce = "auto"
+    #: Count on this machine what was shown, accepted and kept, for ``copilot-server stats``.
+    statistics: bool = True
     completion: CompletionSettings = field(factory=CompletionSettings)
     speed: SpeedSettings = field(factory=SpeedSettings)
 
@@ -229,11 +252,21 @@ def _set(
     try:
         if attrs.has(kind) and isinstance(value, Mapping):
             value, problems = _merge(getattr(base, attribute.name), value, f"{key}.")
+        elif isinstance(value, Mapping):
+            value = {**getattr(base, attribute.name), **_structured(value, kind)}
         else:
-            value = _CONVERTER.structure(value, kind)
+            value = _structured(value, kind)
         return attrs.evolve(cast("Any", base), **{attribute.name: value}), problems
     except (ValueError, TypeError, CattrsError, cattrs.BaseValidationError):
         return base, [f"`{key}` must be {_allowed(attribute, kind)}, not {_shown(value)}."]
+
+
+def _structured(value: object, kind: Any) -> Any:  # noqa: ANN401 - by kind
+    """Make a ``kind`` of a plain value. By itself cattrs makes a list of whatever can be iterated."""
+    wanted: type = {tuple: list, dict: dict}.get(get_origin(kind), object)
+    if not isinstance(value, wanted):
+        raise TypeError(f"expected a {wanted.__name__}")
+    return _CONVERTER.structure(value, kind)
 
 
 def _attributes(section: type[attrs.AttrsInstance]) -> dict[str, attrs.Attribute[Any]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 import typer
 
 from copilot_server import __version__
-from copilot_server.cli import models, options
+from copilot_server.cli import models, options, stats
 from copilot_server.errors import ConfigError, CopilotServerError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 2087
-_SERVING = ("tcp", "ws", "host", "port")
+_SERVING = ("stdio", "tcp", "ws", "host", "port")
 _SELF_TEST = (
     *("data", "limit", "variant", "full", "raw", "check", "timeout", "allow_unsandboxed", "batch_size"),
     *("samples", "temperature", "top_p", "k", "seed", "samples_file"),
@@ -39,6 +39,7 @@ app = typer.Typer(
 )
 app.command()(models.models)
 app.command()(models.pull)
+app.command()(stats.stats)
 
 
 def main() -> None:
@@ -70,6 +71,7 @@ def root(  # noqa: PLR0913 - one argument a flag
     max_new_tokens: options.MaxNewTokens = None,
     config: options.Config = None,
     log_level: options.LogLevel = "warning",
+    stdio: options.Stdio = False,
     tcp: options.Tcp = False,
     ws: options.Ws = False,
     host: options.Host = DEFAULT_HOST,
@@ -115,7 +117,7 @@ def root(  # noqa: PLR0913 - one argument a flag
     }
     if selftest is None:
         _refuse(context, _SELF_TEST, "needs --selftest")
-        _serve(context, config, flags, tcp=tcp, ws=ws, host=host, port=port)
+        _serve(context, config, flags, stdio=stdio, tcp=tcp, ws=ws, host=host, port=port)
         return
     _refuse(context, _SERVING, "is not for --selftest")
     if samples_file is not None:
@@ -204,14 +206,15 @@ def _serve(  # noqa: PLR0913 - as many as the server takes
     config: Path | None,
     flags: Mapping[str, object],
     *,
+    stdio: bool,
     tcp: bool,
     ws: bool,
     host: str,
     port: int,
 ) -> None:
     settings = _settings(config, flags)
-    if tcp and ws:
-        msg = "--tcp and --ws are two ways to listen."
+    if stdio + tcp + ws > 1:
+        msg = "--stdio, --tcp and --ws are different ways to serve."
         raise ConfigError(msg, remedy="Choose one.")
     transport: Literal["stdio", "tcp", "ws"] = "tcp" if tcp else "ws" if ws else "stdio"
     if transport == "stdio":

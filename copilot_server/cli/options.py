@@ -34,6 +34,10 @@ LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"], typer.Option(help="What is told on stderr.")
 ]
 
+Stdio = Annotated[
+    bool,
+    typer.Option("--stdio", help="Serve on stdin and stdout, as without a flag.", rich_help_panel=_SERVING),
+]
 Tcp = Annotated[bool, typer.Option("--tcp", help="Listen on TCP.", rich_help_panel=_SERVING)]
 Ws = Annotated[bool, typer.Option("--ws", help="Listen for WebSockets.", rich_help_panel=_SERVING)]
 Host = Annotated[str, typer.Option(help="Where to listen.", rich_help_panel=_SERVING)]

@@ -18,6 +18,7 @@ from copilot_server.config import CompletionSettings, Settings
 from copilot_server.engine.base import Cancel, Engine, Generation
 from copilot_server.engine.vocabulary import detect_fim
 from copilot_server.fetch import ensure
+from copilot_server.fetch.progress import Progress
 
 #: Suggestions that are remembered for drafts: so many a document, of so many documents.
 SUGGESTIONS, DOCUMENTS = 3, 32
@@ -149,8 +150,10 @@ def rank(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     return tuple(best.values())
 
 
-def open_pipeline(settings: Settings) -> Pipeline:
+def open_pipeline(settings: Settings, progress: Progress | None = None) -> Pipeline:
     """Load the model that the settings name, fetching it if need be; takes seconds to minutes.
+
+    ``progress`` is told how far fetching has come.
 
     Raises:
         ModelError: there is no such model, or it cannot be had.
@@ -159,7 +162,7 @@ def open_pipeline(settings: Settings) -> Pipeline:
     from copilot_server.engine.loader import load_engine  # noqa: PLC0415 - seconds where it imports torch
 
     ref = resolve(settings.model)
-    path = ensure(ref, offline=settings.offline)
+    path = ensure(ref, offline=settings.offline, progress=progress)
     engine = load_engine(path, device=settings.device, dtype=settings.dtype, speed=settings.speed)
     manifest = detect_fim(ref.manifest, engine)
     return Pipeline(engine, manifest, settings.completion, ahead=settings.speed.ahead)

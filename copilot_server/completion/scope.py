@@ -15,7 +15,8 @@ from copilot_server.context.syntax import PythonContext, python_context
 #: ``gap`` is whole lines that go in before the line on which the cursor stands, which follows it untouched.
 Scope = Literal["line", "block", "function", "gap"]
 
-_CLOSERS_ONLY = re.compile(r"[\s)\]}>\"'`:;,]*")
+#: What may follow the cursor on its line and leave it free: closers, and what ends a statement.
+CLOSERS_ONLY = re.compile(r"[\s)\]}>\"'`:;,]*")
 _COMPOUND = re.compile(
     r"\s*(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b"
 )
@@ -91,7 +92,7 @@ def choose_scope(cursor: Cursor, context: PythonContext | None) -> Scope:
     5. The line is begun: "line", what the user is in the middle of writing.
     6. The line is blank: "block".
     """
-    if not _CLOSERS_ONLY.fullmatch(cursor.line_suffix):
+    if not CLOSERS_ONLY.fullmatch(cursor.line_suffix):
         return "line" if cursor.line_prefix.strip() else "gap"
     if context is None:
         return "line" if cursor.line_prefix.strip() or cursor.line_suffix.strip() else "block"

@@ -28,10 +28,19 @@ class TextDocument:
 
 
 @attrs.frozen
+class SelectedCompletion:
+    """The item selected in the editor's completion menu: accepting it puts ``text`` into ``range``."""
+
+    range: types.Range
+    text: str
+
+
+@attrs.frozen
 class InlineCompletionContext:
     """Why the request was made. ``trigger_kind`` may be missing or a number the protocol does not know."""
 
     trigger_kind: Any = None
+    selected_completion_info: SelectedCompletion | None = None
 
 
 @attrs.frozen
@@ -49,6 +58,11 @@ class InlineCompletionParams(CompletionParams):
     context: InlineCompletionContext | None = None
 
     @property
+    def selected(self) -> SelectedCompletion | None:
+        """What is selected in the editor's menu meanwhile."""
+        return self.context.selected_completion_info if self.context else None
+
+    @property
     def invoked(self) -> bool:
         """Whether the user asked by a key; anything unclear is taken for typing."""
         return (
@@ -57,19 +71,112 @@ class InlineCompletionParams(CompletionParams):
         )
 
 
+@attrs.frozen
+class PanelParams(CompletionParams):
+    """Parameters of ``textDocument/copilotPanelCompletion``."""
+
+    partial_result_token: int | str | None = None
+
+
+@attrs.frozen
+class FocusParams:
+    """Parameters of ``textDocument/didFocus``; none when the focus has left all documents."""
+
+    text_document: TextDocument | None = None
+
+
+@attrs.frozen
+class ShownParams:
+    """Parameters of ``textDocument/didShowCompletion``: an item of ours, or what of it has its id."""
+
+    item: Any = None
+
+    @property
+    def item_id(self) -> str | None:
+        """Which suggestion it is about; None for one that has no id of ours."""
+        return _item_id(self.item)
+
+
+@attrs.frozen
+class PartlyAcceptedParams(ShownParams):
+    """Parameters of ``textDocument/didPartiallyAcceptCompletion``.
+
+    ``accepted_length``: UTF-16 units from the start of the item's text.
+    """
+
+    accepted_length: int = 0
+
+
+@attrs.frozen
+class LegacyDocument:
+    """Where ``getCompletions`` wants completions."""
+
+    uri: str
+    position: types.Position
+    version: int | None = None
+
+
+@attrs.frozen
+class LegacyParams:
+    """Parameters of ``getCompletions`` and ``getCompletionsCycling``."""
+
+    doc: LegacyDocument
+
+    @property
+    def place(self) -> CompletionParams:
+        """The same as the newer requests say it."""
+        return CompletionParams(TextDocument(self.doc.uri, self.doc.version), self.doc.position)
+
+
+@attrs.frozen
+class LegacyVerdict:
+    """Parameters of ``notifyShown``, ``notifyAccepted`` and ``notifyRejected``."""
+
+    uuid: str | None = None
+    uuids: list[str] = attrs.field(factory=list)
+    accepted_length: int | None = None
+
+
+PANEL = "textDocument/copilotPanelCompletion"
+DID_FOCUS = "textDocument/didFocus"
+DID_SHOW = "textDocument/didShowCompletion"
+DID_PARTLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
+GET_COMPLETIONS = "getCompletions"
+GET_COMPLETIONS_CYCLING = "getCompletionsCycling"
+NOTIFY_SHOWN, NOTIFY_ACCEPTED, NOTIFY_REJECTED = "notifyShown", "notifyAccepted", "notifyRejected"
+
 _OURS: dict[str, type] = {
     types.TEXT_DOCUMENT_COMPLETION: CompletionParams,
     types.TEXT_DOCUMENT_INLINE_COMPLETION: InlineCompletionParams,
+    PANEL: PanelParams,
+    DID_FOCUS: FocusParams,
+    DID_SHOW: ShownParams,
+    DID_PARTLY_ACCEPT: PartlyAcceptedParams,
+    GET_COMPLETIONS: LegacyParams,
+    GET_COMPLETIONS_CYCLING: LegacyParams,
+    NOTIFY_SHOWN: LegacyVerdict,
+    NOTIFY_ACCEPTED: LegacyVerdict,
+    NOTIFY_REJECTED: LegacyVerdict,
 }
+#: In an order in which each comes after those it is made of.
+_KINDS = (TextDocument, SelectedCompletion, InlineCompletionContext, LegacyDocument)
 
 
 def make_converter() -> cattrs.Converter:
     """Make the converter between JSON's values and the types of the protocol."""
     converter = converters.get_converter()
-    for kind in (TextDocument, InlineCompletionContext, CompletionParams, InlineCompletionParams):
+    for kind in (*_KINDS, *dict.fromkeys(_OURS.values())):
         names = {field.name: override(rename=_camel(field.name)) for field in attrs.fields(kind)}
         converter.register_structure_hook(kind, make_dict_structure_fn(kind, converter, **names))  # type: ignore[arg-type]
     return converter
+
+
+def _item_id(item: object) -> str | None:
+    """The id that an item's command carries as its first argument."""
+    command = item.get("command") if isinstance(item, Mapping) else None
+    arguments = command.get("arguments") if isinstance(command, Mapping) else None
+    first = arguments[0] if isinstance(arguments, list) and arguments else None
+    return first if isinstance(first, str) else None
 
 
 def _camel(name: str) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from pathlib import Path
 
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings, load_settings
 from copilot_server.engine.base import Cancel
 from copilot_server.errors import EngineError, ModelNotCachedError
+from copilot_server.fetch.progress import Progress
 from copilot_server.lsp.server import serve
 
 
@@ -20,12 +22,17 @@ class StandIn:
     """Suggests ``ok``, unless the cursor's line names something else to do."""
 
     loads = 0
+    #: Where to write down each text that is to be completed, for who wants to know what the model would read.
+    seen: Path | None = None
 
     def __init__(self, settings: CompletionSettings) -> None:
         self.settings = settings
         StandIn.loads += 1
 
     def complete(self, request: CompletionRequest, cancel: Cancel) -> Completion:
+        if self.seen is not None:
+            with self.seen.open("a", encoding="utf-8") as file:
+                file.write(request.cursor.document.text)
         match request.cursor.line_prefix.split():
             case ["slow"]:
                 while not cancel.is_set():
@@ -37,6 +44,10 @@ class StandIn:
                 raise EngineError("Out of memory.", remedy="Take a smaller model.")
             case ["settings"]:
                 return _completion(f"{self.settings.max_new_tokens} tokens, loaded {self.loads}")
+            case ["count"]:
+                return _completion(
+                    *(f"number {n}" for n in range(request.sampling.n if request.sampling else 1))
+                )
             case ["nothing"]:
                 return _completion()
             case ["over"]:
@@ -58,7 +69,7 @@ def _completion(*texts: str, replaced: int = 0, cancelled: bool = False) -> Comp
     return Completion(candidates, "model", "stand-in", cancelled)
 
 
-def open_stand_in(settings: Settings) -> StandIn:
+def open_stand_in(settings: Settings, _progress: Progress) -> StandIn:
     if settings.model == "missing":
         raise ModelNotCachedError("The model is not on this machine.", remedy="Run `copilot-server pull`.")
     if settings.model == "broken":
@@ -77,7 +88,9 @@ def main() -> None:
     parser.add_argument("--tcp", dest="transport", action="store_const", const="tcp", default="stdio")
     parser.add_argument("--ws", dest="transport", action="store_const", const="ws")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--seen", type=Path)
     given = parser.parse_args()
+    StandIn.seen = given.seen
     flags = {"model": given.model}
     settings = load_settings(None, flags)
     serve(settings, given.transport, "127.0.0.1", given.port, flags=flags, open_pipeline=open_stand_in)
