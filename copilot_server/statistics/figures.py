@@ -1,0 +1,242 @@
+"""The figures of some days: what became of the suggestions, in all and by language, model, editor and day."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from copilot_server.statistics.schema import StatisticsError, is_damage, open_for_reading
+
+#: What suggestions are told apart by, each a column.
+DIMENSIONS = ("language", "model", "editor")
+#: The form of ``as_json``: raised when a key changes its meaning or goes; more keys may come without.
+JSON_VERSION = 1
+
+#: Two-sided 95 % of the standard normal distribution.
+_Z_95 = 1.959963984540054
+_TALLY = """
+    count(*) AS offered,
+    total(shown) AS shown,
+    total(accepted) AS accepted,
+    total(accepted_characters > 0 AND NOT accepted) AS partly_accepted,
+    total(typed_characters = characters AND NOT accepted) AS typed_by_hand,
+    total(accepted_characters) AS accepted_characters,
+    total(kept_30_s) AS kept_30_s, count(kept_30_s) AS looked_30_s,
+    total(kept_300_s) AS kept_300_s, count(kept_300_s) AS looked_300_s
+"""
+_SINCE = "FROM suggestions WHERE offered_at_s >= ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """``count`` of ``total``, and with what 95 % interval; without any there is no rate."""
+
+    count: int
+    total: int
+
+    @property
+    def rate(self) -> float | None:
+        """The proportion."""
+        return self.count / self.total if self.total else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Wilson's score interval of it (E. B. Wilson 1927, JASA 22(158)).
+
+        It takes the suggestions for independent. They are not quite, so that the truth is a little wider.
+        """
+        if not self.total:
+            return None
+        rate, spread = self.count / self.total, _Z_95 * _Z_95 / self.total
+        centre = (rate + spread / 2) / (1 + spread)
+        half = _Z_95 * math.sqrt(rate * (1 - rate) / self.total + spread / (4 * self.total)) / (1 + spread)
+        # At 0 and 1 a bound equals the rate, which rounding must not leave outside.
+        return max(0.0, min(rate, centre - half)), min(1.0, max(rate, centre + half))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What became of some suggestions; the words are those of the package."""
+
+    offered: int = 0
+    shown: int = 0
+    accepted: int = 0
+    partly_accepted: int = 0
+    typed_by_hand: int = 0
+    accepted_characters: int = 0
+    kept_30_s: Share = Share(0, 0)
+    kept_300_s: Share = Share(0, 0)
+
+    def of_shown(self, count: int) -> Share:
+        """Give ``count`` as a share of those shown; one typed to its end in no time was not."""
+        return Share(min(count, self.shown), self.shown)
+
+    @property
+    def acceptance(self) -> Share:
+        """The accepted of those shown."""
+        return self.of_shown(self.accepted)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long suggestions of one source took, from the request's arrival to the answer."""
+
+    source: str
+    count: int
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The figures of the days from ``first`` to ``last``, both in, by the local calendar.
+
+    ``by``: for each dimension the outcomes by name, the most shown first. ``daily``: one a day, none left
+    out. ``panel``: candidates of a panel, which are not among the others.
+    """
+
+    first: date
+    last: date
+    totals: Outcomes
+    latency: tuple[Latency, ...]
+    by: dict[str, tuple[tuple[str, Outcomes], ...]]
+    daily: tuple[tuple[date, Outcomes], ...]
+    panel: Outcomes
+
+
+def read_figures(path: Path, *, days: int, today: date) -> Figures | None:
+    """Read the figures of the last ``days`` days, ``today`` the last of them; None if nothing is kept at all.
+
+    Raises:
+        StatisticsError: the database cannot be read.
+    """
+    if not path.exists():
+        return None
+    try:
+        with closing(open_for_reading(path)) as connection:
+            if connection.execute("SELECT 1 FROM suggestions LIMIT 1").fetchone() is None:
+                return None
+            return _figures(connection, today - timedelta(days=days - 1), today)
+    except sqlite3.Error as error:
+        raise _as_ours(error, path) from error
+    except OSError as error:
+        raise StatisticsError(f"{path} cannot be read ({error.strerror or error}).") from error
+
+
+def as_json(figures: Figures) -> dict[str, Any]:
+    """Give the figures as plain values, in a form that is kept (``JSON_VERSION``).
+
+    ``version``, ``from`` and ``to`` (dates, both in); ``totals``, ``panel``, each of ``daily`` (with its
+    ``date``) and of ``by_language``, ``by_model`` and ``by_editor`` (with its ``name``) hold:
+    ``offered``, ``shown``, ``accepted``, ``partly_accepted``, ``typed_by_hand``, ``accepted_characters``;
+    ``acceptance``: ``rate``, ``low`` and ``high``, or null if none was shown; ``kept_30_s`` and
+    ``kept_300_s``: ``kept``, ``of``. ``latency``: ``source``, ``count``, ``p50_ms``, ``p90_ms``, ``p99_ms``.
+    """
+    return {
+        "version": JSON_VERSION,
+        "from": figures.first.isoformat(),
+        "to": figures.last.isoformat(),
+        "totals": _outcomes_json(figures.totals),
+        "latency": [
+            {name: getattr(one, name) for name in ("source", "count", "p50_ms", "p90_ms", "p99_ms")}
+            for one in figures.latency
+        ],
+        "daily": [{"date": day.isoformat(), **_outcomes_json(outcomes)} for day, outcomes in figures.daily],
+        **{
+            f"by_{dimension}": [{"name": name, **_outcomes_json(outcomes)} for name, outcomes in groups]
+            for dimension, groups in figures.by.items()
+        },
+        "panel": _outcomes_json(figures.panel),
+    }
+
+
+def nothing(*, days: int, today: date) -> Figures:
+    """Give the figures of days of which nothing is kept."""
+    first = today - timedelta(days=days - 1)
+    daily = tuple((first + timedelta(days=n), Outcomes()) for n in range(days))
+    return Figures(first, today, Outcomes(), (), dict.fromkeys(DIMENSIONS, ()), daily, Outcomes())
+
+
+def _figures(connection: sqlite3.Connection, first: date, last: date) -> Figures:
+    since_s = datetime.combine(first, time()).timestamp()  # the local midnight
+    where = f"{_SINCE} AND \"trigger\" != 'panel'"
+    empty = nothing(days=(last - first).days + 1, today=last)
+    by_day = dict(_grouped(connection, "date(offered_at_s, 'unixepoch', 'localtime')", where, since_s))
+    totals = connection.execute(f"SELECT {_TALLY} {where}", (since_s,)).fetchone()
+    panel = connection.execute(f"SELECT {_TALLY} {_SINCE} AND \"trigger\" = 'panel'", (since_s,)).fetchone()
+    return replace(
+        empty,
+        totals=_outcomes(totals),
+        latency=_latencies(connection, where, since_s),
+        by={name: tuple(_grouped(connection, name, where, since_s)) for name in DIMENSIONS},
+        daily=tuple((day, by_day.get(day.isoformat(), none)) for day, none in empty.daily),
+        panel=_outcomes(panel),
+    )
+
+
+def _grouped(
+    connection: sqlite3.Connection, name: str, where: str, since_s: float
+) -> list[tuple[str, Outcomes]]:
+    select = f"SELECT {name} AS name, {_TALLY} {where} GROUP BY 1 ORDER BY shown DESC, offered DESC, name"
+    return [(row["name"], _outcomes(row)) for row in connection.execute(select, (since_s,))]
+
+
+def _outcomes(row: sqlite3.Row) -> Outcomes:
+    return Outcomes(
+        offered=row["offered"],
+        shown=int(row["shown"]),
+        accepted=int(row["accepted"]),
+        partly_accepted=int(row["partly_accepted"]),
+        typed_by_hand=int(row["typed_by_hand"]),
+        accepted_characters=int(row["accepted_characters"]),
+        kept_30_s=Share(int(row["kept_30_s"]), row["looked_30_s"]),
+        kept_300_s=Share(int(row["kept_300_s"]), row["looked_300_s"]),
+    )
+
+
+def _latencies(connection: sqlite3.Connection, where: str, since_s: float) -> tuple[Latency, ...]:
+    by_source: dict[str, list[float]] = {}
+    for row in connection.execute(f"SELECT source, latency_ms {where} ORDER BY latency_ms", (since_s,)):
+        by_source.setdefault(row["source"], []).append(row["latency_ms"])
+    ordered = sorted(by_source.items(), key=lambda one: -len(one[1]))
+    return tuple(
+        Latency(source, len(values), *(_percentile(values, percent) for percent in (50, 90, 99)))
+        for source, values in ordered
+    )
+
+
+def _percentile(ordered: Sequence[float], percent: int) -> float:
+    """Give the nearest-rank percentile: the least value that so many per cent do not exceed."""
+    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
+
+
+def _outcomes_json(outcomes: Outcomes) -> dict[str, Any]:
+    share = outcomes.acceptance
+    low, high = share.interval or (None, None)
+    return {
+        "offered": outcomes.offered,
+        "shown": outcomes.shown,
+        "accepted": outcomes.accepted,
+        "acceptance": None if share.rate is None else {"rate": share.rate, "low": low, "high": high},
+        "partly_accepted": outcomes.partly_accepted,
+        "typed_by_hand": outcomes.typed_by_hand,
+        "accepted_characters": outcomes.accepted_characters,
+        "kept_30_s": {"kept": outcomes.kept_30_s.count, "of": outcomes.kept_30_s.total},
+        "kept_300_s": {"kept": outcomes.kept_300_s.count, "of": outcomes.kept_300_s.total},
+    }
+
+
+def _as_ours(error: sqlite3.Error, path: Path) -> StatisticsError:
+    if is_damage(error):
+        remedy = "The next editor session sets it aside; `copilot-server stats --forget` deletes it."
+        return StatisticsError(f"{path} is damaged.", remedy=remedy)
+    return StatisticsError(
+        f"{path} cannot be read ({error}).", remedy="Mend its permissions, or try again when nobody holds it."
+    )

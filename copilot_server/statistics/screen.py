@@ -1,0 +1,203 @@
+"""What ``copilot-server stats`` shows: one screen."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from copilot_server.statistics.figures import Figures, Latency, Outcomes, Share
+
+_WIDTH_OF_A_PIPE = 100
+#: A bar is drawn where there is room for it.
+_WIDTH_WITH_BARS = 78
+_BAR_CELLS = 10
+#: Rows of a table, unless it is the one asked for.
+_MOST_ROWS = 5
+#: A sparkline is no wider than that; of more days, some share a character.
+_MOST_SPARKS = 60
+
+_SPARKS, _NO_SPARK, _EIGHTHS = "▁▂▃▄▅▆▇█", "·", " ▏▎▍▌▋▊▉█"
+# For terminals that know no more than ASCII.
+_ASCII_SPARKS, _ASCII_NO_SPARK, _ASCII_EIGHTHS = "_,-~=+*#", ".", "    ####="
+
+
+class Screen:
+    """Draws figures on a console, in ASCII if that is all it takes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._ascii = console.options.ascii_only
+
+    def show(self, figures: Figures, *, by: Sequence[str], most_rows: int | None = _MOST_ROWS) -> None:
+        """Show the figures, with one table for each dimension in ``by``."""
+        self._console.print(Text(f"Suggestions, {_days(figures.first, figures.last)}", style="bold"))
+        parts = [_totals(figures), self._daily(figures.daily)]
+        if figures.latency:
+            parts.append(self._latency(figures.latency))
+        parts += [self._groups(name, figures.by[name], most_rows) for name in by if figures.by[name]]
+        for part in parts:
+            self._console.print()
+            self._console.print(part)
+
+    def show_nothing(self, path: Path) -> None:
+        """Say that there are none yet, and how there will be."""
+        print_ = self._console.print
+        print_(Text("No suggestions are recorded yet.", style="bold"))
+        print_(
+            "They are counted while an editor uses copilot-server, unless the setting `statistics` is false."
+        )
+        print_("What is counted stays on this machine, and no source is kept. It goes to:")
+        print_(self._name(str(path)), soft_wrap=True)
+
+    def _daily(self, daily: Sequence[tuple[date, Outcomes]]) -> Table:
+        """Draw what came day by day, several days to a character where there are too many."""
+        width = min(_MOST_SPARKS, max(10, self._console.width - 34))
+        per_spark = -(-len(daily) // width)
+        chunks = [daily[n : n + per_spark] for n in range(0, len(daily), per_spark)]
+        shown = [sum(one.shown for _, one in chunk) for chunk in chunks]
+        accepted = [sum(one.accepted for _, one in chunk) for chunk in chunks]
+        rates = [Share(*pair).rate or 0.0 for pair in zip(accepted, shown, strict=True)]
+        each = "a day" if per_spark == 1 else f"in {per_spark} days"
+        table = _table("", "", "")
+        table.add_row("shown", self._sparkline(shown, "cyan"), f"up to {max(shown):,} {each}")
+        table.add_row("accepted", self._sparkline(accepted, "green"), f"up to {max(accepted):,} {each}")
+        table.add_row("rate", self._sparkline(rates, "yellow"), f"up to {percent(max(rates))}")
+        table.columns[2].style, table.columns[2].justify = "dim", "left"
+        return table
+
+    def _sparkline(self, values: Sequence[float], style: str) -> Text:
+        """Draw values between nothing, a dot, and the greatest of them."""
+        sparks, none = (_ASCII_SPARKS, _ASCII_NO_SPARK) if self._ascii else (_SPARKS, _NO_SPARK)
+        most, line = max(values), Text()
+        for value in values:
+            if value:
+                line.append(sparks[min(len(sparks) - 1, int(value / most * len(sparks)))], style)
+            else:
+                line.append(none, "dim")
+        return line
+
+    def _latency(self, latencies: Sequence[Latency]) -> Table:
+        table = _table("latency", "suggestions", "p50", "p90", "p99", headed=True)
+        for one in latencies:
+            times = (duration(value) for value in (one.p50_ms, one.p90_ms, one.p99_ms))
+            table.add_row(self._name(one.source), f"{one.count:,}", *times)
+        return table
+
+    def _groups(self, title: str, groups: Sequence[tuple[str, Outcomes]], most: int | None) -> Table:
+        bars = [""] if self._console.width >= _WIDTH_WITH_BARS else []
+        names = ["shown", "accepted", "rate", *bars, "kept 5 min", "characters"]
+        table = _table(title, *names, headed=True)
+        # Room for the figures: their heads, a bar, "100.0 %" under "rate", and two blanks between.
+        taken = sum(len(name) + 2 for name in names) + len(bars) * _BAR_CELLS + 3
+        table.columns[0].max_width = max(8, self._console.width - taken)
+        for name, one in groups[:most]:
+            table.add_row(
+                self._name(name),
+                f"{one.shown:,}",
+                f"{one.accepted:,}",
+                _rate(one.acceptance),
+                *(self._bar(one.acceptance.rate or 0.0) for _ in bars),
+                _rate(one.kept_300_s),
+                f"{one.accepted_characters:,}",
+            )
+        left = len(groups) - len(groups[:most])
+        if left:
+            table.add_row(Text(f"+ {left} more", style="dim"))
+        return table
+
+    def _name(self, name: str) -> Text:
+        """Make a name fit for the terminal: markup as it is, and nothing in it that a terminal obeys."""
+        text = visible(name) or "(unknown)"
+        return Text(text.encode("ascii", "backslashreplace").decode() if self._ascii else text)
+
+    def _bar(self, rate: float) -> Text:
+        eighths = _ASCII_EIGHTHS if self._ascii else _EIGHTHS
+        whole, part = divmod(round(rate * _BAR_CELLS * 8), 8)
+        drawn = eighths[8] * whole + (eighths[part] if part else "")
+        return Text(f"{drawn:{_BAR_CELLS}}", style="green")
+
+
+def screen_on_stdout() -> Screen:
+    """Make a screen of stdout: as wide as the terminal; a file or a pipe has no width of its own."""
+    own_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Screen(Console(width=None if own_width else _WIDTH_OF_A_PIPE, highlight=False))
+
+
+def visible(text: str) -> str:
+    """Spell out what does not print: names come from editors, and a terminal obeys some characters."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def percent(rate: float) -> str:
+    """Write a share for people."""
+    return f"{rate * 100:.1f} %"
+
+
+def duration(value_ms: float) -> str:
+    """Write a duration for people."""
+    if value_ms < 9.95:
+        return f"{value_ms:.1f} ms"
+    return f"{value_ms:,.0f} ms" if value_ms < 999.5 else f"{value_ms / 1e3:,.1f} s"
+
+
+def _totals(figures: Figures) -> Table:
+    totals = figures.totals
+    table = _table("", "", "", "")
+    table.columns[1].style = "bold"
+    table.columns[3].style = "dim"
+    table.columns[3].no_wrap = False
+    table.columns[3].justify = "left"
+    table.add_row("shown", f"{totals.shown:,}", "", f"of {totals.offered:,} offered")
+    table.add_row("accepted", *_of_shown(totals, totals.accepted), _interval(totals.acceptance))
+    table.add_row("partly accepted", *_of_shown(totals, totals.partly_accepted), "a word or a line of it")
+    table.add_row("typed by hand", *_of_shown(totals, totals.typed_by_hand), "right, and not accepted")
+    for name, share in (("kept after 30 s", totals.kept_30_s), ("kept after 5 min", totals.kept_300_s)):
+        note = f"of {share.total:,} accepted or partly accepted" if share.total else "none was looked at yet"
+        table.add_row(name, f"{share.count:,}", _rate(share), note)
+    table.add_row("characters", f"{totals.accepted_characters:,}", "", "accepted")
+    if figures.panel.offered:
+        note = f"of {figures.panel.offered:,} candidates, counted apart"
+        table.add_row("from the panel", f"{figures.panel.accepted:,}", "", note)
+    return table
+
+
+def _of_shown(totals: Outcomes, count: int) -> tuple[str, str]:
+    return f"{count:,}", _rate(totals.of_shown(count))
+
+
+def _rate(share: Share) -> str:
+    return "" if share.rate is None else percent(share.rate)
+
+
+def _interval(share: Share) -> str:
+    if share.interval is None:
+        return "none was shown"
+    low, high = share.interval
+    return f"of those shown; 95 % interval {low * 100:.1f} to {high * 100:.1f}"
+
+
+def _days(first: date, last: date) -> str:
+    if first == last:
+        return f"{first.day} {first:%b %Y}"
+    year = "" if first.year == last.year else f" {first.year}"
+    return f"{first.day} {first:%b}{year} to {last.day} {last:%b %Y}"
+
+
+def _table(*names: str, headed: bool = False) -> Table:
+    """Make a table without lines, the first column for names, and the others for figures.
+
+    Where it is too wide, it is the names that are cut.
+    """
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, show_header=headed)
+    table.add_column(names[0], header_style="bold", no_wrap=True, overflow="crop")
+    for name in names[1:]:
+        justify = "right" if name or not headed else "left"
+        table.add_column(name, justify=justify, header_style="dim", no_wrap=True, min_width=len(name))  # type: ignore[arg-type]
+    return table
