@@ -41,13 +41,16 @@ class CompletionCache:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._completions: LRUCache[_Place, Completion] = LRUCache(capacity)
         self._lock = Lock()
+        #: The cursor asked about last: who finds nothing there will have something to store.
+        self._last: tuple[Cursor, _Place] | None = None
 
     def store(self, cursor: Cursor, completion: Completion) -> None:
         """Remember a completion, unless it was cut short."""
         if completion.cancelled:
             return
+        place = self._place(cursor)
         with self._lock:
-            self._completions[_place(cursor)] = completion
+            self._completions[place] = completion
 
     def lookup(self, cursor: Cursor) -> Completion | None:
         """The completion made here, or the rest of one whose beginning has been typed since.
@@ -55,7 +58,7 @@ class CompletionCache:
         Accepting what is found gives the very document that was suggested when it was made, but for blanks
         at the ends of lines. Its source is "ahead" if it was made before anyone asked, else "cache".
         """
-        here = _place(cursor)
+        here = self._place(cursor)
         with self._lock:
             found = self._completions.get(here) or next(self._typed_through(cursor, here), None)
         if found is None:
@@ -66,6 +69,13 @@ class CompletionCache:
         """Forget everything."""
         with self._lock:
             self._completions.clear()
+
+    def _place(self, cursor: Cursor) -> _Place:
+        """Give the place of ``cursor``, whose document is read through for it, but once."""
+        last = self._last
+        if last is None or last[0] is not cursor:
+            self._last = last = cursor, _place(cursor)
+        return last[1]
 
     def _typed_through(self, cursor: Cursor, here: _Place) -> Iterator[Completion]:
         text = cursor.document.text

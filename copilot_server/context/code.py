@@ -11,18 +11,10 @@ from itertools import islice
 
 from copilot_server.context.document import Cursor
 from copilot_server.context.lexer import RESET, LexState, column, lex
+from copilot_server.context.strings import triple_quoted
 
 DEFAULT_INDENT = "    "
 _TELLING = 8192  # code points
-
-# Everything up to a triple-quoted string, then that string: one match a string, so that a whole file is
-# scanned by the regular expression engine and not by a Python loop.
-_TO_TRIPLE = re.compile(
-    r"""(?:[^'"#\\]++|\\(?:\r\n|.)|\#[^\r\n]*+"""
-    r"""|"(?!"")(?:[^"\\\r\n]++|\\(?:\r\n|.))*+"?|'(?!'')(?:[^'\\\r\n]++|\\(?:\r\n|.))*+'?)*+"""
-    r"""(?P<triple>\"{3}(?:[^"\\]++|\\.|"(?!""))*+(?:\"{3})?|'{3}(?:[^'\\]++|\\.|'(?!''))*+(?:'{3})?)?""",
-    re.DOTALL,
-)
 
 _LAST_RESET = re.compile(r"(?s:.*)^" + RESET, re.MULTILINE)
 _LAST_CODE = re.compile(r"(?s:.*)^[ \t\f]*(?=[^\s#])", re.MULTILINE)
@@ -36,7 +28,9 @@ _OPENED = re.compile(
 
 def plain_line_ends(text: str) -> str:
     """Make a lone carriage return, an old line end, the line feed that all else here looks for."""
-    return re.sub(r"\r(?!\n)", "\n", text) if "\r" in text else text
+    if "\r" not in text or text.count("\r") == text.count("\r\n"):  # nearly always, and found out fast
+        return text
+    return re.sub(r"\r(?!\n)", "\n", text)
 
 
 def line_end(text: str) -> str:
@@ -97,8 +91,8 @@ class Code:
         """Read the document up to ``cursor``, which is moved into the text if it is beyond."""
         text = plain_line_ends(cursor.document.text)
         end = min(max(cursor.offset, 0), len(text))
-        spans = triple_quoted(text, end)
-        return cls(text, end, tuple(start for start, _ in spans), tuple(stop for _, stop in spans))
+        strings = triple_quoted(text, end)
+        return cls(text, end, strings.starts, strings.ends)
 
     def string_around(self, pos: int) -> int | None:
         """Return the start of the triple-quoted string that ``pos`` is inside of."""
@@ -160,29 +154,3 @@ class Code:
     def is_blank(self, start: int, end: int) -> bool:
         """Whether nothing but blanks and comments stands between two places."""
         return _BLANK.fullmatch(self.text, start, end) is not None
-
-
-def triple_quoted(text: str, end: int) -> list[tuple[int, int]]:
-    """Return where the triple-quoted strings before ``end`` start and end; one that is open ends there.
-
-    The same as ``read_triple_quoted``, but what stands above the line is read once for all that is typed
-    on the line.
-    """
-    line = text.rfind("\n", 0, end) + 1
-    above = text[:line]
-    spans = list(_strings_above(above))
-    if spans and spans[-1][1] == line:  # is open
-        return spans[:-1] + read_triple_quoted(text, spans[-1][0], end)
-    if above.endswith(("\\\n", "\\\r\n")):  # the line may begin inside a string of one line
-        return read_triple_quoted(text, 0, end)
-    return spans + read_triple_quoted(text, line, end)
-
-
-@lru_cache(maxsize=8)
-def _strings_above(lines: str) -> tuple[tuple[int, int], ...]:
-    return tuple(read_triple_quoted(lines, 0, len(lines)))
-
-
-def read_triple_quoted(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """Read ``text`` from ``start``, which is inside of nothing, to ``end``."""
-    return [found.span("triple") for found in _TO_TRIPLE.finditer(text, start, end) if found["triple"]]

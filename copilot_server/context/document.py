@@ -34,10 +34,13 @@ class Cursor:
     @property
     def line_prefix(self) -> str:
         """The cursor's line, up to the cursor."""
-        prefix = self.prefix
-        return prefix[max(prefix.rfind("\n"), prefix.rfind("\r")) + 1 :]
+        text, end = self.document.text, self.offset
+        start = text.rfind("\n", 0, end) + 1
+        return text[max(start, text.rfind("\r", start, end) + 1) : end]
 
     @property
     def line_suffix(self) -> str:
         """The cursor's line from the cursor on, without its line end."""
-        return self.suffix.split("\n", 1)[0].split("\r", 1)[0]
+        text, start = self.document.text, self.offset
+        end = text.find("\n", start)
+        return text[start : None if end < 0 else end].split("\r", 1)[0]

@@ -1,0 +1,302 @@
+"""What the server adds to the model: the time from a keystroke to its answer, over an engine that takes none.
+
+A real server process over stdio, with all of it real but the engine, which answers at once; a file of 10,000
+lines of Python's standard library; incremental edits at random places: Enter, letters, a suggestion typed
+through, backspaces, a paste, lines deleted. Timed by the client, from sending the change and the request
+until the answer is read. Beside it, in the same run and on the same messages, a server of pygls's own that
+keeps the text and answers with nothing. What the client and the pipes take themselves is in the line "floor":
+a request that asks for two numbers.
+
+Prints a table and ends in one JSON line. With --check, exit code 1 if a target is missed (p99 of answers that
+asked the engine under 5 ms, typed through under 10 ms).
+Usage: python -m benchmarks.lsp_overhead [--bursts 300] [--lines 10000] [--encoding utf-16] [--check]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+import psutil
+
+from benchmarks.bench.corpus import library_texts
+from copilot_server.humaneval.provenance import hardware, versions
+
+URI = "file:///bench/long.py"
+INLINE, STATS = "textDocument/inlineCompletion", "copilotServer/stats"
+#: p99 in milliseconds, by row of the table.
+TARGETS = {"asked the engine": 5.0, "typed through": 10.0, "no model needed": 10.0, "change alone": 5.0}
+#: Of a suggestion, so many letters are typed through; of a line of one's own, so many are typed.
+LETTERS = 12
+#: Keys before the clock starts to count: imports, caches, the first counts of tokens.
+WARM_UP_BURSTS = 20
+
+Message = dict[str, Any]
+
+
+class Server:
+    """A server process, spoken to from one thread: send, then read until the answer is there."""
+
+    def __init__(self, which: str, encoding: str) -> None:
+        command = [sys.executable, "-m", "benchmarks.overhead_servers", which]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._watched = psutil.Process(self._process.pid)
+        self._last_id = 0
+        capabilities = {
+            "textDocument": {"inlineCompletion": {}},
+            "general": {"positionEncodings": [encoding]},
+        }
+        self.ask("initialize", {"processId": None, "capabilities": capabilities})
+        self.tell("initialized", {})
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time that it has used."""
+        times = self._watched.cpu_times()
+        return float(times.user + times.system)
+
+    def tell(self, method: str, params: object) -> None:
+        """Send a notification."""
+        self._write(_framed({"method": method, "params": params}))
+
+    def ask(self, method: str, params: object, *before: tuple[str, object]) -> tuple[Any, float]:
+        """Send the notifications ``before`` and a request; the result, and the milliseconds it took."""
+        self._last_id += 1
+        request = {"id": self._last_id, "method": method, "params": params}
+        told = [_framed({"method": method, "params": params}) for method, params in before]
+        sent = b"".join([*told, _framed(request)])
+        start = time.perf_counter()
+        self._write(sent)
+        while (body := self._read()) is not None:
+            end = time.perf_counter()
+            message = json.loads(body)
+            if message.get("id") == self._last_id and "method" not in message:
+                return message["result"], (end - start) * 1e3
+        msg = "The server has gone."
+        raise RuntimeError(msg)
+
+    def close(self) -> None:
+        """End the session and the process."""
+        self.ask("shutdown", None)
+        self.tell("exit", None)
+        self._process.communicate(timeout=30)
+
+    def _write(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+        self._process.stdin.flush()
+
+    def _read(self) -> bytes | None:
+        assert self._process.stdout is not None
+        length = 0
+        while (line := self._process.stdout.readline()) not in (b"\r\n", b""):
+            name, _, value = line.partition(b":")
+            length = int(value) if name.lower() == b"content-length" else length
+        return self._process.stdout.read(length) if length else None
+
+
+def _framed(message: Message) -> bytes:
+    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+    return b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+@dataclass
+class Editor:
+    """A document of ASCII lines, and the change that the last edit was."""
+
+    lines: list[str]
+    version: int = 1
+
+    def put(self, line: int, start: int, text: str, *, end: int | None = None, lines: int = 0) -> Message:
+        """Put ``text`` for what stands from ``start`` to ``end``, which is ``lines`` lines further down."""
+        end = start if end is None else end
+        whole = self.lines[line][:start] + text + self.lines[line + lines][end:]
+        self.lines[line : line + lines + 1] = whole.split("\n")
+        self.version += 1
+        place = {
+            "start": {"line": line, "character": start},
+            "end": {"line": line + lines, "character": end},
+        }
+        return {
+            "textDocument": {"uri": URI, "version": self.version},
+            "contentChanges": [{"range": place, "text": text}],
+        }
+
+
+@dataclass
+class Session:
+    """A session with our server: ``keys`` is what was sent, ``times_ms`` how long answers took, by kind."""
+
+    server: Server
+    editor: Editor
+    draw: random.Random
+    keys: list[tuple[Message, Message | None]] = field(default_factory=list)
+    times_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _answers: dict[str, int] = field(default_factory=dict)
+
+    def burst(self) -> None:
+        """Go somewhere and edit there."""
+        line = self.draw.randrange(len(self.editor.lines) - 50)
+        self.draw.choice([self._write_line] * 4 + [self._paste, self._delete])(line)
+
+    def _write_line(self, line: int) -> None:
+        """Enter, a suggestion typed through for some letters, something else, and that taken back."""
+        text = self.editor.lines[line]
+        indent = text[: len(text) - len(text.lstrip())]
+        suggested = self._key(self.editor.put(line, len(text), f"\n{indent}"), line + 1)
+        line, at = line + 1, len(indent)
+        for letter in suggested[:LETTERS].partition("\n")[0]:
+            self._key(self.editor.put(line, at, letter), line)
+            at += 1
+        for letter in "qz":
+            self._key(self.editor.put(line, at, letter), line)
+            at += 1
+        self._key(self.editor.put(line, at - 1, "", end=at), line)
+
+    def _paste(self, line: int) -> None:
+        source = self.draw.randrange(len(self.editor.lines) - 40)
+        pasted = "\n".join(self.editor.lines[source : source + 30])
+        self._key(self.editor.put(line, len(self.editor.lines[line]), f"\n{pasted}"), line + 30)
+
+    def _delete(self, line: int) -> None:
+        """Delete ten lines, and a letter further on without asking for anything."""
+        text = self.editor.lines[line]
+        end = len(self.editor.lines[line + 10])
+        self._key(self.editor.put(line, len(text), "", end=end, lines=10), line)
+        for _ in range(10):
+            other = self.draw.randrange(len(self.editor.lines))
+            change = self.editor.put(other, len(self.editor.lines[other]), " ")
+            self.keys.append((change, None))
+            self._time("change alone", self.server.ask(STATS, None, _changed(change))[1])
+
+    def _key(self, change: Message, line: int) -> str:
+        """Send a change and ask at the end of ``line``; what is suggested."""
+        position = {"line": line, "character": len(self.editor.lines[line])}
+        request = {"textDocument": {"uri": URI}, "position": position, "context": {"triggerKind": 2}}
+        self.keys.append((change, request))
+        result, taken_ms = self.server.ask(INLINE, request, _changed(change))
+        answers, floor_ms = self.server.ask(STATS, None)
+        self._time("floor", floor_ms)
+        self._time(self._kind(answers["answers"], result["items"]), taken_ms)
+        return result["items"][0]["insertText"] if result["items"] else ""
+
+    def _kind(self, answers: dict[str, int], items: list[Message]) -> str:
+        before, self._answers = self._answers, answers
+        if answers.get("model", 0) > before.get("model", 0):
+            return "asked the engine"
+        return "typed through" if items else "no model needed"
+
+    def _time(self, kind: str, taken_ms: float) -> None:
+        self.times_ms[kind].append(taken_ms)
+
+
+def _changed(change: Message) -> tuple[str, object]:
+    return "textDocument/didChange", change
+
+
+def long_file(lines: int) -> str:
+    """The first ``lines`` lines of modules of the standard library, one after the other."""
+
+    def parts() -> Iterator[str]:
+        for text in library_texts(seed=5):
+            yield from text.splitlines()
+
+    source = parts()
+    return "\n".join(next(source) for _ in range(lines)) + "\n"
+
+
+def measure(text: str, bursts: int, encoding: str) -> tuple[Session, float]:
+    """Edit with our server; the session, and the processor time of the server for a key, in milliseconds."""
+    server = Server("ours", encoding)
+    opened = {"uri": URI, "languageId": "python", "version": 1, "text": text}
+    server.tell("textDocument/didOpen", {"textDocument": opened})
+    session = Session(server, Editor(text.split("\n")), random.Random(5))
+    for _ in range(WARM_UP_BURSTS):
+        session.burst()
+    session.times_ms.clear()
+    before_s, warm = server.cpu_s, len(session.keys)
+    for _ in range(bursts):
+        session.burst()
+    cpu_ms = (server.cpu_s - before_s) * 1e3 / (len(session.keys) - warm)
+    server.close()
+    return session, cpu_ms
+
+
+def repeat(text: str, keys: list[tuple[Message, Message | None]], encoding: str) -> list[float]:
+    """Send the same messages to pygls's own server; the milliseconds of each that asked for an answer."""
+    server = Server("pygls", encoding)
+    opened = {"uri": URI, "languageId": "python", "version": 1, "text": text}
+    server.tell("textDocument/didOpen", {"textDocument": opened})
+    times_ms = []
+    for change, request in keys:
+        if request is None:
+            server.tell(*_changed(change))
+        else:
+            times_ms.append(server.ask(INLINE, request, _changed(change))[1])
+    server.close()
+    return times_ms
+
+
+def summary(times_ms: list[float]) -> dict[str, float]:
+    """How many there are, and their quantiles."""
+    cuts = statistics.quantiles(times_ms, n=100, method="inclusive")
+    return {"n": len(times_ms), "p50": cuts[49], "p90": cuts[89], "p99": cuts[98], "max": max(times_ms)}
+
+
+def main() -> None:
+    """Measure ours, then pygls."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--bursts", type=int, default=300)
+    parser.add_argument("--lines", type=int, default=10_000)
+    parser.add_argument("--encoding", default="utf-16", choices=["utf-8", "utf-16", "utf-32"])
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    text = long_file(options.lines)
+    session, cpu_ms = measure(text, options.bursts, options.encoding)
+    rows = {kind: summary(times) for kind, times in sorted(session.times_ms.items())}
+    rows["pygls, an empty answer"] = summary(repeat(text, session.keys, options.encoding))
+    report(rows, cpu_ms, options)
+    missed = [row for row, limit_ms in TARGETS.items() if row in rows and rows[row]["p99"] >= limit_ms]
+    if options.check and missed:
+        sys.exit(1)
+
+
+def report(rows: dict[str, dict[str, float]], cpu_ms: float, options: argparse.Namespace) -> None:
+    """Print the table and the line."""
+    print(f"{options.lines} lines, {options.encoding}, load {os.getloadavg()[0]:.2f}; milliseconds")
+    print(f"{'':24}{'n':>6}{'p50':>8}{'p90':>8}{'p99':>8}{'max':>8}{'target':>8}")
+    for name, row in rows.items():
+        target = f"{TARGETS[name]:8.0f}" if name in TARGETS else ""
+        print(
+            f"{name:24}{row['n']:6}{row['p50']:8.2f}{row['p90']:8.2f}{row['p99']:8.2f}{row['max']:8.2f}{target}"
+        )
+    ratio = rows["asked the engine"]["p50"] / rows["pygls, an empty answer"]["p50"]
+    print(f"processor time of the server a key {cpu_ms:.2f} ms; the engine asked, to pygls {ratio:.2f}")
+    found = {
+        "times_ms": {
+            name: {key: round(value, 3) for key, value in row.items()} for name, row in rows.items()
+        },
+        "ratio_to_pygls_p50": round(ratio, 3),
+        "server_cpu_ms_a_key": round(cpu_ms, 3),
+        "lines": options.lines,
+        "encoding": options.encoding,
+        "hardware": hardware(),
+        "load_1min": os.getloadavg()[0],
+        "versions": versions() | {name: metadata.version(name) for name in ("pygls", "lsprotocol")},
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

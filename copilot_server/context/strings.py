@@ -1,0 +1,161 @@
+"""Triple-quoted strings of Python: where they are, read again only from what was edited on.
+
+They alone can hide whole lines, and to know whether a place is inside one everything above it must be read.
+So the last texts are remembered with what was found in them: an edit leaves what is before it as it was, and
+what is behind it too, from the first place on at which a string ends in both texts.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+#: Texts remembered: a few documents, in each of which one may be typing.
+_REMEMBERED = 4
+#: By how many code points at its beginning or its end a document is known again.
+_TELLING = 256
+
+# Everything up to a triple-quoted string, then that string: one match a string, so that a whole file is
+# scanned by the regular expression engine and not by a Python loop.
+_TO_TRIPLE = re.compile(
+    r"""(?:[^'"#\\]++|\\(?:\r\n|.)|\#[^\r\n]*+"""
+    r"""|"(?!"")(?:[^"\\\r\n]++|\\(?:\r\n|.))*+"?|'(?!'')(?:[^'\\\r\n]++|\\(?:\r\n|.))*+'?)*+"""
+    r"""(?P<triple>\"{3}(?:[^"\\]++|\\.|"(?!""))*+(?:\"{3})?|'{3}(?:[^'\\]++|\\.|'(?!''))*+(?:'{3})?)?""",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Stretches of a text, in order: where each starts, and where each ends."""
+
+    starts: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
+
+    def first(self, count: int) -> Spans:
+        """Give the first ``count`` of them."""
+        return Spans(self.starts[:count], self.ends[:count])
+
+    def after(self, index: int, moved: int) -> Spans:
+        """Give those behind one of them, as they are in a text in which they stand ``moved`` further on."""
+        starts, ends = self.starts[index + 1 :], self.ends[index + 1 :]
+        if moved:
+            return Spans(tuple([at + moved for at in starts]), tuple([at + moved for at in ends]))
+        return Spans(starts, ends)
+
+    def then(self, following: Spans) -> Spans:
+        """Give these and those that follow."""
+        return Spans(self.starts + following.starts, self.ends + following.ends)
+
+
+def triple_quoted(text: str, end: int) -> Spans:
+    """Return the triple-quoted strings before ``end``; one that is open ends there.
+
+    The same as ``read_triple_quoted``, but of most of the text it is known from before.
+    """
+    line = text.rfind("\n", 0, end) + 1
+    if text.endswith(("\\\n", "\\\r\n"), 0, line):  # the line may begin inside a string of one line
+        return read_triple_quoted(text, 0, end)
+    spans = _scans.of(text).spans
+    above = bisect_left(spans.starts, line)
+    if above and spans.ends[above - 1] >= line:  # is open where the line starts
+        above -= 1
+        line = spans.starts[above]
+    return spans.first(above).then(read_triple_quoted(text, line, end))
+
+
+def read_triple_quoted(text: str, start: int, end: int) -> Spans:
+    """Read ``text`` from ``start``, which is inside of nothing, to ``end``."""
+    found = list(_read(text, start, end))
+    return Spans(tuple(start for start, _ in found), tuple(end for _, end in found))
+
+
+def _read(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    return (found.span("triple") for found in _TO_TRIPLE.finditer(text, start, end) if found["triple"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """A text and its strings."""
+
+    text: str
+    spans: Spans
+
+    @property
+    def closed(self) -> int:
+        """How many strings are certainly closed: all but one at the end of the text."""
+        # One that is open may end before the text does, by a backslash that nothing follows.
+        ends = self.spans.ends
+        return len(ends) - (bool(ends) and ends[-1] >= len(self.text) - 1)
+
+    def followed(self, text: str) -> _Scan:
+        """Scan ``text``, taking over what is the same in both."""
+        same = _same_beginning(self.text, text)
+        same_end = _same_end(self.text, text, min(len(self.text), len(text)) - same)
+        moved = len(text) - len(self.text)
+        kept = self.spans.first(bisect_right(self.spans.ends, same, 0, self.closed))
+        starts, ends = [], []
+        for start, end in _read(text, kept.ends[-1] if kept.ends else 0, len(text)):
+            starts.append(start)
+            ends.append(end)
+            if end >= len(text) - same_end and (found := self._index(end - moved)) is not None:
+                following = self.spans.after(found, moved)
+                return _Scan(text, kept.then(Spans(tuple(starts), tuple(ends))).then(following))
+        return _Scan(text, kept.then(Spans(tuple(starts), tuple(ends))))
+
+    def _index(self, end: int) -> int | None:
+        """Find the closed string that ends there."""
+        at = bisect_left(self.spans.ends, end)
+        return at if at < self.closed and self.spans.ends[at] == end else None
+
+
+class _Scans:
+    """The last scans, newest first. Threads may share it: at the worst one forgets what another has read."""
+
+    def __init__(self) -> None:
+        self._newest: tuple[_Scan, ...] = ()
+
+    def of(self, text: str) -> _Scan:
+        """Scan ``text``, from where it differs from one that was scanned before."""
+        scans = self._newest
+        last = next((scan for scan in scans if _is_like(scan.text, text)), _Scan("", Spans()))
+        if last.text == text:
+            return last
+        scan = last.followed(text)
+        self._newest = (scan, *(other for other in scans if other is not last))[:_REMEMBERED]
+        return scan
+
+
+_scans = _Scans()
+
+
+def _is_like(one: str, other: str) -> bool:
+    """Whether two texts are most probably versions of one document, told by how they begin or end."""
+    return one[:_TELLING] == other[:_TELLING] or one[-_TELLING:] == other[-_TELLING:]
+
+
+def _same_beginning(one: str, other: str) -> int:
+    """Count the code points that two texts begin with alike: comparing slices is far faster than a loop."""
+    low, high = 0, min(len(one), len(other))
+    step = 256
+    while low < high:
+        middle = min(low + step, high)
+        if one[low:middle] == other[low:middle]:
+            low, step = middle, step * 2
+        else:
+            high, step = middle - 1, max(1, min(step, middle - low) // 2)
+    return low
+
+
+def _same_end(one: str, other: str, most: int) -> int:
+    """Count the code points that two texts end with alike, ``most`` at the most."""
+    low, high, step = 0, most, 256
+    while low < high:
+        middle = min(low + step, high)
+        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
+            low, step = middle, step * 2
+        else:
+            high, step = middle - 1, max(1, min(step, middle - low) // 2)
+    return low
