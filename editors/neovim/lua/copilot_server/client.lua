@@ -1,0 +1,52 @@
+--- How Neovim starts the server and talks to it: what `lsp/copilot_server.lua` gives to `vim.lsp.enable()`.
+
+local config = require('copilot_server.config')
+local server = require('copilot_server.server')
+
+local M = {}
+
+-- The options are read when the server starts, so that they may be set after `vim.lsp.enable()`.
+
+---@param dispatchers vim.lsp.rpc.Dispatchers
+---@return vim.lsp.rpc.PublicClient
+local function start(dispatchers)
+  return vim.lsp.rpc.start(server.command() or { 'copilot-server' }, dispatchers)
+end
+
+---@param params lsp.InitializeParams
+local function before_init(params)
+  local options = vim.tbl_deep_extend('force', config.get().settings, params.initializationOptions or {})
+  params.initializationOptions = next(options) and options or vim.empty_dict()
+  -- To a client that knows no ghost text the server offers ordinary completion.
+  local ghost_text = config.get().ghost_text and { dynamicRegistration = false } or nil
+  params.capabilities.textDocument.inlineCompletion = ghost_text
+end
+
+local handlers = {
+  didChangeStatus = function(_, result, context)
+    require('copilot_server.status').take(context.client_id, result)
+  end,
+  ['$/progress'] = function(err, result, context)
+    if not require('copilot_server.panel').take(result) then
+      return vim.lsp.handlers['$/progress'](err, result, context)
+    end
+  end,
+}
+
+--- The client's configuration.
+---@return table
+function M.config()
+  require('copilot_server').watch()
+  local attach = require('copilot_server.attach')
+  return {
+    name = server.NAME,
+    cmd = start,
+    root_dir = attach.root_dir,
+    reuse_client = attach.reuse_client,
+    before_init = before_init,
+    handlers = handlers,
+    on_exit = server.on_exit,
+  }
+end
+
+return M

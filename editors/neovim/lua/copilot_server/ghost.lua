@@ -1,0 +1,74 @@
+--- Drawing a suggestion that is not in the buffer.
+
+local M = {}
+
+local NAMESPACE = vim.api.nvim_create_namespace('copilot_server')
+local MARK = 1
+
+M.HIGHLIGHT = 'CopilotServerSuggestion'
+M.ANNOTATION = 'CopilotServerAnnotation'
+
+--- Give the highlight groups a look, where the colour scheme has none for them.
+function M.define_highlights()
+  local has_hint = vim.fn.hlexists('ComplHint') == 1
+  vim.api.nvim_set_hl(0, M.HIGHLIGHT, { default = true, link = has_hint and 'ComplHint' or 'NonText' })
+  vim.api.nvim_set_hl(0, M.ANNOTATION, { default = true, link = has_hint and 'ComplHintMore' or 'MoreMsg' })
+end
+
+--- Show what a terminal could take for a command as Neovim shows it in a buffer; tabs stay.
+---@param line string
+---@return string
+local function printable(line)
+  return (line:gsub('[%z\1-\8\10-\31\127]', vim.fn.strtrans))
+end
+
+--- How the first line lies over what it replaces: beside it where it only adds to it, else over it.
+---@param text string one line or more
+---@param replaced string what follows the cursor and goes when the suggestion is accepted
+---@return string text, 'inline'|'overlay' position, integer width in cells that must be covered
+local function layout(text, replaced)
+  if replaced == '' then
+    return text, 'inline', 0
+  elseif vim.endswith(text, replaced) and not text:find('\n') then
+    return text:sub(1, -#replaced - 1), 'inline', 0
+  end
+  return text, 'overlay', vim.fn.strdisplaywidth(replaced)
+end
+
+---@class copilot_server.Place
+---@field bufnr integer
+---@field row integer from 0
+---@field col integer bytes
+
+--- Draw a text at a place, instead of what is drawn there.
+---@param place copilot_server.Place
+---@param text string
+---@param replaced string
+---@param hint? string drawn after the text
+function M.draw(place, text, replaced, hint)
+  local shown, position, width = layout(text, replaced)
+  local lines = vim.tbl_map(printable, vim.split(shown, '\n', { plain = true }))
+  lines[1] = lines[1] .. (' '):rep(width - vim.fn.strdisplaywidth(lines[1]))
+  local chunks = vim.tbl_map(function(line)
+    return { { line, M.HIGHLIGHT } }
+  end, lines)
+  if hint then
+    table.insert(chunks[#chunks], { hint, M.ANNOTATION })
+  end
+  vim.api.nvim_buf_set_extmark(place.bufnr, NAMESPACE, place.row, place.col, {
+    id = MARK,
+    virt_text = chunks[1],
+    virt_text_pos = position,
+    virt_lines = vim.list_slice(chunks, 2),
+    hl_mode = 'combine',
+  })
+end
+
+---@param bufnr integer
+function M.clear(bufnr)
+  if vim.api.nvim_buf_is_valid(bufnr) then
+    vim.api.nvim_buf_clear_namespace(bufnr, NAMESPACE, 0, -1)
+  end
+end
+
+return M

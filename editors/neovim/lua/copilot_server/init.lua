@@ -1,0 +1,183 @@
+--- copilot-server in Neovim: what a user's configuration may call. See |copilot_server|.
+
+local config = require('copilot_server.config')
+local server = require('copilot_server.server')
+local suggestion = require('copilot_server.suggestion')
+
+local M = {}
+
+--- Take options, and start the server for the buffers that are open and those to come.
+---@param options? table
+function M.setup(options)
+  config.set(options)
+  M.watch()
+  if vim.lsp.enable then
+    vim.lsp.enable(server.NAME)
+    return
+  end
+  vim.api.nvim_create_autocmd('FileType', {
+    group = vim.api.nvim_create_augroup('copilot_server_enable', {}),
+    callback = function(event)
+      require('copilot_server.attach').update(event.buf)
+    end,
+  })
+  require('copilot_server.attach').attach_all()
+end
+
+local watching = false
+
+---@param events string|string[]
+---@param callback fun(event: table)
+---@param pattern? string
+local function on(events, callback, pattern)
+  local group = vim.api.nvim_create_augroup('copilot_server', { clear = false })
+  vim.api.nvim_create_autocmd(events, { group = group, pattern = pattern, callback = callback })
+end
+
+---@param event table
+local function on_attach(event)
+  local client = vim.lsp.get_client_by_id(event.data.client_id)
+  if not client or client.name ~= server.NAME then
+    return
+  end
+  require('copilot_server.keymaps').define()
+  if vim.lsp.inline_completion then
+    vim.lsp.inline_completion.enable(false, { client_id = client.id }) -- else each would be shown twice
+  end
+  require('copilot_server.status').announce()
+  suggestion.refresh()
+end
+
+---@param event table
+local function refresh(event)
+  if server.client(event.buf) and config.get().ghost_text then
+    suggestion.refresh()
+  end
+end
+
+--- Follow what is edited; called when the server is enabled.
+function M.watch()
+  if watching then
+    return
+  end
+  watching = true
+  require('copilot_server.ghost').define_highlights()
+  on('ColorScheme', require('copilot_server.ghost').define_highlights)
+  on('LspAttach', on_attach)
+  on('LspDetach', suggestion.clear)
+  on({ 'CursorMovedI', 'TextChangedI', 'TextChangedP', 'CompleteChanged' }, refresh)
+  on({ 'InsertEnter', 'CompleteDone' }, vim.schedule_wrap(refresh)) -- they come before what they tell of
+  on({ 'InsertLeave', 'BufLeave' }, suggestion.clear)
+  on('BufEnter', function(event)
+    require('copilot_server.attach').enter(event.buf)
+  end)
+end
+
+--- For mappings of your own: `true` if there was a suggestion, which is then accepted.
+---@param part copilot_server.Part
+---@return boolean
+local function accept(part)
+  if not suggestion.is_visible() then
+    return false
+  end
+  local name = part == 'all' and 'accept' or 'accept-' .. part
+  local keys = vim.keycode(('<Plug>(copilot-server-%s)'):format(name))
+  vim.api.nvim_feedkeys(keys, 'mi', false)
+  return true
+end
+
+--- Accept the suggestion.
+---@return boolean accepted
+function M.accept()
+  return accept('all')
+end
+
+--- Accept its next word.
+---@return boolean accepted
+function M.accept_word()
+  return accept('word')
+end
+
+--- Accept its next line.
+---@return boolean accepted
+function M.accept_line()
+  return accept('line')
+end
+
+--- Show the next candidate.
+function M.next()
+  suggestion.cycle(1)
+end
+
+--- Show the candidate before.
+function M.previous()
+  suggestion.cycle(-1)
+end
+
+--- Take the suggestion away until the text changes.
+---@return boolean dismissed
+function M.dismiss()
+  return suggestion.dismiss()
+end
+
+--- Ask for suggestions now.
+function M.trigger()
+  suggestion.trigger()
+end
+
+--- Whether a suggestion is on the screen.
+---@return boolean
+function M.is_visible()
+  return suggestion.is_visible()
+end
+
+--- Switch suggestions on; in the current buffer, for its filetype, or everywhere.
+---@param scope? copilot_server.Scope default: global
+function M.enable(scope)
+  require('copilot_server.attach').switch(true, scope)
+end
+
+--- Switch suggestions off.
+---@param scope? copilot_server.Scope default: global
+function M.disable(scope)
+  require('copilot_server.attach').switch(false, scope)
+end
+
+--- Switch suggestions on or off, whichever they are not.
+---@param scope? copilot_server.Scope default: buffer
+function M.toggle(scope)
+  scope = scope or 'buffer'
+  local attach = require('copilot_server.attach')
+  attach.switch(not attach.is_enabled(scope), scope)
+end
+
+--- Whether there are suggestions in the current buffer, for its filetype, or at all.
+---@param scope? copilot_server.Scope default: buffer
+---@return boolean
+function M.is_enabled(scope)
+  return require('copilot_server.attach').is_enabled(scope)
+end
+
+--- A few words for the statusline.
+---@return string
+function M.statusline()
+  return require('copilot_server.status').statusline()
+end
+
+--- What the server says of itself.
+---@return copilot_server.Status
+function M.status()
+  return require('copilot_server.status').get()
+end
+
+--- Several suggestions in a window.
+function M.panel()
+  require('copilot_server.panel').open()
+end
+
+--- Stop the server and start it again.
+function M.restart()
+  server.restart()
+end
+
+return M

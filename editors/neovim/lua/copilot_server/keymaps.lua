@@ -1,0 +1,105 @@
+--- Keys in insert mode. Each does what it did before, unless there is a suggestion to act on.
+
+local config = require('copilot_server.config')
+
+local M = {}
+
+---@class copilot_server.Action
+---@field keys string what the mapping types when it applies
+---@field applies fun(): boolean
+---@field desc string
+
+---@return boolean
+local function visible()
+  return require('copilot_server.suggestion').is_visible()
+end
+
+---@return boolean
+local function acceptable()
+  local suggestion = require('copilot_server.suggestion')
+  return visible() and vim.fn.pumvisible() == 0 and not suggestion.begins_with_indent()
+end
+
+---@return boolean
+local function attached()
+  return require('copilot_server.server').client(vim.api.nvim_get_current_buf()) ~= nil
+end
+
+-- <C-g>u makes what is accepted one step of undo, apart from what was typed before.
+local function apply(part)
+  return ('<C-g>u<Cmd>lua require("copilot_server.suggestion").apply(%q)<CR>'):format(part)
+end
+
+local function call(expression)
+  return ('<Cmd>lua require("copilot_server").%s<CR>'):format(expression)
+end
+
+---@type table<string, copilot_server.Action>
+M.ACTIONS = {
+  accept = { keys = apply('all'), applies = acceptable, desc = 'Accept the suggestion' },
+  accept_word = { keys = apply('word'), applies = visible, desc = "Accept the suggestion's next word" },
+  accept_line = { keys = apply('line'), applies = visible, desc = "Accept the suggestion's next line" },
+  next = { keys = call('next()'), applies = attached, desc = 'Next suggestion' },
+  previous = { keys = call('previous()'), applies = attached, desc = 'Previous suggestion' },
+  dismiss = { keys = call('dismiss()'), applies = visible, desc = 'Dismiss the suggestion' },
+  trigger = { keys = call('trigger()'), applies = attached, desc = 'Suggest now' },
+  panel = { keys = call('panel()'), applies = attached, desc = 'Several suggestions in a window' },
+}
+
+---@param name string
+---@return string
+local function plug(name)
+  return ('<Plug>(copilot-server-%s)'):format(name:gsub('_', '-'))
+end
+
+--- The `<Plug>` mappings; they do nothing where there is nothing to act on.
+function M.define_plugs()
+  for name, action in pairs(M.ACTIONS) do
+    vim.keymap.set('i', plug(name), action.keys, { desc = action.desc })
+  end
+end
+
+--- Keep what a key did under a name of its own.
+---@param key string
+---@param fallback string
+local function keep(key, fallback)
+  local before = vim.fn.maparg(key, 'i', false, true)
+  if vim.tbl_isempty(before) or before.buffer == 1 then
+    vim.keymap.set('i', fallback, key)
+    return
+  end
+  before.lhs = fallback
+  before.lhsraw = vim.keycode(fallback)
+  before.lhsrawalt = nil
+  vim.fn.mapset('i', false, before)
+end
+
+---@param name string
+---@param key string
+local function map(name, key)
+  local action = M.ACTIONS[name]
+  local fallback = plug('no-' .. name)
+  keep(key, fallback)
+  vim.keymap.set('i', key, function()
+    return action.applies() and plug(name) or fallback
+  end, { expr = true, remap = true, desc = 'copilot-server: ' .. action.desc })
+end
+
+local mapped = false
+
+--- Map the configured keys, once.
+function M.define()
+  local keymaps = config.get().keymaps
+  if mapped or keymaps == false then
+    return
+  end
+  mapped = true
+  for name in pairs(M.ACTIONS) do
+    local key = keymaps[name]
+    if key then
+      map(name, key)
+    end
+  end
+end
+
+return M

@@ -1,0 +1,291 @@
+--- Several suggestions beside each other in a window, to choose one from.
+
+local server = require('copilot_server.server')
+
+local M = {}
+
+local METHOD = 'textDocument/copilotPanelCompletion'
+local FILETYPE = 'copilot_server_panel'
+local NAMESPACE = vim.api.nvim_create_namespace('copilot_server_panel')
+local KEYS = '<CR> accept · ]] next · [[ previous · q close'
+
+---@class copilot_server.Panel
+---@field bufnr integer the panel's own
+---@field source integer
+---@field window integer the source's
+---@field mark integer where in the source the suggestions belong
+---@field client vim.lsp.Client
+---@field token string
+---@field line string what stands before the cursor there
+---@field was_inserting boolean
+---@field items lsp.InlineCompletionItem[]
+---@field rows integer[] where each begins, from 1
+---@field done boolean
+---@field problem? string
+
+---@type copilot_server.Panel?
+local panel
+local opened = 0
+
+---@param text string
+---@return string[]
+local function lines_of(text)
+  return vim.split(text:gsub('\r\n', '\n'), '\n', { plain = true })
+end
+
+---@param shown copilot_server.Panel
+---@return string
+local function title(shown)
+  local count = #shown.items
+  if shown.problem then
+    return ' copilot-server: ' .. shown.problem
+  elseif not shown.done then
+    return (' %d so far, thinking …'):format(count)
+  elseif count == 0 then
+    return ' No suggestions here · q close'
+  end
+  return (' %d suggestion%s · %s'):format(count, count == 1 and '' or 's', KEYS)
+end
+
+---@param shown copilot_server.Panel
+local function set_title(shown)
+  for _, window in ipairs(vim.fn.win_findbuf(shown.bufnr)) do
+    vim.wo[window].winbar = title(shown):gsub('%%', '%%%%')
+  end
+end
+
+---@param shown copilot_server.Panel
+---@param row integer from 0; the empty line before a suggestion
+---@param number integer
+local function separate(shown, row, number)
+  local label = ('── %d '):format(number)
+  vim.api.nvim_buf_set_extmark(shown.bufnr, NAMESPACE, row, 0, {
+    virt_text = { { label .. ('─'):rep(40), 'FloatBorder' } },
+    virt_text_pos = 'overlay',
+  })
+end
+
+---@param shown copilot_server.Panel
+local function render(shown)
+  if not vim.api.nvim_buf_is_valid(shown.bufnr) then
+    return
+  end
+  local all = {}
+  shown.rows = {}
+  for _, item in ipairs(shown.items) do
+    table.insert(all, '')
+    table.insert(shown.rows, #all + 1)
+    vim.list_extend(all, lines_of(shown.line .. item.insertText))
+  end
+  vim.bo[shown.bufnr].modifiable = true
+  vim.api.nvim_buf_set_lines(shown.bufnr, 0, -1, false, all)
+  vim.bo[shown.bufnr].modifiable = false
+  vim.api.nvim_buf_clear_namespace(shown.bufnr, NAMESPACE, 0, -1)
+  for number, row in ipairs(shown.rows) do
+    separate(shown, row - 2, number)
+  end
+  set_title(shown)
+end
+
+---@param shown copilot_server.Panel
+---@return integer number of the suggestion that the cursor is in
+local function number_at_cursor(shown)
+  local row = vim.api.nvim_win_get_cursor(0)[1]
+  local number = 1
+  for index, first in ipairs(shown.rows) do
+    if first <= row then
+      number = index
+    end
+  end
+  return number
+end
+
+---@param shown copilot_server.Panel
+---@param step integer
+local function move(shown, step)
+  local count = #shown.rows
+  if count > 0 then
+    local number = (number_at_cursor(shown) - 1 + step) % count + 1
+    vim.api.nvim_win_set_cursor(0, { shown.rows[number], 0 })
+  end
+end
+
+--- Close the panel.
+function M.close()
+  local shown = panel
+  panel = nil
+  if shown and vim.api.nvim_buf_is_valid(shown.bufnr) then
+    vim.api.nvim_buf_delete(shown.bufnr, { force = true })
+  end
+end
+
+--- How many bytes after the cursor a suggestion replaces.
+---@param shown copilot_server.Panel
+---@param item lsp.InlineCompletionItem
+---@param row integer
+---@param col integer
+---@return integer
+local function replaced_bytes(shown, item, row, col)
+  local range = item.range
+  if not range or range['end'].line ~= range.start.line then
+    return 0
+  end
+  local line = vim.api.nvim_buf_get_lines(shown.source, row, row + 1, false)[1]
+  local text_units = require('copilot_server.text')
+  local end_col = text_units.byte_column(line, range['end'].character, shown.client.offset_encoding)
+  return math.max(0, end_col - col)
+end
+
+---@param shown copilot_server.Panel
+---@param item lsp.InlineCompletionItem
+local function put_in(shown, item)
+  local place = vim.api.nvim_buf_get_extmark_by_id(shown.source, NAMESPACE, shown.mark, {})
+  local row, col = place[1], place[2]
+  local line = vim.api.nvim_buf_get_lines(shown.source, row, row + 1, false)[1]
+  if not line or line:sub(1, col) ~= shown.line then
+    server.notify('the line has changed since; open the panel again', vim.log.levels.WARN)
+    return
+  end
+  local lines = lines_of(item.insertText)
+  local end_col = col + replaced_bytes(shown, item, row, col)
+  vim.api.nvim_buf_set_text(shown.source, row, col, row, end_col, lines)
+  local last_col = (#lines == 1 and col or 0) + #lines[#lines]
+  vim.api.nvim_win_set_cursor(0, { row + #lines, last_col })
+  if item.command then
+    local params = { command = item.command.command, arguments = item.command.arguments }
+    server.request(shown.client, 'workspace/executeCommand', params, function() end, shown.source)
+  end
+  if shown.was_inserting then
+    vim.cmd(last_col >= #vim.api.nvim_get_current_line() and 'startinsert!' or 'startinsert')
+  end
+end
+
+--- Put the suggestion under the cursor where it was asked for, and close the panel.
+function M.accept()
+  local shown = panel
+  local item = shown and shown.items[number_at_cursor(shown)]
+  if not shown or not item then
+    return
+  end
+  M.close()
+  if vim.api.nvim_win_is_valid(shown.window) then
+    vim.api.nvim_set_current_win(shown.window)
+  end
+  if vim.api.nvim_buf_is_loaded(shown.source) then
+    vim.api.nvim_win_set_buf(0, shown.source)
+    put_in(shown, item)
+  end
+end
+
+---@param bufnr integer
+local function map_keys(bufnr)
+  local function map(key, action, desc)
+    vim.keymap.set('n', key, action, { buffer = bufnr, nowait = true, desc = desc })
+  end
+  map('<CR>', M.accept, 'Accept this suggestion')
+  map('q', M.close, 'Close')
+  map(']]', function()
+    move(panel, 1)
+  end, 'Next suggestion')
+  map('[[', function()
+    move(panel, -1)
+  end, 'Previous suggestion')
+end
+
+---@param filetype string the source's, whose highlighting the panel takes
+---@return integer bufnr
+local function open_window(filetype)
+  vim.cmd('botright vertical new')
+  local bufnr = vim.api.nvim_get_current_buf()
+  vim.bo[bufnr].buftype = 'nofile'
+  vim.bo[bufnr].bufhidden = 'wipe'
+  vim.bo[bufnr].swapfile = false
+  vim.bo[bufnr].filetype = FILETYPE
+  local language = vim.treesitter.language.get_lang(filetype)
+  if not language or not pcall(vim.treesitter.start, bufnr, language) then
+    vim.bo[bufnr].syntax = filetype
+  end
+  for option, value in pairs({
+    number = false,
+    relativenumber = false,
+    signcolumn = 'no',
+    list = false,
+    wrap = false,
+  }) do
+    vim.api.nvim_set_option_value(option, value, { scope = 'local', win = 0 })
+  end
+  map_keys(bufnr)
+  return bufnr
+end
+
+--- Take candidates of a `$/progress`, if they are the panel's.
+---@param result table
+---@return boolean taken
+function M.take(result)
+  local shown = panel
+  local value = type(result) == 'table' and result.value
+  local items = type(value) == 'table' and value.items
+  if type(items) ~= 'table' then
+    return false
+  end
+  if shown and result.token == shown.token then
+    vim.list_extend(shown.items, items)
+    render(shown)
+  end
+  return true
+end
+
+---@param shown copilot_server.Panel
+---@param params table
+local function ask(shown, params)
+  server.request(shown.client, METHOD, params, function(err, result)
+    shown.done = true
+    shown.problem = err and err.message or nil
+    vim.list_extend(shown.items, result and result.items or {})
+    render(shown)
+  end, shown.source)
+end
+
+--- Open the panel for the cursor of the current window.
+function M.open()
+  local source = vim.api.nvim_get_current_buf()
+  local client = server.client(source)
+  if not client then
+    local why = require('copilot_server.attach').why_off(source)
+      or 'the server is not running; :CopilotServer restart'
+    server.notify('no suggestions: ' .. why, vim.log.levels.WARN)
+    return
+  end
+  M.close()
+  require('copilot_server.suggestion').clear()
+  opened = opened + 1
+  local token = ('copilot-server-panel-%d'):format(opened)
+  local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
+  params.partialResultToken = token
+  local position = vim.api.nvim_win_get_cursor(0)
+  local shown = {
+    source = source,
+    window = vim.api.nvim_get_current_win(),
+    mark = vim.api.nvim_buf_set_extmark(
+      source,
+      NAMESPACE,
+      position[1] - 1,
+      position[2],
+      { right_gravity = false }
+    ),
+    client = client,
+    token = token,
+    line = vim.api.nvim_get_current_line():sub(1, position[2]),
+    was_inserting = vim.startswith(vim.api.nvim_get_mode().mode, 'i'),
+    items = {},
+    rows = {},
+    done = false,
+  }
+  vim.cmd.stopinsert()
+  shown.bufnr = open_window(vim.bo[source].filetype)
+  panel = shown
+  render(shown)
+  ask(shown, params)
+end
+
+return M

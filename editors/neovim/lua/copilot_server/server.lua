@@ -1,0 +1,212 @@
+--- The server: its command, its client, and what to do when it dies.
+
+local config = require('copilot_server.config')
+
+local M = {}
+
+M.NAME = 'copilot_server'
+M.SECTION = 'copilot-server'
+
+local IS_011 = vim.fn.has('nvim-0.11') == 1
+local WINDOW_S = 300
+local PAUSE_MS = 1000
+
+---@type table<integer, true> clients that were asked to stop
+local asked_to_stop = {}
+---@type number[] when the server was started again, in seconds
+local restarts_s = {}
+
+---@param message string
+---@param level? integer
+function M.notify(message, level)
+  vim.notify('copilot-server: ' .. message, level or vim.log.levels.INFO)
+end
+
+--- The folder of the clone that this plugin lies in.
+---@return string
+local function clone()
+  local file = vim.fn.resolve(debug.getinfo(1, 'S').source:sub(2))
+  return vim.fn.fnamemodify(file, ':h:h:h:h:h')
+end
+
+--- The command of `vim.lsp.config('copilot_server', { cmd = … })`.
+---@return string[]?
+local function configured_command()
+  local cmd = vim.lsp.config and vim.lsp.config[M.NAME] and vim.lsp.config[M.NAME].cmd
+  return type(cmd) == 'table' and cmd or nil
+end
+
+--- The command that starts the server: the user's, the one on PATH, or that of the plugin's own clone.
+---@return string[]? command nil when there is none
+function M.command()
+  local wanted = config.get().cmd or configured_command()
+  if wanted then
+    local words = vim.deepcopy(wanted)
+    words[1] = vim.fn.expand(words[1] or '')
+    return vim.fn.executable(words[1]) == 1 and words or nil
+  end
+  local bin = vim.fn.has('win32') == 1 and 'Scripts/copilot-server.exe' or 'bin/copilot-server'
+  for _, program in ipairs({ 'copilot-server', clone() .. '/.venv/' .. bin }) do
+    if vim.fn.executable(program) == 1 then
+      return { vim.fn.exepath(program) }
+    end
+  end
+end
+
+M.REMEDY = 'the server was not found. Run `make install` in its clone, put `copilot-server` on your PATH, '
+  .. "or name it: vim.g.copilot_server = { cmd = { '/path/to/copilot-server' } }"
+
+local told_missing = false
+
+--- Say once that there is no server.
+function M.tell_missing()
+  if not told_missing then
+    told_missing = true
+    M.notify(M.REMEDY, vim.log.levels.ERROR)
+  end
+end
+
+--- The running client; of a buffer when one is given.
+---@param bufnr? integer
+---@return vim.lsp.Client?
+function M.client(bufnr)
+  for _, client in ipairs(vim.lsp.get_clients({ name = M.NAME, bufnr = bufnr })) do
+    if not M.is_stopped(client) then
+      return client
+    end
+  end
+end
+
+---@param client vim.lsp.Client
+---@return boolean
+function M.is_stopped(client)
+  if IS_011 then
+    return client:is_stopped()
+  end
+  return client.is_stopped()
+end
+
+--- Send a request.
+---@param client vim.lsp.Client
+---@param method string
+---@param params table
+---@param handler fun(err: lsp.ResponseError?, result: any)
+---@param bufnr? integer
+---@return integer? id nil when the server has gone
+function M.request(client, method, params, handler, bufnr)
+  local sent, id
+  if IS_011 then
+    sent, id = client:request(method, params, handler, bufnr)
+  else
+    sent, id = client.request(method, params, handler, bufnr)
+  end
+  return sent and id or nil
+end
+
+---@param client vim.lsp.Client
+---@param method string
+---@param params table
+function M.send(client, method, params)
+  if IS_011 then
+    client:notify(method, params)
+  else
+    client.notify(method, params)
+  end
+end
+
+---@param client vim.lsp.Client
+---@param id integer
+function M.cancel(client, id)
+  if not M.is_stopped(client) then
+    if IS_011 then
+      client:cancel_request(id)
+    else
+      client.cancel_request(id)
+    end
+  end
+end
+
+---@param client vim.lsp.Client
+function M.stop(client)
+  asked_to_stop[client.id] = true
+  if IS_011 then
+    client:stop()
+  else
+    client.stop()
+  end
+end
+
+--- Change one setting of the running server.
+---@param name string
+---@param value any
+function M.change_setting(name, value)
+  local client = M.client()
+  if not client then
+    M.notify('the server is not running. :CopilotServer restart starts it', vim.log.levels.WARN)
+    return
+  end
+  local settings = vim.tbl_deep_extend('force', client.settings or {}, { [M.SECTION] = { [name] = value } })
+  client.settings = settings
+  M.send(client, 'workspace/didChangeConfiguration', { settings = settings })
+end
+
+---@return boolean
+local function may_restart()
+  local now_s = vim.uv.now() / 1000
+  restarts_s = vim.tbl_filter(function(at_s)
+    return now_s - at_s < WINDOW_S
+  end, restarts_s)
+  if #restarts_s >= config.get().restarts then
+    return false
+  end
+  table.insert(restarts_s, now_s)
+  return true
+end
+
+--- The client has ended: say why unless it was asked to, and start it again unless it keeps dying.
+---@param code integer
+---@param signal integer
+---@param client_id integer
+function M.on_exit(code, signal, client_id)
+  local asked = asked_to_stop[client_id]
+  asked_to_stop[client_id] = nil
+  if asked or vim.v.exiting ~= vim.NIL then
+    return
+  end
+  vim.schedule(function()
+    require('copilot_server.suggestion').clear()
+    require('copilot_server.status').forget(client_id)
+    local why = signal ~= 0 and ('was killed by signal %d'):format(signal)
+      or ('ended with code %d'):format(code)
+    if may_restart() then
+      M.notify(('the server %s; starting it again'):format(why), vim.log.levels.WARN)
+      vim.defer_fn(require('copilot_server.attach').attach_all, PAUSE_MS)
+    else
+      local remedy = ':CopilotServer restart starts it again, :CopilotServer log shows what it said'
+      M.notify(('the server %s. %s'):format(why, remedy), vim.log.levels.ERROR)
+    end
+  end)
+end
+
+--- Stop the server and start it again for the buffers it served.
+function M.restart()
+  restarts_s = {}
+  local attach = require('copilot_server.attach')
+  local client = M.client()
+  if not client then
+    attach.attach_all()
+    return
+  end
+  M.stop(client)
+  local deadline_ms = vim.uv.now() + 5000
+  local function start_when_stopped()
+    if vim.lsp.get_client_by_id(client.id) and vim.uv.now() < deadline_ms then
+      vim.defer_fn(start_when_stopped, 50)
+    else
+      attach.attach_all()
+    end
+  end
+  start_when_stopped()
+end
+
+return M
