@@ -7,6 +7,7 @@ an offset counts code points from the start of the text.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
@@ -50,17 +51,20 @@ class Lines:
     costs grows with the square root of the number of lines, and a text of a few lines is one block.
     """
 
-    __slots__ = ("_blocks", "text")
+    __slots__ = ("_blocks", "_first_lines", "_offsets", "text")
 
     def __init__(self, text: str, blocks: Iterable[_Block] | None = None) -> None:
         self.text = text
-        self._blocks = tuple(_in_blocks(_lengths(text))) if blocks is None else tuple(blocks)
+        self._blocks = tuple(_in_blocks(_lengths(text)) if blocks is None else blocks)
+        #: Of each block, the number of its first line and the offset at which that starts.
+        self._first_lines = _starts([len(block.lengths) for block in self._blocks])
+        self._offsets = _starts([block.length for block in self._blocks])
 
     @property
     def starts(self) -> list[int]:
         """The offset of each line's first code point."""
         lengths = chain.from_iterable(block.lengths for block in self._blocks)
-        return list(accumulate(lengths, initial=0))[:-1]
+        return _starts(list(lengths))
 
     def edited(self, start: int, end: int, text: str) -> Lines:
         """Give the lines of the text in which ``text`` stands for what was from ``start`` to ``end``.
@@ -99,24 +103,19 @@ class Lines:
 
     def _line(self, number: int) -> _Line | None:
         """Find a line by its number; None if the text has not so many."""
-        start, index = 0, number
-        for at, block in enumerate(self._blocks):
-            if index < len(block.lengths):
-                return _Line(number, start + sum(block.lengths[:index]), block.lengths[index], at, index)
-            start, index = start + block.length, index - len(block.lengths)
-        return None
+        at = bisect_right(self._first_lines, number) - 1
+        index, block = number - self._first_lines[at], self._blocks[at]
+        if index >= len(block.lengths):
+            return None
+        return _Line(number, self._offsets[at] + sum(block.lengths[:index]), block.lengths[index], at, index)
 
     def _line_around(self, offset: int) -> _Line:
         """Find the line that ``offset`` is on: the last that does not start after it."""
-        start, number, final = 0, 0, len(self._blocks) - 1
-        for at, block in enumerate(self._blocks):
-            if offset < start + block.length or at == final:
-                break
-            start, number = start + block.length, number + len(block.lengths)
-        index, final = 0, len(block.lengths) - 1
-        while index < final and offset >= start + block.lengths[index]:
-            start, index = start + block.lengths[index], index + 1
-        return _Line(number + index, start, block.lengths[index], at, index)
+        at = bisect_right(self._offsets, offset) - 1
+        block, starts = self._blocks[at], _starts(self._blocks[at].lengths)
+        index = bisect_right(starts, offset - self._offsets[at]) - 1
+        start = self._offsets[at] + starts[index]
+        return _Line(self._first_lines[at] + index, start, block.lengths[index], at, index)
 
     def _with(self, first: _Line, last: _Line, lengths: Sequence[int]) -> Iterable[_Block]:
         """Give the blocks with ``lengths`` in place of the lines from ``first`` to ``last``."""
@@ -126,6 +125,11 @@ class Lines:
         if len(head) + len(lengths) + len(tail) < _BLOCK_LINES // 2 and after < len(self._blocks):
             tail, after = tail + self._blocks[after].lengths, after + 1  # lest blocks become ever smaller
         return chain(self._blocks[: first.block], _in_blocks((*head, *lengths, *tail)), self._blocks[after:])
+
+
+def _starts(lengths: Sequence[int]) -> list[int]:
+    """Give where each of some stretches starts that follow each other."""
+    return list(accumulate(lengths[:-1], initial=0))
 
 
 def _in_blocks(lengths: Sequence[int]) -> Iterable[_Block]:
