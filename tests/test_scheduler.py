@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import pytest
 
+from copilot_server.completion.cache import CompletionCache
 from copilot_server.completion.scheduler import Scheduler, Superseded
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings
@@ -18,6 +19,8 @@ from copilot_server.engine.base import Cancel
 from copilot_server.errors import CopilotServerError, EngineError, ModelError
 
 PATIENCE_S = 30.0
+
+OnText = Callable[[str], None] | None
 
 
 def request(text: str, uri: str = "file:///a.py", *, invoked: bool = False) -> CompletionRequest:
@@ -48,7 +51,7 @@ class Scripted:
         self.slow_began = threading.Event()
         self.settings: CompletionSettings | None = None
 
-    def complete(self, request: CompletionRequest, cancel: Cancel) -> Completion:
+    def complete(self, request: CompletionRequest, cancel: Cancel, _on_text: OnText = None) -> Completion:
         text = request.cursor.document.text
         if text in self.kept:
             return self.kept[text]
@@ -340,11 +343,11 @@ async def test_who_waits_for_what_is_completed_ahead_waits_for_the_model(schedul
     began, released = threading.Event(), threading.Event()
 
     class Held(Scripted):
-        def complete(self, request: CompletionRequest, cancel: Cancel) -> Completion:
+        def complete(self, request: CompletionRequest, cancel: Cancel, on_text: OnText = None) -> Completion:
             if request.ahead:
                 began.set()
                 assert released.wait(PATIENCE_S)
-            return super().complete(request, cancel)
+            return super().complete(request, cancel, on_text)
 
     pipeline = Held({"a": ["b"]})
     await scheduler.load(lambda: pipeline)
@@ -426,3 +429,154 @@ async def test_nothing_is_completed_ahead_until_there_is_a_pause(quiet_s: float,
     await scheduler.submit(request("b"))
     assert pipeline.begun == begun
     assert scheduler.close(PATIENCE_S)
+
+
+# Carrying on: a generation that the next key does not end.
+
+
+class Writing(Scripted):
+    """Writes ``suggestion`` token by token, each when the test lets it, and keeps it in the real cache."""
+
+    def __init__(self, suggestion: str = "one two three") -> None:
+        super().__init__()
+        self.suggestion = suggestion
+        self.tokens = threading.Semaphore(0)
+        self.cache = CompletionCache()
+
+    def complete(self, request: CompletionRequest, cancel: Cancel, on_text: OnText = None) -> Completion:
+        cached = self.lookup(request)
+        if cached is not None:
+            return cached
+        self.begun.append(request.cursor.prefix)
+        self.slow_began.set()
+        assert on_text is not None
+        for end in range(1, len(self.suggestion) + 1):
+            while not self.tokens.acquire(timeout=0.005):
+                if cancel.is_set():
+                    break
+            if cancel.is_set():
+                self.cancelled.append(request.cursor.prefix)
+                return Completion((), "model", "causal", cancelled=True)
+            on_text(self.suggestion[:end])
+        made = completion(self.suggestion)
+        self.cache.store(request.cursor, made)
+        return made
+
+    def lookup(self, request: CompletionRequest) -> Completion | None:
+        return None if request.invoked else self.cache.lookup(request.cursor)
+
+    def write(self, count: int = 100) -> None:
+        self.tokens.release(count)
+
+
+@pytest.fixture
+async def writing(scheduler: Scheduler) -> Writing:
+    pipeline = Writing()
+    await scheduler.load(lambda: pipeline)
+    return pipeline
+
+
+async def test_a_generation_carries_on_while_what_it_writes_is_typed(
+    scheduler: Scheduler, writing: Writing
+) -> None:
+    answers = []
+    for typed in ("x = ", "x = o", "x = on", "x = one "):
+        answers.append(begin(scheduler, request(typed)))
+        await until(writing.slow_began)
+    writing.write()
+    assert await text_of(answers.pop()) == "two three"
+    assert writing.begun == ["x = "]
+    for older in answers:
+        with pytest.raises(Superseded):
+            await older
+
+
+async def test_what_was_carried_on_has_waited_for_the_model(scheduler: Scheduler, writing: Writing) -> None:
+    begin(scheduler, request("x = "))
+    await until(writing.slow_began)
+    waiting = begin(scheduler, request("x = o"))
+    await asyncio.sleep(0)
+    writing.write()
+    assert (await waiting).source == "model"
+    assert (await scheduler.submit(request("x = on"))).source == "cache"
+
+
+async def test_a_generation_ends_when_something_else_is_typed(scheduler: Scheduler, writing: Writing) -> None:
+    begin(scheduler, request("x = "))
+    await until(writing.slow_began)
+    writing.write(2)  # "on"
+    other = begin(scheduler, request("x = of"))
+    await asyncio.sleep(0)
+    writing.write()
+    assert await text_of(other) == "one two three"
+    assert (writing.begun, writing.cancelled) == (["x = ", "x = of"], ["x = "])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        request("y = "),
+        request("x ="),
+        request("x = o", invoked=True),
+        CompletionRequest(Cursor(Document("file:///a.py", "python", "x = oz"), 5)),
+        CompletionRequest(Cursor(Document("file:///a.py", "lua", "x = o"), 5)),
+    ],
+)
+async def test_a_generation_for_another_place_ends_at_once(
+    scheduler: Scheduler, writing: Writing, other: CompletionRequest
+) -> None:
+    begin(scheduler, request("x = "))
+    await until(writing.slow_began)
+    answer = begin(scheduler, other)
+    await until_begun(writing, "x = ", other.cursor.prefix)
+    assert writing.cancelled == ["x = "]
+    writing.write()
+    assert await text_of(answer) == "one two three"
+
+
+async def test_a_request_cancelled_by_the_next_key_is_carried_on(
+    scheduler: Scheduler, writing: Writing
+) -> None:
+    older = begin(scheduler, request("x = "))
+    await until(writing.slow_began)
+    older.cancel()
+    await asyncio.wait([older])
+    newer = begin(scheduler, request("x = o"))
+    await asyncio.sleep(0)
+    writing.write()
+    assert await text_of(newer) == "ne two three"
+    assert writing.begun == ["x = "]
+
+
+async def test_a_request_cancelled_for_good_frees_the_engine(scheduler: Scheduler, writing: Writing) -> None:
+    for typed in ("x = ", "x = o"):
+        cancelled = begin(scheduler, request(typed))
+        await until(writing.slow_began)
+    cancelled.cancel()
+    while not writing.cancelled:
+        await asyncio.sleep(0.01)
+    assert writing.begun == ["x = "]
+
+
+async def test_a_cancelled_generation_does_not_keep_another_document_waiting(
+    scheduler: Scheduler, writing: Writing
+) -> None:
+    cancelled = begin(scheduler, request("x = "))
+    await until(writing.slow_began)
+    cancelled.cancel()
+    other = begin(scheduler, request("z = ", "file:///b.py"))
+    await until_begun(writing, "x = ", "z = ")
+    writing.write()
+    assert await text_of(other) == "one two three"
+
+
+async def test_a_wait_is_ended_by_the_next_key(scheduler: Scheduler, pipeline: Scripted) -> None:
+    scheduler.debounce.key = lambda: PATIENCE_S  # type: ignore[method-assign]
+    waiting = begin(scheduler, request("old"))
+    await asyncio.sleep(0)
+    scheduler.debounce.key = lambda: 0.01  # type: ignore[method-assign]
+    newer = begin(scheduler, request("new"))
+    with pytest.raises(Superseded):
+        await waiting
+    assert await text_of(newer) == "new"
+    assert pipeline.begun == ["new"]

@@ -15,7 +15,7 @@ from copilot_server.completion.plan import Plan, Planner
 from copilot_server.completion.scope import Situation
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings
-from copilot_server.engine.base import Cancel, Engine, Generation
+from copilot_server.engine.base import Cancel, Engine, Generation, GenerationRequest
 from copilot_server.engine.vocabulary import detect_fim
 from copilot_server.fetch import ensure
 from copilot_server.fetch.progress import Progress
@@ -66,8 +66,12 @@ class Pipeline:
         """Answer from the cache, if it can; fast, and safe to call from any thread."""
         return None if request.invoked else self._cache.lookup(request.cursor)
 
-    def complete(self, request: CompletionRequest, cancel: Cancel) -> Completion:
+    def complete(
+        self, request: CompletionRequest, cancel: Cancel, on_text: Callable[[str], None] | None = None
+    ) -> Completion:
         """Candidates at a cursor, best first.
+
+        ``on_text`` is called after each token with what the model has written so far.
 
         Raises:
             ConfigError: the model does not know the prompt protocol that the settings name.
@@ -78,7 +82,8 @@ class Pipeline:
             return cached
         uri = request.cursor.document.uri
         plan = self._planner.plan(request, self._suggested.get(uri, ()))
-        completion = self._finish(plan, self._engine.generate(plan.generation, cancel))
+        generation = _watched(plan.generation, on_text) if on_text else plan.generation
+        completion = self._finish(plan, self._engine.generate(generation, cancel))
         if request.ahead:
             completion = replace(completion, source="ahead")
         self._cache.store(request.cursor, completion)
@@ -166,6 +171,16 @@ def open_pipeline(settings: Settings, progress: Progress | None = None) -> Pipel
     engine = load_engine(path, device=settings.device, dtype=settings.dtype, speed=settings.speed)
     manifest = detect_fim(ref.manifest, engine)
     return Pipeline(engine, manifest, settings.completion, ahead=settings.speed.ahead)
+
+
+def _watched(generation: GenerationRequest, on_text: Callable[[str], None]) -> GenerationRequest:
+    ends = generation.until
+
+    def until(text: str) -> bool:
+        on_text(text)
+        return ends is not None and ends(text)
+
+    return replace(generation, until=until)
 
 
 def _candidate(situation: Situation, generation: Generation) -> Candidate:

@@ -11,11 +11,13 @@ import concurrent.futures
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from copilot_server.completion.debounce import Debounce
 from copilot_server.completion.types import Completion, CompletionRequest
 from copilot_server.config import CompletionSettings
 from copilot_server.engine.base import Cancel
@@ -26,13 +28,21 @@ logger = logging.getLogger(__name__)
 #: How long after an answer nothing is completed ahead. Most keys come sooner, and one that needs the engine
 #: would have to wait for the piece of a prompt being read; who takes a suggestion has looked at it longer.
 QUIET_S = 0.3
+#: How long a generation goes on that nobody waits for any more. Editors cancel a request when a key is typed
+#: and only then make the next, whose answer this generation may well be.
+LINGER_S = 0.2
 
 
 class Pipeline(Protocol):
     """What the scheduler needs of ``completion.pipeline.Pipeline``."""
 
-    def complete(self, request: CompletionRequest, cancel: Cancel) -> Completion:
-        """Complete on the engine thread, ending soon after ``cancel`` is set."""
+    def complete(
+        self, request: CompletionRequest, cancel: Cancel, on_text: Callable[[str], None] | None = None
+    ) -> Completion:
+        """Complete on the engine thread, ending soon after ``cancel`` is set.
+
+        ``on_text`` is called after each token with what the model has written so far.
+        """
         ...
 
     def ahead(self, request: CompletionRequest, completion: Completion) -> tuple[CompletionRequest, ...]:
@@ -59,12 +69,41 @@ class _Ticket:
     request: CompletionRequest
     answer: asyncio.Future[Completion]
     cancel: threading.Event = field(default_factory=threading.Event)
+    #: What has been typed since, if the generation goes on for a newer request.
+    typed: str = ""
+    #: The generation that may turn out to be the answer, being made for an older request.
+    carrier: _Ticket | None = None
 
-    def supersede(self) -> None:
-        """Answer now; the engine notices at its next token, or when this one's turn comes."""
-        self.cancel.set()
+    @property
+    def uri(self) -> str:
+        """The document that the request is for."""
+        return self.request.cursor.document.uri
+
+    def supersede(self, *, carry_on: bool = False) -> None:
+        """Answer now; unless the generation is to carry on, the engine ends it at its next token."""
+        if not carry_on:
+            self.cancel.set()
         if not self.answer.done():
             self.answer.set_exception(Superseded())
+
+    def watch(self, text: str) -> None:
+        """Give up a generation once it differs from what is being typed. Called on the engine thread."""
+        typed = self.typed
+        if not (text.startswith(typed) or typed.startswith(text)):
+            self.cancel.set()
+
+    def typed_before(self, request: CompletionRequest) -> str | None:
+        """What was typed between this request and a newer one; None if that is not all that was done."""
+        if request.invoked or self.request.invoked:
+            return None
+        older, newer = self.request.cursor, request.cursor
+        old, new = older.document, newer.document
+        typed = new.text[older.offset : newer.offset]
+        if newer.offset < older.offset or len(new.text) != len(old.text) + len(typed):
+            return None
+        same = (old.uri, old.language_id) == (new.uri, new.language_id)
+        same = same and new.text.startswith(older.prefix) and new.text.endswith(older.suffix)
+        return typed if same else None
 
 
 @dataclass(eq=False, slots=True)
@@ -89,11 +128,13 @@ class _Ahead:
 class Scheduler:
     """Completions for one event loop, made one at a time on a thread of their own.
 
-    While nobody waits for an answer, the engine completes ahead what the last answer leads to. Whoever needs
-    the engine ends that at once, unless it is the very answer that is asked for.
+    A generation carries on for a newer request as long as what is typed is what it writes. While nobody waits
+    for an answer, the engine completes ahead what the last answer leads to. Whoever needs the engine ends
+    that at once, unless it is the very answer that is asked for.
     """
 
     def __init__(self, quiet_s: float = QUIET_S) -> None:
+        self.debounce = Debounce()
         self._quiet_s = quiet_s
         # An executor of our own: the server's is shared with whatever else blocks.
         self._engine_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
@@ -105,6 +146,7 @@ class Scheduler:
         # Written by the engine thread alone, each in one step.
         self._pipeline: Pipeline | None = None
         self._failure: CopilotServerError | None = None
+        self._running: _Ticket | None = None
 
     @property
     def failure(self) -> CopilotServerError | None:
@@ -134,27 +176,33 @@ class Scheduler:
     async def submit(self, request: CompletionRequest) -> Completion:
         """Complete ``request``, in place of any older request for the same document.
 
-        Cancelling the caller's task stops the decoding at its next token.
+        Cancelling the caller's task stops the decoding soon, unless the next request goes on from it.
 
         Raises:
             Superseded: a newer request took this one's place, or the scheduler closed.
             CopilotServerError: the model could not be loaded, or this generation failed.
         """
         ticket = self._admit(request)
+        wait_s = 0.0 if request.invoked else self.debounce.key()
         try:
             completion = self._lookup(request)
             if completion is None:
-                if self._ahead is not None and not self._ahead.leads_to(request):
-                    self._stop_ahead()
-                self._enqueue(self._run, ticket)
-                completion = await ticket.answer
+                completion = await self._generated(ticket, wait_s)
             self._look_ahead(ticket, completion)
             return completion
         finally:
-            # Answered, failed or cancelled: in each case nothing more is wanted of the engine.
-            ticket.cancel.set()
-            if self._latest.get(request.cursor.document.uri) is ticket:
-                del self._latest[request.cursor.document.uri]
+            if self._latest.get(ticket.uri) is ticket:
+                del self._latest[ticket.uri]
+            self._release(ticket)
+
+    async def _generated(self, ticket: _Ticket, wait_s: float) -> Completion:
+        if self._ahead is not None and not self._ahead.leads_to(ticket.request) and ticket.carrier is None:
+            self._stop_ahead()
+        if wait_s and ticket.carrier is None:
+            await asyncio.wait([ticket.answer], timeout=wait_s)
+        if not ticket.answer.done():
+            self._enqueue(self._run, ticket)
+        return await ticket.answer
 
     def close(self, timeout_s: float) -> bool:
         """Supersede all requests, take no more, and wait up to ``timeout_s`` for the engine thread.
@@ -166,6 +214,8 @@ class Scheduler:
         self._stop_ahead()
         for ticket in list(self._latest.values()):
             ticket.supersede()
+        if self._running is not None:
+            self._running.cancel.set()
         self._engine_thread.shutdown(wait=False, cancel_futures=True)
         return not concurrent.futures.wait(self._jobs, timeout_s).not_done
 
@@ -173,11 +223,45 @@ class Scheduler:
         if self._closed:
             raise Superseded
         ticket = _Ticket(request, _new_future())
-        older = self._latest.get(request.cursor.document.uri)
+        ticket.carrier = self._carrier_of(ticket)
+        older = self._latest.get(ticket.uri)
         if older is not None:
-            older.supersede()
-        self._latest[request.cursor.document.uri] = ticket
+            older.supersede(carry_on=older is ticket.carrier)
+        self._latest[ticket.uri] = ticket
         return ticket
+
+    def _carrier_of(self, ticket: _Ticket) -> _Ticket | None:
+        """The generation under way, if it may still turn out to be what this request asks for."""
+        running = self._running
+        if running is None or running.cancel.is_set():
+            return None
+        typed = running.typed_before(ticket.request)
+        if typed is None:
+            if not self._is_wanted(running):
+                running.cancel.set()
+            return None
+        running.typed = typed
+        return running
+
+    def _is_wanted(self, ticket: _Ticket) -> bool:
+        """Whether somebody waits for this generation, or it is being made ahead."""
+        latest = self._latest.get(ticket.uri)
+        waited_for = latest is not None and ticket in (latest, latest.carrier)
+        return waited_for or ticket.request.ahead
+
+    def _release(self, ticket: _Ticket) -> None:
+        """Let go what was done for a request that is answered, failed or cancelled."""
+        for one in (ticket, ticket.carrier):
+            if one is None or self._is_wanted(one):
+                continue
+            if one is self._running and not self._latest and not self._closed:
+                asyncio.get_running_loop().call_later(LINGER_S, self._drop, one)
+            else:
+                one.cancel.set()
+
+    def _drop(self, ticket: _Ticket) -> None:
+        if not self._is_wanted(ticket):
+            ticket.cancel.set()
 
     def _lookup(self, request: CompletionRequest) -> Completion | None:
         pipeline = self._pipeline
@@ -245,6 +329,7 @@ class Scheduler:
     def _run(self, ticket: _Ticket) -> None:
         if ticket.cancel.is_set():
             return
+        self._running = ticket
         try:
             completion = self._complete(ticket)
         except BaseException as error:  # noqa: BLE001 - the thread's boundary: only this request fails
@@ -252,6 +337,8 @@ class Scheduler:
             _settle(ticket.answer, lambda: ticket.answer.set_exception(failure))
         else:
             _settle(ticket.answer, lambda: ticket.answer.set_result(completion))
+        finally:
+            self._running = None
 
     def _complete(self, ticket: _Ticket) -> Completion:
         if self._failure is not None:
@@ -259,9 +346,12 @@ class Scheduler:
             raise self._failure.with_traceback(None)
         if self._pipeline is None:
             raise EngineError("No model is loaded.")
-        completion = self._pipeline.complete(ticket.request, ticket.cancel)
-        # Whoever came while this was being completed ahead has waited for the model all the same.
-        return replace(completion, source="model") if completion.source == "ahead" else completion
+        begun_s = time.monotonic()
+        completion = self._pipeline.complete(ticket.request, ticket.cancel, ticket.watch)
+        if completion.source == "model" and not completion.cancelled:
+            self.debounce.answered(time.monotonic() - begun_s)
+        # Whoever came while this was being made for another has waited for the model all the same.
+        return replace(completion, source="model") if completion.source in ("ahead", "cache") else completion
 
 
 def _new_future() -> asyncio.Future[Any]:

@@ -135,6 +135,7 @@ class CopilotServer(LanguageServer):
         """Do what changed settings ask for. A load that failed is tried again: they may have mended it."""
         folders = [folder.uri for folder in self.protocol.workspace.folders.values()]
         self._exclusions = Exclusions(self.settings.current.exclude, folders)
+        self.scheduler.debounce.enabled = self.settings.current.debounce == "auto"
         self.load_model(again=True)
         self.report_status()
 

@@ -29,7 +29,7 @@ class StandIn:
         self.settings = settings
         StandIn.loads += 1
 
-    def complete(self, request: CompletionRequest, cancel: Cancel) -> Completion:
+    def complete(self, request: CompletionRequest, cancel: Cancel, _on_text: object = None) -> Completion:
         if self.seen is not None:
             with self.seen.open("a", encoding="utf-8") as file:
                 file.write(request.cursor.document.text)
