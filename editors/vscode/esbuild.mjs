@@ -46,5 +46,7 @@ if (flags.has("--watch")) {
     await (await context(options)).watch();
   }
 } else {
-  await Promise.all((flags.has("--tests") ? [tests, page] : [extension, page]).map((options) => build(options)));
+  await Promise.all(
+    (flags.has("--tests") ? [tests, page] : [extension, page]).map((options) => build(options)),
+  );
 }

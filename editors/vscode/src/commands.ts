@@ -1,7 +1,7 @@
 /** The commands, by name. */
 import * as vscode from "vscode";
 import { canHaveSuggestions, switches, text, toggle, toggleLanguage } from "./configuration";
-import { menuGroups, type MenuEntry } from "./core/menu";
+import { menuGroups, type MenuEntry, type MenuGroup } from "./core/menu";
 import { installServer } from "./installCommand";
 import { selectModel } from "./modelPicker";
 import { CandidatePanel } from "./panel";
@@ -70,7 +70,8 @@ async function trigger(): Promise<void> {
 }
 
 async function toggleAndTell(): Promise<void> {
-  tell(`Suggestions are ${(await toggle()) ? "on" : "off"}.`);
+  const isOn = await toggle();
+  await tellSwitched(isOn, "");
 }
 
 async function toggleLanguageHere(): Promise<void> {
@@ -80,7 +81,15 @@ async function toggleLanguageHere(): Promise<void> {
     return;
   }
   const { languageId } = document;
-  tell(`Suggestions are ${(await toggleLanguage(languageId)) ? "on" : "off"} for ${languageId}.`);
+  const isOn = await toggleLanguage(languageId);
+  await tellSwitched(isOn, ` for ${languageId}`);
+}
+
+async function tellSwitched(isOn: boolean, where: string): Promise<void> {
+  tell(`Suggestions are ${isOn ? "on" : "off"}${where}.`);
+  if (!isOn) {
+    await vscode.commands.executeCommand("editor.action.inlineSuggest.hide"); // the one on show, too
+  }
 }
 
 /** A word in passing, for who has just pressed the key. */
@@ -92,10 +101,7 @@ async function showMenu(session: Session): Promise<void> {
   const now = switches(vscode.window.activeTextEditor?.document);
   const { phase } = session;
   const model = (phase.kind === "running" && phase.status.model) || text("model");
-  const rows = menuGroups(phase, now, model).flatMap((group) => [
-    { label: group.title, kind: vscode.QuickPickItemKind.Separator } as vscode.QuickPickItem & Partial<MenuEntry>,
-    ...group.entries,
-  ]);
+  const rows = menuGroups(phase, now, model).flatMap(menuRows);
   const chosen = await vscode.window.showQuickPick(rows, {
     title: "Copilot Server",
     placeHolder: "What to do?",
@@ -103,4 +109,8 @@ async function showMenu(session: Session): Promise<void> {
   if (chosen?.command !== undefined) {
     await vscode.commands.executeCommand(chosen.command, ...(chosen.args ?? []));
   }
+}
+
+function menuRows(group: MenuGroup): (vscode.QuickPickItem & Partial<MenuEntry>)[] {
+  return [{ label: group.title, kind: vscode.QuickPickItemKind.Separator }, ...group.entries];
 }

@@ -10,9 +10,9 @@ let session: Session | undefined;
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("Copilot Server", { log: true });
   session = new Session(context, log);
-  context.subscriptions.push(log, session, new StatusItem(session), registerCommands(context, session));
+  const commands = registerCommands(context, session);
+  context.subscriptions.push(log, session, new StatusItem(session), commands, welcomeOnce(context));
   session.watch();
-  welcomeOnce(context);
 }
 
 /** VS Code waits for this, so that no server outlives its window. */

@@ -39,7 +39,9 @@ export class CandidatePanel implements vscode.Disposable {
   async ask(): Promise<void> {
     const editor = vscode.window.activeTextEditor;
     if (editor === undefined || !canHaveSuggestions(editor.document)) {
-      void vscode.window.showInformationMessage("Copilot Server: put the cursor where the code should go first.");
+      void vscode.window.showInformationMessage(
+        "Copilot Server: put the cursor where the code should go first.",
+      );
       return;
     }
     await this.answer(questionAt(editor));
@@ -90,7 +92,9 @@ export class CandidatePanel implements vscode.Disposable {
         partialResultToken: token,
       };
       add(await client.sendRequest(REQUEST, params, cancelled));
-      return this.candidates.length > 0 ? "Press 1 to 9, or Enter, to accept." : "The model has no suggestion here.";
+      return this.candidates.length > 0
+        ? "Press 1 to 9, or Enter, to accept."
+        : "The model has no suggestion here.";
     } catch (error) {
       return failure(error);
     } finally {
@@ -135,7 +139,10 @@ export class CandidatePanel implements vscode.Disposable {
       return;
     }
     if (!fits(question)) {
-      this.tell({ kind: "end", message: "The document has changed since. Put the cursor in place, and ask again." });
+      this.tell({
+        kind: "end",
+        message: "The document has changed since. Put the cursor in place, and ask again.",
+      });
       return;
     }
     const edit = new vscode.WorkspaceEdit();
@@ -158,10 +165,15 @@ export class CandidatePanel implements vscode.Disposable {
     }
     const media = vscode.Uri.joinPath(this.context.extensionUri, "media");
     const dist = vscode.Uri.joinPath(this.context.extensionUri, "dist");
-    const panel = vscode.window.createWebviewPanel("copilot-server.panel", "Suggestions", vscode.ViewColumn.Beside, {
-      enableScripts: true,
-      localResourceRoots: [media, dist],
-    });
+    const panel = vscode.window.createWebviewPanel(
+      "copilot-server.panel",
+      "Suggestions",
+      vscode.ViewColumn.Beside,
+      {
+        enableScripts: true,
+        localResourceRoots: [media, dist],
+      },
+    );
     this.panel = panel;
     this.isPageReady = false;
     panel.webview.onDidReceiveMessage((message: unknown) => {

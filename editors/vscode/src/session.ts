@@ -21,7 +21,7 @@ export class Session implements vscode.Disposable {
   private restartTimer: NodeJS.Timeout | undefined;
   private hasOffered = false;
   private readonly changed = new vscode.EventEmitter<Phase>();
-  private readonly watches: vscode.Disposable[] = [this.changed];
+  private readonly watches: { dispose(): unknown }[] = [this.changed];
 
   readonly onDidChangePhase = this.changed.event;
 

@@ -56,7 +56,8 @@ export class StatusItem implements vscode.Disposable {
     this.item.tooltip = tooltip(view);
     this.item.backgroundColor = background(view);
     this.item.accessibilityInformation = { label: [view.summary, view.remedy].filter(Boolean).join(". ") };
-    const isOn = now.enabled && now.language?.on !== false && phase.kind !== "missing" && phase.kind !== "failed";
+    const isOn =
+      now.enabled && now.language?.on !== false && phase.kind !== "missing" && phase.kind !== "failed";
     void vscode.commands.executeCommand("setContext", `${SECTION}.on`, isOn);
     void vscode.commands.executeCommand("setContext", `${SECTION}.found`, phase.kind === "running");
   }
@@ -72,5 +73,7 @@ function tooltip(view: StatusView): vscode.MarkdownString {
 }
 
 function background(view: StatusView): vscode.ThemeColor | undefined {
-  return view.severity === "normal" ? undefined : new vscode.ThemeColor(`statusBarItem.${view.severity}Background`);
+  return view.severity === "normal"
+    ? undefined
+    : new vscode.ThemeColor(`statusBarItem.${view.severity}Background`);
 }

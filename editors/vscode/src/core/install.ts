@@ -55,7 +55,8 @@ export async function install(options: InstallOptions): Promise<string> {
 /** The step that a line of pip's output begins, in words; undefined if it begins none. */
 export function pipStep(line: string): string | undefined {
   const [, verb, what] =
-    /^\s*(Collecting|Downloading|Building wheel for|Installing collected packages:?)\s+(\S+)/.exec(line) ?? [];
+    /^\s*(Collecting|Downloading|Building wheel for|Installing collected packages:?)\s+(\S+)/.exec(line) ??
+    [];
   if (verb === undefined || what === undefined) {
     return undefined;
   }

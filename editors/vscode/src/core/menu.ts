@@ -73,7 +73,11 @@ function suggestions({ enabled, language }: Switches): MenuEntry[] {
 
 function modelEntries(model: string): MenuEntry[] {
   return [
-    { label: "$(server-environment) Select model…", description: model, command: "copilot-server.selectModel" },
+    {
+      label: "$(server-environment) Select model…",
+      description: model,
+      command: "copilot-server.selectModel",
+    },
     { label: "$(beaker) Run self-test…", description: "HumanEval", command: "copilot-server.selfTest" },
     { label: "$(graph) Show statistics", command: "copilot-server.stats" },
   ];

@@ -36,7 +36,7 @@ function cardHead(page: Document, index: number, text: string, accept: (index: n
   const button = page.createElement("button");
   button.type = "button";
   button.textContent = "Accept";
-  button.title = `Accept (${index + 1})`;
+  button.title = index < 9 ? `Accept (${index + 1})` : "Accept";
   button.addEventListener("click", () => {
     accept(index);
   });
@@ -57,7 +57,7 @@ function cardCode(page: Document, before: string, text: string): HTMLElement {
 
 function coloured(page: Document, kind: string, text: string): HTMLElement {
   const span = page.createElement("span");
-  span.className = kind;
+  span.className = `code-${kind}`;
   span.textContent = text;
   return span;
 }

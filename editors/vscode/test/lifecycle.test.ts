@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { test } from "node:test";
+import { afterCrash, type Crashes } from "../src/core/backoff";
+import { isLanguageOn, readLanguages, toggledLanguage } from "../src/core/languages";
+import { candidates, findServer, type Places } from "../src/core/locate";
+import { modelRow, readModels } from "../src/core/models";
+import { isProgram, run } from "../src/core/program";
+import { LineSplitter, readProgress } from "../src/core/selfTestProgress";
+
+const PLACES: Places = {
+  platform: "linux",
+  home: "/home/me",
+  configured: "",
+  searchPath: "/usr/bin::bin:/opt/bin",
+  ownVenv: "/storage/server",
+  trustedFolders: ["/code/a"],
+};
+
+test("the server is looked for on the PATH, then in our own environment, then in a trusted workspace", () => {
+  assert.deepEqual(candidates(PLACES), [
+    { program: "/usr/bin/copilot-server", origin: "PATH" },
+    { program: "/opt/bin/copilot-server", origin: "PATH" },
+    { program: "/storage/server/bin/copilot-server", origin: "own environment" },
+    { program: "/code/a/.venv/bin/copilot-server", origin: "workspace" },
+  ]);
+});
+
+test("a folder of the PATH that depends on where one is, is left out", () => {
+  assert.ok(!candidates(PLACES).some(({ program }) => program.startsWith("bin")));
+});
+
+test("a server that the settings name is looked for nowhere else", () => {
+  assert.deepEqual(candidates({ ...PLACES, configured: "~/x/copilot-server" }), [
+    { program: "/home/me/x/copilot-server", origin: "setting" },
+  ]);
+  assert.equal(candidates({ ...PLACES, configured: "~x/y" })[0]?.program, "~x/y");
+});
+
+test("on Windows the program is an .exe", () => {
+  const places: Places = { ...PLACES, platform: "win32", searchPath: "C:\\bin;D:\\x", ownVenv: "C:\\s" };
+  assert.deepEqual(
+    candidates({ ...places, trustedFolders: [] }).map(({ program }) => program),
+    ["C:\\bin\\copilot-server.exe", "D:\\x\\copilot-server.exe", "C:\\s\\Scripts\\copilot-server.exe"],
+  );
+});
+
+test("the first that is there is taken, or none", async () => {
+  const there = (file: string): Promise<boolean> => Promise.resolve(file.startsWith("/storage"));
+  assert.equal((await findServer(PLACES, there))?.origin, "own environment");
+  assert.equal(await findServer(PLACES, () => Promise.resolve(false)), undefined);
+});
+
+test("a program is a file that may be run", async (context) => {
+  const folder = await mkdtemp(path.join(tmpdir(), "program-"));
+  context.after(() => rm(folder, { recursive: true }));
+  const file = path.join(folder, "x");
+  await writeFile(file, "");
+  await chmod(file, 0o644);
+  assert.equal(await isProgram(file), false);
+  assert.equal(await isProgram(folder), false);
+  assert.equal(await isProgram(path.join(folder, "none")), false);
+  await chmod(file, 0o755);
+  assert.equal(await isProgram(file), true);
+});
+
+test("a crash waits twice as long as the last, and the sixth in five minutes gives up", () => {
+  let crashes: Crashes = [];
+  const delays = [1, 2, 3, 4, 5, 6].map((at_s) => {
+    const verdict = afterCrash(crashes, at_s);
+    crashes = verdict.crashes;
+    return verdict.delay_s;
+  });
+  assert.deepEqual(delays, [1, 2, 4, 8, 16, undefined]);
+});
+
+test("crashes of long ago are forgotten", () => {
+  assert.deepEqual(afterCrash([0, 1, 2, 3, 4], 400), { crashes: [400], delay_s: 1 });
+});
+
+test("a language is on unless it, or all others, are off", () => {
+  assert.equal(isLanguageOn({}, "python"), true);
+  assert.equal(isLanguageOn({ "*": false }, "python"), false);
+  assert.equal(isLanguageOn({ "*": false, python: true }, "python"), true);
+  assert.deepEqual(toggledLanguage({ "*": true }, "go"), { "*": true, go: false });
+  assert.deepEqual(toggledLanguage({ "*": false }, "go"), { "*": false, go: true });
+});
+
+test("a setting for languages that is none turns nothing off", () => {
+  assert.deepEqual(readLanguages("python"), { "*": true });
+  assert.deepEqual(readLanguages({ python: false, go: "no" }), { python: false });
+});
+
+test("a program's output and end are told", async () => {
+  const heard: string[] = [];
+  const program = "console.log('out'); console.error('err'); process.exit(3)";
+  const ended = await run(process.execPath, ["-e", program], { onOutput: (text) => heard.push(text) });
+  assert.deepEqual(ended, { code: 3, signal: null, stdout: "out\n", stderr: "err\n" });
+  assert.deepEqual(heard.sort(), ["err\n", "out\n"]);
+});
+
+test("a program that is cancelled or takes too long is ended", async () => {
+  const forever = ["-e", "setInterval(() => {}, 1000)"];
+  assert.equal(
+    (await run(process.execPath, forever, { signal: AbortSignal.timeout(100) })).signal,
+    "SIGTERM",
+  );
+  assert.equal((await run(process.execPath, forever, { timeout_s: 0.1 })).signal, "SIGTERM");
+});
+
+test("a program that is not there is an error", async () => {
+  await assert.rejects(run("/no/such/program", []), /ENOENT/);
+});
+
+test("the bar of a self-test on a terminal is read", () => {
+  const drawn =
+    "\u001b[2Kpass@1  84.2% \u001b[91m━━━━━\u001b[0m\u001b[90m╺\u001b[0m \u001b[32m19/20\u001b[0m \u001b[33m0:00:19\u001b[0m";
+  assert.deepEqual(readProgress(drawn), { checked: 19, total: 20, passAt1: "84.2%" });
+  assert.deepEqual(readProgress("pass@1   ... ━━━━━ 0/164 0:00:00 -:--:--"), {
+    checked: 0,
+    total: 164,
+    passAt1: undefined,
+  });
+});
+
+test("so are the lines that it prints where there is no terminal; other lines say nothing", () => {
+  assert.deepEqual(readProgress("pass@1  56.2% (9 of 16)"), {
+    checked: 16,
+    total: undefined,
+    passAt1: "56.2%",
+  });
+  assert.equal(readProgress("The report is in out."), undefined);
+});
+
+test("lines are put together from pieces, whatever ends them", () => {
+  const lines = new LineSplitter();
+  assert.deepEqual(lines.push("a\rb"), ["a"]);
+  assert.deepEqual(lines.push("c\r\n\nd"), ["bc"]);
+});
+
+test("the list of models is read and shown", () => {
+  const row = {
+    id: "m",
+    title: "M",
+    parameters: 494_000_000,
+    size_bytes: 530_000_000,
+    licence: "MIT",
+    on_disk: false,
+    humaneval: [{ pass_at_1_percent: 28 }, { pass_at_1_percent: 61.6 }],
+  };
+  const [model] = readModels(JSON.stringify([row]));
+  assert.ok(model);
+  assert.deepEqual(modelRow(model, "other"), {
+    id: "m",
+    label: "m",
+    description: "to be fetched, 0.5 GB",
+    detail: "0.5 B parameters  ·  MIT  ·  HumanEval 61.6 %",
+  });
+  assert.equal(modelRow({ ...model, isOnDisk: true }, "m").label, "$(check) m");
+  assert.equal(modelRow({ ...model, isOnDisk: true }, "m").description, "on this machine");
+});
+
+test("what is no list of models is an error", () => {
+  for (const wrong of ["{}", "[3]", "[{}]", "not JSON"]) {
+    assert.throws(() => readModels(wrong));
+  }
+});

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import manifest from "../package.json";
+import { changedSettings, chosenSettings, SERVER_SETTINGS, type Reader } from "../src/core/settings";
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const DECLARED = new Map<string, Schema>(
+  manifest.contributes.configuration.flatMap(({ properties }) =>
+    Object.entries(properties as Record<string, Schema>).map(([name, schema]): [string, Schema] => [
+      name.slice("copilot-server.".length),
+      schema,
+    ]),
+  ),
+);
+
+/** What the server's own code says of its settings: each one's default, and what it allows. */
+const SERVERS = `
+import json, typing, attrs
+from copilot_server import config
+
+def flat(section, path=""):
+    hints = typing.get_type_hints(section)
+    for attribute in attrs.fields(section):
+        kind, key = hints[attribute.name], path + attribute.name
+        if attrs.has(kind):
+            yield from flat(kind, key + ".")
+        else:
+            default = attribute.default
+            default = default.factory() if isinstance(default, attrs.Factory) else default
+            yield key, {"default": plain(default), "enum": list(typing.get_args(kind))
+                if typing.get_origin(kind) is typing.Literal else None, "limits": limits(attribute.validator)}
+
+def plain(value):
+    if isinstance(value, (str, bool, int, float)) or value is None:
+        return value
+    return dict(value) if hasattr(value, "items") else list(value)
+
+def limits(validator):
+    if validator is None:
+        return {}
+    found = {}
+    for one in getattr(validator, "_validators", [validator]):
+        operator = getattr(one, "compare_op", None)
+        if operator:
+            found[operator] = one.bound
+    return found
+
+print(json.dumps(dict(flat(config.Settings))))
+`;
+
+interface ServerSetting {
+  readonly default: unknown;
+  readonly enum: readonly string[] | null;
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+function serverSettings(): ReadonlyMap<string, ServerSetting> {
+  const root = path.resolve(import.meta.dirname, "../../../..");
+  const python = [process.env["COPILOT_SERVER_PYTHON"], path.join(root, ".venv/bin/python")].find(
+    (file) => file !== undefined && existsSync(file),
+  );
+  assert.ok(python, "The server is not installed: run `make install` in the root of the repository.");
+  const said = execFileSync(python, ["-c", SERVERS], { cwd: root, encoding: "utf8" });
+  const settings = JSON.parse(said) as Record<string, ServerSetting>;
+  return new Map(Object.entries(settings).map(([name, setting]) => [camelCase(name), setting]));
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+test("the server's settings are declared under its names, with its defaults and its limits", () => {
+  const theirs = serverSettings();
+  assert.deepEqual([...theirs.keys()].sort(), [...SERVER_SETTINGS].sort());
+  for (const [name, setting] of theirs) {
+    const ours = DECLARED.get(name);
+    assert.ok(ours, `${name} is not in package.json`);
+    assert.deepEqual(ours["default"], setting.default, name);
+    assert.deepEqual(ours["enum"] ?? null, setting.enum, name);
+    assert.deepEqual(limitsOf(ours), setting.limits, name);
+  }
+});
+
+function limitsOf(schema: Schema): Readonly<Record<string, unknown>> {
+  const limits = { ">=": schema["minimum"], ">": schema["exclusiveMinimum"], "<=": schema["maximum"] };
+  return Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
+}
+
+test("every setting is described, and has a scope", () => {
+  for (const [name, schema] of DECLARED) {
+    assert.match(String(schema["markdownDescription"]), /\.$/, name);
+    assert.ok(schema["scope"], name);
+    const choices = schema["enum"] as readonly string[] | undefined;
+    const described = schema["markdownEnumDescriptions"] as readonly string[] | undefined;
+    if (described !== undefined) {
+      assert.equal(described.length, choices?.length, name);
+    }
+  }
+});
+
+test("a workspace cannot make the extension run a program, or fetch a model", () => {
+  const running = ["serverPath", "installSource", "pythonPath", "model", "device", "offline", "speed.fast"];
+  for (const name of running) {
+    assert.equal(DECLARED.get(name)?.["scope"], "machine", name);
+  }
+});
+
+test("every command has a name in the palette, and every key a command of ours or of the editor", () => {
+  const names = new Set(manifest.contributes.commands.map(({ command }) => command));
+  for (const { command } of manifest.contributes.keybindings) {
+    assert.ok(names.has(command) || command.startsWith("editor.action.inlineSuggest."), command);
+  }
+  for (const { command } of manifest.contributes.menus.commandPalette) {
+    assert.ok(names.has(command), command);
+  }
+});
+
+function readerOf(set: Readonly<Record<string, unknown>>): Reader {
+  return {
+    value: (name) => set[name] ?? DECLARED.get(name)?.["default"],
+    fallback: (name) => DECLARED.get(name)?.["default"],
+    isSet: (name) => name in set,
+  };
+}
+
+test("only what somebody has set is sent, so that the server's own file holds for the rest", () => {
+  assert.deepEqual(chosenSettings(readerOf({})), {});
+  assert.deepEqual(chosenSettings(readerOf({ "completion.candidates": 5, offline: true })), {
+    "completion.candidates": 5,
+    offline: true,
+  });
+});
+
+test("what was sent at the start and has been removed is sent with its default", () => {
+  const started = { "completion.candidates": 5, enabled: false };
+  assert.deepEqual(changedSettings(readerOf({ enabled: true }), started), {
+    "completion.candidates": 3,
+    enabled: true,
+  });
+  assert.deepEqual(changedSettings(readerOf({ enabled: true }), {}), { enabled: true });
+});
