@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from copilot_server.statistics.text import minimal_edit
+from copilot_server.statistics.text import common_prefix, minimal_edit
 from copilot_server.statistics.types import Edit, PlainEdit
 
 #: How much of the document on each side is watched along with the suggestion, in code points. Editors send
@@ -43,7 +43,10 @@ class Ghost:
     edit has many spellings. Everything here costs in proportion to the suggestion, not to the document.
     """
 
-    __slots__ = ("_after", "_before", "_closers", "_offset", "_replaced", "_window", "reached", "text")
+    __slots__ = (
+        *("_after", "_before", "_closers", "_offset", "_replaced", "_to_the_end", "_window"),
+        *("reached", "text"),
+    )
 
     def __init__(self, text: str, replaced: int, document: str, offset: int) -> None:
         self.text = text
@@ -54,6 +57,8 @@ class Ghost:
         self._before = document[self._offset : offset]
         self._after = document[offset : offset + len(text) + replaced + MARGIN]
         self._window = self._before + self._after
+        #: Whether what is put in right after that piece is still part of it.
+        self._to_the_end = self._offset + len(self._window) == len(document)
         self._closers = ""
 
     def spans(self, offset: int) -> bool:
@@ -64,8 +69,8 @@ class Ghost:
     def holds(self, edit: Edit) -> bool:
         """Whether the whole of an edit is within the piece of the document that is watched."""
         end = self._offset + len(self._window)
-        at_edge = edit.start == end and bool(self._after)
-        return self._offset <= edit.start and edit.end <= end and not at_edge
+        beyond = edit.start == end and not self._to_the_end
+        return self._offset <= edit.start and edit.end <= end and not beyond
 
     def follow(self, edit: Edit) -> bool:
         """Move along with an edit outside; return False if it reaches in, so that all is lost."""
@@ -90,11 +95,16 @@ class Ghost:
         if found is None:
             return None
         reached, closers = found
+        # Closers that the editor put in may be typed over, which is no edit.
+        typed_over = common_prefix(self._closers, self.text[self.reached :])
         start, self.reached, self._closers = self.reached, reached, closers
         if reached < start:
             return Step("taken back", reached, start, complete=False)
         complete = self._is_complete()
-        by_key = reached == start or _KEY.fullmatch(self.text, start, reached) is not None
+        by_key = any(
+            begin >= reached or _KEY.fullmatch(self.text, begin, reached)
+            for begin in (start, start + typed_over)
+        )
         if complete:
             # Accepting may leave in place what already followed.
             self.reached = len(self.text)

@@ -1,0 +1,395 @@
+"""The database: real files, real processes, and what can go wrong with both."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import astuple, replace
+from pathlib import Path
+
+import pytest
+
+from copilot_server.statistics import schema
+from copilot_server.statistics import store as stores
+from copilot_server.statistics.store import Store
+from copilot_server.statistics.types import model_name
+from tests.support.statistics_editor import Editor
+from tests.support.statistics_rows import NOW_S, ROW, write
+
+WRITER = (sys.executable, "-m", "tests.support.statistics_rows")
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "statistics" / "suggestions.sqlite3"
+
+
+def rows(path: Path) -> list[tuple[object, ...]]:
+    with closing(schema.open_for_reading(path)) as connection:
+        return [tuple(row) for row in connection.execute("SELECT * FROM suggestions ORDER BY id")]
+
+
+def ids(path: Path) -> list[object]:
+    return [row[0] for row in rows(path)]
+
+
+def check(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("PRAGMA integrity_check").fetchone()[0]
+
+
+class TestKeeping:
+    def test_a_row_comes_back_as_it_was(self, path: Path):
+        row = replace(ROW, id=7, shown=True, accepted_characters=5, kept_30_s=True, kept_300_s=False)
+        assert write(path, row).failure is None
+        assert rows(path) == [astuple(row)]
+
+    def test_an_update_changes_what_became_of_it(self, path: Path):
+        store = Store(path)
+        store.add(ROW)
+        store.update(replace(ROW, shown=True, accepted=True, accepted_characters=20))
+        assert store.close(60)
+        assert rows(path) == [astuple(replace(ROW, shown=True, accepted=True, accepted_characters=20))]
+
+    def test_an_update_of_a_row_that_was_deleted_does_not_bring_it_back(self, path: Path):
+        store = Store(path)
+        store.update(ROW)
+        store.add(replace(ROW, id=1))
+        assert store.close(60)
+        assert ids(path) == [1]
+
+    def test_without_a_row_there_is_no_file_and_no_thread(self, path: Path):
+        threads = threading.active_count()
+        store = Store(path)
+        assert threading.active_count() == threads
+        assert store.close(60)
+        assert not path.parent.exists()
+        write(path, ROW)
+        assert path.exists()
+
+    def test_after_the_end_nothing_is_taken(self, path: Path):
+        store = write(path, ROW)
+        store.add(replace(ROW, id=1))
+        assert ids(path) == [0]
+
+    def test_only_the_user_may_read_it(self, path: Path):
+        path.parent.mkdir(parents=True)
+        path.touch(0o644)
+        before = os.umask(0)
+        try:
+            store = Store(path, flush_s=0.0)
+            store.add(ROW)
+            with closing(schema.open_for_writing(path)) as other:
+                other.execute("SELECT count(*) FROM suggestions").fetchone()
+                files = [*path.parent.iterdir()]
+                assert {file.name.removeprefix(path.name) for file in files} >= {"", "-wal", "-shm"}
+                assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+            assert store.close(60)
+        finally:
+            os.umask(before)
+
+    def test_what_waits_to_be_written_is_bounded(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ):
+        monkeypatch.setattr(stores, "MAX_QUEUED", 50)
+        with closing(schema.open_for_writing(path)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            store = Store(path, flush_s=0.0)
+            for number in range(500):
+                store.add(replace(ROW, id=number))
+            other.execute("COMMIT")
+        assert store.close(60)
+        assert 50 <= len(ids(path)) < 500
+        assert caplog.text.count("does not keep up") == 1
+
+    def test_what_is_old_and_what_is_too_much_goes(self, path: Path, monkeypatch: pytest.MonkeyPatch):
+        day_s = 24 * 3600
+        monkeypatch.setattr(stores, "MAX_ROWS", 3)
+        ages = [0, 1, stores.RETENTION_DAYS - 1, stores.RETENTION_DAYS + 1]
+        write(path, *(replace(ROW, id=n, offered_at_s=NOW_S - age * day_s) for n, age in enumerate(ages)))
+        assert ids(path) == [0, 1, 2]
+        write(path, replace(ROW, id=9))
+        assert ids(path) == [0, 1, 9]
+
+
+class TestProcesses:
+    def test_two_write_at_once(self, path: Path):
+        processes = [
+            subprocess.Popen([*WRITER, path, str(first), "2000"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+            for first in (0, 10_000)
+        ]
+        assert [process.communicate(timeout=300)[0] for process in processes] == ["written\n"] * 2
+        assert ids(path) == [*range(2000), *range(10_000, 12_000)]
+        assert check(path) == "ok"
+
+    @pytest.mark.parametrize("moment", range(4))
+    def test_one_that_is_killed_damages_nothing_and_loses_no_row_in_between(self, path: Path, moment: int):
+        process = subprocess.Popen([*WRITER, path, "0", "0"], cwd=ROOT)
+        try:
+            while not path.exists() or len(seen := ids(path)) < 1 + 500 * moment:
+                assert process.poll() is None
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        kept = ids(path)
+        assert kept[: len(seen)] == seen
+        assert kept == [*range(len(kept))]
+        assert check(path) == "ok"
+        write(path, replace(ROW, id=10**9))
+        assert ids(path) == [*kept, 10**9]
+
+    def test_a_reader_does_not_stop_a_writer(self, path: Path):
+        write(path, ROW)
+        with closing(schema.open_for_reading(path)) as reader:
+            reader.execute("BEGIN")
+            assert reader.execute("SELECT count(*) FROM suggestions").fetchone()[0] == 1
+            assert write(path, replace(ROW, id=1)).failure is None
+            assert reader.execute("SELECT count(*) FROM suggestions").fetchone()[0] == 1
+            reader.execute("COMMIT")
+            assert reader.execute("SELECT count(*) FROM suggestions").fetchone()[0] == 2
+
+
+def assert_off(store: Store, caplog: pytest.LogCaptureFixture, *words: str) -> None:
+    """The store has given up, has said so once, and takes everything it is given."""
+    store.add(ROW)
+    assert store.failure is not None
+    warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warnings) == 1
+    for word in words:
+        assert word in warnings[0].getMessage()
+
+
+class TestFailures:
+    def test_a_full_disk(self, path: Path):
+        result = subprocess.run(
+            [*WRITER, path, "0", "5000", "--largest-file", str(200 * 1024)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+        )
+        assert "written" not in result.stdout
+        assert result.stderr.count("No statistics are kept until the next start") == 1
+        assert "Traceback" not in result.stderr
+        assert check(path) == "ok"
+        # With room again it goes on; and the same rows fit where nothing limits them.
+        assert write(path, replace(ROW, id=10**9)).failure is None
+        assert 10**9 in ids(path)
+        twin = [*WRITER, path, "20000", "5000"]
+        assert (
+            subprocess.run(twin, cwd=ROOT, capture_output=True, text=True, check=True).stdout == "written\n"
+        )
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
+    def test_a_file_system_without_room(self, tmp_path: Path):
+        script = (
+            "mount -t tmpfs -o size=128k tmpfs $0 && "
+            "$1 -m tests.support.statistics_rows $0/s/suggestions.sqlite3 0 5000; echo code $?"
+        )
+        command = ["unshare", "--mount", "--map-root-user", "sh", "-c", script, tmp_path, sys.executable]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+        assert result.stdout == "code 0\n", result.stderr
+        assert result.stderr.count("No statistics are kept until the next start") == 1
+
+    def test_a_file_where_the_folder_should_be(self, path: Path, caplog: pytest.LogCaptureFixture):
+        path.parent.parent.mkdir()
+        path.parent.touch()
+        assert_off(write(path, ROW), caplog, "cannot be written")
+
+    def test_a_folder_that_may_not_be_written_to(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            command = [*WRITER, folder / "suggestions.sqlite3", "0", "10"]
+            # Root may write anywhere, so that somebody else has to try.
+            command += ["--as-nobody"] if os.geteuid() == 0 else []
+            folder.chmod(0o555)
+            denied = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+            assert denied.stdout == ""
+            assert denied.stderr.count("No statistics are kept until the next start") == 1
+            folder.chmod(0o777)
+            allowed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+            assert (allowed.stdout, allowed.stderr) == ("written\n", "")
+
+    def test_one_that_somebody_holds(
+        self, path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(schema, "BUSY_S", 0.1)
+        write(path, ROW)
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert_off(write(path, replace(ROW, id=1)), caplog, "locked")
+            other.rollback()
+        assert write(path, replace(ROW, id=2)).failure is None
+        assert ids(path) == [0, 2]
+
+    def test_one_of_a_newer_version(self, path: Path, caplog: pytest.LogCaptureFixture):
+        write(path, ROW)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA user_version = 99")
+        before = path.read_bytes()
+        assert_off(write(path, replace(ROW, id=1)), caplog, "newer copilot-server", "--forget")
+        assert path.read_bytes() == before
+
+    def test_one_of_another_program(self, path: Path, caplog: pytest.LogCaptureFixture):
+        path.parent.mkdir(parents=True)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE theirs (x)")
+        assert_off(write(path, ROW), caplog, "some other program")
+
+    def test_an_older_version_is_brought_up_to_date(self, path: Path, monkeypatch: pytest.MonkeyPatch):
+        write(path, ROW)
+        more = ("ALTER TABLE suggestions ADD COLUMN colour TEXT DEFAULT 'red'",)
+        monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, more))
+        with closing(schema.open_for_reading(path)) as connection:
+            assert tuple(connection.execute("SELECT id, colour FROM suggestions").fetchone()) == (0, "red")
+            assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
+
+    def test_a_migration_that_fails_changes_nothing(self, path: Path, monkeypatch: pytest.MonkeyPatch):
+        write(path, ROW)
+        before = rows(path)
+        with monkeypatch.context() as patch:
+            more = ("ALTER TABLE suggestions ADD COLUMN colour TEXT", "ALTER TABLE nothing ADD COLUMN x")
+            patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, more))
+            with pytest.raises(sqlite3.OperationalError, match="nothing"):
+                schema.open_for_writing(path)
+        assert rows(path) == before
+
+
+class TestDamage:
+    @pytest.fixture
+    def damaged(self, path: Path) -> Iterator[Path]:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"this is no database" * 1000)
+        return path
+
+    def test_a_damaged_file_is_set_aside_and_not_deleted(self, damaged: Path):
+        before = damaged.read_bytes()
+        assert write(damaged, ROW).failure is None
+        assert ids(damaged) == [0]
+        (aside,) = damaged.parent.glob("*.damaged-*")
+        assert aside.read_bytes() == before
+
+    def test_damage_met_while_writing_loses_no_row(self, path: Path, caplog: pytest.LogCaptureFixture):
+        write(path, *(replace(ROW, id=n) for n in range(1000)))
+        content = bytearray(path.read_bytes())
+        content[4096:] = bytes(len(content) - 4096)
+        path.write_bytes(content)
+        assert write(path, replace(ROW, id=5000)).failure is None
+        assert ids(path) == [5000]
+        assert "is damaged: it is set aside" in caplog.text
+        (aside,) = path.parent.glob("*.damaged-*[0-9]Z")
+        assert aside.stat().st_size >= len(content)
+
+    def test_what_another_process_has_begun_anew_is_not_set_aside_again(self, path: Path):
+        write(path, ROW)
+        opened = path.stat()
+        schema.set_aside(path)
+        write(path, replace(ROW, id=1))
+        schema.reopen_damaged(path, opened).close()
+        assert ids(path) == [1]
+        schema.reopen_damaged(path, path.stat()).close()
+        assert ids(path) == []
+
+
+class TestForgetting:
+    def test_nothing_is_left_of_it_in_the_files(self, path: Path):
+        write(path, *(replace(ROW, id=n, language="forgettable") for n in range(200)))
+        assert b"forgettable" in path.read_bytes()
+        with closing(schema.open_for_writing(path)) as running:
+            running.execute("SELECT count(*) FROM suggestions").fetchone()
+            schema.forget(path)
+            assert ids(path) == []
+            left = b"".join(file.read_bytes() for file in path.parent.iterdir())
+        assert b"forgettable" not in left
+        assert b"CREATE TABLE" in left
+
+    def test_a_server_that_runs_goes_on(self, path: Path):
+        store = Store(path, flush_s=0.0)
+        store.add(ROW)
+        write(path, replace(ROW, id=1))
+        schema.forget(path)
+        store.add(replace(ROW, id=2))
+        assert store.close(60)
+        assert store.failure is None
+        assert ids(path)[-1] == 2
+
+    def test_what_was_set_aside_goes_too(self, path: Path):
+        write(path, ROW)
+        schema.set_aside(path)
+        write(path, ROW)
+        assert list(path.parent.glob("*.damaged-*"))
+        schema.forget(path)
+        assert not list(path.parent.glob("*.damaged-*"))
+
+    def test_of_a_damaged_or_newer_one_the_files_go(self, path: Path):
+        write(path, ROW)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA user_version = 99")
+        schema.forget(path)
+        assert not path.exists()
+        path.write_bytes(b"this is no database" * 1000)
+        schema.forget(path)
+        assert not path.exists()
+
+    def test_a_file_of_another_program_stays(self, path: Path):
+        path.parent.mkdir(parents=True)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE theirs (x)")
+        with pytest.raises(schema.StatisticsError, match="some other program"):
+            schema.forget(path)
+        assert path.exists()
+
+
+def test_no_source_is_ever_on_the_disk(path: Path):
+    """Neither the document nor the suggestion nor the name of the file, in any file, at any moment."""
+    secrets = {"document": "SECRETDOC", "suggestion": "SECRETSUGGESTION", "name": "SECRETNAME"}
+    editor = Editor(f"# {secrets['document']}\nx = ", uri=f"file:///home/me/{secrets['name']}.py")
+    store = Store(path, flush_s=0.0)
+    editor.tracker._sink = store
+    suggestion = f"{secrets['suggestion']}(1)\n    # and a second line"
+    for _ in range(3):
+        (item,) = editor.offer(suggestion, model=f"/home/me/{secrets['name']}.gguf")
+        editor.insert(suggestion)
+        editor.tracker.accepted(item)
+        editor.wait(400)
+    with closing(schema.open_for_writing(path)) as other:
+        other.execute("SELECT count(*) FROM suggestions").fetchone()  # so that the log is still there
+        assert store.close(60)
+        files = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    assert f"{path.name}-wal" in files
+    assert len(rows(path)) == 3
+    for content in files.values():
+        assert not any(secret.encode() in content for secret in secrets.values())
+    # The twin: were one of them in a row, it would be found.
+    write(path, replace(ROW, language=secrets["document"]))
+    assert secrets["document"].encode() in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("qwen2.5-coder-0.5b", "qwen2.5-coder-0.5b"),
+        ("Qwen/Qwen2.5-Coder-0.5B", "Qwen/Qwen2.5-Coder-0.5B"),
+        ("/home/me/secret.gguf", None),
+        ("secret.GGUF", None),
+        ("~/secret", None),
+        ("./secret", None),
+        (r"C:\me\secret", None),
+        ("a/b/c", None),
+        ("x\x1b[31m", None),
+    ],
+)
+def test_a_model_of_the_users_own_has_no_path_for_a_name(model: str, name: str | None):
+    kept = model_name(model)
+    assert kept == name if name else (kept.startswith("local-") and "secret" not in kept)
