@@ -24,7 +24,11 @@ _CHUNK_BYTES = 1 << 16
 GOODBYE_S = 1.0
 
 _HEADER_END = b"\r\n\r\n"
-_CONTENT_LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,18})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+# The last one in the header counts, wherever it stands: in front of it may be what is left of a message that
+# was longer than its own header said, and with the next message all is well again. No message has 10 GB.
+_CONTENT_LENGTH = re.compile(
+    rb"(?s:.*)content-length:[ \t]*(\d{1,10})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
+)
 
 
 class FrameParser:
@@ -56,7 +60,7 @@ class FrameParser:
         end = self._buffer.find(_HEADER_END)
         if end < 0:
             return None
-        length = _CONTENT_LENGTH.search(self._take(end + len(_HEADER_END)))
+        length = _CONTENT_LENGTH.match(self._take(end + len(_HEADER_END)))
         return int(length.group(1)) if length else 0
 
     def _take(self, count: int) -> bytes:
