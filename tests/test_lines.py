@@ -11,41 +11,17 @@ from lsprotocol import types
 
 from copilot_server.lsp import lines as module
 from copilot_server.lsp.lines import Lines
+from tests.support.naive_document import ENCODINGS, line_starts, offset_of
 
-ENCODINGS = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}
 #: Every line end and the halves of one, what str.splitlines takes for one, and one code point of each width.
 PIECES = [*"ab\n\r\f\v\x1c\x85\u2028\x00é中😀", "\r\n", "\n\n\n", "\r\r"]
 texts = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 edits = st.lists(st.tuples(st.integers(0, 999), st.integers(0, 999), texts), max_size=12)
 
 
-def naive_starts(text: str) -> list[int]:
-    """Where lines start, looking at one character at a time."""
-    return [
-        at
-        for at in range(len(text) + 1)
-        if at == 0 or text[at - 1] == "\n" or (text[at - 1] == "\r" and text[at : at + 1] != "\n")
-    ]
-
-
-def naive_offset(text: str, line: int, units: int, encoding: str) -> int:
-    """Where a position is, adding up one character after the other."""
-    starts = naive_starts(text)
-    if line >= len(starts):
-        return len(text)
-    codec, width = ENCODINGS[encoding]
-    at = starts[line]
-    while at < len(text) and text[at] not in "\r\n":
-        units -= len(text[at].encode(codec)) // width
-        if units < 0:
-            break
-        at += 1
-    return at
-
-
 def check(lines: Lines, text: str) -> None:
     assert lines.text == text
-    assert lines.starts == naive_starts(text)
+    assert lines.starts == line_starts(text)
     for offset in range(len(text) + 1):
         position = lines.position_at(offset, "utf-32")
         assert lines.starts[position.line] + position.character == offset
@@ -116,7 +92,7 @@ def test_a_mistake_in_the_lines_would_be_seen(mistake: str, monkeypatch: pytest.
 def test_a_position_is_where_counting_characters_finds_it(
     text: str, line: int, units: int, encoding: str
 ) -> None:
-    assert Lines(text).offset_at(types.Position(line, units), encoding) == naive_offset(
+    assert Lines(text).offset_at(types.Position(line, units), encoding) == offset_of(
         text, line, units, encoding
     )
 
@@ -134,7 +110,7 @@ def test_an_edit_of_a_long_text_shares_its_blocks() -> None:
     edited = lines.edited(25_000, 25_000, "x\ny")
     shared = {id(block) for block in lines._blocks} & {id(block) for block in edited._blocks}
     assert len(shared) >= len(lines._blocks) - 2
-    assert edited.starts == naive_starts(edited.text)
+    assert edited.starts == line_starts(edited.text)
 
 
 def test_blocks_stay_neither_small_nor_large() -> None:

@@ -33,7 +33,7 @@ class Echo:
     def configure(self, settings: CompletionSettings) -> None:
         pass
 
-    def lookup(self, request: CompletionRequest) -> Completion | None:
+    def lookup(self, _request: CompletionRequest) -> Completion | None:
         return None
 
 

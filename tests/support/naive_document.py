@@ -1,4 +1,4 @@
-"""What an editor's document is, as simply as it can be said: characters, and lines found by walking over them.
+"""What an editor's document is, as simply as it can be said: characters, and lines found by walking on.
 
 Nothing here is shared with the server, and nothing is fast.
 """
@@ -24,7 +24,7 @@ def units(character: str, encoding: str) -> int:
 
 
 def plain(text: str) -> str:
-    """The text as it comes over the wire, with U+FFFD for each lone surrogate: a pair becomes one character."""
+    """The text as it comes over the wire, where a pair becomes one character; U+FFFD for a lone surrogate."""
     text = json.loads(json.dumps(text))
     return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
 
