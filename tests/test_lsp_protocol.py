@@ -17,7 +17,9 @@ from copilot_server.completion.types import Candidate
 from copilot_server.config import Settings
 from copilot_server.context.document import Cursor, Document
 from copilot_server.lsp.convert import completion_items, inline_items
+from copilot_server.lsp.documents import OpenDocument
 from copilot_server.lsp.lines import Lines
+from copilot_server.lsp.place import take_place
 from copilot_server.lsp.protocol import CopilotProtocol
 from copilot_server.lsp.server import CopilotServer
 from copilot_server.lsp.transport import FrameParser
@@ -136,8 +138,9 @@ def test_a_position_inside_a_code_point_is_its_beginning(encoding: str, inside: 
 
 @pytest.mark.parametrize(("encoding", "start", "end"), [("utf-8", 5, 7), ("utf-16", 3, 5), ("utf-32", 2, 4)])
 def test_an_item_replaces_what_follows_the_cursor(encoding: str, start: int, end: int) -> None:
-    cursor = Cursor(Document(URI, "python", "\n😀(])"), 3)
-    (item,) = inline_items([Candidate("1)", 0.0, "stop", replaced=2)], cursor, encoding)
+    document = OpenDocument(URI, "python", 1, Lines("\n😀(])"))
+    place = take_place(document, types.Position(1, start), None, encoding)
+    (item,) = inline_items(place, [Candidate("1)", 0.0, "stop", replaced=2)], encoding)
     assert item.insert_text == "1)"
     assert item.range == types.Range(types.Position(1, start), types.Position(1, end))
 

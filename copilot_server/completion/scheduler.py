@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import errno
 import logging
 import threading
 import time
@@ -21,7 +22,7 @@ from copilot_server.completion.debounce import Debounce
 from copilot_server.completion.types import Completion, CompletionRequest
 from copilot_server.config import CompletionSettings
 from copilot_server.engine.base import Cancel
-from copilot_server.errors import CopilotServerError, EngineError
+from copilot_server.errors import CopilotServerError, DiskSpaceError, EngineError
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ QUIET_S = 0.3
 #: How long a generation goes on that nobody waits for any more. Editors cancel a request when a key is typed
 #: and only then make the next, whose answer this generation may well be.
 LINGER_S = 0.2
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_MAKE_ROOM = "Make room, or set COPILOT_SERVER_HOME to a folder on another disk."
 
 
 class Pipeline(Protocol):
@@ -376,4 +380,10 @@ def _as_ours(error: BaseException, what: str) -> CopilotServerError:
         return error
     logger.error("%s: %s", what, type(error).__name__)
     logger.debug("%s", what, exc_info=error)
+    if isinstance(error, MemoryError):
+        return EngineError(f"{what}: memory ran out.", remedy="Choose a smaller model.")
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return DiskSpaceError(f"{what}: {error.strerror}.", remedy=_MAKE_ROOM)
+    if isinstance(error, OSError) and error.strerror:
+        return EngineError(f"{what}: {error.strerror}.", remedy="The log at level DEBUG says more.")
     return EngineError(f"{what} ({type(error).__name__}).", remedy="The log at level DEBUG says more.")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 
 import torch
 from transformers import PreTrainedModel
 
 from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Special
 from copilot_server.engine.batch import Batch
-from copilot_server.engine.jobs import Job, make_job, out_of_memory
+from copilot_server.engine.jobs import Job, make_job
 from copilot_server.engine.rows import Row
 from copilot_server.engine.sampling import draw
 from copilot_server.engine.tokenizer import Tokenizer
+from copilot_server.engine.torch_memory import memory_errors
 
 OnDone = Callable[[int, list[Generation]], None]
 
@@ -76,7 +76,7 @@ class TorchEngine:
             make_job(index, request, self._tokenizer, self._context_length)
             for index, request in enumerate(requests)
         ]
-        with _memory_errors(), torch.inference_mode():
+        with memory_errors(), torch.inference_mode():
             for group in _groups_of_like_length(jobs, batch_size):
                 for job in self._decode(group, cancel):
                     if on_done is not None:
@@ -127,16 +127,3 @@ def _groups_of_like_length(jobs: Sequence[Job], size: int) -> Iterator[Sequence[
         group.append(job)
     if group:
         yield group
-
-
-@contextmanager
-def _memory_errors() -> Iterator[None]:
-    """Say what to do when memory runs out, which torch reports in two ways."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise out_of_memory() from error
-    except RuntimeError as error:
-        if "can't allocate memory" in str(error):
-            raise out_of_memory() from error
-        raise

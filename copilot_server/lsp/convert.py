@@ -4,29 +4,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from lsprotocol import types
 
 from copilot_server.completion.types import Candidate
 from copilot_server.context.document import Cursor
 from copilot_server.lsp.lines import Lines
+from copilot_server.lsp.place import Place
 
 
 def inline_items(
-    candidates: Sequence[Candidate], cursor: Cursor, encoding: str, lines: Lines | None = None
+    place: Place, candidates: Sequence[Candidate], encoding: str
 ) -> list[types.InlineCompletionItem]:
-    """Make inline completion items of ``candidates``, in their order.
-
-    ``lines`` are those of the cursor's document, if they are known.
-    """
-    lines = lines or Lines(cursor.document.text)
+    """Make inline completion items of ``candidates``, in their order."""
+    position_at = place.document.lines.position_at
     return [
         types.InlineCompletionItem(
-            insert_text=candidate.text,
-            range=_range(lines, cursor.offset, cursor.offset + candidate.replaced, encoding),
+            insert_text=place.head + candidate.text,
+            range=types.Range(
+                position_at(place.start, encoding), position_at(place.end + candidate.replaced, encoding)
+            ),
         )
         for candidate in candidates
     ]
+
+
+def legacy_completion(item: types.InlineCompletionItem, version: int) -> dict[str, Any]:
+    """Give an item as ``getCompletions`` does."""
+    return {
+        "uuid": item_id(item),
+        "text": item.insert_text,
+        "displayText": item.insert_text,
+        "range": item.range,
+        "position": item.range.start if item.range else None,
+        "docVersion": version,
+    }
+
+
+def item_id(item: types.InlineCompletionItem) -> str | None:
+    """The id that an item's command carries."""
+    arguments = item.command.arguments if item.command else None
+    return str(arguments[0]) if arguments else None
 
 
 def completion_items(
@@ -37,7 +56,7 @@ def completion_items(
     The word before the cursor is part of the item: menus show whole words and filter by them. ``lines`` are
     those of the cursor's document, if they are known.
     """
-    word = _word_before(cursor)
+    word = word_before(cursor)
     lines = lines or Lines(cursor.document.text)
     start = cursor.offset - len(word)
     return [
@@ -66,7 +85,8 @@ def _menu_item(text: str, replaced: types.Range, *, rank: int) -> types.Completi
     )
 
 
-def _word_before(cursor: Cursor) -> str:
+def word_before(cursor: Cursor) -> str:
+    """The word that the cursor stands behind, or in."""
     word = re.search(r"\w*\Z", cursor.line_prefix)
     return word.group() if word else ""
 

@@ -15,7 +15,8 @@ from pygls.exceptions import JsonRpcRequestCancelled
 
 from copilot_server import __version__
 from copilot_server.lsp import messages
-from copilot_server.lsp.place import Place, legacy_completion
+from copilot_server.lsp.convert import legacy_completion
+from copilot_server.lsp.place import Place
 
 if TYPE_CHECKING:
     from copilot_server.lsp.server import CopilotServer
@@ -58,7 +59,7 @@ def register(server: CopilotServer) -> None:
     server.feature(messages.GET_COMPLETIONS_CYCLING)(_get_completions_cycling)
     server.feature(messages.NOTIFY_SHOWN)(_notify_shown)
     server.feature(messages.NOTIFY_ACCEPTED)(_notify_accepted)
-    server.feature(messages.NOTIFY_REJECTED)(_answering("OK"))
+    server.feature(messages.NOTIFY_REJECTED)(_notify_rejected)
 
 
 def did_accept(ls: CopilotServer) -> Callable[..., None]:
@@ -66,7 +67,7 @@ def did_accept(ls: CopilotServer) -> Callable[..., None]:
 
     def accepted(*arguments: object) -> None:
         if arguments and isinstance(arguments[0], str):
-            ls.outcomes.accepted(arguments[0])
+            ls.statistics.accepted(arguments[0])
 
     return accepted
 
@@ -88,19 +89,19 @@ def _did_focus(ls: CopilotServer, params: messages.FocusParams) -> None:
 
 def _did_show(ls: CopilotServer, params: messages.ShownParams) -> None:
     if params.item_id is not None:
-        ls.outcomes.shown(params.item_id)
+        ls.statistics.shown(params.item_id)
 
 
 def _did_partly_accept(ls: CopilotServer, params: messages.PartlyAcceptedParams) -> None:
     if params.item_id is not None:
-        ls.outcomes.partly_accepted(params.item_id, params.accepted_length)
+        ls.statistics.partly_accepted(params.item_id, params.accepted_length)
 
 
 # As in lsp.server: the place is taken before what is awaited is returned.
 
 
 def _panel(ls: CopilotServer, params: messages.PanelParams) -> Awaitable[types.InlineCompletionList]:
-    return _panel_answer(ls, ls.place(params), params.partial_result_token)
+    return _panel_answer(ls, ls.suggester.place(params), params.partial_result_token)
 
 
 async def _panel_answer(
@@ -112,39 +113,50 @@ async def _panel_answer(
     """
     items: list[types.InlineCompletionItem] = []
     try:
-        async for more in ls.many(place):
+        async for more in ls.suggester.panel(place):
             if token is None:
                 items += more
             else:
-                ls.send_partial(token, more)
+                _send_part(ls, token, more)
     except JsonRpcRequestCancelled:
         if not items:
             raise
     return types.InlineCompletionList(items)
 
 
+def _send_part(ls: CopilotServer, token: int | str, items: list[types.InlineCompletionItem]) -> None:
+    value = types.InlineCompletionList(items)
+    ls.protocol.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))
+
+
 def _get_completions(ls: CopilotServer, params: messages.LegacyParams) -> Awaitable[dict[str, Any]]:
-    return _legacy_answer(ls, ls.place(params.place), invoked=False)
+    return _legacy_answer(ls, ls.suggester.place(params.place), invoked=False)
 
 
 def _get_completions_cycling(ls: CopilotServer, params: messages.LegacyParams) -> Awaitable[dict[str, Any]]:
-    return _legacy_answer(ls, ls.place(params.place), invoked=True)
+    return _legacy_answer(ls, ls.suggester.place(params.place), invoked=True)
 
 
 async def _legacy_answer(ls: CopilotServer, place: Place, *, invoked: bool) -> dict[str, Any]:
-    items = await ls.suggestions(place, invoked=invoked)
+    items = await ls.suggester.inline(place, invoked=invoked)
     return {"completions": [legacy_completion(item, place.document.version) for item in items]}
 
 
 def _notify_shown(ls: CopilotServer, params: messages.LegacyVerdict) -> str:
     if params.uuid is not None:
-        ls.outcomes.shown(params.uuid)
+        ls.statistics.shown(params.uuid)
     return "OK"
 
 
 def _notify_accepted(ls: CopilotServer, params: messages.LegacyVerdict) -> str:
     if params.uuid is not None and params.accepted_length is None:
-        ls.outcomes.accepted(params.uuid)
+        ls.statistics.accepted(params.uuid)
     elif params.uuid is not None:
-        ls.outcomes.partly_accepted(params.uuid, params.accepted_length or 0)
+        ls.statistics.partly_accepted(params.uuid, params.accepted_length or 0)
+    return "OK"
+
+
+def _notify_rejected(ls: CopilotServer, params: messages.LegacyVerdict) -> str:
+    for item_id in params.uuids:
+        ls.statistics.dismissed(item_id)
     return "OK"

@@ -165,10 +165,29 @@ _KINDS = (TextDocument, SelectedCompletion, InlineCompletionContext, LegacyDocum
 def make_converter() -> cattrs.Converter:
     """Make the converter between JSON's values and the types of the protocol."""
     converter = converters.get_converter()
+    converter.register_structure_hook(str, _text)
+    # Not register_structure_hook, which would take bool for a kind of int.
+    converter.register_structure_hook_func(lambda kind: kind is int, _whole_number)
     for kind in (*_KINDS, *dict.fromkeys(_OURS.values())):
         names = {field.name: override(rename=_camel(field.name)) for field in attrs.fields(kind)}
         converter.register_structure_hook(kind, make_dict_structure_fn(kind, converter, **names))  # type: ignore[arg-type]
     return converter
+
+
+def _text(value: object, _kind: object) -> str:
+    """Take text alone: by itself cattrs would put "None" into a document for null."""
+    if not isinstance(value, str):
+        raise TypeError("expected text")
+    return value
+
+
+def _whole_number(value: object, _kind: object) -> int:
+    """Take whole numbers alone, which some editors write as 3.0."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("expected a whole number")
+    return value
 
 
 def _item_id(item: object) -> str | None:
@@ -227,6 +246,7 @@ def _essential(params: _Raw) -> _Raw:
     process_id = params.get("processId")
     return {
         "processId": process_id if isinstance(process_id, int) else None,
+        "clientInfo": _client_info(params),
         "initializationOptions": params.get("initializationOptions"),
         "workspaceFolders": _folders(params),
         "capabilities": {
@@ -236,6 +256,17 @@ def _essential(params: _Raw) -> _Raw:
             "workspace": _flag(capabilities, "workspace", "configuration", present=True),
         },
     }
+
+
+def _client_info(params: _Raw) -> dict[str, str] | None:
+    """Which editor this is. Copilot's clients say it among their options."""
+    for name in (
+        _dig(params, "initializationOptions", "editorInfo", "name"),
+        _dig(params, "clientInfo", "name"),
+    ):
+        if isinstance(name, str):
+            return {"name": name}
+    return None
 
 
 def _folders(params: _Raw) -> list[dict[str, str]]:
@@ -268,16 +299,24 @@ def _dig(value: object, *path: str) -> object:
     return value
 
 
-def _without_null_ranges(params: _Raw) -> _Raw:
-    """Read a change whose range is null as one of the whole text, which has no range."""
-    changes = [
-        {key: value for key, value in change.items() if not (key == "range" and value is None)}
-        for change in params["contentChanges"]
-    ]
-    return {**params, "contentChanges": changes}
+def _without_nulls(params: _Raw) -> _Raw:
+    """Read a change whose range is null as one of the whole text, which has no range.
+
+    A version may be null too (LSP 3.15 and before): the editor does not count.
+    """
+    changes, document = params["contentChanges"], params["textDocument"]
+    if not isinstance(changes, list):
+        raise TypeError("contentChanges must be a list")
+    return {
+        "textDocument": {**document, "version": 0} if document.get("version") is None else document,
+        "contentChanges": [
+            {key: value for key, value in change.items() if not (key == "range" and value is None)}
+            for change in changes
+        ],
+    }
 
 
 _REPAIRS: dict[str, Callable[[_Raw], _Raw]] = {
     types.INITIALIZE: _essential,
-    types.TEXT_DOCUMENT_DID_CHANGE: _without_null_ranges,
+    types.TEXT_DOCUMENT_DID_CHANGE: _without_nulls,
 }

@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import json
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,12 +28,15 @@ from pygls.exceptions import (
 )
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
-from copilot_server.lsp.documents import Documents
+from copilot_server.lsp.documents import Documents, Edit, OpenDocument
 from copilot_server.lsp.messages import read_params
 
 logger = logging.getLogger(__name__)
 
 _Id = int | str
+
+#: What makes our text of a document the editor's.
+_KEEPS_TEXT = {types.TEXT_DOCUMENT_DID_OPEN, types.TEXT_DOCUMENT_DID_CHANGE, types.TEXT_DOCUMENT_DID_CLOSE}
 
 
 class CopilotProtocol(LanguageServerProtocol):
@@ -42,6 +45,10 @@ class CopilotProtocol(LanguageServerProtocol):
     def __init__(self, server: Any, converter: cattrs.Converter) -> None:  # noqa: ANN401 - pygls's own cycle
         super().__init__(server, converter)
         self.documents = Documents()
+        #: Called when a document was edited, with what it was, what it is, and the edits between.
+        self.on_edits: Callable[[OpenDocument, OpenDocument, Sequence[Edit]], None] | None = None
+        #: Called when a document was closed, with its URI.
+        self.on_close: Callable[[str], None] | None = None
         #: Done when the connection is over, with the exit code; a transport sets it up.
         self.ended: asyncio.Future[int]
         self._initialized = False
@@ -154,7 +161,8 @@ class CopilotProtocol(LanguageServerProtocol):
             logger.debug("Passed over the unknown notification %s", method)
         except Exception as error:  # noqa: BLE001 - the message's boundary: the next one still counts
             _log_failure(f"The notification {method} failed", error)
-            self._distrust(params)
+            if method in _KEEPS_TEXT:
+                self._distrust(params)
 
     def _distrust(self, params: object) -> None:
         """Forget the document of a message that failed: its text may no longer be the editor's."""
@@ -232,17 +240,25 @@ class CopilotProtocol(LanguageServerProtocol):
     def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> None:
         """Follow the editor's changes."""
         document = params.text_document
-        self.documents.change(document.uri, document.version, params.content_changes)
+        before = self.documents.get(document.uri)
+        edits = self.documents.change(document.uri, document.version, params.content_changes)
+        after = self.documents.get(document.uri)
+        if self.on_edits is not None and before is not None and after is not None:
+            self.on_edits(before, after, edits)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
     def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> None:
         """Forget a document."""
+        document = self.documents.get(params.text_document.uri)
         self.documents.close(params.text_document.uri)
+        if self.on_close is not None and document is not None:
+            self.on_close(document.uri)
 
     @lsp_method(types.CANCEL_REQUEST)
     def lsp_cancel_request(self, params: types.CancelParams) -> None:
         """Cancel a running request; one that is unknown or answered needs nothing."""
-        self._cancel(params.id)
+        if _is_id(params.id):
+            self._cancel(params.id)
 
 
 def _is_id(value: object) -> bool:

@@ -40,6 +40,10 @@ class StandIn:
                 return _completion(cancelled=True)
             case ["boom"]:
                 raise RuntimeError(f"cannot read {request.cursor.document.text}")
+            case ["exit"]:
+                raise SystemExit(3)
+            case ["allocate"]:
+                raise MemoryError
             case ["memory"]:
                 raise EngineError("Out of memory.", remedy="Take a smaller model.")
             case ["settings"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import torch
 
@@ -22,6 +21,7 @@ from copilot_server.engine.gpu.kernels import Attention
 from copilot_server.engine.gpu.kv_cache import KvCache
 from copilot_server.engine.gpu.plan import GRID_TOKENS, LONG_TOKENS, Grid, Long, Shapes, pieces_of, plan
 from copilot_server.engine.runner import Chunk, Drawn
+from copilot_server.engine.torch_memory import memory_errors
 from copilot_server.errors import EngineError
 
 #: By device type: the tokens that keep it busy, and the drafts whose verification costs it little more
@@ -106,7 +106,7 @@ class TorchRunner:
         """See ``Runner.step``."""
         starts = [self._cache.length(chunk.sequence) for chunk in chunks]
         self._check_lengths(chunks, starts)
-        with torch.inference_mode(), _memory_errors():
+        with torch.inference_mode(), memory_errors():
             self._cache.reserve([(chunk.sequence, len(chunk.token_ids)) for chunk in chunks])
             try:
                 return [drawn for part in _parts(chunks, starts) for drawn in self._run(*part)]
@@ -161,23 +161,3 @@ def _parts(chunks: Sequence[Chunk], starts: Sequence[int]) -> Iterator[tuple[Seq
             first, choices = place, 0
         choices += len(chunk.choices)
     yield chunks[first:], starts[first:]
-
-
-@contextmanager
-def _memory_errors() -> Iterator[None]:
-    """Say what to do when memory runs out, which torch reports in two ways."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise _out_of_memory() from error
-    except RuntimeError as error:
-        if "can't allocate memory" in str(error):
-            raise _out_of_memory() from error
-        raise
-
-
-def _out_of_memory() -> EngineError:
-    return EngineError(
-        "Memory ran out in the middle of a generation.",
-        remedy="Choose a smaller model, or lower completion.max_prompt_tokens.",
-    )

@@ -1,0 +1,162 @@
+"""What goes wrong on users' machines: each ends in a message, and the next request works where it can."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.lsp_client import LspClient, Message, ResponseError, inline_params, running_server
+
+INLINE = "textDocument/inlineCompletion"
+STAND_IN = (str(Path(__file__).with_name("support") / "lsp_stand_in.py"),)
+
+#: Starts the server where no file can grow beyond so many bytes: what a full disk is to a program.
+FULL_DISK = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+from copilot_server.cli import main
+sys.argv[0] = "copilot-server"
+main()
+"""
+
+
+def in_state(state: str) -> Callable[[Message], bool]:
+    def matches(message: Message) -> bool:
+        return message.get("method") == "didChangeStatus" and message["params"]["state"] == state
+
+    return matches
+
+
+def told(client: LspClient) -> list[str]:
+    return [one["message"] for one in client.messages("window/showMessage")]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("boom", "copilot-server: The completion failed (RuntimeError). The log at level DEBUG says more."),
+        ("exit", "copilot-server: The completion failed (SystemExit). The log at level DEBUG says more."),
+        ("allocate", "copilot-server: The completion failed: memory ran out. Choose a smaller model."),
+        ("memory", "copilot-server: Out of memory. Take a smaller model."),
+    ],
+)
+async def test_an_engine_thread_that_fails_is_told_once_and_goes_on(line: str, message: str) -> None:
+    async with running_server(program=STAND_IN) as client:
+        await client.initialize()
+        uri = client.open(f"{line}\nx = ")
+        for _ in range(3):
+            with pytest.raises(ResponseError):
+                await client.request(INLINE, inline_params(uri, 0, len(line)))
+        assert told(client) == [message]
+        assert (await client.request(INLINE, inline_params(uri, 1, 4)))["items"]
+        assert await client.shut_down() == 0
+
+
+@pytest.mark.model
+async def test_memory_that_runs_out_in_a_generation_is_told_and_the_next_one_works() -> None:
+    options = {"speed": {"fast": False}, "completion": {"maxNewTokens": 2}}
+    async with running_server("--device", "cpu") as client:
+        await client.initialize(options=options)
+        text = Path(statistics.__file__).read_text("utf-8")
+        last = text.count("\n") - 10
+        uri = client.open(text, "file:///long.py")
+        await client.wait_for(in_state("ready"))
+        address_space = psutil.Process(client.process.pid).memory_info().vms
+        limit(client, address_space)
+        with pytest.raises(ResponseError, match=r"Memory ran out .* Choose a smaller model"):
+            await client.request(INLINE, inline_params(uri, last, 0, invoked=True))
+        assert len(told(client)) == 1
+        limit(client, resource.RLIM_INFINITY)
+        short = client.open("import os\nx = os.", "file:///short.py")
+        assert (await client.request(INLINE, inline_params(short, 1, 7)))["items"]
+        assert client.messages("didChangeStatus")[-1]["state"] == "ready"
+        assert await client.shut_down() == 0
+
+
+def limit(client: LspClient, address_space_bytes: int) -> None:
+    resource.prlimit(client.process.pid, resource.RLIMIT_AS, (address_space_bytes, resource.RLIM_INFINITY))
+
+
+async def test_a_model_deleted_while_it_is_served_goes_on(tiny_model_dir: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_model_dir, tmp_path / "model")
+    async with running_server("--model", str(folder), "--max-new-tokens", "8") as client:
+        await client.initialize()
+        uri = client.open("import os\n\nprint(os.path")
+        await client.wait_for(in_state("ready"))
+        shutil.rmtree(folder)
+        assert "items" in await client.request(INLINE, inline_params(uri, 2, 13, invoked=True))
+        assert told(client) == []
+        assert await client.shut_down() == 0
+
+
+async def test_a_model_that_is_gone_is_told_and_used_when_it_is_back(
+    tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    async with running_server("--model", str(folder), "--max-new-tokens", "8") as client:
+        await client.initialize()
+        uri = client.open("import os\n\nprint(os.path")
+        await client.wait_for(in_state("error"))
+        (message,) = told(client)
+        assert str(folder) in message
+        # While typing nothing is said again; by a key it is tried, and told no second time.
+        assert (await client.request(INLINE, inline_params(uri, 2, 13)))["items"] == []
+        assert (await client.request(INLINE, inline_params(uri, 2, 13, invoked=True)))["items"] == []
+        shutil.copytree(tiny_model_dir, folder, dirs_exist_ok=True)
+        await client.request(INLINE, inline_params(uri, 2, 13, invoked=True))
+        assert client.messages("didChangeStatus")[-1]["state"] == "ready"
+        assert told(client) == [message]
+        assert await client.shut_down() == 0
+
+
+async def test_a_full_disk_is_told_and_the_model_served_when_there_is_room(
+    tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    """The weights cannot be packed; the editor gets a message, and suggestions once there is room."""
+    folder = shutil.copytree(tiny_model_dir, tmp_path / "model")
+    arguments = ("--model", str(folder), "--max-new-tokens", "8")
+    async with running_server(*arguments, program=("-c", FULL_DISK)) as client:
+        await client.initialize()
+        uri = client.open("import os\n\nprint(os.path")
+        await client.wait_for(in_state("error"))
+        (message,) = told(client)
+        assert "File too large. Make room" in message
+        assert (await client.request(INLINE, inline_params(uri, 2, 13)))["items"] == []
+        limits = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(client.process.pid, resource.RLIMIT_FSIZE, limits)
+        await client.request(INLINE, inline_params(uri, 2, 13, invoked=True))
+        assert client.messages("didChangeStatus")[-1]["state"] == "ready"
+        assert told(client) == [message]
+        assert await client.shut_down() == 0
+
+
+async def test_a_disk_that_fills_up_costs_no_suggestion(tiny_model_dir: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_model_dir, tmp_path / "model")
+    async with running_server("--model", str(folder), "--max-new-tokens", "8") as client:
+        await client.initialize()
+        uri = client.open("import os\n\nprint(os.path")
+        await client.wait_for(in_state("ready"))
+        resource.prlimit(client.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        for _ in range(3):
+            assert "items" in await client.request(INLINE, inline_params(uri, 2, 13, invoked=True))
+        assert client.messages("didChangeStatus")[-1]["state"] == "ready"
+        assert told(client) == []
+        assert await client.shut_down() == 0
+
+
+async def test_an_editor_that_dies_ends_the_server(tiny_model_dir: Path) -> None:
+    async with running_server("--model", str(tiny_model_dir)) as client:
+        await client.initialize()
+        await client.wire.close()
+        assert await client.exit_code() == 1
+
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's limits")

@@ -1,0 +1,82 @@
+"""What a session leaves in the statistics: a real server, and ``copilot-server stats`` afterwards."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.lsp_client import GHOST_TEXT, LspClient, inline_params, running_server
+
+INLINE = "textDocument/inlineCompletion"
+STAND_IN = (str(Path(__file__).with_name("support") / "lsp_stand_in.py"),)
+MARK = "tellnobody"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the statistics of this test go."""
+    monkeypatch.setenv("COPILOT_SERVER_HOME", str(tmp_path))
+    return tmp_path / "statistics"
+
+
+def stats() -> dict[str, Any]:
+    command = [sys.executable, "-m", "copilot_server", "stats", "--json"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    return dict(json.loads(found.stdout))
+
+
+async def suggestion(client: LspClient, uri: str, character: int) -> dict[str, Any]:
+    (item,) = (await client.request(INLINE, inline_params(uri, 0, character)))["items"]
+    return dict(item)
+
+
+def insert(client: LspClient, uri: str, version: int, character: int, text: str) -> None:
+    here = {"line": 0, "character": character}
+    client.change(uri, version, {"range": {"start": here, "end": here}, "text": text})
+
+
+async def session(options: object) -> None:
+    """One suggestion accepted by its command, one by the text it puts in, one typed past."""
+    text = f"{MARK} = "
+    async with running_server(program=STAND_IN) as client:
+        await client.initialize(GHOST_TEXT, options, clientInfo={"name": "test editor"})
+        for name in ("a", "b", "c"):
+            client.open(text, f"file:///{MARK}/{name}.py")
+        accepted = await suggestion(client, f"file:///{MARK}/a.py", len(text))
+        insert(client, f"file:///{MARK}/a.py", 2, len(text), "ok")
+        await client.request("workspace/executeCommand", accepted["command"])
+        await suggestion(client, f"file:///{MARK}/b.py", len(text))
+        insert(client, f"file:///{MARK}/b.py", 2, len(text), "ok")
+        other = await suggestion(client, f"file:///{MARK}/c.py", len(text))
+        client.notify("textDocument/didShowCompletion", {"item": other})
+        insert(client, f"file:///{MARK}/c.py", 2, len(text), "z")
+        client.notify("textDocument/didClose", {"textDocument": {"uri": f"file:///{MARK}/a.py"}})
+        assert await client.shut_down() == 0
+
+
+async def test_a_session_is_counted(folder: Path) -> None:
+    await session(None)
+    found = stats()
+    assert (found["totals"]["offered"], found["totals"]["shown"], found["totals"]["accepted"]) == (3, 3, 2)
+
+
+async def test_nothing_is_counted_when_it_is_switched_off(folder: Path) -> None:
+    await session({"statistics": False})
+    assert not folder.exists()
+
+
+async def test_no_source_is_kept(folder: Path) -> None:
+    await session(None)
+    written = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert b"test editor" in written
+    assert MARK.encode() not in written
+
+
+async def test_statistics_that_cannot_be_written_cost_no_suggestion(folder: Path) -> None:
+    folder.write_text("a file where a folder should be")
+    await session(None)
