@@ -61,7 +61,9 @@ root=$(dirname "$(readlink -f "$0")")/root
 for loader in "$root"/usr/lib/*/ld-linux-*.so.*; do break; done
 VIMRUNTIME=$root/usr/share/nvim/runtime
 export VIMRUNTIME
-exec "$loader" --library-path "$(dirname "$loader")" --argv0 nvim "$root/usr/bin/nvim" "$@"
+# It looks for its parsers beside the program that runs, which is the loader.
+exec "$loader" --library-path "$(dirname "$loader")" --argv0 nvim "$root/usr/bin/nvim" \
+    --cmd "set runtimepath+=$root/usr/lib/nvim" "$@"
 WRAPPER
 chmod +x "$new/nvim"
 "$new/nvim" --version >/dev/null || fail "the Neovim of $release does not run here"

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parent.parent.parent
 PLUGIN = ROOT / "editors" / "neovim"
 #: A model may have to be loaded first, on a machine that does other things too.
 PATIENCE_S = 300.0
+#: What Neovim answers while it waits for a key.
+_FAST = {"nvim_get_mode", "nvim_input", "nvim_ui_attach"}
 _RELEASES = {"0.12": "forky", "0.10": "trixie"}
 
 
@@ -67,6 +69,7 @@ class Neovim:
             cwd=folder,
             env=_environment(folder),
         )
+        self.pid = self._process.pid
         self._answers: dict[int, tuple[Any, Any]] = {}
         self._changed = threading.Condition()
         self._next_id = 0
@@ -116,11 +119,16 @@ class Neovim:
                 self.screen.take(event)
 
     def request(self, method: str, *arguments: object) -> Any:  # noqa: ANN401 - as the method answers
-        """Call a function of Neovim's API.
+        """Call a function of Neovim's API; a message that waits for a key gets one first.
 
         Raises:
             NeovimError: it refused, or has gone.
         """
+        while method not in _FAST and self._ask("nvim_get_mode")["blocking"]:
+            self._ask("nvim_input", "<CR>")
+        return self._ask(method, *arguments)
+
+    def _ask(self, method: str, *arguments: object) -> Any:  # noqa: ANN401
         self._next_id += 1
         number = self._next_id
         self._send([0, number, method, arguments])
@@ -161,13 +169,13 @@ class Neovim:
         row, col = self.request("nvim_win_get_cursor", 0)
         return row, col
 
-    def wait(self, condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
+    def wait(self, condition: Callable[[], object], what: str) -> None:
         """Wait until a condition holds.
 
         Raises:
             AssertionError: it did not in all that time; with what the screen shows.
         """
-        until = time.monotonic() + patience_s
+        until = time.monotonic() + PATIENCE_S
         while not condition():
             if time.monotonic() > until or self._ended:
                 raise AssertionError(f"waited in vain for {what}; the screen:\n{self.screen.text()}")

@@ -66,6 +66,12 @@ function M.why_off(bufnr)
   end
 end
 
+--- Say why there are no suggestions in the current buffer.
+function M.tell_why_off()
+  local why = M.why_off(0) or 'the server is not running; :CopilotServer restart starts it'
+  server.notify('no suggestions: ' .. why, vim.log.levels.WARN)
+end
+
 --- The folder that a buffer's project begins in.
 ---@param bufnr integer
 ---@return string?

@@ -7,7 +7,7 @@ local M = {}
 local METHOD = 'textDocument/copilotPanelCompletion'
 local FILETYPE = 'copilot_server_panel'
 local NAMESPACE = vim.api.nvim_create_namespace('copilot_server_panel')
-local KEYS = '<CR> accept · ]] next · [[ previous · q close'
+local KEYS = '<CR> accepts, ]] [[ move, q closes'
 
 ---@class copilot_server.Panel
 ---@field bufnr integer the panel's own
@@ -42,7 +42,7 @@ local function title(shown)
   elseif not shown.done then
     return (' %d so far, thinking …'):format(count)
   elseif count == 0 then
-    return ' No suggestions here · q close'
+    return ' No suggestions here · q closes'
   end
   return (' %d suggestion%s · %s'):format(count, count == 1 and '' or 's', KEYS)
 end
@@ -50,7 +50,7 @@ end
 ---@param shown copilot_server.Panel
 local function set_title(shown)
   for _, window in ipairs(vim.fn.win_findbuf(shown.bufnr)) do
-    vim.wo[window].winbar = title(shown):gsub('%%', '%%%%')
+    vim.wo[window].winbar = title(shown):gsub('%%', '%%%%') .. '%<'
   end
 end
 
@@ -151,10 +151,7 @@ local function put_in(shown, item)
   vim.api.nvim_buf_set_text(shown.source, row, col, row, end_col, lines)
   local last_col = (#lines == 1 and col or 0) + #lines[#lines]
   vim.api.nvim_win_set_cursor(0, { row + #lines, last_col })
-  if item.command then
-    local params = { command = item.command.command, arguments = item.command.arguments }
-    server.request(shown.client, 'workspace/executeCommand', params, function() end, shown.source)
-  end
+  require('copilot_server.accept').run_command(shown.client, item.command, shown.source)
   if shown.was_inserting then
     vim.cmd(last_col >= #vim.api.nvim_get_current_line() and 'startinsert!' or 'startinsert')
   end
@@ -251,9 +248,7 @@ function M.open()
   local source = vim.api.nvim_get_current_buf()
   local client = server.client(source)
   if not client then
-    local why = require('copilot_server.attach').why_off(source)
-      or 'the server is not running; :CopilotServer restart'
-    server.notify('no suggestions: ' .. why, vim.log.levels.WARN)
+    require('copilot_server.attach').tell_why_off()
     return
   end
   M.close()

@@ -16,10 +16,13 @@ local asked_to_stop = {}
 ---@type number[] when the server was started again, in seconds
 local restarts_s = {}
 
+--- Tell the user, once what goes on is done: an error told from an autocommand would look like one of it.
 ---@param message string
 ---@param level? integer
 function M.notify(message, level)
-  vim.notify('copilot-server: ' .. message, level or vim.log.levels.INFO)
+  vim.schedule(function()
+    vim.notify('copilot-server: ' .. message, level or vim.log.levels.INFO)
+  end)
 end
 
 --- The folder of the clone that this plugin lies in.

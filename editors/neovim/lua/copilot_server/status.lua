@@ -66,7 +66,7 @@ function M.get()
   return said[client.id] or { kind = 'Normal', busy = false, message = '', state = 'ready' }
 end
 
---- A few words for the statusline of the current window; free of the sign `%`, which statuslines take for more.
+--- A few words for the statusline of the current window; free of `%`, which statuslines take for more.
 ---@return string
 function M.statusline()
   local status = M.get()

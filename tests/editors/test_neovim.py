@@ -1,0 +1,531 @@
+"""The Neovim plugin in a real Neovim, with the real server and model: keys in, buffer and screen out."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.editors.neovim import PLUGIN, Neovim, find_neovim
+from tests.editors.neovim_screen import GHOST
+
+pytestmark = [pytest.mark.editors, pytest.mark.model]
+
+FIBONACCI = 'def fibonacci(n: int) -> int:<CR>"""The n-th Fibonacci number, recursively."""<CR>'
+BEFORE = 'def fibonacci(n: int) -> int:\n    """The n-th Fibonacci number, recursively."""\n    '
+
+#: All that a user writes, but for the colour by which the tests know ghost text.
+INIT = f"""
+vim.opt.runtimepath:prepend({str(PLUGIN)!r})
+vim.lsp.enable('copilot_server')
+vim.api.nvim_set_hl(0, 'CopilotServerSuggestion', {{ fg = {GHOST} }})
+"""
+
+Open = Callable[[str, str], Neovim]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neovim]:
+    with Neovim(find_neovim("0.12"), tmp_path_factory.mktemp("neovim"), INIT) as neovim:
+        yield neovim
+
+
+@pytest.fixture
+def neovim(shared: Neovim) -> Neovim:
+    """With an empty Python file, in normal mode."""
+    shared.type("<Esc><Esc>")
+    shared.command("silent! only | silent! %bwipeout!")
+    shared.open("main.py")
+    wait_until_attached(shared)
+    return shared
+
+
+def is_attached(neovim: Neovim) -> bool:
+    return bool(neovim.lua("return #vim.lsp.get_clients({ name = 'copilot_server', bufnr = 0 }) > 0"))
+
+
+def wait_until_attached(neovim: Neovim) -> None:
+    neovim.wait(lambda: is_attached(neovim), "the server to attach")
+
+
+def wait_for_ghost(neovim: Neovim) -> str:
+    """What the screen shows, once it shows something and that is what the plugin says it shows."""
+    neovim.wait(lambda: neovim.screen.ghost() and suggestion(neovim), "ghost text")
+    return suggestion(neovim)
+
+
+def suggestion(neovim: Neovim) -> str:
+    return neovim.lua("return require('copilot_server.suggestion').visible_text()") or ""
+
+
+def assert_shown(neovim: Neovim, text: str) -> None:
+    """The screen shows this as ghost text, but for white space at the ends of its lines."""
+    wanted = [line for line in text.split("\n") if line.strip()]
+    neovim.wait(lambda: same_lines(neovim.screen.ghost().split("\n"), wanted), f"ghost text {text!r}")
+
+
+def same_lines(shown: list[str], wanted: list[str]) -> bool:
+    return [line.strip() for line in shown] == [line.strip() for line in wanted]
+
+
+def assert_nothing_shown(neovim: Neovim) -> None:
+    assert suggestion(neovim) == ""
+    neovim.wait(lambda: neovim.screen.ghost() == "", "no ghost text")
+
+
+def server_process(neovim: Neovim) -> psutil.Process:
+    children = psutil.Process(neovim.pid).children()
+    running = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    (process,) = [child for child in running if "copilot-server" in " ".join(child.cmdline())]
+    return process
+
+
+class TestTyping:
+    def test_words_lines_and_all_are_accepted_and_undone_one_by_one(self, neovim: Neovim):
+        neovim.type("i" + FIBONACCI)
+        offered = wait_for_ghost(neovim)
+        assert "\n" in offered
+        assert neovim.text() == BEFORE
+        assert_shown(neovim, offered)
+
+        neovim.type("<M-Right>")
+        (word,) = re.findall(r"\A\s*\w+|\A\s*[^\w\s]+", offered)
+        assert neovim.text() == BEFORE + word
+        assert_shown(neovim, offered.removeprefix(word))
+
+        neovim.type("<M-C-Right>")
+        line = offered.split("\n")[0]
+        assert neovim.text() == BEFORE + line
+        assert_shown(neovim, offered.removeprefix(line))
+
+        neovim.type("<Tab>")
+        whole = BEFORE + offered
+        assert neovim.text() == whole
+        assert neovim.cursor() == (whole.count("\n") + 1, len(whole.split("\n")[-1]))
+
+        neovim.type("<Esc>u")
+        assert neovim.text() == BEFORE + line
+        neovim.type("u")
+        assert neovim.text() == BEFORE + word
+        neovim.type("u")
+        assert neovim.text() == BEFORE
+        neovim.type("<C-r><C-r><C-r>")
+        assert neovim.text() == whole
+
+    def test_what_agrees_is_typed_through_and_what_does_not_takes_it_away_at_once(self, neovim: Neovim):
+        neovim.type("i" + FIBONACCI)
+        offered = wait_for_ghost(neovim)
+        begun = offered.split("\n")[0][:3]
+        neovim.type(begun)
+        assert suggestion(neovim) == offered.removeprefix(begun)
+        assert_shown(neovim, offered.removeprefix(begun))
+        neovim.type("§")
+        assert neovim.text() == BEFORE + begun + "§"
+        assert_nothing_shown(neovim)
+
+    def test_a_key_and_an_accept_in_one_go_put_the_text_in_once(self, neovim: Neovim):
+        """Neovim 0.12.4's own inline completion leaves the key behind: see test_lspconfig.py."""
+        neovim.type("i" + FIBONACCI)
+        offered = wait_for_ghost(neovim)
+        neovim.type(offered[0] + "<Tab>")
+        assert neovim.text() == BEFORE + offered
+
+    def test_a_suggestion_that_no_longer_fits_is_not_accepted(self, neovim: Neovim):
+        neovim.type("i" + FIBONACCI)
+        wait_for_ghost(neovim)
+        neovim.type("§<Tab>")
+        assert neovim.text().startswith(BEFORE + "§")
+        assert neovim.text().removeprefix(BEFORE + "§").strip() == ""
+
+    def test_dismissed_until_the_text_changes(self, neovim: Neovim):
+        neovim.type("i" + FIBONACCI)
+        offered = wait_for_ghost(neovim)
+        neovim.type("<C-]>")
+        assert neovim.text() == BEFORE
+        assert_nothing_shown(neovim)
+        neovim.type(offered[0])
+        assert wait_for_ghost(neovim)
+        assert neovim.text() == BEFORE + offered[0]
+
+    def test_leaving_insert_mode_takes_it_away(self, neovim: Neovim):
+        neovim.type("i" + FIBONACCI)
+        wait_for_ghost(neovim)
+        neovim.type("<Esc>")
+        assert_nothing_shown(neovim)
+        neovim.type("A")
+        assert wait_for_ghost(neovim)
+
+    def test_edits_while_the_model_runs(self, neovim: Neovim):
+        neovim.type("i" + FIBONACCI)
+        for name in ("sum", "product", "maximum"):
+            neovim.type(f"<Esc>ggdGidef {name}_of_list(numbers):<CR>")
+        offered = wait_for_ghost(neovim)
+        before = neovim.text()
+        assert before == "def maximum_of_list(numbers):\n    "
+        neovim.type("<Tab>")
+        assert neovim.text() == before + offered
+
+    def test_a_dot_repeats_what_was_accepted(self, neovim: Neovim):
+        neovim.type("i" + FIBONACCI)
+        offered = wait_for_ghost(neovim)
+        neovim.type("<Tab><Esc>")
+        neovim.command("%delete _ | undojoin | set noautoindent indentexpr=")
+        neovim.type(".")
+        assert offered.split("\n")[-1] in neovim.text()
+        neovim.command("set autoindent")
+
+
+class TestCandidates:
+    @pytest.fixture(autouse=True)
+    def hot(self, neovim: Neovim) -> Iterator[None]:
+        """A model that seldom writes the same twice."""
+        change = "require('copilot_server.server').change_setting('completion', { temperature = ... })"
+        neovim.lua(change, 1.5)
+        yield
+        neovim.lua(change, 0.4)
+
+    def test_next_and_previous(self, neovim: Neovim):
+        neovim.type("idef shout(text):<CR>")
+        first = wait_for_ghost(neovim)
+        neovim.type("<M-]>")
+        neovim.wait(lambda: re.search(r"\([1-9]/[2-9]\)", neovim.screen.text()), "several candidates")
+        second = suggestion(neovim)
+        assert second != first
+        assert_shown(neovim, second)
+        neovim.type("<M-[>")
+        neovim.wait(lambda: suggestion(neovim) == first, "the first again")
+        neovim.type("<M-]><Tab>")
+        assert neovim.text() == "def shout(text):\n    " + second
+
+    def test_asked_for_by_a_key_after_dismissing(self, neovim: Neovim):
+        neovim.type("idef shout(text):<CR>")
+        wait_for_ghost(neovim)
+        neovim.type("<C-]>")
+        assert_nothing_shown(neovim)
+        neovim.type("<M-Bslash>")
+        assert wait_for_ghost(neovim)
+
+    def test_the_panel_shows_several_and_puts_one_in(self, neovim: Neovim):
+        neovim.type("idef shout(text):<CR>")
+        wait_for_ghost(neovim)
+        neovim.type("<M-CR>")
+        neovim.wait(lambda: re.search(r"\d suggestions? · <CR> accepts", neovim.screen.text()), "the panel")
+        assert neovim.lua("return vim.bo.filetype") == "copilot_server_panel"
+        offered = "\n".join(neovim.lines())
+        neovim.type("]]")
+        row = neovim.cursor()[0]
+        chosen = neovim.lines()[row - 1]
+        neovim.type("<CR>")
+        neovim.wait(lambda: neovim.lua("return vim.bo.filetype") == "python", "the source's window")
+        assert neovim.lines()[:2] == ["def shout(text):", chosen]
+        assert "\n".join(neovim.lines()[1:]) in offered
+        assert len(neovim.lua("return vim.api.nvim_list_wins()")) == 1
+
+    def test_the_panel_is_closed_by_q(self, neovim: Neovim):
+        neovim.type("idef shout(text):<CR><M-CR>")
+        neovim.wait(lambda: neovim.lua("return vim.bo.filetype") == "copilot_server_panel", "the panel")
+        neovim.type("q")
+        assert neovim.text() == "def shout(text):\n    "
+
+
+class TestSwitches:
+    @pytest.mark.parametrize("scope", ["buffer", "filetype", "global"])
+    def test_off_and_on_again(self, neovim: Neovim, scope: str):
+        neovim.command(f"CopilotServer disable {scope}")
+        assert not is_attached(neovim)
+        neovim.type("i" + FIBONACCI)
+        assert_nothing_shown(neovim)
+        assert neovim.text() == BEFORE
+        assert neovim.lua("return require('copilot_server').statusline()") == "copilot: off"
+        neovim.command(f"CopilotServer toggle {scope}")
+        assert wait_for_ghost(neovim)
+        assert is_attached(neovim)
+
+    def test_another_buffer_stays_on(self, neovim: Neovim):
+        neovim.command("CopilotServer toggle")
+        assert not is_attached(neovim)
+        neovim.open("other.py")
+        wait_until_attached(neovim)
+
+    @pytest.mark.parametrize(
+        ("command", "reason"),
+        [
+            ("enew", "without a filetype"),
+            ("enew | setfiletype gitcommit", "gitcommit"),
+            ("help", "not a file"),
+            ("terminal", "not a file"),
+            ("enew | setlocal buftype=nofile filetype=python", "not a file"),
+            ("edit oil:///somewhere.py", "not a file"),
+            ("enew | setlocal buftype=prompt filetype=python", "not a file"),
+        ],
+    )
+    def test_what_is_no_file_or_code_is_left_alone(self, neovim: Neovim, command: str, reason: str):
+        neovim.command(command)
+        assert not is_attached(neovim)
+        assert reason in neovim.command("CopilotServer status")
+
+    def test_buffers_without_a_name(self, neovim: Neovim):
+        for name in ("double", "halve"):
+            neovim.command("enew! | setfiletype python")
+            wait_until_attached(neovim)
+            neovim.type(f"idef {name}(number):<CR>")
+            offered = wait_for_ghost(neovim)
+            neovim.type("<Tab>")
+            assert neovim.text() == f"def {name}(number):\n    " + offered
+            neovim.type("<Esc>")
+            neovim.command("set hidden")
+
+
+class TestKeys:
+    def test_tab_indents_where_nothing_is_shown(self, neovim: Neovim):
+        neovim.command("CopilotServer disable buffer")
+        neovim.type("i<Tab>x")
+        assert neovim.text() in {"    x", "\tx"}
+
+    def test_tab_is_the_menus_while_a_menu_is_open(self, neovim: Neovim):
+        neovim.type("i" + FIBONACCI)
+        offered = wait_for_ghost(neovim)
+        neovim.command("set completeopt=menuone,noinsert")
+        neovim.type("fib<C-x><C-n>")
+        neovim.wait(lambda: neovim.lua("return vim.fn.pumvisible()"), "the menu")
+        assert_nothing_shown(neovim)
+        neovim.type("<Tab>")
+        assert offered not in neovim.text()
+
+    def test_a_mapping_of_the_users_is_what_tab_falls_back_to(self, tmp_path: Path):
+        own = INIT + "vim.keymap.set('i', '<Tab>', function() return 'own' end, { expr = true })\n"
+        with Neovim(find_neovim("0.12"), tmp_path, own) as neovim:
+            neovim.open("main.py")
+            wait_until_attached(neovim)
+            neovim.command("CopilotServer disable buffer")
+            neovim.type("i<Tab>")
+            assert neovim.text() == "own"
+            neovim.type("<BS><BS><BS>")
+            neovim.command("CopilotServer enable buffer")
+            neovim.type(FIBONACCI)
+            offered = wait_for_ghost(neovim)
+            neovim.type("<Tab>")
+            assert neovim.text() == BEFORE + offered
+
+
+UTF16 = """
+vim.lsp.config('copilot_server', { capabilities = { general = { positionEncodings = { 'utf-16' } } } })
+"""
+
+
+@pytest.fixture(scope="module", params=["utf-8", "utf-16"])
+def encoded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neovim]:
+    init = INIT.replace("vim.lsp.enable", (UTF16 if request.param == "utf-16" else "") + "vim.lsp.enable")
+    with Neovim(find_neovim("0.12"), tmp_path_factory.mktemp("encoded"), init) as neovim:
+        neovim.open("main.py")
+        wait_until_attached(neovim)
+        used = neovim.lua("return vim.lsp.get_clients({ name = 'copilot_server' })[1].offset_encoding")
+        assert used == request.param
+        yield neovim
+
+
+class TestText:
+    @pytest.mark.parametrize("after", ["", ")"])
+    def test_characters_of_several_units_before_the_cursor(self, encoded: Neovim, after: str):
+        encoded.type("<Esc>")
+        encoded.open("names.py", 'def greet(name):\n    """Print a greeting, then the name."""\n')
+        wait_until_attached(encoded)
+        typed = '    print("é 漢字 👍 👩‍👧", '
+        encoded.type(f"Go<C-u>{typed}{after}" + "<Left>" * len(after))
+        offered = wait_for_ghost(encoded)
+        encoded.type("<Tab>")
+        line = encoded.lines()[2]
+        assert line.startswith(typed + offered.split("\n")[0].removesuffix(after))
+        assert line.count(")") == line.count("(")
+
+    def test_line_ends_of_two_characters(self, encoded: Neovim):
+        encoded.type("<Esc>")
+        path = encoded.open(
+            "dos.py", 'import os\r\n\r\ndef fibonacci(n: int) -> int:\r\n    """The n-th."""\r\n'
+        )
+        wait_until_attached(encoded)
+        assert encoded.lua("return vim.bo.fileformat") == "dos"
+        encoded.type("Go")
+        offered = wait_for_ghost(encoded)
+        encoded.type("<M-C-Right><Tab><Esc>")
+        assert "\r" not in encoded.text()
+        encoded.command("write")
+        written = path.read_bytes().decode()
+        assert written.endswith(offered.replace("\n", "\r\n") + "\r\n")
+        assert written.count("\r\n") == written.count("\n") == written.count("\r")
+
+
+class TestServer:
+    def test_a_killed_server_is_told_of_and_started_again(self, neovim: Neovim):
+        neovim.type("i" + FIBONACCI)
+        wait_for_ghost(neovim)
+        killed = server_process(neovim)
+        killed.send_signal(signal.SIGKILL)
+        neovim.wait(lambda: "was killed by signal 9" in neovim.command("messages"), "the message")
+        neovim.type("<Esc>")
+        neovim.wait(lambda: is_attached(neovim), "the server again")
+        neovim.type("ggdGi" + FIBONACCI)
+        offered = wait_for_ghost(neovim)
+        neovim.type("<Tab>")
+        assert neovim.text() == BEFORE + offered
+        assert server_process(neovim).pid != killed.pid
+
+    def test_restarted_by_the_user(self, neovim: Neovim):
+        before = server_process(neovim).pid
+        neovim.command("messages clear")
+        neovim.command("CopilotServer restart")
+        neovim.wait(lambda: is_attached(neovim) and server_process(neovim).pid != before, "another server")
+        neovim.type("i" + FIBONACCI)
+        assert wait_for_ghost(neovim)
+        assert "killed" not in neovim.command("messages")
+
+    def test_a_server_that_keeps_dying_is_left_alone_with_a_remedy(self, tmp_path: Path):
+        dies = "vim.g.copilot_server = { cmd = { 'sh', '-c', 'exit 7' }, restarts = 1 }\n"
+        with Neovim(find_neovim("0.12"), tmp_path, dies + INIT) as neovim:
+            neovim.open("main.py")
+            neovim.wait(lambda: "starting it again" in neovim.command("messages"), "a second try")
+            neovim.wait(lambda: ":CopilotServer restart" in neovim.command("messages"), "the remedy")
+            assert "ended with code 7" in neovim.command("messages")
+
+    def test_a_server_that_is_not_there_is_told_of_once_with_a_remedy(self, tmp_path: Path):
+        missing = "vim.g.copilot_server = { cmd = { '/nowhere/copilot-server' } }\n"
+        with Neovim(find_neovim("0.12"), tmp_path, missing + INIT) as neovim:
+            neovim.open("main.py")
+            neovim.open("other.py")
+            neovim.wait(lambda: "make install" in neovim.command("messages"), "the remedy")
+            assert neovim.command("messages").count("the server was not found") == 1
+            neovim.command("checkhealth copilot_server")
+            assert re.search(r"ERROR.*not found", neovim.text())
+
+    def test_one_server_for_all_projects(self, neovim: Neovim):
+        for project in ("one", "two"):
+            (neovim.folder / project / ".git").mkdir(parents=True, exist_ok=True)
+            neovim.open(f"{project}/main.py")
+            wait_until_attached(neovim)
+        assert server_process(neovim).is_running()
+
+    def test_the_model_is_changed_and_the_wrong_one_told_of(self, neovim: Neovim):
+        neovim.command("messages clear")
+        neovim.command("CopilotServer model no-such-model")
+        neovim.wait(lambda: "no-such-model" in neovim.command("messages"), "a message")
+        neovim.command("CopilotServer model qwen2.5-coder-0.5b")
+        neovim.type("i" + FIBONACCI)
+        assert wait_for_ghost(neovim)
+
+
+class TestAround:
+    def test_health(self, neovim: Neovim):
+        neovim.command("checkhealth copilot_server")
+        text = neovim.text()
+        assert "ERROR" not in text
+        assert "WARNING" not in text
+        assert re.search(r"OK .*copilot-server: copilot-server \d", text)
+        assert "positions in utf-8" in text
+        assert "qwen2.5-coder-0.5b" in text
+        assert "accept: <Tab>" in text
+
+    def test_health_names_wrong_options_and_keys_that_others_have(self, tmp_path: Path):
+        wrong = "vim.g.copilot_server = { keymap = {}, debounce_ms = 'slow' }\n"
+        with Neovim(find_neovim("0.12"), tmp_path, wrong + INIT) as neovim:
+            neovim.open("main.py")
+            wait_until_attached(neovim)
+            neovim.command("inoremap <Tab> own")
+            neovim.command("checkhealth copilot_server")
+            text = neovim.text()
+        assert 'unknown option "keymap"' in text
+        assert 'option "debounce_ms" must be a number, not a string' in text
+        assert re.search(r"WARNING accept: <Tab> is mapped to something else", text)
+
+    def test_help(self, neovim: Neovim):
+        neovim.command(f"helptags {PLUGIN / 'doc'}")
+        written = (PLUGIN / "doc" / "copilot_server.txt").read_text("utf-8")
+        for tag in sorted(set(re.findall(r"\|([^|\s]+)\|", written))):
+            neovim.command(f"help {tag}")
+            neovim.command("helpclose")
+        for command in re.findall(r"^:CopilotServer (\w+)", written, re.MULTILINE):
+            assert command in neovim.request(
+                "nvim_call_function", "getcompletion", ["CopilotServer ", "cmdline"]
+            )
+
+    def test_the_options_in_the_help_are_the_defaults(self, neovim: Neovim):
+        written = (PLUGIN / "doc" / "copilot_server.txt").read_text("utf-8")
+        (shown,) = re.findall(r"These are the defaults: >lua\n(.*?)\n<", written, re.DOTALL)
+        expression = shown.replace("vim.g.copilot_server = ", "return ", 1)
+        assert neovim.lua(expression) == neovim.lua("return require('copilot_server.config').defaults")
+
+    def test_the_statusline_follows_the_server(self, neovim: Neovim):
+        statusline = "return require('copilot_server').statusline()"
+        neovim.wait(lambda: neovim.lua(statusline) == "copilot: ready", "ready")
+        neovim.command("set statusline=%{v:lua.require'copilot_server'.statusline()} laststatus=2")
+        neovim.wait(lambda: "copilot: ready" in neovim.screen.text(), "the statusline on the screen")
+        neovim.command("CopilotServer disable buffer")
+        neovim.wait(lambda: "copilot: off" in neovim.screen.text(), "off on the screen")
+
+    def test_commands_complete_and_name_what_they_take(self, neovim: Neovim):
+        def complete(line: str) -> list[str]:
+            return list(neovim.request("nvim_call_function", "getcompletion", [line, "cmdline"]))
+
+        assert complete("CopilotServer re") == ["restart"]
+        assert complete("CopilotServer toggle ") == ["buffer", "filetype", "global"]
+        neovim.command("messages clear")
+        neovim.command("CopilotServer nonsense")
+        neovim.command("CopilotServer toggle everything")
+        neovim.wait(lambda: "toggle takes one of" in neovim.command("messages"), "both messages")
+        assert "no such command: nonsense (disable, enable," in neovim.command("messages")
+
+    def test_statistics_in_a_terminal(self, neovim: Neovim):
+        neovim.command("CopilotServer stats")
+        neovim.wait(lambda: re.search(r"^shown +\d.*offered", neovim.text(), re.MULTILINE), "a table")
+
+    def test_what_a_terminal_could_take_for_a_command_is_not_drawn(self, neovim: Neovim):
+        neovim.lua(
+            "require('copilot_server.ghost').draw({ bufnr = 0, row = 0, col = 0 }, ..., '')",
+            "a\x1b[2Jb\tc\n\x07d",
+        )
+        neovim.wait(lambda: "^[[2Jb" in neovim.screen.text(), "the escape, printed")
+        assert "\x1b" not in neovim.screen.text()
+        assert "^Gd" in neovim.screen.ghost()
+
+
+class TestOlderNeovim:
+    """0.10, which knows neither ghost text nor ``vim.lsp.enable()``."""
+
+    INIT = INIT.replace("vim.lsp.enable('copilot_server')\n", "")
+
+    def start(self, folder: Path, setup: str) -> Neovim:
+        return Neovim(find_neovim("0.10"), folder, self.INIT + setup)
+
+    def test_without_setup_it_loads_and_health_says_what_to_do(self, tmp_path: Path):
+        with self.start(tmp_path, "") as neovim:
+            neovim.open("main.py")
+            assert neovim.command("messages").strip() == ""
+            neovim.command("checkhealth copilot_server")
+            assert "has no vim.lsp.enable()" in neovim.text()
+            assert "require('copilot_server').setup()" in neovim.text()
+
+    def test_ghost_text(self, tmp_path: Path):
+        with self.start(tmp_path, "require('copilot_server').setup()") as neovim:
+            neovim.open("main.py")
+            wait_until_attached(neovim)
+            neovim.type('i"é 漢字 👍"<CR>' + FIBONACCI)
+            offered = wait_for_ghost(neovim)
+            neovim.type("<M-Right><M-C-Right><Tab>")
+            assert neovim.text() == '"é 漢字 👍"\n' + BEFORE + offered
+
+    def test_the_completion_menu(self, tmp_path: Path):
+        with self.start(tmp_path, "require('copilot_server').setup({ ghost_text = false })") as neovim:
+            neovim.open("main.py")
+            wait_until_attached(neovim)
+            neovim.type("i" + FIBONACCI)
+            neovim.wait(
+                lambda: neovim.lua("return require('copilot_server').statusline()") == "copilot: ready",
+                "ready",
+            )
+            neovim.type("<C-x><C-o>")
+            neovim.wait(lambda: neovim.text() != BEFORE, "the completion")
+            assert neovim.text().startswith(BEFORE)
+            assert_nothing_shown(neovim)
