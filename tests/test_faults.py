@@ -20,7 +20,7 @@ STAND_IN = (str(Path(__file__).with_name("support") / "lsp_stand_in.py"),)
 #: Starts the server where no file can grow beyond so many bytes: what a full disk is to a program.
 FULL_DISK = """
 import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
 from copilot_server.cli import main
 sys.argv[0] = "copilot-server"
 main()
