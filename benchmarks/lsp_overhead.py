@@ -5,10 +5,12 @@ lines of Python's standard library; incremental edits at random places: Enter, l
 through, backspaces, a paste, lines deleted. Timed by the client, from sending the change and the request
 until the answer is read. Beside it, in the same run and on the same messages, a server of pygls's own that
 keeps the text and answers with nothing. What the client and the pipes take themselves is in the line "floor":
-a request that asks for two numbers.
+a request that asks for two numbers. The processor time of the server for each (Linux) says what it costs
+where others are at work too. The first key at a place has the model's tokenizer count lines not seen before,
+which is half of what it takes.
 
-Prints a table and ends in one JSON line. With --check, exit code 1 if a target is missed (p99 of answers that
-asked the engine under 5 ms, typed through under 10 ms).
+Prints a table and ends in one JSON line. With --check, exit code 1 if a target is missed (p99 under 5 ms, of
+answers that were typed through under 10 ms).
 Usage: python -m benchmarks.lsp_overhead [--bursts 300] [--lines 10000] [--encoding utf-16] [--check]
 """
 
@@ -26,9 +28,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
+from pathlib import Path
 from typing import Any
-
-import psutil
 
 from benchmarks.bench.corpus import library_texts
 from copilot_server.humaneval.provenance import hardware, versions
@@ -36,7 +37,7 @@ from copilot_server.humaneval.provenance import hardware, versions
 URI = "file:///bench/long.py"
 INLINE, STATS = "textDocument/inlineCompletion", "copilotServer/stats"
 #: p99 in milliseconds, by row of the table.
-TARGETS = {"asked the engine": 5.0, "typed through": 10.0, "no model needed": 10.0, "change alone": 5.0}
+TARGETS = {"every request": 5.0, "asked the engine": 5.0, "typed through": 10.0, "change alone": 5.0}
 #: Of a suggestion, so many letters are typed through; of a line of one's own, so many are typed.
 LETTERS = 12
 #: Keys before the clock starts to count: imports, caches, the first counts of tokens.
@@ -51,7 +52,6 @@ class Server:
     def __init__(self, which: str, encoding: str) -> None:
         command = [sys.executable, "-m", "benchmarks.overhead_servers", which]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._watched = psutil.Process(self._process.pid)
         self._last_id = 0
         capabilities = {
             "textDocument": {"inlineCompletion": {}},
@@ -61,10 +61,10 @@ class Server:
         self.tell("initialized", {})
 
     @property
-    def cpu_s(self) -> float:
-        """Processor time that it has used."""
-        times = self._watched.cpu_times()
-        return float(times.user + times.system)
+    def cpu_ms(self) -> float:
+        """Processor time that it has used, to the nanosecond (on Linux; None of it elsewhere)."""
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
 
     def tell(self, method: str, params: object) -> None:
         """Send a notification."""
@@ -136,13 +136,18 @@ class Editor:
 
 @dataclass
 class Session:
-    """A session with our server: ``keys`` is what was sent, ``times_ms`` how long answers took, by kind."""
+    """A session with our server.
+
+    ``keys`` is what was sent; by kind of answer, ``times_ms`` is how long they took, and ``cpu_ms`` the
+    processor time of the server.
+    """
 
     server: Server
     editor: Editor
     draw: random.Random
     keys: list[tuple[Message, Message | None]] = field(default_factory=list)
     times_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    cpu_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     _answers: dict[str, int] = field(default_factory=dict)
 
     def burst(self) -> None:
@@ -178,17 +183,22 @@ class Session:
             other = self.draw.randrange(len(self.editor.lines))
             change = self.editor.put(other, len(self.editor.lines[other]), " ")
             self.keys.append((change, None))
-            self._time("change alone", self.server.ask(STATS, None, _changed(change))[1])
+            before_ms = self.server.cpu_ms
+            _, taken_ms = self.server.ask(STATS, None, _changed(change))
+            self._time("change alone", taken_ms, self.server.cpu_ms - before_ms)
 
     def _key(self, change: Message, line: int) -> str:
         """Send a change and ask at the end of ``line``; what is suggested."""
         position = {"line": line, "character": len(self.editor.lines[line])}
         request = {"textDocument": {"uri": URI}, "position": position, "context": {"triggerKind": 2}}
         self.keys.append((change, request))
+        before_ms = self.server.cpu_ms
         result, taken_ms = self.server.ask(INLINE, request, _changed(change))
+        after_ms = self.server.cpu_ms
         answers, floor_ms = self.server.ask(STATS, None)
-        self._time("floor", floor_ms)
-        self._time(self._kind(answers["answers"], result["items"]), taken_ms)
+        self._time("floor", floor_ms, self.server.cpu_ms - after_ms)
+        for kind in ("every request", self._kind(answers["answers"], result["items"])):
+            self._time(kind, taken_ms, after_ms - before_ms)
         return result["items"][0]["insertText"] if result["items"] else ""
 
     def _kind(self, answers: dict[str, int], items: list[Message]) -> str:
@@ -197,8 +207,9 @@ class Session:
             return "asked the engine"
         return "typed through" if items else "no model needed"
 
-    def _time(self, kind: str, taken_ms: float) -> None:
+    def _time(self, kind: str, taken_ms: float, cpu_ms: float) -> None:
         self.times_ms[kind].append(taken_ms)
+        self.cpu_ms[kind].append(cpu_ms)
 
 
 def _changed(change: Message) -> tuple[str, object]:
@@ -216,8 +227,8 @@ def long_file(lines: int) -> str:
     return "\n".join(next(source) for _ in range(lines)) + "\n"
 
 
-def measure(text: str, bursts: int, encoding: str) -> tuple[Session, float]:
-    """Edit with our server; the session, and the processor time of the server for a key, in milliseconds."""
+def measure(text: str, bursts: int, encoding: str) -> Session:
+    """Edit with our server."""
     server = Server("ours", encoding)
     opened = {"uri": URI, "languageId": "python", "version": 1, "text": text}
     server.tell("textDocument/didOpen", {"textDocument": opened})
@@ -225,12 +236,11 @@ def measure(text: str, bursts: int, encoding: str) -> tuple[Session, float]:
     for _ in range(WARM_UP_BURSTS):
         session.burst()
     session.times_ms.clear()
-    before_s, warm = server.cpu_s, len(session.keys)
+    session.cpu_ms.clear()
     for _ in range(bursts):
         session.burst()
-    cpu_ms = (server.cpu_s - before_s) * 1e3 / (len(session.keys) - warm)
     server.close()
-    return session, cpu_ms
+    return session
 
 
 def repeat(text: str, keys: list[tuple[Message, Message | None]], encoding: str) -> list[float]:
@@ -250,8 +260,12 @@ def repeat(text: str, keys: list[tuple[Message, Message | None]], encoding: str)
 
 def summary(times_ms: list[float]) -> dict[str, float]:
     """How many there are, and their quantiles."""
-    cuts = statistics.quantiles(times_ms, n=100, method="inclusive")
-    return {"n": len(times_ms), "p50": cuts[49], "p90": cuts[89], "p99": cuts[98], "max": max(times_ms)}
+    cuts = {f"p{per_cent}": _quantile(times_ms, per_cent) for per_cent in (50, 90, 99)}
+    return {"n": len(times_ms), **cuts, "max": max(times_ms)}
+
+
+def _quantile(values: list[float], per_cent: int) -> float:
+    return statistics.quantiles(values, n=100, method="inclusive")[per_cent - 1]
 
 
 def main() -> None:
@@ -263,32 +277,36 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     text = long_file(options.lines)
-    session, cpu_ms = measure(text, options.bursts, options.encoding)
-    rows = {kind: summary(times) for kind, times in sorted(session.times_ms.items())}
+    session = measure(text, options.bursts, options.encoding)
+    rows = {
+        kind: summary(times) | {"cpu_p50": _quantile(cpu, 50), "cpu_p99": _quantile(cpu, 99)}
+        for kind, times, cpu in (
+            (kind, session.times_ms[kind], session.cpu_ms[kind]) for kind in sorted(session.times_ms)
+        )
+    }
     rows["pygls, an empty answer"] = summary(repeat(text, session.keys, options.encoding))
-    report(rows, cpu_ms, options)
+    report(rows, options)
     missed = [row for row, limit_ms in TARGETS.items() if row in rows and rows[row]["p99"] >= limit_ms]
     if options.check and missed:
         sys.exit(1)
 
 
-def report(rows: dict[str, dict[str, float]], cpu_ms: float, options: argparse.Namespace) -> None:
+def report(rows: dict[str, dict[str, float]], options: argparse.Namespace) -> None:
     """Print the table and the line."""
     print(f"{options.lines} lines, {options.encoding}, load {os.getloadavg()[0]:.2f}; milliseconds")
-    print(f"{'':24}{'n':>6}{'p50':>8}{'p90':>8}{'p99':>8}{'max':>8}{'target':>8}")
+    columns = ("p50", "p90", "p99", "max", "cpu_p50", "cpu_p99")
+    print(f"{'':24}{'n':>6}" + "".join(f"{column:>9}" for column in columns) + f"{'target':>9}")
     for name, row in rows.items():
-        target = f"{TARGETS[name]:8.0f}" if name in TARGETS else ""
-        print(
-            f"{name:24}{row['n']:6}{row['p50']:8.2f}{row['p90']:8.2f}{row['p99']:8.2f}{row['max']:8.2f}{target}"
-        )
-    ratio = rows["asked the engine"]["p50"] / rows["pygls, an empty answer"]["p50"]
-    print(f"processor time of the server a key {cpu_ms:.2f} ms; the engine asked, to pygls {ratio:.2f}")
+        cells = (f"{row[column]:9.2f}" if column in row else " " * 9 for column in columns)
+        target = f"{TARGETS[name]:9.0f}" if name in TARGETS else ""
+        print(f"{name:24}{row['n']:6}{''.join(cells)}{target}")
+    ratio = rows["every request"]["p50"] / rows["pygls, an empty answer"]["p50"]
+    print(f"every request, to pygls: {ratio:.2f}")
     found = {
         "times_ms": {
             name: {key: round(value, 3) for key, value in row.items()} for name, row in rows.items()
         },
         "ratio_to_pygls_p50": round(ratio, 3),
-        "server_cpu_ms_a_key": round(cpu_ms, 3),
         "lines": options.lines,
         "encoding": options.encoding,
         "hardware": hardware(),

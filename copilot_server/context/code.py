@@ -28,7 +28,12 @@ _OPENED = re.compile(
 
 def plain_line_ends(text: str) -> str:
     """Make a lone carriage return, an old line end, the line feed that all else here looks for."""
-    if "\r" not in text or text.count("\r") == text.count("\r\n"):  # nearly always, and found out fast
+    return _plain_line_ends(text) if "\r" in text else text
+
+
+@lru_cache(maxsize=8)
+def _plain_line_ends(text: str) -> str:
+    if text.count("\r") == text.count("\r\n"):  # nearly always, and found out fast
         return text
     return re.sub(r"\r(?!\n)", "\n", text)
 
