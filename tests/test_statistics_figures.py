@@ -184,7 +184,7 @@ class TestScreen:
         (line,) = (
             line for line in drawn(figures).splitlines() if line.startswith("shown") and "a day" in line
         )
-        assert "··········█▇" in line
+        assert "··········███▇▇▆" in line
         assert "up to 19 a day" in line
 
     def test_many_days_share_a_character(self, figures: Figures):

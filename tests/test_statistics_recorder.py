@@ -157,3 +157,15 @@ def test_its_own_place_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert recorder.database_path().name == "suggestions.sqlite3"
     assert "copilot-server" in recorder.database_path().parts
+
+
+def test_when_the_loop_has_ended_the_rest_is_still_kept(document: Document, caplog: pytest.LogCaptureFixture):
+    async def session() -> None:
+        document.statistics.configure(enabled=True)
+        document.offer("value")
+        document.insert("value")
+
+    asyncio.run(session())
+    assert document.statistics.close(60)
+    assert totals(document.path).accepted == 1
+    assert not caplog.records

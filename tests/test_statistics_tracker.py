@@ -214,6 +214,14 @@ class TestAccepted:
         editor.edit(0, 0, SUGGESTION)
         assert not editor.close().accepted
 
+    def test_its_text_put_there_after_an_edit_far_away_is_not(self):
+        editor = Editor("#\n" * 1000 + "x = ")
+        editor.offer("value + 1")
+        editor.edit(0, 0, "y")
+        editor.cursor = len(editor.text)
+        editor.insert("value + 1")
+        assert not editor.close().accepted
+
     def test_its_text_put_there_after_it_had_gone_is_not(self):
         editor = offered()
         editor.tracker.requested(editor.uri, 0)
@@ -239,6 +247,12 @@ class TestAccepted:
         assert editor.row.accepted
         editor.wait(31)
         assert editor.row.kept_30_s
+
+    def test_what_was_typed_and_taken_back_was_not_typed(self):
+        editor = offered("value")
+        editor.type("val")
+        editor.edit(editor.cursor - 2, editor.cursor, "")
+        assert editor.close().typed_characters == 1
 
     def test_keys_that_the_editor_sends_together_are_keys(self):
         editor = offered("abc")

@@ -64,7 +64,12 @@ class Life:
         if not 0 <= offer.offset - self.start <= len(self.text) + _MOST_BLANKS:
             return False
         whole = offer.document[self.start : offer.offset] + item.text
-        return whole == self.text or _plain(whole) == _plain(self.text)
+        if whole == self.text:
+            return True
+        # Most are told apart by the first line, or by the last, which has no line end for blanks to precede.
+        first, line_end, _ = self.text.partition("\n")
+        may_be = line_end and whole.startswith(first.rstrip()) and self.text.endswith(_last_line(item.text))
+        return bool(may_be) and _plain(whole) == _plain(self.text)
 
     def offer(self, offer: Offer, item: Item) -> int:
         """Follow it from this offer on; return how many of its code points come before the item's."""
@@ -146,6 +151,10 @@ class Life:
 
     def _mark_typed(self, start: int, end: int) -> None:
         self._how[start:end] = self._how[start:end].replace(_NOT, _TYPED)
+
+
+def _last_line(text: str) -> str:
+    return text.rpartition("\n")[2]
 
 
 def _plain(text: str) -> str:

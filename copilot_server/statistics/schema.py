@@ -19,6 +19,12 @@ from copilot_server.fetch.store import HOME_VARIABLE
 #: "CPst": tells our files from other SQLite files.
 APPLICATION_ID = 0x43507374
 
+#: In one statement, for another process may make the file between two.
+_STATE = """
+    SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)
+    FROM pragma_application_id, pragma_user_version
+"""
+
 #: How long a write waits for another server's, and an opening for another's.
 BUSY_S = 10.0
 
@@ -209,9 +215,7 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
     """Return the schema's version; 0 of an empty database."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    application, version, tables = connection.execute(_STATE).fetchone()
     if tables and application != APPLICATION_ID:
         raise StatisticsError(
             f"{path} is a database of some other program.", remedy="Move it away, and a new one is made."

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 import filelock
 
@@ -36,7 +35,7 @@ _INSERT = f"INSERT OR IGNORE INTO suggestions VALUES ({', '.join(f':{name}' for 
 _SET = ", ".join(f"{name} = :{name}" for name in _OUTCOMES)
 _UPDATE = f"UPDATE suggestions SET {_SET} WHERE id = :id"  # noqa: S608 - the names are our own
 
-_Write = tuple[str, dict[str, Any]]
+_Write = tuple[str, Suggestion]
 
 
 class Store:
@@ -92,7 +91,7 @@ class Store:
             if self._dropped == 1:
                 logger.warning("The disk does not keep up with the statistics: some are left out.")
             return
-        self._queue.put((statement, asdict(suggestion)))
+        self._queue.put((statement, suggestion))
         if self._thread is None:
             # A daemon, so that a disk that hangs does not keep the process from ending.
             self._thread = threading.Thread(target=self._run, name="statistics", daemon=True)
@@ -170,8 +169,8 @@ class _Writer:
         """Write a batch, all or nothing."""
         self._connection.execute("BEGIN IMMEDIATE")
         with self._connection:
-            for statement, values in batch:
-                self._connection.execute(statement, values)
+            for statement, suggestion in batch:
+                self._connection.execute(statement, asdict(suggestion))
 
     def _prune(self) -> None:
         """Once a day, delete what is old."""

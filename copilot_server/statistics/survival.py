@@ -6,6 +6,8 @@ import re
 
 #: How far from where it should be the text is looked for, in code points.
 MARGIN = 50
+#: So much of a long suggestion stands for all of it: it takes a millisecond to look for.
+MOST_LOOKED_FOR = 4000
 #: The part of its lexemes that may have changed.
 MOST_CHANGED = 0.5
 
@@ -20,6 +22,7 @@ def still_there(document: str, offset: int, text: str) -> bool:
     ``completions-core/.../postInsertion.ts`` and ``suggestions/editDistance.ts``); here blanks are no
     lexemes, so that indenting it anew changes nothing.
     """
+    text = text[:MOST_LOOKED_FOR]
     needle = _LEXEME.findall(text)
     begin, end = max(0, offset - MARGIN), offset + len(text) + MARGIN
     haystack = _LEXEME.findall(document[begin:end])

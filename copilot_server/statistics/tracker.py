@@ -25,6 +25,7 @@ RESUME_WITHIN_S = 60.0
 #: Bounds on what is kept in memory.
 MAX_DOCUMENTS = 64
 MAX_LIVES = 64
+MAX_RESUMABLE = 16
 MAX_ITEMS = 1024
 
 
@@ -65,7 +66,7 @@ class _Document:
 
     def find(self, offer: Offer, item: Item, now_s: float) -> Life | None:
         """Return the suggestion that ``item`` offers again."""
-        for life in reversed(self.lives):
+        for life in reversed(self.lives[-MAX_RESUMABLE:]):
             recent = life in self.group or now_s - life.left_s <= RESUME_WITHIN_S
             if recent and life.is_offered_by(offer, item):
                 return life
