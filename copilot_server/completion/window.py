@@ -78,13 +78,17 @@ def take_window(cursor: Cursor, pinned: Sequence[Pinned], budget: int, count_tok
         start = max(cursor.offset - len(line), cursor.offset - room)  # a token a code point: the worst case
         return Window("", start, "", text[start : cursor.offset], suffix)
     end = cursor.offset - len(line)
-    header, start = "", _starts_above(text, end, room_above, count_tokens)[0]
-    if start > 0:
-        fitting, used = _fit([one.text for one in pinned], int(budget * PINNED_SHARE), count_tokens)
-        starts = _starts_above(text, end, room_above - _in_steps(used, step), count_tokens)
-        start = _first_anchor(starts, step=budget)
-        header = _header(pinned[: len(fitting)], start)
-    return Window(header, start, text[start:end], line, suffix)
+    if _is_all_in_reach(text, end, room_above, count_tokens):
+        return Window("", 0, text[:end], line, suffix)
+    fitting, used = _fit([one.text for one in pinned], int(budget * PINNED_SHARE), count_tokens)
+    starts = _starts_above(text, end, room_above - _in_steps(used, step), count_tokens)
+    start = _first_anchor(starts, step=budget)
+    return Window(_header(pinned[: len(fitting)], start), start, text[start:end], line, suffix)
+
+
+def _is_all_in_reach(text: str, end: int, room: int, count_tokens: CountTokens) -> bool:
+    """Whether everything before ``end`` has at most ``room`` tokens; in a long text nothing is counted."""
+    return end <= room * _LONGEST_TOKEN and _starts_above(text, end, room, count_tokens)[0] == 0
 
 
 def _header(pinned: Sequence[Pinned], before: int) -> str:
@@ -136,8 +140,9 @@ def _fit(pieces: Iterable[str], room: int, count_tokens: CountTokens) -> tuple[l
     taken: list[str] = []
     used = 0
     for piece in pieces:
-        count = _count(piece, room - used, count_tokens)
-        if used + count > room:
+        left = room - used
+        count = _count(piece, left, count_tokens)
+        if count > left:
             break
         taken.append(piece)
         used += count
