@@ -382,7 +382,7 @@ class Session(RuleBasedStateMachine):
 
     def place(self, name: str, draw: st.DataObject) -> Message:
         """Parameters of a completion somewhere in the document, or just outside of it."""
-        text = next((text for key, text in self.model.texts.items() if name in NAMES[key]), "")
+        text = next((text for key, text in self.model.texts.items() if name in NAMES.get(key, ())), "")
         position = position_of(text, draw.draw(offsets) % (len(text) + 1), self.model.encoding)
         position["character"] += draw.draw(st.sampled_from([0, 0, 0, 1, 2**31 - 1 - position["character"]]))
         context = {"triggerKind": draw.draw(st.sampled_from([1, 2, 0]))}

@@ -117,7 +117,7 @@ def test_growing_memory_is_caught() -> None:
 @pytest.mark.long
 @pytest.mark.model
 def test_ten_thousand_keys_with_the_real_model() -> None:
-    record = soak(("-m", "copilot_server", "--offline"), keys=10_000, pause_s=0.035, passages=20)
+    record = soak(("-m", "copilot_server", "--offline"), keys=10_000, pause_s=0.02, passages=20)
     check_answers(record)
     assert record.growth(WARM_UP) < MOST_GROWTH, record.rss_mb
     assert stale(record, Settings(offline=True, statistics=False), CHECKED) == []

@@ -26,7 +26,7 @@ PATIENCE_S = 300.0
 INLINE = "textDocument/inlineCompletion"
 
 #: Of the keys: how many are taken back, how many requests are cancelled, and after how many one looks up.
-TAKEN_BACK, CANCELLED, LOOKED_AT = 0.05, 0.15, 0.08
+TAKEN_BACK, CANCELLED, LOOKED_AT = 0.05, 0.15, 0.05
 #: Of the suggestions looked at, how many are taken (and half of these undone).
 ACCEPTED = 0.4
 
