@@ -10,10 +10,12 @@ import subprocess
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+import psutil
 
 ROOT = Path(__file__).parents[2]
 CODE_SERVER = Path(__file__).parent / "code_server" / "node_modules"
@@ -51,6 +53,7 @@ class CodeServer:
     address: str
     workspace: Path
     data: Path
+    pid: int
 
     def url(self, *files: str) -> str:
         """The page with the workspace, and ``files`` of it, open."""
@@ -68,10 +71,21 @@ class CodeServer:
         """What only the machine that runs the extension may set."""
         return self.data / "Machine" / "settings.json"
 
-    def logs(self) -> str:
-        """What the extension has logged, server and all."""
-        found = sorted(self.data.glob("logs/**/*Copilot Server*.log"))
-        return "\n".join(file.read_text(encoding="utf-8") for file in found)
+    def change_machine_settings(self, **changes: object) -> None:
+        """Change settings of ours, on the disk: VS Code notices."""
+        settings = json.loads(self.machine_settings.read_text(encoding="utf-8"))
+        settings |= {f"copilot-server.{name}": value for name, value in changes.items()}
+        _write_settings(self.machine_settings, settings)
+
+    def language_servers(self) -> list[psutil.Process]:
+        """The language servers that run in it now; self-tests and such are none."""
+        children = psutil.Process(self.pid).children(recursive=True)
+        return [child for child in children if "--log-level" in _command(child)]
+
+    def self_tests(self) -> list[psutil.Process]:
+        """The self-tests that run in it now."""
+        children = psutil.Process(self.pid).children(recursive=True)
+        return [child for child in children if "--selftest" in _command(child)]
 
 
 @contextmanager
@@ -91,10 +105,11 @@ def open_code_server(
     given = {"copilot-server.serverPath": str(COPILOT_SERVER)} if machine is None else machine
     _write_settings(data / "Machine" / "settings.json", given)
     process = _start(folder, data, extensions)
+    output = _Output(process)
     try:
-        yield CodeServer(_address_of(process), workspace, data)
+        yield CodeServer(output.address(), workspace, data, process.pid)
     finally:
-        _end(process)
+        _end(process, output.reading)
 
 
 def _check_parts() -> None:
@@ -132,39 +147,67 @@ def _start(folder: Path, data: Path, extensions: Path) -> subprocess.Popen[str]:
     command += ["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"]
     (folder / "code-server.yaml").write_text("{}\n", encoding="utf-8")
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder, env=_environment()
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+        env=environment(folder),
     )
 
 
-def _environment() -> dict[str, str]:
-    """Ours, without what an editor around us may have set for its own extensions."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(("VSCODE_", "ELECTRON_"))}
+def environment(folder: Path) -> dict[str, str]:
+    """Ours, without what an editor around us may have set, and with settings and statistics of its own."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("VSCODE_", "ELECTRON_"))}
+    return kept | {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_STATE_HOME": str(folder / "state")}
 
 
-def _address_of(process: subprocess.Popen[str]) -> str:
-    """Read where it listens; then go on reading, for a full pipe would stop it."""
-    said: list[str] = []
-    found = threading.Event()
-
-    def read() -> None:
-        for line in process.stdout or ():
-            said.append(line)
-            if "listening on http" in line or "Error" in line:
-                found.set()
-        found.set()
-
-    threading.Thread(target=read, daemon=True).start()
-    found.wait(_READY_S)
-    address = re.search(r"listening on (http://[\d.:]+)", "".join(said))
-    if address is None:
-        raise RuntimeError(f"code-server did not start:\n{''.join(said)}")
-    return address.group(1)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    process.terminate()
+def _command(process: psutil.Process) -> list[str]:
     try:
-        process.wait(timeout=30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        return process.cmdline()
+    except psutil.Error:  # it has ended meanwhile
+        return []
+
+
+class _Output:
+    """What it prints, read to the end, for a full pipe would stop it."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._lines: list[str] = []
+        self._told = threading.Event()
+        self.reading = threading.Thread(target=self._read, daemon=True)
+        self.reading.start()
+
+    def address(self) -> str:
+        """Where it listens, as soon as it says so.
+
+        Raises:
+            RuntimeError: it never did.
+        """
+        self._told.wait(_READY_S)
+        address = re.search(r"listening on (http://[\d.:]+)", "".join(self._lines))
+        if address is None:
+            raise RuntimeError(f"code-server did not start:\n{''.join(self._lines)}")
+        return address.group(1)
+
+    def _read(self) -> None:
+        for line in self._process.stdout or ():
+            self._lines.append(line)
+            if "listening on http" in line:
+                self._told.set()
+        self._told.set()
+
+
+def _end(process: subprocess.Popen[str], reading: threading.Thread) -> None:
+    """End it, and what it started."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    _, left = psutil.wait_procs([psutil.Process(process.pid), *family], timeout=15)
+    for one in left:
+        with suppress(psutil.Error):
+            one.kill()
+    process.wait()
+    reading.join()
+    if process.stdout:
+        process.stdout.close()

@@ -1,4 +1,4 @@
-"""A window of VS Code as its user has it: keys and clicks go in; the screen, and the file on disk, come out."""
+"""A window of VS Code as its user has it: keys and clicks go in, the screen and the file on disk come out."""
 
 from __future__ import annotations
 
@@ -8,21 +8,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Error, Frame, Locator, Page, expect
 
 from tests.editors.vscode_server import CodeServer
 
 #: Patience, not a claim: a model is loaded, on a machine that others use too.
-PATIENCE_S = 300.0
+PATIENCE_S = 100.0
 _POLL_S = 0.1
+#: How long is looked for what should not come. It comes within some tenths of a second where it does.
+_QUIET_S = 2.0
 #: The start of each line that the ghost adds, and what it adds to the line of the cursor.
 _GHOST = """() => {
   const text = nodes => [...nodes].map(node => node.textContent).join("").replaceAll("\\u00a0", " ");
   const isBelow = node => node.closest(".suggest-preview-text") !== null;
-  const inline = [...document.querySelectorAll(".view-lines .ghost-text-decoration, .view-lines .ghost-text")];
+  const ghosts = ".view-lines .ghost-text-decoration, .view-lines .ghost-text";
+  const inline = [...document.querySelectorAll(ghosts)];
   const first = text(inline.filter(node => !isBelow(node) && node.querySelector(".ghost-text") === null));
   const below = [...document.querySelectorAll(".suggest-preview-text .view-line")];
   return [first, ...below.map(line => text([line]))].join("\\n");
+}"""
+
+_RECORD = """item => {
+  window.copilotStatuses = [item.getAttribute("aria-label")];
+  const look = () => window.copilotStatuses.push(item.getAttribute("aria-label"));
+  new MutationObserver(look).observe(item, { attributes: true, subtree: true });
 }"""
 
 _Value = TypeVar("_Value")
@@ -63,20 +72,41 @@ class Window:
 
     def run(self, command: str) -> None:
         """Run a command of ours from the palette."""
-        self.press("F1")
-        box = self.page.locator(".quick-input-widget input")
-        box.wait_for()
-        box.fill(f">Copilot Server: {command}")
-        self.row(f"Copilot Server: {command}").wait_for()
-        self.press("Enter")
+        self.run_any(f"Copilot Server: {command}")
+
+    def run_any(self, command: str) -> None:
+        """Run a command from the palette."""
+        box = self.page.locator(".quick-input-box input")
+        self.page.mouse.move(600, 650)  # away from what it would be told about, in a hover over the rows
+        self.until("the palette", lambda: self.press("F1") or box.is_visible())
+        box.fill(f">{command}")
+        self.row(command).click()
 
     def choose(self, label: str) -> None:
         """Click on a row of what is offered."""
         self.row(label).click()
 
+    def close_tab(self, title: str) -> None:
+        """Close a tab, and lose what is in it."""
+        self.tab(title).click()
+        self.run_any("View: Revert and Close Editor")
+        self.until(f"{title} closed", lambda: self.tab(title).count() == 0)
+
+    def clear_notices(self) -> None:
+        """Close all messages."""
+        if self.notices():
+            self.run_any("Notifications: Clear All Notifications")
+            self.until("no message", lambda: not self.notices())
+
+    def record_statuses(self) -> None:
+        """From now on keep what our item says."""
+        self.page.evaluate(_RECORD, self.status_item.element_handle())
+
     def focus_editor(self) -> None:
         """Have the keys go to the text again, and the cursor stay."""
-        self.page.locator(".editor-group-container .monaco-editor textarea, .native-edit-context").first.focus()
+        self.page.locator(
+            ".editor-group-container .monaco-editor textarea, .native-edit-context"
+        ).first.focus()
 
     def replace_all(self, text: str) -> None:
         """Replace the whole document, the cursor then at its end; nothing is asked of the model for it."""
@@ -94,13 +124,22 @@ class Window:
         """What our item says, in words."""
         return self.status_item.get_attribute("aria-label") or ""
 
+    def statuses(self) -> list[str]:
+        """What our item has said since it is recorded."""
+        said: list[str] = self.page.evaluate("window.copilotStatuses")
+        return said
+
+    def tab(self, title: str) -> Locator:
+        """A tab."""
+        return self.page.locator(".tab", has_text=title).first
+
     def row(self, label: str) -> Locator:
         """A row of what is offered at the top."""
-        return self.page.locator(".quick-input-list-row", has_text=label).first
+        return self.page.locator(".quick-input-list-row:visible", has_text=label).first
 
     def rows(self) -> list[str]:
         """All rows that are offered."""
-        return self.page.locator(".quick-input-list-row .label-name").all_inner_texts()
+        return self.page.locator(".quick-input-list-row:visible .label-name").all_inner_texts()
 
     def ghost(self) -> str:
         """The ghost text on the screen: what the cursor's line gets, then a line for each below."""
@@ -110,6 +149,10 @@ class Window:
     def notice(self, text: str) -> Locator:
         """A message on the screen that holds ``text``."""
         return self.page.locator(".notification-list-item", has_text=text).first
+
+    def notices(self) -> list[str]:
+        """All messages on the screen."""
+        return self.page.locator(".notification-list-item").all_inner_texts()
 
     def buffer(self, name: str) -> str:
         """The document's text: it is saved, and read from the disk.
@@ -122,9 +165,17 @@ class Window:
         self.until(f"{name} saved", lambda: file.stat().st_mtime_ns != before_ns)
         return self.until(f"{name} written", lambda: self._settled(lambda: _marked(file)))[1:]
 
+    def webview(self, selector: str) -> Frame:
+        """The webview that has ``selector`` in it, as soon as there is one."""
+
+        def look() -> Frame | None:
+            return next((frame for frame in self.page.frames if _has(frame, selector)), None)
+
+        return self.until(f"a webview with {selector}", look)
+
     # What is waited for.
 
-    def until(self, what: str, look: Callable[[], _Value | None | bool]) -> _Value:
+    def until(self, what: str, look: Callable[[], _Value | bool | None]) -> _Value:
         """Wait until ``look`` gives something, and return it.
 
         Raises:
@@ -150,6 +201,13 @@ class Window:
         """Wait until there is no ghost text."""
         self.until("no ghost text", lambda: self.ghost() == "")
 
+    def stays_without_ghost(self) -> None:
+        """Look for a while whether ghost text comes; that it does come is for another test to show."""
+        end = time.monotonic() + _QUIET_S
+        while time.monotonic() < end:
+            assert self.ghost() == "", self.evidence("ghost text although there should be none")
+            time.sleep(_POLL_S)
+
     def status_says(self, text: str) -> str:
         """Wait until our item says ``text``."""
         return self.until(f"the status {text!r}", lambda: text in self.status() and self.status())
@@ -164,10 +222,28 @@ class Window:
         self._evidence.mkdir(parents=True, exist_ok=True)
         picture = self._evidence / f"{re.sub(r'[^a-z0-9]+', '-', what.lower())[:60]}.png"
         self.page.screenshot(path=picture)
-        log = "\n".join(self.server.logs().splitlines()[-40:])
-        return f"Picture: {picture}\nStatus: {self.status()}\nGhost: {self.ghost()!r}\nLog:\n{log}"
+        said = f"Picture: {picture}\nStatus: {self.status()}\nGhost: {self.ghost()!r}"
+        return f"{said}\nNotices: {self.notices()}\nLog:\n{self._log()}"
+
+    def _log(self) -> str:
+        """The end of our log, as the window shows it: without native modules nothing of it is on the disk."""
+        try:
+            self.run("Show Log")
+            lines = self.page.locator(".panel .view-lines")
+            lines.wait_for(timeout=5000)
+            self.page.screenshot(path=self._evidence / "log.png")
+            return lines.inner_text().replace("\u00a0", " ")
+        except Error as error:
+            return f"not to be had: {error.message}"
 
 
 def _marked(file: Path) -> str:
     """The text behind a mark, for an empty text is an answer too."""
     return "|" + file.read_text(encoding="utf-8")
+
+
+def _has(frame: Frame, selector: str) -> bool:
+    try:
+        return frame.locator(selector).count() > 0
+    except Error:  # the frame has gone meanwhile
+        return False

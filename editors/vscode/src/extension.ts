@@ -11,8 +11,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("Copilot Server", { log: true });
   session = new Session(context, log);
   const commands = registerCommands(context, session);
-  context.subscriptions.push(log, session, new StatusItem(session), commands, welcomeOnce(context));
+  context.subscriptions.push(log, session, new StatusItem(session), commands);
   session.watch();
+  void welcomeOnce(context);
 }
 
 /** VS Code waits for this, so that no server outlives its window. */

@@ -19,7 +19,7 @@ export async function installServer(context: vscode.ExtensionContext, session: S
     return;
   }
   try {
-    await session.stop(); // files in use cannot be replaced everywhere
+    await session.stop({ kind: "installing" }); // files in use cannot be replaced everywhere
     await vscode.window.withProgress(
       {
         location: vscode.ProgressLocation.Notification,

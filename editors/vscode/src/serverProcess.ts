@@ -4,6 +4,8 @@ import { once } from "node:events";
 
 /** How long the exit code may come after the streams have closed. */
 const EXIT_AFTER_CLOSE_MS = 2000;
+/** How long a server that was told to end may take to do so. */
+const GRACE_MS = 3000;
 const KEPT_CHARACTERS = 2000;
 
 export class ServerProcess {
@@ -34,16 +36,32 @@ export class ServerProcess {
   }
 
   /** How it ended, in words; it is known to be ending. */
-  async ending(): Promise<string> {
-    const late = new Promise<string>((resolve) => {
-      setTimeout(resolve, EXIT_AFTER_CLOSE_MS, "it closed its output");
-    });
-    return Promise.race([this.exited, late]);
+  ending(): Promise<string> {
+    return this.exitedWithin(EXIT_AFTER_CLOSE_MS, "it closed its output");
+  }
+
+  /** Wait until it has ended, as it was told to; and make it, if it does not. */
+  async end(): Promise<void> {
+    if ((await this.exitedWithin(GRACE_MS, "")) === "") {
+      this.kill();
+      await this.exited;
+    }
+  }
+
+  kill(): void {
+    this.child.kill("SIGKILL");
   }
 
   /** What it said of its own error, if it did. */
   complaint(): string | undefined {
     const at = this.stderr.lastIndexOf("error: ");
     return at < 0 ? undefined : this.stderr.slice(at + "error: ".length).trim();
+  }
+
+  private exitedWithin(patience_ms: number, otherwise: string): Promise<string> {
+    const late = new Promise<string>((resolve) => {
+      setTimeout(resolve, patience_ms, otherwise).unref();
+    });
+    return Promise.race([this.exited, late]);
   }
 }

@@ -2,8 +2,8 @@
 import { mkdir } from "node:fs/promises";
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
-import { makeClient } from "./client";
 import { isWantedIn, reader, SECTION, text } from "./configuration";
+import { Connection } from "./connection";
 import { afterCrash, type Crashes } from "./core/backoff";
 import type { Found } from "./core/locate";
 import { changedSettings, chosenSettings, type Values } from "./core/settings";
@@ -15,7 +15,11 @@ const RESTARTING = ["serverPath", "logLevel"] as const;
 
 export class Session implements vscode.Disposable {
   private current: Phase = { kind: "idle" };
-  private client: LanguageClient | undefined;
+  private connection: Connection | undefined;
+  /** Done when all servers that were told to end have ended. */
+  private ended: Promise<unknown> = Promise.resolve();
+  /** Counts starts and stops, so that what was overtaken by another notices. */
+  private turn = 0;
   private started: Values = {};
   private crashes: Crashes = [];
   private restartTimer: NodeJS.Timeout | undefined;
@@ -36,7 +40,7 @@ export class Session implements vscode.Disposable {
 
   /** The client, while its server answers. */
   get running(): LanguageClient | undefined {
-    return this.current.kind === "running" ? this.client : undefined;
+    return this.current.kind === "running" ? this.connection?.client : undefined;
   }
 
   /** Start the server as soon as a document is open that wants suggestions. */
@@ -61,20 +65,21 @@ export class Session implements vscode.Disposable {
 
   /** Start the server anew, from wherever it is now. */
   async restart(): Promise<void> {
-    await this.stop();
-    this.crashes = [];
-    await this.launch();
+    const turn = await this.stop({ kind: "starting" });
+    if (turn === this.turn) {
+      this.crashes = [];
+      await this.launch();
+    }
   }
 
-  /** Stop the server. */
-  async stop(): Promise<void> {
+  /** Stop the server, and be in `phase` until it is started again; returns the turn that this was. */
+  async stop(phase: Phase = { kind: "idle" }): Promise<number> {
+    const turn = ++this.turn;
     clearTimeout(this.restartTimer);
-    const { client } = this;
-    this.client = undefined;
-    this.enter({ kind: "idle" });
-    await client?.dispose().catch((error: unknown) => {
-      this.log.warn(`The server did not stop in order: ${String(error)}`);
-    });
+    this.leaveConnection();
+    this.enter(phase);
+    await this.ended;
+    return turn;
   }
 
   /** The server's program, for running it beside; undefined if there is none, which is then told. */
@@ -92,57 +97,70 @@ export class Session implements vscode.Disposable {
   }
 
   private async launch(): Promise<void> {
+    const turn = ++this.turn;
     this.enter({ kind: "starting" });
     const found = await locateServer(this.context);
+    await mkdir(this.folder, { recursive: true });
+    await this.ended;
+    if (turn !== this.turn) {
+      return;
+    }
     if (found === undefined) {
       this.enter({ kind: "missing", message: missingMessage() });
       this.offerServerOnce();
       return;
     }
     this.log.info(`The server is ${found.program} (${found.origin}).`);
-    const client = await this.makeClient(found.program);
-    this.client = client;
+    await this.connect(found.program);
+  }
+
+  private async connect(program: string): Promise<void> {
+    const connection = this.makeConnection(program);
+    this.connection = connection;
     try {
-      await client.start();
-      if (this.client === client && this.current.kind === "starting") {
+      await connection.start();
+      if (this.connection === connection && this.current.kind === "starting") {
         this.enter({ kind: "running", status: UNKNOWN_STATUS });
       }
     } catch (error) {
-      this.couldNotStart(client, String(error));
+      this.couldNotStart(connection, error instanceof Error ? error.message : String(error));
     }
   }
 
-  private async makeClient(program: string): Promise<LanguageClient> {
-    const folder = this.context.globalStorageUri.fsPath;
-    await mkdir(folder, { recursive: true });
+  private makeConnection(program: string): Connection {
     this.started = chosenSettings(reader);
-    const client: LanguageClient = makeClient({
+    const connection: Connection = new Connection({
       program,
       args: ["--log-level", text("logLevel") || "warning"],
-      folder,
+      folder: this.folder,
       log: this.log,
       settings: this.started,
       onStatus: (status) => {
-        if (this.client === client) {
+        if (this.connection === connection) {
           this.enter({ kind: "running", status });
         }
       },
       onGone: (ending, complaint) => {
-        this.gone(client, ending, complaint);
+        this.gone(connection, ending, complaint);
       },
     });
-    return client;
+    return connection;
   }
 
-  private gone(client: LanguageClient, ending: string, complaint: string | undefined): void {
-    if (this.client !== client) {
+  /** Where the server runs: never in the workspace. */
+  private get folder(): string {
+    return this.context.globalStorageUri.fsPath;
+  }
+
+  private gone(connection: Connection, ending: string, complaint: string | undefined): void {
+    if (this.connection !== connection) {
       return;
     }
     if (this.current.kind === "starting") {
-      this.couldNotStart(client, complaint ?? ending);
+      this.couldNotStart(connection, complaint ?? ending);
       return;
     }
-    this.client = undefined;
+    this.connection = undefined;
     const verdict = afterCrash(this.crashes, performance.now() / 1000);
     this.crashes = verdict.crashes;
     if (verdict.delay_s === undefined) {
@@ -156,11 +174,16 @@ export class Session implements vscode.Disposable {
   }
 
   /** A server that does not even start would not the next time either. */
-  private couldNotStart(client: LanguageClient, why: string): void {
-    if (this.client === client) {
-      this.client = undefined;
+  private couldNotStart(connection: Connection, why: string): void {
+    if (this.connection === connection) {
+      this.leaveConnection();
       this.fail(`The server does not start: ${why}`);
     }
+  }
+
+  private leaveConnection(): void {
+    this.ended = Promise.all([this.ended, this.connection?.end()]);
+    this.connection = undefined;
   }
 
   private fail(message: string): void {

@@ -1,27 +1,29 @@
 /** The walkthrough, shown by itself the first time only. */
+import { setTimeout } from "node:timers/promises";
 import * as vscode from "vscode";
 
 const WELCOMED = "welcomed";
 const OPEN = "Open Walkthrough";
-/** VS Code learns of an extension's walkthroughs while it starts, and until then opens its own instead. */
-const KNOWN_AFTER_MS = 3000;
+/** How long VS Code may take to learn of an extension's walkthrough, once it has opened any. */
+const KNOWN_AFTER_MS = 1000;
 
-export function openWalkthrough(context: vscode.ExtensionContext): Thenable<unknown> {
-  return vscode.commands.executeCommand("workbench.action.openWalkthrough", `${context.extension.id}#start`);
+/**
+ * Open it. Where it is the first of the window, VS Code may know of none but its own, and open that;
+ * asked again it opens ours, and does nothing where ours is open.
+ */
+export async function openWalkthrough(context: vscode.ExtensionContext): Promise<void> {
+  const open = ["workbench.action.openWalkthrough", `${context.extension.id}#start`] as const;
+  await vscode.commands.executeCommand(...open);
+  await setTimeout(KNOWN_AFTER_MS);
+  await vscode.commands.executeCommand(...open);
 }
 
 /** Show it once. */
-export function welcomeOnce(context: vscode.ExtensionContext): vscode.Disposable {
-  if (context.globalState.get(WELCOMED) !== undefined) {
-    return new vscode.Disposable(() => undefined);
+export async function welcomeOnce(context: vscode.ExtensionContext): Promise<void> {
+  if (context.globalState.get(WELCOMED) === undefined) {
+    await context.globalState.update(WELCOMED, true);
+    await welcome(context);
   }
-  const timer = setTimeout(() => {
-    void context.globalState.update(WELCOMED, true);
-    void welcome(context);
-  }, KNOWN_AFTER_MS);
-  return new vscode.Disposable(() => {
-    clearTimeout(timer);
-  });
 }
 
 /** Open it, or offer to where that would take the keys from somebody who is writing. */

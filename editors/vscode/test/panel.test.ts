@@ -35,6 +35,7 @@ function openPage(): Page {
   Object.assign(window, {
     acquireVsCodeApi: () => ({ postMessage: (said: FromPage) => sent.push({ ...said }) }),
   });
+  window.document.hasFocus = () => true; // which jsdom has not
   window.eval(SCRIPT);
   const tell = (message: ToPage): void => {
     window.dispatchEvent(new window.MessageEvent("message", { data: message }));

@@ -14,6 +14,7 @@ export interface ServerStatus {
 export type Phase =
   | { readonly kind: "idle" }
   | { readonly kind: "missing"; readonly message: string }
+  | { readonly kind: "installing" }
   | { readonly kind: "starting" }
   | { readonly kind: "running"; readonly status: ServerStatus }
   | { readonly kind: "restarting"; readonly delay_s: number; readonly why: string }
@@ -72,6 +73,8 @@ export function statusView(phase: Phase, switches: Switches): StatusView {
   switch (phase.kind) {
     case "idle":
       return normal("$(circle-outline)", "starts with the first document you open");
+    case "installing":
+      return normal("$(loading~spin)", "installing the server");
     case "starting":
       return normal("$(loading~spin)", "starting");
     case "restarting":

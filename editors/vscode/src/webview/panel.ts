@@ -31,7 +31,7 @@ function show(message: ToPage): void {
       break;
     case "candidate":
       cards.append(candidateCard(document, { index: message.index, before, text: message.text, accept }));
-      if (message.index === 0) {
+      if (message.index === 0 && document.hasFocus()) {
         cards.querySelector("article")?.focus();
       }
       break;

@@ -1,0 +1,113 @@
+/** A server and the client that talks to it, from their start to their end. */
+import type * as vscode from "vscode";
+import {
+  CloseAction,
+  ErrorAction,
+  LanguageClient,
+  State,
+  type CloseHandlerResult,
+  type LanguageClientOptions,
+  type Middleware,
+} from "vscode-languageclient/node";
+import { isWantedIn, reader, SECTION, SELECTOR } from "./configuration";
+import { chosenSettings, type Values } from "./core/settings";
+import { readStatus, type ServerStatus } from "./core/status";
+import { ServerProcess } from "./serverProcess";
+
+export interface ConnectionParts {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** The folder that the server runs in. */
+  readonly folder: string;
+  readonly log: vscode.LogOutputChannel;
+  readonly settings: Values;
+  readonly onStatus: (status: ServerStatus) => void;
+  /** Told once when the server is gone although nobody ended it: how it ended, and what it said. */
+  readonly onGone: (ending: string, complaint: string | undefined) => void;
+}
+
+export class Connection {
+  readonly client: LanguageClient;
+  private server: ServerProcess | undefined;
+  private starting: Promise<void> | undefined;
+
+  constructor(private readonly parts: ConnectionParts) {
+    const options = clientOptions(parts, () => this.gone());
+    this.client = new QuietClient(SECTION, "Copilot Server", () => this.spawned(), options);
+    this.client.onNotification("didChangeStatus", (params: unknown) => {
+      const status = readStatus(params);
+      if (status !== undefined) {
+        parts.onStatus(status);
+      }
+    });
+  }
+
+  /**
+   * Start the server, and greet it.
+   *
+   * @throws Error - it does not start.
+   */
+  start(): Promise<void> {
+    this.starting = this.client.start();
+    return this.starting;
+  }
+
+  /** End the server, however far its start is; when this is done it is gone, and so is all that it registered. */
+  async end(): Promise<void> {
+    if (this.client.state !== State.Running) {
+      this.server?.kill(); // a client that is starting cannot be stopped, but its server can
+      await this.starting?.catch(() => undefined);
+    }
+    await this.client.dispose().catch((error: unknown) => {
+      this.parts.log.warn(`The server did not stop in order: ${String(error)}`);
+    });
+    await this.server?.end();
+  }
+
+  private async spawned(): Promise<ServerProcess["child"]> {
+    const { program, args, folder, log } = this.parts;
+    this.server = await ServerProcess.start(program, args, folder);
+    log.info(`Started ${program}, process ${this.server.child.pid ?? "unknown"}.`);
+    return this.server.child;
+  }
+
+  private async gone(): Promise<CloseHandlerResult> {
+    const ending = (await this.server?.ending()) ?? "it did not start";
+    this.parts.onGone(ending, this.server?.complaint());
+    return { action: CloseAction.DoNotRestart, handled: true };
+  }
+}
+
+/** What goes wrong with the connection is told by our own messages, which say what to do; here it is logged. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
+
+function clientOptions(
+  parts: ConnectionParts,
+  closed: () => Promise<CloseHandlerResult>,
+): LanguageClientOptions {
+  return {
+    documentSelector: SELECTOR.map((filter) => ({ scheme: filter.scheme ?? "file" })),
+    initializationOptions: parts.settings,
+    outputChannel: parts.log,
+    middleware: MIDDLEWARE,
+    errorHandler: { error: () => ({ action: ErrorAction.Continue, handled: true }), closed },
+    // What failed is told by whoever started the client.
+    initializationFailedHandler: () => false,
+  };
+}
+
+const MIDDLEWARE: Middleware = {
+  provideInlineCompletionItems: (document, position, context, token, next) =>
+    isWantedIn(document) ? next(document, position, context, token) : undefined,
+  // Loading is shown in the status bar, by our own item.
+  handleWorkDoneProgress: () => undefined,
+  workspace: {
+    // The section has settings that are not the server's.
+    configuration: (params) =>
+      params.items.map(({ section }) => (section === SECTION ? chosenSettings(reader) : null)),
+  },
+};

@@ -1,0 +1,355 @@
+"""The extension in a real VS Code, with the real server and model: keys in, the file and the screen out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.editors.vscode_server import COPILOT_SERVER, CodeServer, environment, open_code_server
+from tests.editors.vscode_window import Window
+from tests.support.chromium import open_browser
+
+pytestmark = [pytest.mark.editors, pytest.mark.model]
+
+FILE = "main.py"
+FIBONACCI = 'def fibonacci(n: int) -> int:\n"""Return the n-th Fibonacci number."""\n'
+#: The same in the document: VS Code indents.
+BEFORE = 'def fibonacci(n: int) -> int:\n    """Return the n-th Fibonacci number."""\n    '
+#: Settings with which several suggestions are hardly ever all the same.
+DIVERSE = {"copilot-server.completion.candidates": 5, "copilot-server.completion.temperature": 1.0}
+TOGGLE = "Control+Alt+Shift+\\"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("vscode")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[CodeServer]:
+    with open_code_server(folder / "run", user=DIVERSE) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shared(server: CodeServer, browser: Browser, folder: Path) -> Window:
+    window = Window(server, browser, folder / "evidence")
+    window.open(FILE)
+    return window
+
+
+@pytest.fixture
+def window(shared: Window) -> Window:
+    """With an empty Python file, and a server that is ready."""
+    shared.press("Escape", "Escape")
+    shared.clear_notices()
+    shared.tab(FILE).click()
+    shared.status_says("ready")
+    shared.replace_all("")
+    return shared
+
+
+def suggested(window: Window) -> str:
+    """Type a signature and a docstring; the body that is then suggested, of several lines."""
+    window.type(FIBONACCI)
+    body = window.ghost_shows()
+    assert body.count("\n") > 1
+    return body
+
+
+def test_a_newcomer_is_offered_the_walkthrough(shared: Window) -> None:
+    # Opened by itself it would take the keys from the file that is open.
+    shared.notice("Open Walkthrough").get_by_role("button", name="Open Walkthrough").click()
+    expect(shared.page.locator("h2", has_text="Get started with Copilot Server")).to_be_visible()
+    expect(shared.page.locator("h3", has_text="Compare several suggestions")).to_be_visible()
+    shared.press("Control+F4")
+
+
+def test_a_signature_and_a_docstring_bring_the_body_as_ghost_text_only(window: Window) -> None:
+    body = suggested(window)
+    assert "return" in body
+    assert window.buffer(FILE) == BEFORE
+    assert window.ghost() == body  # saving leaves it
+
+
+def test_a_word_a_line_and_all_are_accepted_one_after_the_other(window: Window) -> None:
+    body = suggested(window)
+    window.press("Control+ArrowRight")
+    word = window.buffer(FILE).removeprefix(BEFORE)
+    assert word
+    assert body.startswith(word)
+    assert len(word.split()) == 1
+    window.ghost_is(body.removeprefix(word))
+
+    window.press("Control+Alt+ArrowRight")
+    first, rest = body.split("\n", 1)
+    assert window.buffer(FILE) == f"{BEFORE}{first}\n"
+    window.ghost_is(rest)
+
+    indent = rest[: len(rest) - len(rest.lstrip())]
+    window.press("Tab")  # indents first, as always in VS Code where a suggestion begins with more than a tab
+    window.ghost_is(rest.removeprefix(indent))
+    window.press("Tab")
+    assert window.buffer(FILE) == BEFORE + body
+
+
+def test_tab_accepts_all_and_one_undo_takes_it_back(window: Window) -> None:
+    body = suggested(window)
+    window.press("Tab")
+    assert window.buffer(FILE) == BEFORE + body
+    window.press("Control+z")
+    assert window.buffer(FILE) == BEFORE
+
+
+def test_typing_what_is_suggested_leaves_the_rest(window: Window) -> None:
+    body = suggested(window)
+    window.type(body[:4])
+    window.ghost_is(body[4:])
+    window.press("Tab")
+    assert window.buffer(FILE) == BEFORE + body
+
+
+def test_escape_dismisses_and_the_key_asks_again(window: Window) -> None:
+    suggested(window)
+    window.press("Escape")
+    window.ghost_goes()
+    assert window.buffer(FILE) == BEFORE
+    window.press("Alt+\\")
+    again = window.ghost_shows()
+    window.press("Tab")
+    assert window.buffer(FILE) == BEFORE + again
+
+
+def test_tab_indents_where_nothing_is_suggested(window: Window) -> None:
+    suggested(window)
+    window.press("Escape")
+    window.ghost_goes()
+    window.press("Tab")
+    assert window.buffer(FILE) == f"{BEFORE}    "
+
+
+def test_the_keys_go_round_several_suggestions(window: Window) -> None:
+    first = suggested(window)
+    window.press("Alt+]")
+    second = window.until("another suggestion", lambda: window.ghost() not in ("", first) and window.ghost())
+    window.press("Alt+[")
+    window.ghost_is(first)
+    window.press("Alt+]")
+    window.ghost_is(second)
+    window.press("Tab")
+    assert window.buffer(FILE) == BEFORE + second
+
+
+def test_turned_off_nothing_is_suggested_and_turned_on_it_is_again(window: Window) -> None:
+    suggested(window)
+    window.press(TOGGLE)
+    window.status_says("suggestions are off")
+    window.ghost_goes()
+    window.replace_all("")
+    window.type(FIBONACCI)
+    window.stays_without_ghost()
+    assert window.buffer(FILE) == BEFORE
+
+    window.run("Suggest Now")
+    window.notice("Suggestions are off").get_by_role("button", name="Turn On").click()
+    window.status_says("ready")
+    window.focus_editor()
+    window.press("Alt+\\")
+    assert window.ghost_shows()
+
+
+def test_the_menu_turns_one_language_off_and_on(window: Window, server: CodeServer) -> None:
+    window.status_item.click()
+    window.choose("Turn suggestions off for python")
+    window.status_says("suggestions are off for python")
+    settings = json.loads(server.user_settings.read_text(encoding="utf-8"))
+    assert settings["copilot-server.languages"] == {"*": True, "python": False}
+    window.type(FIBONACCI)
+    window.stays_without_ghost()
+
+    window.status_item.click()
+    window.choose("Turn suggestions on for python")
+    window.status_says("ready")
+    window.focus_editor()
+    window.press("Alt+\\")
+    assert window.ghost_shows()
+
+
+def test_edits_while_the_model_writes_are_kept_and_answered(window: Window) -> None:
+    # Each key asks anew, and the text goes on changing under every answer.
+    window.type(FIBONACCI)
+    window.replace_all("")
+    written = 'def triangle(n: int) -> int:\n"""Return the sum of the numbers from 1 to n."""\n'
+    window.type(written)
+    before = 'def triangle(n: int) -> int:\n    """Return the sum of the numbers from 1 to n."""\n    '
+    body = window.ghost_shows()
+    assert window.buffer(FILE) == before
+    window.press("Tab")
+    assert window.buffer(FILE) == before + body
+    assert "fibonacci" not in body
+
+
+def test_several_cursors_get_what_is_typed_and_no_more(window: Window) -> None:
+    window.replace_all("x = 1\nx = 1\n")
+    window.press("Control+Home", "Control+d", "Control+d")
+    window.type("total")
+    window.press("Escape", "Escape")
+    assert window.buffer(FILE) == "total = 1\ntotal = 1\n"
+
+
+def test_an_untitled_document_has_suggestions_and_an_output_has_none(window: Window) -> None:
+    window.run_any("File: New Untitled Text File")
+    window.page.locator(".tab.active", has_text="Untitled").wait_for()
+    window.type(FIBONACCI.replace('\n"""', '\n    """') + "    ")
+    assert window.ghost_shows()
+    window.press("Escape")
+    window.run("Show Log")
+    window.page.locator(".panel .view-lines").wait_for()
+    window.page.locator(".panel .view-lines").click()
+    assert "for log" not in window.status()
+    window.run_any("View: Hide Panel")
+    window.close_tab("Untitled")
+
+
+def test_the_panel_shows_several_and_inserts_one_that_one_undo_takes_back(window: Window) -> None:
+    suggested(window)
+    window.press("Control+Alt+\\")
+    page = window.webview("#candidates article")
+    expect(page.locator("#state")).to_contain_text("to accept", timeout=300_000)
+    codes = page.locator("article code").all_text_contents()
+    assert len(codes) > 1
+    assert len(set(codes)) == len(codes)
+
+    page.locator("article button").nth(1).click()
+    window.until("the panel closed", lambda: window.tab("Suggestions").count() == 0)
+    chosen = codes[1].removeprefix("    ")  # the line before the cursor is shown too
+    window.until("the cursor back", lambda: window.page.locator(".tab.active", has_text=FILE).count())
+    assert window.buffer(FILE) == BEFORE + chosen
+    window.press("Control+z")
+    assert window.buffer(FILE) == BEFORE
+
+
+def test_the_panel_refuses_a_document_that_has_changed(window: Window) -> None:
+    suggested(window)
+    window.press("Control+Alt+\\")
+    page = window.webview("#candidates article")
+    expect(page.locator("#state")).to_contain_text("to accept", timeout=300_000)
+    window.tab(FILE).click()
+    window.type("pass")
+    page.locator("article button").first.click()
+    expect(page.locator("#state")).to_contain_text("has changed")
+    window.focus_editor()
+    assert window.buffer(FILE) == f"{BEFORE}pass"
+    window.close_tab("Suggestions")
+
+
+def test_what_is_accepted_is_counted(window: Window, folder: Path) -> None:
+    before = statistics(folder)
+    suggested(window)
+    window.press("Tab")
+    window.until("one more accepted", lambda: statistics(folder)["accepted"] > before["accepted"])
+    window.run("Show Statistics")
+    window.tab("Copilot Server Statistics").wait_for()
+    assert "accepted" in window.page.locator(".editor-instance .view-lines").first.inner_text()
+    window.close_tab("Copilot Server Statistics")
+
+
+def statistics(folder: Path) -> dict[str, int]:
+    """What the server has counted in this test."""
+    command = [str(COPILOT_SERVER), "stats", "--json"]
+    said = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment(folder / "run")
+    ).stdout
+    totals: dict[str, int] = json.loads(said)["totals"]
+    return totals
+
+
+def test_the_status_bar_tells_of_starting_loading_and_thinking(window: Window) -> None:
+    window.record_statuses()
+    window.run("Restart Server")
+    window.until("a loading model", lambda: any("loading" in said for said in window.statuses()))
+    window.status_says("ready")
+    assert any("starting" in said for said in window.statuses())
+    window.focus_editor()
+    suggested(window)
+    # A thought too short to be seen is not shown; several suggestions take longer.
+    window.press("Control+Alt+\\")
+    window.until("thinking", lambda: any("thinking" in said for said in window.statuses()))
+    window.status_says("ready")
+    window.close_tab("Suggestions")
+
+
+def test_a_killed_server_is_told_of_and_started_again(window: Window, server: CodeServer) -> None:
+    (killed,) = server.language_servers()
+    killed.kill()
+    expect(window.notice("The server stopped unexpectedly (signal SIGKILL)")).to_be_visible()
+    window.until("another server", lambda: killed.pid not in [one.pid for one in server.language_servers()])
+    window.status_says("ready")
+    body = suggested(window)
+    window.press("Tab")
+    assert window.buffer(FILE) == BEFORE + body
+
+
+def test_a_server_that_is_not_there_is_told_with_a_remedy(window: Window, server: CodeServer) -> None:
+    server.change_machine_settings(serverPath="/no/such/copilot-server")
+    window.status_says("the server is not installed")
+    notice = window.notice("/no/such/copilot-server")
+    expect(notice.get_by_role("button", name="Install…")).to_be_visible()
+    window.until("no server", lambda: not server.language_servers())
+    window.status_item.click()
+    window.row("Install the server…").wait_for()
+    assert "Install the server…" in window.rows()[0]
+    window.press("Escape")
+
+    server.change_machine_settings(serverPath=str(COPILOT_SERVER))
+    window.status_says("ready")
+    window.focus_editor()
+    assert suggested(window)
+
+
+def test_a_model_that_is_not_there_is_an_error_and_the_picker_mends_it(
+    window: Window, server: CodeServer, folder: Path
+) -> None:
+    window.run("Select Model")
+    window.row("qwen2.5-coder-0.5b").wait_for()
+    window.type("Another")
+    window.choose("Another model…")
+    window.page.locator(".quick-input-box input").fill(str(folder / "no-such-model"))
+    window.press("Enter")
+    assert "no-such-model" in window.status_says("error")
+    assert "no-such-model" in server.machine_settings.read_text(encoding="utf-8")
+
+    window.run("Select Model")
+    window.choose("qwen2.5-coder-0.5b")
+    window.status_says("ready")
+    window.clear_notices()
+    window.focus_editor()
+    assert suggested(window)
+
+
+def test_a_self_test_shows_how_far_it_is_and_can_be_cancelled(window: Window, server: CodeServer) -> None:
+    window.run("Run Self-test (HumanEval)")
+    window.choose("The whole of HumanEval")
+    expect(window.notice(" of 164, pass@1")).to_be_visible(timeout=300_000)
+    window.notice("of 164").get_by_role("button", name="Cancel").click()
+    window.until("no self-test", lambda: not server.self_tests())
+
+
+def test_a_self_test_opens_its_report(window: Window) -> None:
+    window.run("Run Self-test (HumanEval)")
+    window.choose("A quick look")
+    report = window.webview("text=95 % interval")
+    expect(report.locator("body")).to_contain_text("Of 20 tasks")
+    expect(window.notice("on 20 problems")).to_be_visible()
+    window.close_tab("Self-test Report")
