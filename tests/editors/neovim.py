@@ -20,8 +20,6 @@ ROOT = Path(__file__).parent.parent.parent
 PLUGIN = ROOT / "editors" / "neovim"
 #: A model may have to be loaded first, on a machine that does other things too.
 PATIENCE_S = 300.0
-#: What Neovim answers while it waits for a key.
-_FAST = {"nvim_get_mode", "nvim_input", "nvim_ui_attach"}
 _RELEASES = {"0.12": "forky", "0.10": "trixie"}
 
 
@@ -119,24 +117,34 @@ class Neovim:
                 self.screen.take(event)
 
     def request(self, method: str, *arguments: object) -> Any:  # noqa: ANN401 - as the method answers
-        """Call a function of Neovim's API; a message that waits for a key gets one first.
+        """Call a function of Neovim's API; a message that waits for a key gets one.
 
         Raises:
             NeovimError: it refused, or has gone.
         """
-        while method not in _FAST and self._ask("nvim_get_mode")["blocking"]:
-            self._ask("nvim_input", "<CR>")
-        return self._ask(method, *arguments)
-
-    def _ask(self, method: str, *arguments: object) -> Any:  # noqa: ANN401
-        self._next_id += 1
-        number = self._next_id
-        self._send([0, number, method, arguments])
-        with self._changed:
-            if not self._changed.wait_for(lambda: number in self._answers or self._ended, PATIENCE_S):
+        number = self._ask(method, *arguments)
+        until = time.monotonic() + PATIENCE_S
+        while not self._is_answered(number, 0.5):
+            if time.monotonic() > until:
                 raise NeovimError(f"no answer to {method}")
+            mode = self._ask("nvim_get_mode")
+            if self._is_answered(mode, PATIENCE_S) and self._answer(mode)["blocking"]:
+                self._ask("nvim_input", "<CR>")
+        return self._answer(number)
+
+    def _ask(self, method: str, *arguments: object) -> int:
+        self._next_id += 1
+        self._send([0, self._next_id, method, arguments])
+        return self._next_id
+
+    def _is_answered(self, number: int, patience_s: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: number in self._answers or self._ended, patience_s)
+
+    def _answer(self, number: int) -> Any:  # noqa: ANN401
+        with self._changed:
             if number not in self._answers:
-                raise NeovimError(f"Neovim has gone: {method}")
+                raise NeovimError("Neovim has gone")
             problem, answer = self._answers.pop(number)
         if problem is not None:
             raise NeovimError(problem[1] if isinstance(problem, list) else problem)

@@ -253,6 +253,7 @@ function M.open()
   end
   M.close()
   require('copilot_server.suggestion').clear()
+  require('copilot_server.sync').ensure(client, source)
   opened = opened + 1
   local token = ('copilot-server-panel-%d'):format(opened)
   local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
