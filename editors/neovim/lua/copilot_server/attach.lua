@@ -152,6 +152,16 @@ function M.enter(bufnr)
   unnamed = bufnr
 end
 
+--- A buffer goes for good. Where Neovim has stopped following it (see sync.lua) it would not notice, and stumble
+--- over it when the client ends.
+---@param bufnr integer
+function M.forget(bufnr)
+  local client = server.client(bufnr)
+  if client then
+    vim.lsp.buf_detach_client(bufnr, client.id)
+  end
+end
+
 --- Switch suggestions on or off.
 ---@param on boolean
 ---@param scope? copilot_server.Scope default: global

@@ -71,6 +71,9 @@ function M.watch()
   on('BufEnter', function(event)
     require('copilot_server.attach').enter(event.buf)
   end)
+  on('BufWipeout', function(event)
+    require('copilot_server.attach').forget(event.buf)
+  end)
 end
 
 --- For mappings of your own: `true` if there was a suggestion, which is then accepted.

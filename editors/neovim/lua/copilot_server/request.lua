@@ -1,0 +1,76 @@
+--- Asking the server for what fits at the cursor: one question at a time, and only its answer counts.
+
+local items = require('copilot_server.item')
+local server = require('copilot_server.server')
+
+local M = {}
+
+local METHOD = 'textDocument/inlineCompletion'
+
+M.INVOKED, M.AUTOMATIC = 1, 2
+
+---@type { client: vim.lsp.Client, id: integer }?
+local pending
+---@type uv.uv_timer_t?
+local timer
+
+--- Whether a suggestion may be shown at all.
+---@return boolean
+function M.inserting()
+  return vim.startswith(vim.api.nvim_get_mode().mode, 'i') and vim.fn.reg_executing() == ''
+end
+
+--- Want no answer any more, nor ask what was to be asked.
+function M.cancel()
+  if timer then
+    timer:stop()
+    timer:close()
+    timer = nil
+  end
+  if pending then
+    server.cancel(pending.client, pending.id)
+    pending = nil
+  end
+end
+
+--- Do something soon, unless something else is to be done until then.
+---@param wait_ms integer
+---@param action fun()
+function M.soon(wait_ms, action)
+  M.cancel()
+  timer = vim.defer_fn(function()
+    timer = nil
+    action()
+  end, wait_ms)
+end
+
+--- Ask. An answer that comes when the text or the cursor has moved on is not used.
+---@param kind integer
+---@param use fun(suggestion: copilot_server.Suggestion?, err: lsp.ResponseError?)
+---@return boolean asked
+function M.ask(kind, use)
+  local at = items.cursor()
+  local client = server.client(at.bufnr)
+  if not client then
+    return false
+  end
+  M.cancel()
+  require('copilot_server.sync').ensure(client, at.bufnr)
+  local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
+  params.context = { triggerKind = kind }
+  local own
+  local id = server.request(client, METHOD, params, function(err, result)
+    if pending ~= own then
+      return
+    end
+    pending = nil
+    if M.inserting() and vim.deep_equal(at, items.cursor()) then
+      use(not err and items.read(result, at, client, kind == M.INVOKED) or nil, err)
+    end
+  end, at.bufnr)
+  own = id and { client = client, id = id } or nil
+  pending = own
+  return id ~= nil
+end
+
+return M
