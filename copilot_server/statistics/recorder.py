@@ -101,8 +101,7 @@ class Statistics:
             return
         try:
             what(self._tracker)
-            if what is not Tracker.close:  # then the loop may have ended, and nothing is to come
-                self._arm(self._tracker)
+            self._arm(self._tracker)
         except Exception as error:  # the boundary: an editor must not suffer from statistics
             self._tracker = None
             # Its own words go to DEBUG alone: they may quote the text that it failed on.
