@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Made anew when what it installs changes, else nothing to do.
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test test-long browser bench lint format clean
+.PHONY: install run test test-long browser bench lint vsix lint-vscode editors-vscode docs-vscode format clean
 
 install: $(STAMP)
 
@@ -48,6 +48,22 @@ test-long: lint browser
 bench: install
 	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
 	$(BIN)/python -m benchmarks.bench
+
+# The extension as a file to install: code --install-extension editors/vscode/copilot-server.vsix
+vsix: install
+	@tests/editors/vscode.sh package
+
+lint-vscode: install
+	@tests/editors/vscode.sh check
+
+# All checks of the extension, the last of them in a real VS Code; says loudly what it could not run.
+editors-vscode: install browser
+	@tests/editors/vscode.sh
+
+# The pictures in docs/, of a real VS Code.
+docs-vscode: vsix browser
+	tests/editors/code_server/install.sh
+	$(BIN)/python -m tests.editors.vscode_pictures
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Error, Frame, Locator, Page, expect
 from tests.editors.vscode_server import CodeServer
 
 #: Patience, not a claim: a model is loaded, on a machine that others use too.
-PATIENCE_S = 100.0
+PATIENCE_S = 300.0
 _POLL_S = 0.1
 #: How long is looked for what should not come. It comes within some tenths of a second where it does.
 _QUIET_S = 2.0

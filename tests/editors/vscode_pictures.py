@@ -1,0 +1,90 @@
+"""Takes the pictures of VS Code that docs/ has: ``python -m tests.editors.vscode_pictures``."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect
+
+from tests.editors.vscode_server import ROOT, open_code_server
+from tests.editors.vscode_window import Window
+from tests.support.chromium import open_browser
+
+DOCS = ROOT / "docs"
+FILE = "words.py"
+LOOKS = {
+    "copilot-server.completion.candidates": 5,
+    "copilot-server.completion.temperature": 0.8,
+    "editor.fontSize": 15,
+    "editor.guides.indentation": False,
+    "editor.lineHeight": 1.6,
+    "editor.overviewRulerBorder": False,
+    "editor.padding.top": 10,
+    "editor.renderLineHighlight": "none",
+    "editor.scrollbar.vertical": "hidden",
+    "window.menuBarVisibility": "hidden",
+    "workbench.activityBar.location": "hidden",
+    "workbench.colorTheme": "Default Dark Modern",
+    "workbench.editor.editorActionsLocation": "hidden",
+}
+CODE = '''\
+import re
+from collections import Counter
+from pathlib import Path
+
+
+def most_common_words(path: Path, count: int) -> list[tuple[str, int]]:
+"""Return the most common words of a text file and how often they occur, most frequent first."""
+'''
+
+
+def main() -> None:
+    """Take them all."""
+    DOCS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, open_browser() as browser:
+        _take(browser, Path(folder))
+
+
+def _take(browser: Browser, folder: Path) -> None:
+    with open_code_server(folder / "run", user=LOOKS) as server:
+        window = Window(server, browser, folder / "evidence", scale=2.0)
+        window.page.set_viewport_size({"width": 1000, "height": 440})
+        window.open(FILE)
+        window.status_says("ready")
+        window.clear_notices()
+        window.run_any("View: Toggle Primary Side Bar Visibility")
+        _hide_what_is_not_ours(window)
+        window.focus_editor()
+        window.type(CODE)
+        window.ghost_shows()
+        _save(window, "ghost-text")
+
+        window.page.set_viewport_size({"width": 1400, "height": 620})
+        window.press("Control+Alt+\\")
+        page = window.webview("#candidates article")
+        expect(page.locator("#state")).to_contain_text("to accept", timeout=300_000)
+        _save(window, "panel")
+        window.close_tab("Suggestions")
+
+        window.page.set_viewport_size({"width": 1000, "height": 440})
+        window.focus_editor()
+        window.status_item.click()
+        window.row("Select model…").wait_for()
+        _save(window, "menu")
+
+
+def _hide_what_is_not_ours(window: Window) -> None:
+    """The status bar as on a desktop: code-server has items of its own."""
+    foreign = ("status.host", "status.forwardedPorts", "status.problems", "status.notifications")
+    items = ", ".join([*(f"[id^='{name}']" for name in foreign), "[id*='eyboardLayout']"])
+    window.page.add_style_tag(content=f".statusbar-item:is({items}) {{ display: none !important }}")
+
+
+def _save(window: Window, name: str) -> None:
+    window.page.wait_for_timeout(500)  # what fades in has come
+    window.page.screenshot(path=DOCS / f"vscode-{name}.png")
+
+
+if __name__ == "__main__":
+    main()
