@@ -152,8 +152,8 @@ function M.enter(bufnr)
   unnamed = bufnr
 end
 
---- A buffer goes for good. Where Neovim has stopped following it (see sync.lua) it would not notice, and stumble
---- over it when the client ends.
+--- A buffer goes for good. Where Neovim has stopped following it (see sync.lua) it would not notice, and
+--- stumble over it when the client ends.
 ---@param bufnr integer
 function M.forget(bufnr)
   local client = server.client(bufnr)

@@ -8,11 +8,12 @@ local MARK = 1
 M.HIGHLIGHT = 'CopilotServerSuggestion'
 M.ANNOTATION = 'CopilotServerAnnotation'
 
---- Give the highlight groups a look, where the colour scheme has none for them.
+--- Give the highlight groups a look, where the colour scheme has none for them. NonText, which Neovim gives
+--- its own hints, is too faint to read.
 function M.define_highlights()
-  local has_hint = vim.fn.hlexists('ComplHint') == 1
-  vim.api.nvim_set_hl(0, M.HIGHLIGHT, { default = true, link = has_hint and 'ComplHint' or 'NonText' })
-  vim.api.nvim_set_hl(0, M.ANNOTATION, { default = true, link = has_hint and 'ComplHintMore' or 'MoreMsg' })
+  local more = vim.fn.hlexists('ComplHintMore') == 1 and 'ComplHintMore' or 'MoreMsg'
+  vim.api.nvim_set_hl(0, M.HIGHLIGHT, { default = true, link = 'Comment' })
+  vim.api.nvim_set_hl(0, M.ANNOTATION, { default = true, link = more })
 end
 
 --- Show what a terminal could take for a command as Neovim shows it in a buffer; tabs stay.
@@ -35,6 +36,20 @@ local function layout(text, replaced)
   return text, 'overlay', vim.fn.strdisplaywidth(replaced)
 end
 
+--- Put a hint behind the last line, or below it where the window would cut it off.
+---@param chunks [string, string][][] one line each
+---@param hint string
+local function annotate(chunks, hint)
+  local last = chunks[#chunks]
+  local window = vim.fn.getwininfo(vim.api.nvim_get_current_win())[1]
+  local available = window.width - window.textoff
+  if #chunks > 1 and vim.fn.strdisplaywidth(last[1][1] .. hint) > available then
+    table.insert(chunks, { { vim.trim(hint), M.ANNOTATION } })
+  else
+    table.insert(last, { hint, M.ANNOTATION })
+  end
+end
+
 ---@class copilot_server.Place
 ---@field bufnr integer
 ---@field row integer from 0
@@ -53,7 +68,7 @@ function M.draw(place, text, replaced, hint)
     return { { line, M.HIGHLIGHT } }
   end, lines)
   if hint then
-    table.insert(chunks[#chunks], { hint, M.ANNOTATION })
+    annotate(chunks, hint)
   end
   vim.api.nvim_buf_set_extmark(place.bufnr, NAMESPACE, place.row, place.col, {
     id = MARK,
