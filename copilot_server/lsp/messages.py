@@ -166,27 +166,38 @@ def make_converter() -> cattrs.Converter:
     """Make the converter between JSON's values and the types of the protocol."""
     converter = converters.get_converter()
     converter.register_structure_hook(str, _text)
-    # Not register_structure_hook, which would take bool for a kind of int.
-    converter.register_structure_hook_func(lambda kind: kind is int, _whole_number)
+    converter.register_structure_hook(int, _whole_number)
+    converter.register_structure_hook(bool, _truth)
     for kind in (*_KINDS, *dict.fromkeys(_OURS.values())):
         names = {field.name: override(rename=_camel(field.name)) for field in attrs.fields(kind)}
         converter.register_structure_hook(kind, make_dict_structure_fn(kind, converter, **names))  # type: ignore[arg-type]
     return converter
 
 
-def _text(value: object, _kind: object) -> str:
-    """Take text alone: by itself cattrs would put "None" into a document for null."""
+# By themselves the converters would put "None" into a document for null, and take true for 1. A hook serves
+# the kinds of its kind too: the enumerations of the protocol are text and numbers.
+
+
+def _text(value: object, kind: type[str]) -> str:
+    """Take text alone."""
     if not isinstance(value, str):
         raise TypeError("expected text")
-    return value
+    return kind(value)
 
 
-def _whole_number(value: object, _kind: object) -> int:
+def _whole_number(value: object, kind: type[int]) -> int:
     """Take whole numbers alone, which some editors write as 3.0."""
     if isinstance(value, float) and value.is_integer():
-        return int(value)
+        return kind(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError("expected a whole number")
+    return kind(value)
+
+
+def _truth(value: object, _kind: type[bool]) -> bool:
+    """Take true and false alone."""
+    if not isinstance(value, bool):
+        raise TypeError("expected true or false")
     return value
 
 
