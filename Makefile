@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 # Made anew when what it installs changes, else nothing to do.
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test test-long browser bench lint vsix lint-vscode editors-vscode docs-vscode format clean
+.PHONY: install run test test-long test-editors browser emacs bench lint format clean
+.PHONY: vsix lint-vscode editors-vscode docs-vscode
 
 install: $(STAMP)
 
@@ -36,13 +37,27 @@ browser:
 	    chromium-headless-shell >/dev/null; \
 	fi
 
+# Its completion at point is tested in a real one.
+emacs:
+	@command -v emacs >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || { \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+	    emacs-nox elpa-eglot >/dev/null; \
+	}
+
 test: lint browser
 	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
 	$(BIN)/pytest
+	$(MAKE) --no-print-directory test-editors
 
 test-long: lint browser
 	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
-	$(BIN)/pytest -m 'long or not long'
+	$(BIN)/pytest -m 'not editors'
+	$(MAKE) --no-print-directory test-editors
+
+# Real editors, the real server, the real model. What could not be run is said, and is a failure in CI.
+test-editors: editors-vscode emacs
+	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
+	$(BIN)/pytest -m editors --ignore tests/editors/test_vscode.py tests/editors
 
 # Compares with peers, which it installs beside the project: see benchmarks/bench.
 bench: install
@@ -70,4 +85,6 @@ format: install
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf editors/vscode/node_modules editors/vscode/dist editors/vscode/out editors/vscode/*.vsix
+	rm -rf tests/editors/code_server/node_modules

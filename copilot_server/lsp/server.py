@@ -46,6 +46,8 @@ _SECTION = "copilot-server"
 STATS = "copilotServer/stats"
 #: How long the engine thread may take to notice that all is over.
 _GOODBYE_S = 0.5
+#: How long the disk may take for the last statistics.
+_LAST_WRITE_S = 2.0
 
 
 class CopilotServer(LanguageServer):
@@ -274,7 +276,7 @@ def serve(  # noqa: PLR0913 - one argument a choice of the user's
         code = asyncio.run(_serve(server.protocol, transport, host, port))
     except KeyboardInterrupt:
         code = 130
-    server.statistics.close(_GOODBYE_S)
+    server.statistics.close(_LAST_WRITE_S)
     _leave(code, idle=server.scheduler.close(_GOODBYE_S))
 
 

@@ -77,7 +77,8 @@ class Suggester:
         candidates = completion.candidates[:1]
         lines, encoding = place.document.lines, self._server.protocol.documents.encoding
         items = completion_items(candidates, place.cursor, encoding, lines)
-        ids = self._count(place, completion, candidates, "automatic", head=word_before(place.cursor))
+        counted = _counted(candidates, head=word_before(place.cursor))
+        ids = self._count(place, completion, counted, "automatic")
         for item, item_id in zip(items, ids, strict=True):
             item.command = self._command(item_id)
         return items
@@ -139,14 +140,19 @@ class Suggester:
     @contextlib.contextmanager
     def _shown_thinking(self) -> Iterator[None]:
         """Show that the model is at work, once that takes longer than a status bar should flicker."""
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(THINKING_S, self._think, 1)
-        begun = self.thinking
+        shown = False
+
+        def show() -> None:
+            nonlocal shown
+            shown = True
+            self._think(1)
+
+        timer = asyncio.get_running_loop().call_later(THINKING_S, show)
         try:
             yield
         finally:
             timer.cancel()
-            if self.thinking > begun:
+            if shown:
                 self._think(-1)
 
     def _think(self, more: int) -> None:
@@ -166,7 +172,10 @@ class Suggester:
         """Make items of the best ``count`` candidates but those texts; each tells when it is accepted."""
         candidates = [one for one in completion.candidates if one.text not in but][:count]
         items = inline_items(place, candidates, self._server.protocol.documents.encoding)
-        ids = self._count(place, completion, candidates, trigger, head=place.head)
+        # As long as the selected item continues what stands there, which is what editors select.
+        typed = place.document.text[place.start : place.end]
+        counted = _counted(candidates, head=typed, rest=place.head.removeprefix(typed))
+        ids = self._count(place, completion, counted, trigger)
         for item, item_id in zip(items, ids, strict=True):
             item.command = self._command(item_id)
         return items
@@ -175,18 +184,9 @@ class Suggester:
         return types.Command(title="", command=self._server.accept_command, arguments=[item_id])
 
     def _count(
-        self,
-        place: Place,
-        completion: Completion,
-        candidates: Sequence[Candidate],
-        trigger: Trigger,
-        *,
-        head: str,
+        self, place: Place, completion: Completion, items: tuple[Item, ...], trigger: Trigger
     ) -> list[str]:
-        """Tell the statistics what is about to be shown; returns an id for each candidate."""
-        items = tuple(
-            Item(uuid.uuid4().hex, one.text, one.replaced, one.mean_logprob, head) for one in candidates
-        )
+        """Tell the statistics what is about to be shown; returns the items' ids."""
         if items:
             offer = Offer(
                 uri=place.document.uri,
@@ -201,3 +201,14 @@ class Suggester:
             )
             self._server.statistics.offered(offer)
         return [item.id for item in items]
+
+
+def _counted(candidates: Sequence[Candidate], *, head: str, rest: str = "") -> tuple[Item, ...]:
+    """Name each candidate for the statistics.
+
+    ``head``: what the editor's item repeats of the text before the cursor. ``rest``: what it has between that
+    and the candidate.
+    """
+    return tuple(
+        Item(uuid.uuid4().hex, rest + one.text, one.replaced, one.mean_logprob, head) for one in candidates
+    )
