@@ -41,7 +41,8 @@ PAGE = """<!doctype html><meta charset="utf-8"><style>
 body { margin: 0; padding: 24px; width: max-content; background: #e8e6e3; }
 main { border-radius: 8px; overflow: hidden; box-shadow: 0 4px 18px #0004; }
 header { background: #2c2e33; color: #9b9ea4; padding: 7px 14px; font: 13px sans-serif; text-align: center; }
-header i { float: left; width: 11px; aspect-ratio: 1; margin: 2px 7px 0 0; border-radius: 6px; background: #565960; }
+header i { float: left; width: 11px; height: 11px; margin: 2px 7px 0 0; }
+header i { border-radius: 6px; background: #565960; }
 pre { margin: 0; padding: 10px 12px; background: #%06x; font: 15px/1.4 'DejaVu Sans Mono', monospace; }
 .cursor { box-shadow: inset 2px 0 #e0e2ea; }
 </style><main><header><i></i><i></i><i></i>words.py</header><pre>%s</pre></main>

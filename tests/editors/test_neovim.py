@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.editors.neovim import PLUGIN, Neovim, find_neovim
+from tests.editors.neovim import PLUGIN, ROOT, Neovim, find_neovim
 from tests.editors.neovim_screen import GHOST
 
 pytestmark = [pytest.mark.editors, pytest.mark.model]
@@ -19,14 +19,14 @@ pytestmark = [pytest.mark.editors, pytest.mark.model]
 FIBONACCI = 'def fibonacci(n: int) -> int:<CR>"""The n-th Fibonacci number, recursively."""<CR>'
 BEFORE = 'def fibonacci(n: int) -> int:\n    """The n-th Fibonacci number, recursively."""\n    '
 
-#: All that a user writes, but for the colour by which the tests know ghost text.
-INIT = f"""
-vim.opt.runtimepath:prepend({str(PLUGIN)!r})
-vim.lsp.enable('copilot_server')
-vim.api.nvim_set_hl(0, 'CopilotServerSuggestion', {{ fg = {GHOST} }})
-"""
 
-Open = Callable[[str, str], Neovim]
+def _shown_in_the_readme() -> str:
+    readme = (PLUGIN / "README.md").read_text("utf-8")
+    return re.findall(r"```lua\n(.*?)```", readme, re.DOTALL)[0].replace("~/copilot-server", str(ROOT))
+
+
+#: All that a user writes, and the colour by which the tests know ghost text.
+INIT = f"{_shown_in_the_readme()}\nvim.api.nvim_set_hl(0, 'CopilotServerSuggestion', {{ fg = {GHOST} }})\n"
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ function M.get()
   if not client then
     return { kind = 'Inactive', busy = false, message = 'The server is not running.', state = 'stopped' }
   end
-  return said[client.id] or { kind = 'Normal', busy = false, message = '', state = 'ready' }
+  return said[client.id] or { kind = 'Normal', busy = true, message = 'Starting', state = 'loading' }
 end
 
 --- A few words for the statusline of the current window; free of `%`, which statuslines take for more.
