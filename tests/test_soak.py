@@ -116,6 +116,7 @@ def test_growing_memory_is_caught() -> None:
 
 @pytest.mark.long
 @pytest.mark.model
+@pytest.mark.timeout(3600)  # ten minutes, where nothing else runs
 def test_ten_thousand_keys_with_the_real_model() -> None:
     record = soak(("-m", "copilot_server", "--offline"), keys=10_000, pause_s=0.02, passages=20)
     check_answers(record)
