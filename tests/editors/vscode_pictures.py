@@ -16,6 +16,7 @@ FILE = "words.py"
 LOOKS = {
     "copilot-server.completion.candidates": 5,
     "copilot-server.completion.temperature": 0.8,
+    "editor.cursorBlinking": "solid",
     "editor.fontSize": 15,
     "editor.guides.indentation": False,
     "editor.lineHeight": 1.6,
@@ -23,19 +24,18 @@ LOOKS = {
     "editor.padding.top": 10,
     "editor.renderLineHighlight": "none",
     "editor.scrollbar.vertical": "hidden",
+    "editor.scrollbar.horizontal": "hidden",
     "window.menuBarVisibility": "hidden",
     "workbench.activityBar.location": "hidden",
     "workbench.colorTheme": "Default Dark Modern",
     "workbench.editor.editorActionsLocation": "hidden",
 }
 CODE = '''\
-import re
-from collections import Counter
-from pathlib import Path
+from collections import defaultdict
 
 
-def most_common_words(path: Path, count: int) -> list[tuple[str, int]]:
-"""Return the most common words of a text file and how often they occur, most frequent first."""
+def group_by_length(words: list[str]) -> dict[int, list[str]]:
+"""Group words by their length."""
 '''
 
 
@@ -49,7 +49,7 @@ def main() -> None:
 def _take(browser: Browser, folder: Path) -> None:
     with open_code_server(folder / "run", user=LOOKS) as server:
         window = Window(server, browser, folder / "evidence", scale=2.0)
-        window.page.set_viewport_size({"width": 1000, "height": 440})
+        window.page.set_viewport_size({"width": 900, "height": 500})
         window.open(FILE)
         window.status_says("ready")
         window.clear_notices()
@@ -60,14 +60,14 @@ def _take(browser: Browser, folder: Path) -> None:
         window.ghost_shows()
         _save(window, "ghost-text")
 
-        window.page.set_viewport_size({"width": 1400, "height": 620})
+        window.page.set_viewport_size({"width": 1600, "height": 620})
         window.press("Control+Alt+\\")
         page = window.webview("#candidates article")
         expect(page.locator("#state")).to_contain_text("to accept", timeout=300_000)
         _save(window, "panel")
         window.close_tab("Suggestions")
 
-        window.page.set_viewport_size({"width": 1000, "height": 440})
+        window.page.set_viewport_size({"width": 900, "height": 620})
         window.focus_editor()
         window.status_item.click()
         window.row("Select model…").wait_for()

@@ -4,6 +4,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { JSDOM } from "jsdom";
 import { readCandidates, withNew } from "../src/core/candidates";
+import { dedented } from "../src/core/dedent";
 import { pieces } from "../src/core/highlight";
 import { readFromPage, type FromPage, type ToPage } from "../src/core/panelMessages";
 import { panelPage } from "../src/core/panelPage";
@@ -195,4 +196,16 @@ test("code is coloured by what it is", () => {
     "plain:",
     "comment:// y",
   ]);
+});
+
+test("the indentation that all lines share is not shown", () => {
+  assert.deepEqual(dedented("    ", "if x:\n        a\n\n    b"), { before: "", text: "if x:\n    a\n\nb" });
+  assert.deepEqual(dedented("\t\tx = ", "1"), { before: "x = ", text: "1" });
+});
+
+test("lines that are indented less, or otherwise, keep what they have", () => {
+  assert.deepEqual(dedented("    ", "a\nb"), { before: "    ", text: "a\nb" });
+  assert.deepEqual(dedented("  ", "a\n\tb"), { before: "  ", text: "a\n\tb" });
+  assert.deepEqual(dedented("", ""), { before: "", text: "" });
+  assert.deepEqual(dedented("    ", "\n    a"), { before: "", text: "\na" });
 });

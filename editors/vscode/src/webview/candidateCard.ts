@@ -1,4 +1,5 @@
 /** One candidate on the page. Its text is a model's, and so is set as text: never as HTML. */
+import { dedented } from "../core/dedent";
 import { pieces } from "../core/highlight";
 
 export interface CardParts {
@@ -45,9 +46,10 @@ function cardHead(page: Document, index: number, text: string, accept: (index: n
 }
 
 function cardCode(page: Document, before: string, text: string): HTMLElement {
+  const shown = dedented(before, text);
   const code = page.createElement("code");
-  code.append(coloured(page, "before", before));
-  for (const piece of pieces(text)) {
+  code.append(coloured(page, "before", shown.before));
+  for (const piece of pieces(shown.text)) {
     code.append(coloured(page, piece.kind, piece.text));
   }
   const block = page.createElement("pre");
