@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable
 from functools import partial
@@ -75,4 +76,8 @@ class ModelLoader:
             self._failed_s = time.monotonic()
             self._server.failed(error)
         else:
+            # What a model is made of stays: looking through it for garbage would hold up keys for nothing.
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
             self._server.works()

@@ -13,6 +13,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
 
+from cachetools import TTLCache
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
@@ -48,6 +49,9 @@ STATS = "copilotServer/stats"
 _GOODBYE_S = 0.5
 #: How long the disk may take for the last statistics.
 _LAST_WRITE_S = 2.0
+#: How long it is remembered whether a document is excluded, in seconds: to ask the disk at each key would cost
+#: more than all else that a key costs.
+_EXCLUDED_S = 1.0
 
 
 class CopilotServer(LanguageServer):
@@ -69,6 +73,7 @@ class CopilotServer(LanguageServer):
         #: How many requests were answered from where.
         self.answers: Counter[Source] = Counter()
         self._exclusions = Exclusions()
+        self._excluded: TTLCache[str, bool] = TTLCache(64, _EXCLUDED_S)
         self._focused: str | None = None
         #: What has failed, until something works.
         self._failure: str | None = None
@@ -89,6 +94,7 @@ class CopilotServer(LanguageServer):
         current = self.settings.current
         folders = [folder.uri for folder in self.protocol.workspace.folders.values()]
         self._exclusions = Exclusions(current.exclude, folders)
+        self._excluded.clear()
         self.scheduler.debounce.enabled = current.debounce == "auto"
         self.statistics.configure(enabled=current.statistics)
         self.loader.load(again=True)
@@ -146,12 +152,18 @@ class CopilotServer(LanguageServer):
         document = self.protocol.documents.get(uri)
         if document is None:
             return None
-        if self._exclusions.excludes(document.uri):
+        if self._is_excluded(document.uri):
             return "This file is excluded."
         languages = self.settings.current.languages
         if not languages.get(document.language_id, languages.get("*", True)):
             return f"Suggestions are off for {document.language_id}."
         return None
+
+    def _is_excluded(self, uri: str) -> bool:
+        found = self._excluded.get(uri)
+        if found is None:
+            self._excluded[uri] = found = self._exclusions.excludes(uri)
+        return found
 
     def _text_of(self, uri: str) -> str | None:
         document = self.protocol.documents.get(uri)
