@@ -49,8 +49,8 @@ STATS = "copilotServer/stats"
 _GOODBYE_S = 0.5
 #: How long the disk may take for the last statistics.
 _LAST_WRITE_S = 2.0
-#: How long it is remembered whether a document is excluded, in seconds: to ask the disk at each key would cost
-#: more than all else that a key costs.
+#: How long it is remembered whether a document is excluded, in seconds: to ask the disk at each key costs
+#: more than all else that a key does.
 _EXCLUDED_S = 1.0
 
 
