@@ -527,5 +527,8 @@ class TestOlderNeovim:
             )
             neovim.type("<C-x><C-o>")
             neovim.wait(lambda: neovim.text() != BEFORE, "the completion")
+            neovim.type("<C-y>")
+            neovim.wait(lambda: re.search(r"\n +return ", neovim.text().removeprefix(BEFORE)), "its lines")
             assert neovim.text().startswith(BEFORE)
+            assert neovim.cursor() == (len(neovim.lines()), len(neovim.lines()[-1]))
             assert_nothing_shown(neovim)

@@ -49,8 +49,17 @@ local function on_attach(event)
 end
 
 ---@param event table
+local function on_completed(event)
+  local path = { 'user_data', 'nvim', 'lsp', 'completion_item', 'textEdit', 'newText' }
+  local text = vim.tbl_get(vim.v.completed_item or {}, unpack(path))
+  if type(text) == 'string' and text:find('\n') and server.client(event.buf) then
+    vim.schedule(require('copilot_server.menu').break_lines)
+  end
+end
+
+---@param event table
 local function refresh(event)
-  if server.client(event.buf) and config.get().ghost_text then
+  if server.client(event.buf) then
     suggestion.refresh()
   end
 end
@@ -67,6 +76,7 @@ function M.watch()
   on('LspDetach', suggestion.clear)
   on({ 'CursorMovedI', 'TextChangedI', 'TextChangedP', 'CompleteChanged' }, refresh)
   on({ 'InsertEnter', 'CompleteDone' }, vim.schedule_wrap(refresh)) -- they come before what they tell of
+  on('CompleteDone', on_completed)
   on({ 'InsertLeave', 'BufLeave' }, suggestion.clear)
   on('BufEnter', function(event)
     require('copilot_server.attach').enter(event.buf)

@@ -59,12 +59,24 @@ function M.define_plugs()
   end
 end
 
+--- The global mapping of a key in insert mode; a buffer's own goes before ours anyway.
+---@param key string
+---@return table? mapping as of |maparg()|
+local function mapping_of(key)
+  local raw = vim.keycode(key)
+  for _, mapping in ipairs(vim.api.nvim_get_keymap('i')) do
+    if mapping.lhsraw == raw or mapping.lhsrawalt == raw then
+      return mapping
+    end
+  end
+end
+
 --- Keep what a key did under a name of its own.
 ---@param key string
 ---@param fallback string
 local function keep(key, fallback)
-  local before = vim.fn.maparg(key, 'i', false, true)
-  if vim.tbl_isempty(before) or before.buffer == 1 then
+  local before = mapping_of(key)
+  if not before then
     vim.keymap.set('i', fallback, key)
     return
   end

@@ -84,7 +84,7 @@ end
 
 --- The buffer, the cursor or the mode has changed: follow the suggestion, or ask for another.
 function M.refresh()
-  if not request.inserting() or menu_in_the_way() then
+  if not config.get().ghost_text or not request.inserting() or menu_in_the_way() then
     M.clear()
   elseif not draw() then
     M.clear()
