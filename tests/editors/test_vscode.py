@@ -23,6 +23,13 @@ FIBONACCI = 'def fibonacci(n: int) -> int:\n"""Return the n-th Fibonacci number.
 BEFORE = 'def fibonacci(n: int) -> int:\n    """Return the n-th Fibonacci number."""\n    '
 #: Settings with which several suggestions are hardly ever all the same.
 DIVERSE = {"copilot-server.completion.candidates": 5, "copilot-server.completion.temperature": 1.0}
+#: With one empty cell of Python.
+NOTEBOOK = {
+    "cells": [{"cell_type": "code", "id": "a", "metadata": {}, "source": [], "outputs": []}],
+    "metadata": {"language_info": {"name": "python"}},
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
 TOGGLE = "Control+Alt+Shift+\\"
 
 
@@ -221,6 +228,21 @@ def test_an_untitled_document_has_suggestions_and_an_output_has_none(window: Win
     assert "for log" not in window.status()
     window.run_any("View: Hide Panel")
     window.close_tab("Untitled")
+
+
+def test_a_cell_of_a_notebook_has_suggestions(window: Window, server: CodeServer) -> None:
+    notebook = server.workspace / "notebook.ipynb"
+    notebook.write_text(json.dumps(NOTEBOOK), encoding="utf-8")
+    window.page.locator(".explorer-folders-view .monaco-list-row", has_text=notebook.name).dblclick()
+    window.page.locator(".notebookOverlay .cell .monaco-editor").first.click()
+    body = suggested(window)
+    window.press("Tab", "Control+s")
+    window.until("the cell saved", lambda: first_cell(notebook) == BEFORE + body)
+    window.close_tab(notebook.name)
+
+
+def first_cell(notebook: Path) -> str:
+    return "".join(json.loads(notebook.read_text(encoding="utf-8"))["cells"][0]["source"])
 
 
 def test_the_panel_shows_several_and_inserts_one_that_one_undo_takes_back(window: Window) -> None:
