@@ -25,7 +25,7 @@ test -r "$keyring" || fail "needs the package debian-archive-keyring"
 
 mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
     grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ') || true
-mirror=${mirror:-http://deb.debian.org/debian}
+test -n "$mirror" || fail "no Debian mirror is configured in /etc/apt"
 
 mkdir -p "$(dirname "$dir")"
 new=$(mktemp -d "$dir.new.XXXXXX")
