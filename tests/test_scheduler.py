@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -76,6 +76,11 @@ class Scripted:
 
     def configure(self, settings: CompletionSettings) -> None:
         self.settings = settings
+
+    def prepare(self, document: Document) -> Iterator[None]:
+        for step in ("one", "two"):
+            self.begun.append(f"{document.text} {step}")
+            yield
 
     def lookup(self, request: CompletionRequest) -> Completion | None:
         text = request.cursor.document.text
@@ -429,6 +434,17 @@ async def test_nothing_is_completed_ahead_until_there_is_a_pause(quiet_s: float,
     await scheduler.submit(request("b"))
     assert pipeline.begun == begun
     assert scheduler.close(PATIENCE_S)
+
+
+async def test_a_document_is_prepared_between_requests(scheduler: Scheduler, pipeline: Scripted) -> None:
+    slow = begin(scheduler, request("slow"))
+    await until(pipeline.slow_began)
+    scheduler.prepare(Document("file:///b.py", "python", "b"))
+    answer = begin(scheduler, request("new"))
+    assert await text_of(answer) == "new"
+    await until_begun(pipeline, "slow", "b one", "new", "b two")
+    with pytest.raises(Superseded):
+        await slow
 
 
 # Carrying on: a generation that the next key does not end.

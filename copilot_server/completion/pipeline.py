@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from cachetools import LRUCache
@@ -15,6 +15,7 @@ from copilot_server.completion.plan import Plan, Planner
 from copilot_server.completion.scope import Situation
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings
+from copilot_server.context.document import Document
 from copilot_server.engine.base import Cancel, Engine, Generation, GenerationRequest
 from copilot_server.engine.vocabulary import detect_fim
 from copilot_server.fetch import ensure
@@ -61,6 +62,10 @@ class Pipeline:
         """Complete with other settings from now on."""
         self._planner = Planner(self._engine, self._manifest, settings)
         self._cache.clear()
+
+    def prepare(self, document: Document) -> Iterator[None]:
+        """Do ahead, a little at each step, what the first requests for ``document`` would wait for."""
+        return self._planner.prepare(document)
 
     def lookup(self, request: CompletionRequest) -> Completion | None:
         """Answer from the cache, if it can; fast, and safe to call from any thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,6 +19,10 @@ from copilot_server.engine.base import Engine, GenerationRequest, Sampling
 
 #: Lines whose tokens are remembered: those of some files of 2,000 lines.
 COUNTED_LINES = 16_384
+#: Lines counted at a time of a document that has been opened: some 2 ms, which a key may have to wait.
+LINES_AHEAD = 200
+#: No longer line is counted ahead, in code points; one that is takes as long as many others.
+LONGEST_COUNTED = 1_000
 #: Of the document, what is looked through for drafts on either side of the window, in code points.
 LOOKUP_REACH = 3_000
 
@@ -39,6 +44,15 @@ class Planner:
         self._count_tokens = lru_cache(COUNTED_LINES)(engine.count_tokens)
         self._manifest = manifest
         self._settings = settings
+
+    def prepare(self, document: Document) -> Iterator[None]:
+        """Count the tokens of each line of ``document``, some at each step, so that later plans know them."""
+        lines = document.text.splitlines(keepends=True)[: COUNTED_LINES // 2]
+        for first in range(0, len(lines), LINES_AHEAD):
+            for line in lines[first : first + LINES_AHEAD]:
+                if len(line) <= LONGEST_COUNTED:
+                    self._count_tokens(line)
+            yield
 
     def plan(self, request: CompletionRequest, suggested: tuple[str, ...] = ()) -> Plan:
         """Decide what to ask; ``suggested`` is what was last suggested for the document.

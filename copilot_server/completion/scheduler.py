@@ -13,7 +13,7 @@ import errno
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from copilot_server.completion.debounce import Debounce
 from copilot_server.completion.types import Completion, CompletionRequest
 from copilot_server.config import CompletionSettings
+from copilot_server.context.document import Document
 from copilot_server.engine.base import Cancel
 from copilot_server.errors import CopilotServerError, DiskSpaceError, EngineError
 
@@ -59,6 +60,10 @@ class Pipeline(Protocol):
 
     def lookup(self, request: CompletionRequest) -> Completion | None:
         """Answer without the model, if that can be done. Fast, and called from any thread."""
+        ...
+
+    def prepare(self, document: Document) -> Iterator[None]:
+        """Get ready for requests, a little at each step. Called on the engine thread."""
         ...
 
 
@@ -176,6 +181,11 @@ class Scheduler:
         """Serve the requests made from now on with other settings, by the model that is loaded or loading."""
         self._stop_ahead()
         self._enqueue(self._run_configure, settings)
+
+    def prepare(self, document: Document) -> None:
+        """Have the pipeline get ready for requests for ``document``, between others."""
+        if not self._closed:
+            self._enqueue(self._run_prepare, document)
 
     async def submit(self, request: CompletionRequest) -> Completion:
         """Complete ``request``, in place of any older request for the same document.
@@ -329,6 +339,18 @@ class Scheduler:
     def _run_configure(self, settings: CompletionSettings) -> None:
         if self._pipeline is not None:
             self._pipeline.configure(settings)
+
+    def _run_prepare(self, document: Document) -> None:
+        if self._pipeline is not None:
+            self._run_step(self._pipeline, self._pipeline.prepare(document))
+
+    def _run_step(self, pipeline: Pipeline, steps: Iterator[None]) -> None:
+        """Take one step, and then let whoever waits go first."""
+        unfinished = object()
+        if pipeline is not self._pipeline or next(steps, unfinished) is unfinished:
+            return
+        with contextlib.suppress(RuntimeError):  # the engine thread takes no more: all is closing
+            self._enqueue(self._run_step, pipeline, steps)
 
     def _run(self, ticket: _Ticket) -> None:
         if ticket.cancel.is_set():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 
@@ -16,6 +16,7 @@ from copilot_server.context.strings import triple_quoted
 DEFAULT_INDENT = "    "
 _TELLING = 8192  # code points
 
+_RESET_LINE = re.compile(RESET)
 _LAST_RESET = re.compile(r"(?s:.*)^" + RESET, re.MULTILINE)
 _LAST_CODE = re.compile(r"(?s:.*)^[ \t\f]*(?=[^\s#])", re.MULTILINE)
 _BLANK = re.compile(r"(?:\s|#[^\r\n]*)*+")
@@ -90,6 +91,8 @@ class Code:
     end: int
     string_starts: tuple[int, ...]
     string_ends: tuple[int, ...]
+    #: The logical lines that are known: from a start how far, and their starts.
+    _lines: dict[int, tuple[int, tuple[int, ...]]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def at(cls, cursor: Cursor) -> Code:
@@ -127,7 +130,7 @@ class Code:
         if found is None:
             return None
         string = self.string_around(found.end())
-        return self.logical_line(found.end() if string is None else string)[0]
+        return self._line_start(found.end() if string is None else string)
 
     def line_left_of(self, limit: int, pos: int) -> int | None:
         """Return the start of the last logical line before ``pos`` that is indented less than ``limit``."""
@@ -135,11 +138,27 @@ class Code:
             found = self._last_outside_strings(_last_line_left_of(limit), pos)
             if found is None:
                 return None
-            start, state = self.logical_line(found)
-            if start == found and not state.quote and not state.brackets:
+            start = found if self._is_reset(found) else self._line_start(found)
+            if start == found:
                 return found
-            pos = found
+            # What lies between belongs to the logical line that starts there, a table of many lines perhaps.
+            pos = min(found, start + len(self.indent(start)) + 1)
         return None
+
+    def _is_reset(self, line: int) -> bool:
+        """Whether a logical line starts at ``line`` for certain, a line's start outside of long strings."""
+        joined = self.text.endswith("\\\n", 0, line)
+        return not joined and _RESET_LINE.match(self.text, line) is not None
+
+    def _line_start(self, pos: int) -> int:
+        """Return the start of the logical line that ``pos`` is on; going up, each region is read once."""
+        reset = self._last_outside_strings(_LAST_RESET, pos) or 0
+        end, lines = self._lines.get(reset, (0, ()))
+        if end < pos:
+            lines = lex(self.text, reset, pos).lines
+            self._lines[reset] = pos, lines
+        above = bisect_right(lines, pos)
+        return lines[above - 1] if above else reset
 
     def indent(self, line: int) -> str:
         """Return the blanks that the line starting at ``line`` begins with."""

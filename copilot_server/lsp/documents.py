@@ -59,10 +59,12 @@ class Documents:
         """Give the current version of a document, or None if it is not open."""
         return self._open.get(unquote(uri))
 
-    def open(self, item: types.TextDocumentItem) -> None:
+    def open(self, item: types.TextDocumentItem) -> OpenDocument:
         """Take up a document as the editor sent it."""
         lines = Lines(_without_surrogates(item.text))
-        self._open[unquote(item.uri)] = OpenDocument(item.uri, item.language_id, item.version, lines)
+        document = OpenDocument(item.uri, item.language_id, item.version, lines)
+        self._open[unquote(item.uri)] = document
+        return document
 
     def change(
         self, uri: str, version: int, changes: Sequence[types.TextDocumentContentChangeEvent]

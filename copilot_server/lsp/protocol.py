@@ -45,6 +45,8 @@ class CopilotProtocol(LanguageServerProtocol):
     def __init__(self, server: Any, converter: cattrs.Converter) -> None:  # noqa: ANN401 - pygls's own cycle
         super().__init__(server, converter)
         self.documents = Documents()
+        #: Called when a document was opened.
+        self.on_open: Callable[[OpenDocument], None] | None = None
         #: Called when a document was edited, with what it was, what it is, and the edits between.
         self.on_edits: Callable[[OpenDocument, OpenDocument, Sequence[Edit]], None] | None = None
         #: Called when a document was closed, with its URI.
@@ -234,7 +236,9 @@ class CopilotProtocol(LanguageServerProtocol):
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:
         """Take up a document."""
-        self.documents.open(params.text_document)
+        document = self.documents.open(params.text_document)
+        if self.on_open is not None:
+            self.on_open(document)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
     def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> None:

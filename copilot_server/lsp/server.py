@@ -22,6 +22,7 @@ from copilot_server import __version__
 from copilot_server.completion.scheduler import Pipeline, Scheduler
 from copilot_server.completion.types import Source
 from copilot_server.config import Settings
+from copilot_server.context.document import Document
 from copilot_server.context.exclusion import Exclusions
 from copilot_server.errors import CopilotServerError
 from copilot_server.fetch.progress import Progress
@@ -79,6 +80,7 @@ class CopilotServer(LanguageServer):
         self._failure: str | None = None
         self._status = StatusReporter(partial(self.protocol.notify, DID_CHANGE_STATUS))
         self._tasks: set[asyncio.Task[None]] = set()
+        self.protocol.on_open = self._opened
         self.protocol.on_edits = self._edited
         self.protocol.on_close = self.statistics.closed
         _register(self)
@@ -168,6 +170,10 @@ class CopilotServer(LanguageServer):
     def _text_of(self, uri: str) -> str | None:
         document = self.protocol.documents.get(uri)
         return document.text if document else None
+
+    def _opened(self, document: OpenDocument) -> None:
+        if self.settings.current.enabled and self.why_not(document.uri) is None:
+            self.scheduler.prepare(Document(document.uri, document.language_id, document.text))
 
     def _edited(self, before: OpenDocument, after: OpenDocument, edits: Sequence[Edit]) -> None:
         """Follow in the statistics what was edited; a whole text, if one was sent, by what it changes."""

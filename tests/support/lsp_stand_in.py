@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings, load_settings
+from copilot_server.context.document import Document
 from copilot_server.engine.base import Cancel
 from copilot_server.errors import EngineError, ModelNotCachedError
 from copilot_server.fetch.progress import Progress
@@ -63,6 +65,9 @@ class StandIn:
 
     def configure(self, settings: CompletionSettings) -> None:
         self.settings = settings
+
+    def prepare(self, _document: Document) -> Iterator[None]:
+        return iter(())
 
     def lookup(self, request: CompletionRequest) -> Completion | None:
         return _completion("cached") if request.cursor.line_prefix == "known" else None
