@@ -52,7 +52,7 @@ class CompletionSettings:
     candidates: int = _whole(3, low=1, high=10)
     #: Temperature of the candidates after the first, which is greedy.
     temperature: float = field(
-        default=0.4,
+        default=0.8,
         validator=[validators.ge(0.0), validators.le(2.0)],
         metadata={"allowed": "a number from 0 to 2"},
     )

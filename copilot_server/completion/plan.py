@@ -19,6 +19,8 @@ from copilot_server.engine.base import Engine, GenerationRequest, Sampling
 
 #: Lines whose tokens are remembered: those of some files of 2,000 lines.
 COUNTED_LINES = 16_384
+#: For each candidate that the user asked for by a key so many are drawn: half of them say the same.
+DRAWN = 2
 #: Lines counted at a time of a document that has been opened: some 2 ms, which a key may have to wait.
 LINES_AHEAD = 200
 #: No longer line is counted ahead, in code points; one that is takes as long as many others.
@@ -91,7 +93,7 @@ class Planner:
         return Sampling(
             temperature=settings.temperature,
             top_p=settings.top_p,
-            n=settings.candidates,
+            n=settings.candidates * DRAWN,
             greedy_first=True,
             max_new_tokens=settings.max_new_tokens,
         )

@@ -32,22 +32,13 @@ class StandIn:
         StandIn.loads += 1
 
     def complete(self, request: CompletionRequest, cancel: Cancel, _on_text: object = None) -> Completion:
-        if self.seen is not None:
-            with self.seen.open("a", encoding="utf-8") as file:
-                file.write(request.cursor.document.text)
+        self._write_down(request)
+        _fail(request)
         match request.cursor.line_prefix.split():
             case ["slow"]:
                 while not cancel.is_set():
                     time.sleep(0.005)
                 return _completion(cancelled=True)
-            case ["boom"]:
-                raise RuntimeError(f"cannot read {request.cursor.document.text}")
-            case ["exit"]:
-                raise SystemExit(3)
-            case ["allocate"]:
-                raise MemoryError
-            case ["memory"]:
-                raise EngineError("Out of memory.", remedy="Take a smaller model.")
             case ["settings"]:
                 return _completion(f"{self.settings.max_new_tokens} tokens, loaded {self.loads}")
             case ["count"]:
@@ -60,6 +51,11 @@ class StandIn:
                 return _completion("all", replaced=len(request.cursor.line_suffix))
         return _completion("ok", "okay\n    again", "more", "most")
 
+    def _write_down(self, request: CompletionRequest) -> None:
+        if self.seen is not None:
+            with self.seen.open("a", encoding="utf-8") as file:
+                file.write(request.cursor.document.text)
+
     def ahead(self, *_answered: object) -> tuple[CompletionRequest, ...]:
         return ()
 
@@ -71,6 +67,19 @@ class StandIn:
 
     def lookup(self, request: CompletionRequest) -> Completion | None:
         return _completion("cached") if request.cursor.line_prefix == "known" else None
+
+
+def _fail(request: CompletionRequest) -> None:
+    """Fail as the cursor's line says."""
+    match request.cursor.line_prefix.split():
+        case ["boom"]:
+            raise RuntimeError(f"cannot read {request.cursor.document.text}")
+        case ["exit"]:
+            raise SystemExit(3)
+        case ["allocate"]:
+            raise MemoryError
+        case ["memory"]:
+            raise EngineError("Out of memory.", remedy="Take a smaller model.")
 
 
 def _completion(*texts: str, replaced: int = 0, cancelled: bool = False) -> Completion:
