@@ -1,8 +1,8 @@
 """Every speed-up on, 200 places in real files: what is suggested is what plain decoding suggests.
 
 The places are in Python's own library, seeded: where function bodies begin, and in the middle of lines, each
-as it is and after two more keys. In float32 the reference is transformers, token by token; in int8, where there is no other engine to compare
-with, it is the same kernels with every speed-up off.
+as it is and after two more keys. In float32 the reference is transformers, token by token; in int8, where
+there is no other engine to compare with, it is the same kernels with every speed-up off.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FAST, PLAIN = SpeedSettings(), SpeedSettings(prefix_cache=False, drafts=False)
 
 
 def places(count: int) -> list[CompletionRequest]:
-    """Cursors after the headers of functions and somewhere in lines with code, each followed by itself typed on."""
+    """Cursors after functions' headers and somewhere in lines with code, each followed by itself typed on."""
     draw = random.Random(20261123)
     found = []
     for module in (argparse, heapq, shutil, statistics, textwrap):
