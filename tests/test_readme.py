@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from attrs import fields
 
 from copilot_server.config import CompletionSettings, Settings, SpeedSettings, load_settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+EDITORS = (ROOT / "docs" / "editors.md").read_text("utf-8")
 
 
 def blocks(language: str) -> list[str]:
@@ -20,11 +22,21 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_settings_shown_are_all_of_them_with_their_defaults(tmp_path: Path):
-    (shown,) = blocks("toml")
+    (shown,) = [block for block in blocks("toml") if "[completion]" in block]
     (tmp_path / "config.toml").write_text(shown, "utf-8")
     assert load_settings(tmp_path / "config.toml", {}) == Settings()
     for setting in (*fields(Settings), *fields(CompletionSettings), *fields(SpeedSettings)):
         assert re.search(rf"^(?:\[{setting.name}\]|{setting.name} = )", shown, re.MULTILINE), setting.name
+
+
+@pytest.mark.parametrize("language", ["elisp", "toml", "json"])
+def test_the_configurations_of_editors_are_those_of_their_documentation(language: str):
+    documented = " ".join(EDITORS.split())
+    shown = [block for block in blocks(language) if "[completion]" not in block]
+    assert shown
+    for block in shown:
+        without_remarks = re.sub(r"^(?:;;|#|//) .*$", "", block, flags=re.MULTILINE)
+        assert " ".join(without_remarks.split()) in documented
 
 
 def test_every_flag_shown_exists():
