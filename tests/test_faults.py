@@ -121,7 +121,8 @@ async def test_a_full_disk_is_told_and_the_model_served_when_there_is_room(
     tiny_model_dir: Path, tmp_path: Path
 ) -> None:
     """The weights cannot be packed; the editor gets a message, and suggestions once there is room."""
-    folder = shutil.copytree(tiny_model_dir, tmp_path / "model")
+    # Without the packed weights that other tests have left beside it.
+    folder = shutil.copytree(tiny_model_dir, tmp_path / "model", ignore=shutil.ignore_patterns("packed-*"))
     arguments = ("--model", str(folder), "--max-new-tokens", "8")
     async with running_server(*arguments, program=("-c", FULL_DISK)) as client:
         await client.initialize()
