@@ -23,8 +23,8 @@ from copilot_server.config import CompletionSettings, Settings
 from copilot_server.context.document import Cursor, Document
 from tests.support.soak import Asked, Record, Suggested, Typing, misfit
 
-#: Of the keys, how many come before the memory has to be level. The KV cache of 16 prompts is kept, in memory that
-#: is the process's once it is first written to: by then those of most files have been.
+#: Of the keys, how many come before the memory has to be level. The KV cache of 16 prompts is kept, in memory
+#: that is the process's once it is first written to: by then those of most files have been.
 WARM_UP = 0.5
 MOST_GROWTH = 0.05
 #: How many letters may have been typed since the model was asked.
