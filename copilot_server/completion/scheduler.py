@@ -228,8 +228,8 @@ class Scheduler:
         self._stop_ahead()
         for ticket in list(self._latest.values()):
             ticket.supersede()
-        if self._running is not None:
-            self._running.cancel.set()
+        if (running := self._running) is not None:  # the engine thread may end it between two looks
+            running.cancel.set()
         self._engine_thread.shutdown(wait=False, cancel_futures=True)
         return not concurrent.futures.wait(self._jobs, timeout_s).not_done
 

@@ -10,13 +10,12 @@ from functools import lru_cache
 from itertools import islice
 
 from copilot_server.context.document import Cursor
-from copilot_server.context.lexer import RESET, LexState, column, lex
+from copilot_server.context.lexer import RESET, RESET_LINE, LexState, column, lex
 from copilot_server.context.strings import triple_quoted
 
 DEFAULT_INDENT = "    "
 _TELLING = 8192  # code points
 
-_RESET_LINE = re.compile(RESET)
 _LAST_RESET = re.compile(r"(?s:.*)^" + RESET, re.MULTILINE)
 _LAST_CODE = re.compile(r"(?s:.*)^[ \t\f]*(?=[^\s#])", re.MULTILINE)
 _BLANK = re.compile(r"(?:\s|#[^\r\n]*)*+")
@@ -148,7 +147,7 @@ class Code:
     def _is_reset(self, line: int) -> bool:
         """Whether a logical line starts at ``line`` for certain, a line's start outside of long strings."""
         joined = self.text.endswith("\\\n", 0, line)
-        return not joined and _RESET_LINE.match(self.text, line) is not None
+        return not joined and RESET_LINE.match(self.text, line) is not None
 
     def _line_start(self, pos: int) -> int:
         """Return the start of the logical line that ``pos`` is on; going up, each region is read once."""

@@ -39,7 +39,7 @@ RESET = (
     r"(?:[ \t\f]*(?:async[ \t]+)?(?:def|class|return|import|while|try|except|finally|with|raise|pass|break"
     r"|continue|del|global|nonlocal|assert)(?=[\s:;#(])|[A-Za-z_][\w.]* = )"
 )
-_RESET_LINE = re.compile(RESET)
+RESET_LINE = re.compile(RESET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class _Scan:
 
     def line(self) -> None:
         """Start a logical line, unless a bracket keeps the last one open; what it resets was a mistake."""
-        if self.brackets and not _RESET_LINE.match(self.text, self.pos):
+        if self.brackets and not RESET_LINE.match(self.text, self.pos):
             return
         self.brackets = ""
         self.inherited = 0
