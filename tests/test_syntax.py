@@ -385,7 +385,7 @@ def test_what_was_read_before_an_edit_changes_nothing():
 @pytest.mark.parametrize("mistake", ["keeps too much", "moves nothing"])
 def test_a_mistake_in_what_is_kept_would_be_seen(mistake: str, monkeypatch: pytest.MonkeyPatch):
     if mistake == "keeps too much":
-        monkeypatch.setattr(strings, "_same_beginning", lambda one, other: min(len(one), len(other)))
+        monkeypatch.setattr(strings, "common_prefix", lambda one, other: min(len(one), len(other)))
     else:
         after = strings.Spans.after
         monkeypatch.setattr(strings.Spans, "after", lambda self, index, _: after(self, index, 0))

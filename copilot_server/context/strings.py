@@ -12,6 +12,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from copilot_server.context.common import common_prefix, common_suffix
+
 #: Texts remembered: a few documents, in each of which one may be typing.
 _REMEMBERED = 4
 #: By how many code points at its beginning or its end a document is known again.
@@ -92,8 +94,8 @@ class _Scan:
 
     def followed(self, text: str) -> _Scan:
         """Scan ``text``, taking over what is the same in both."""
-        same = _same_beginning(self.text, text)
-        same_end = _same_end(self.text, text, min(len(self.text), len(text)) - same)
+        same = common_prefix(self.text, text)
+        same_end = common_suffix(self.text, text, min(len(self.text), len(text)) - same)
         moved = len(text) - len(self.text)
         kept = self.spans.first(bisect_right(self.spans.ends, same, 0, self.closed))
         starts, ends = [], []
@@ -134,28 +136,3 @@ _scans = _Scans()
 def _is_like(one: str, other: str) -> bool:
     """Whether two texts are most probably versions of one document, told by how they begin or end."""
     return one[:_TELLING] == other[:_TELLING] or one[-_TELLING:] == other[-_TELLING:]
-
-
-def _same_beginning(one: str, other: str) -> int:
-    """Count the code points that two texts begin with alike: comparing slices is far faster than a loop."""
-    low, high = 0, min(len(one), len(other))
-    step = 256
-    while low < high:
-        middle = min(low + step, high)
-        if one[low:middle] == other[low:middle]:
-            low, step = middle, step * 2
-        else:
-            high, step = middle - 1, max(1, min(step, middle - low) // 2)
-    return low
-
-
-def _same_end(one: str, other: str, most: int) -> int:
-    """Count the code points that two texts end with alike, ``most`` at the most."""
-    low, high, step = 0, most, 256
-    while low < high:
-        middle = min(low + step, high)
-        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
-            low, step = middle, step * 2
-        else:
-            high, step = middle - 1, max(1, min(step, middle - low) // 2)
-    return low

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from copilot_server.statistics.text import common_prefix, minimal_edit
+from copilot_server.context.common import common_prefix
+from copilot_server.statistics.text import minimal_edit
 from copilot_server.statistics.types import Edit, PlainEdit
 
 #: How much of the document on each side is watched along with the suggestion, in code points. Editors send

@@ -1,35 +1,9 @@
-"""Comparing texts fast, for what runs at every key."""
+"""Edits and lengths of texts, for what runs at every key."""
 
 from __future__ import annotations
 
+from copilot_server.context.common import common_prefix, common_suffix
 from copilot_server.statistics.types import PlainEdit
-
-
-def common_prefix(one: str, other: str) -> int:
-    """Count the code points with which both begin.
-
-    By halves, each compared at C's speed: a loop over code points would be a hundred times slower.
-    """
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def common_suffix(one: str, other: str) -> int:
-    """Count the code points with which both end."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def minimal_edit(before: str, after: str, start: int = 0) -> PlainEdit:
@@ -38,7 +12,7 @@ def minimal_edit(before: str, after: str, start: int = 0) -> PlainEdit:
     For editors that send a whole text, or a whole line, where a key has changed one character of it.
     """
     head = common_prefix(before, after)
-    tail = common_suffix(before[head:], after[head:])
+    tail = common_suffix(before, after, min(len(before), len(after)) - head)
     return PlainEdit(start + head, start + len(before) - tail, after[head : len(after) - tail])
 
 
