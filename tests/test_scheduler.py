@@ -596,3 +596,45 @@ async def test_a_wait_is_ended_by_the_next_key(scheduler: Scheduler, pipeline: S
         await waiting
     assert await text_of(newer) == "new"
     assert pipeline.begun == ["new"]
+
+
+# What is counted.
+
+
+async def test_a_request_given_up_before_the_engine_came_to_it_is_told_from_one_given_up_later(
+    scheduler: Scheduler, pipeline: Scripted
+) -> None:
+    running = begin(scheduler, request("slow", "file:///other.py"))
+    await until(pipeline.slow_began)
+    superseded, cancelled = begin(scheduler, request("old")), begin(scheduler, request("x", "file:///x.py"))
+    newer = begin(scheduler, request("new"))
+    await asyncio.wait([superseded])
+    cancelled.cancel()
+    await asyncio.wait([cancelled])
+    counts = scheduler.counts
+    assert (counts.cancelled_waiting, counts.cancelled_running) == (2, 0)
+    running.cancel()
+    assert await text_of(newer) == "new"
+    assert (counts.cancelled_waiting, counts.cancelled_running) == (2, 1)
+    assert (counts.requests, counts.answers) == (4, {"model": 1})
+
+
+async def test_every_request_is_counted_once_with_what_became_of_it(scheduler: Scheduler) -> None:
+    pipeline = await looking_ahead(scheduler, {"a": ["b"]})
+    await scheduler.submit(request("a"))
+    await until_begun(pipeline, "a", "b")
+    for text in ("b", "known", "c"):
+        await scheduler.submit(request(text))
+    with pytest.raises(EngineError):
+        await scheduler.submit(request("boom"))
+    counts = scheduler.counts
+    assert counts.answers == {"model": 3, "ahead": 1}  # this pipeline says of all it knows "model"
+    assert (counts.requests, counts.failed, counts.made_ahead) == (5, 1, 1)
+    assert counts.cancelled_waiting + counts.cancelled_running == 0
+
+
+async def test_the_counts_can_be_kept_as_they_are(scheduler: Scheduler, pipeline: Scripted) -> None:
+    before, live = scheduler.counts.copy(), scheduler.counts
+    await scheduler.submit(request("a"))
+    assert (before.requests, before.answers) == (0, {})
+    assert (live.requests, live.answers) == (1, {"model": 1})

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from copilot_server.completion.counts import Counts
 from copilot_server.completion.debounce import Debounce
 from copilot_server.completion.types import Completion, CompletionRequest
 from copilot_server.config import CompletionSettings
@@ -78,6 +79,8 @@ class _Ticket:
     request: CompletionRequest
     answer: asyncio.Future[Completion]
     cancel: threading.Event = field(default_factory=threading.Event)
+    #: Whether the engine thread has come to it.
+    begun: bool = False
     #: What has been typed since, if the generation goes on for a newer request.
     typed: str = ""
     #: The generation that may turn out to be the answer, being made for an older request.
@@ -144,6 +147,7 @@ class Scheduler:
 
     def __init__(self, quiet_s: float = QUIET_S) -> None:
         self.debounce = Debounce()
+        self.counts = Counts()
         self._quiet_s = quiet_s
         # An executor of our own: the server's is shared with whatever else blocks.
         self._engine_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
@@ -197,17 +201,28 @@ class Scheduler:
             CopilotServerError: the model could not be loaded, or this generation failed.
         """
         ticket = self._admit(request)
-        wait_s = 0.0 if request.invoked else self.debounce.key()
         try:
-            completion = self._lookup(request)
-            if completion is None:
-                completion = await self._generated(ticket, wait_s)
-            self._look_ahead(ticket, completion)
-            return completion
+            completion = await self._answered(ticket)
+        except CopilotServerError:
+            self.counts.failed += 1
+            raise
+        except (Superseded, asyncio.CancelledError):
+            self.counts.cancelled(running=ticket.begun)
+            raise
         finally:
             if self._latest.get(ticket.uri) is ticket:
                 del self._latest[ticket.uri]
             self._release(ticket)
+        self.counts.answers[completion.source] += 1
+        return completion
+
+    async def _answered(self, ticket: _Ticket) -> Completion:
+        wait_s = 0.0 if ticket.request.invoked else self.debounce.key()
+        completion = self._lookup(ticket.request)
+        if completion is None:
+            completion = await self._generated(ticket, wait_s)
+        self._look_ahead(ticket, completion)
+        return completion
 
     async def _generated(self, ticket: _Ticket, wait_s: float) -> Completion:
         if self._ahead is not None and not self._ahead.leads_to(ticket.request) and ticket.carrier is None:
@@ -242,6 +257,7 @@ class Scheduler:
         if older is not None:
             older.supersede(carry_on=older is ticket.carrier)
         self._latest[ticket.uri] = ticket
+        self.counts.requests += 1
         return ticket
 
     def _carrier_of(self, ticket: _Ticket) -> _Ticket | None:
@@ -308,6 +324,8 @@ class Scheduler:
                 completion = await ticket.answer
             except CopilotServerError:
                 return  # it is told to whoever asks
+            finally:
+                self.counts.made_ahead += ticket.begun
             if completion.candidates:
                 return
 
@@ -355,7 +373,7 @@ class Scheduler:
     def _run(self, ticket: _Ticket) -> None:
         if ticket.cancel.is_set():
             return
-        self._running = ticket
+        self._running, ticket.begun = ticket, True
         try:
             completion = self._complete(ticket)
         except BaseException as error:  # noqa: BLE001 - the thread's boundary: only this request fails

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import sys
-from collections import Counter
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -20,7 +19,6 @@ from pygls.lsp.server import LanguageServer
 
 from copilot_server import __version__
 from copilot_server.completion.scheduler import Pipeline, Scheduler
-from copilot_server.completion.types import Source
 from copilot_server.config import Settings
 from copilot_server.context.document import Document
 from copilot_server.context.exclusion import Exclusions
@@ -44,7 +42,7 @@ logger = logging.getLogger(__name__)
 Transport = Literal["stdio", "tcp", "ws"]
 
 _SECTION = "copilot-server"
-#: A request of our own, for who measures: how many answers came from the model, and how many without it.
+#: A request of our own, for who measures: what has become of the requests (``completion.counts``).
 STATS = "copilotServer/stats"
 #: How long the engine thread may take to notice that all is over.
 _GOODBYE_S = 0.5
@@ -71,8 +69,6 @@ class CopilotServer(LanguageServer):
         self.loader = ModelLoader(self, open_pipeline)
         self.suggester = Suggester(self)
         self.statistics = Statistics(self._text_of)
-        #: How many requests were answered from where.
-        self.answers: Counter[Source] = Counter()
         self._exclusions = Exclusions()
         self._excluded: TTLCache[str, bool] = TTLCache(64, _EXCLUDED_S)
         self._focused: str | None = None
@@ -256,8 +252,16 @@ async def _menu_answer(ls: CopilotServer, place: Place) -> types.CompletionList:
     return types.CompletionList(is_incomplete=True, items=await ls.suggester.menu(place))
 
 
-def _stats(ls: CopilotServer, _params: object) -> dict[str, dict[Source, int]]:
-    return {"answers": dict(ls.answers)}
+def _stats(ls: CopilotServer, _params: object) -> dict[str, object]:
+    counts = ls.scheduler.counts
+    return {
+        "requests": counts.requests,
+        "answers": dict(counts.answers),
+        "cancelledWaiting": counts.cancelled_waiting,
+        "cancelledRunning": counts.cancelled_running,
+        "failed": counts.failed,
+        "madeAhead": counts.made_ahead,
+    }
 
 
 def _default_pipeline(settings: Settings, progress: Progress) -> Pipeline:

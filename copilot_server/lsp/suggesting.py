@@ -134,7 +134,6 @@ class Suggester:
             raise JsonRpcException(str(error), code=types.LSPErrorCodes.RequestFailed) from error
         if completion.source == "model":
             server.works()
-        server.answers[completion.source] += 1
         return completion
 
     @contextlib.contextmanager
