@@ -79,6 +79,11 @@ class FimTokens:
     repository: str = ""
     file: str = ""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them, in no order that means anything; empty ones too."""
+        return self.prefix, self.suffix, self.middle, self.pad, self.repository, self.file
+
 
 @frozen
 class Tokens:
@@ -177,7 +182,7 @@ class Manifest:
     @property
     def control_tokens(self) -> frozenset[str]:
         """The name of every control token given here."""
-        fim = () if self.fim is None else tuple(getattr(self.fim, a.name) for a in self.fim.__attrs_attrs__)
+        fim = () if self.fim is None else self.fim.names
         chat = () if self.chat is None else (self.chat.turn_start, self.chat.turn_end)
         tokens = (self.tokens.begin_of_text, self.tokens.end_of_text, *self.tokens.stop)
         return frozenset(filter(None, (*tokens, *fim, *chat)))
@@ -248,6 +253,17 @@ def find(model_id: str) -> Manifest:
         if manifest.id == model_id:
             return manifest
     raise _unknown(model_id)
+
+
+def find_served(name: str) -> Manifest | None:
+    """Return the model that an engine serves under ``name``: its id, a repository or file of the family.
+
+    ``Qwen/Qwen2.5-Coder-7B-Instruct-AWQ`` and a path to ``qwen2.5-coder-7b-instruct-q4_k_m.gguf`` are both
+    ``qwen2.5-coder-7b``, for they are asked in the same way.
+    """
+    base = re.split(r"[/\\]", name.lower())[-1]
+    known = [one for one in all_manifests() if re.match(rf"{re.escape(one.id)}(?![\w.])", base)]
+    return max(known, key=lambda one: len(one.id), default=None)
 
 
 def resolve(name: str) -> ModelRef:

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import attrs
 import cattrs
@@ -23,6 +24,7 @@ Device = Literal["auto", "cuda", "mps", "cpu"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
 Protocol = Literal["auto", "fim", "causal", "chat-prefill"]
 Debounce = Literal["auto", "off"]
+Infilling = Literal["auto", "prompt", "suffix"]
 
 _Section = TypeVar("_Section", bound=attrs.AttrsInstance)
 
@@ -32,6 +34,14 @@ def _whole(default: int, *, low: int, high: int) -> Any:  # noqa: ANN401 - what 
         default=default,
         validator=[validators.ge(low), validators.le(high)],
         metadata={"allowed": f"a whole number from {low} to {high}"},
+    )
+
+
+def _seconds(default: float, *, low: float, high: float) -> Any:  # noqa: ANN401 - as above
+    return field(
+        default=default,
+        validator=[validators.ge(low), validators.le(high)],
+        metadata={"allowed": f"a number of seconds from {low:g} to {high:g}"},
     )
 
 
@@ -85,6 +95,35 @@ class SpeedSettings:
 
 
 @frozen
+class RemoteSettings:
+    """How an engine elsewhere is asked, where ``engine`` names one."""
+
+    #: The engine's own name for the model; empty asks it.
+    model: str = ""
+    #: How infilling prompts are made: by us, as text; or by the engine, of ``prompt`` and ``suffix``.
+    fim: Infilling = "auto"
+    #: A file that holds the API key; else the environment's COPILOT_SERVER_API_KEY does, if anything.
+    api_key_file: str = ""
+    #: Send source unencrypted to other machines than this one.
+    allow_http: bool = False
+    #: Longest wait for a connection.
+    connect_timeout_s: float = _seconds(3.0, low=0.1, high=60.0)
+    #: Longest silence while an editor's answer is awaited.
+    read_timeout_s: float = _seconds(20.0, low=0.1, high=600.0)
+    #: Longest that an editor's answer may take.
+    deadline_s: float = _seconds(60.0, low=1.0, high=3600.0)
+
+
+def _check_url(_section: object, _attribute: object, url: str) -> None:
+    """Raise a ValueError for what is no address of an engine, and may hold a password."""
+    parts = urlsplit(url)
+    _ = parts.port  # raises for what is no port
+    bare = not (parts.username or parts.password or parts.query or parts.fragment)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not bare:
+        raise ValueError("no URL of an engine")
+
+
+@frozen
 class Settings:
     """Everything a user can set. The order of precedence: flags, the editor, the file, these defaults."""
 
@@ -112,13 +151,29 @@ class Settings:
     debounce: Debounce = "auto"
     #: Count on this machine what was shown, accepted and kept, for ``copilot-server stats``.
     statistics: bool = True
+    #: URLs of engines elsewhere that run the model; without any it runs in the server's own process.
+    engine: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "allowed": "an http or https URL without user, password and query, or a list of them "
+            "(an API key goes into COPILOT_SERVER_API_KEY or remote.api_key_file)",
+            "secret": True,
+        },
+        validator=validators.deep_iterable(_check_url),
+    )
     completion: CompletionSettings = field(factory=CompletionSettings)
     speed: SpeedSettings = field(factory=SpeedSettings)
+    remote: RemoteSettings = field(factory=RemoteSettings)
 
     @property
-    def loading(self) -> tuple[str, Device, Dtype, bool, SpeedSettings]:
+    def loading(self) -> tuple[object, ...]:
         """The settings that only take effect when the model is loaded."""
-        return self.model, self.device, self.dtype, self.offline, self.speed
+        return self.model, self.device, self.dtype, self.offline, self.speed, self.engine, self.remote
+
+    @property
+    def engine_hosts(self) -> str:
+        """The hosts of the engines, with their ports, for people; empty where there is none."""
+        return ", ".join(urlsplit(url).netloc for url in self.engine)
 
 
 #: The names under which an editor may wrap our settings.
@@ -258,11 +313,14 @@ def _set(
             value = _structured(value, kind)
         return attrs.evolve(cast("Any", base), **{attribute.name: value}), problems
     except (ValueError, TypeError, CattrsError, cattrs.BaseValidationError):
-        return base, [f"`{key}` must be {_allowed(attribute, kind)}, not {_shown(value)}."]
+        shown = "what was given" if attribute.metadata.get("secret") else _shown(value)
+        return base, [f"`{key}` must be {_allowed(attribute, kind)}, not {shown}."]
 
 
 def _structured(value: object, kind: Any) -> Any:  # noqa: ANN401 - by kind
     """Make a ``kind`` of a plain value. By itself cattrs makes a list of whatever can be iterated."""
+    if get_origin(kind) is tuple and isinstance(value, str):
+        value = [value]  # one of what there may be several
     wanted: type = {tuple: list, dict: dict}.get(get_origin(kind), object)
     if not isinstance(value, wanted):
         raise TypeError(f"expected a {wanted.__name__}")

@@ -63,6 +63,14 @@ class DeviceError(EngineError):
     """The device or dtype that was asked for is not to be had here."""
 
 
+class EngineUnavailableError(EngineError):
+    """An engine elsewhere cannot be used now; it may well be soon."""
+
+
+class EngineChangedError(EngineError):
+    """An engine elsewhere serves another model than it did, which is asked for in another way."""
+
+
 class PromptTooLongError(EngineError):
     """A prompt and its completion do not fit the model's context window."""
 

@@ -41,6 +41,19 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def engine_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The engine elsewhere that serves the 0.5B: the one that ``--engine`` names, or llama.cpp's own server."""
+    given = request.config.getoption("--engine")
+    if given:
+        yield given.rstrip("/")
+        return
+    from tests.support.engines import llamacpp_engine  # noqa: PLC0415 - where one is needed
+
+    with llamacpp_engine() as engine:
+        yield engine.url
+
+
+@pytest.fixture(scope="session")
 def real_engine() -> TorchEngine:
     """The real 0.5B in float32 on the CPU, where equalities are exact."""
     ref = resolve("qwen2.5-coder-0.5b")

@@ -82,6 +82,9 @@ class Scripted:
             self.begun.append(f"{document.text} {step}")
             yield
 
+    def watch(self, _on_trouble: object) -> None:
+        pass
+
     def lookup(self, request: CompletionRequest) -> Completion | None:
         text = request.cursor.document.text
         return completion("cached") if text.startswith("known") else self.kept.get(text)

@@ -64,6 +64,7 @@ def root(  # noqa: PLR0913 - one argument a flag
     context: typer.Context,
     *,
     model: options.Model = None,
+    engine: options.Engine = None,
     device: options.Device = None,
     dtype: options.Dtype = None,
     offline: options.Offline = None,
@@ -109,6 +110,7 @@ def root(  # noqa: PLR0913 - one argument a flag
         return
     flags = {
         "model": model,
+        "engine": engine or None,
         "device": device,
         "dtype": dtype,
         "offline": offline,

@@ -16,6 +16,12 @@ Model = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="A model's id, a hub name, a local folder or a .gguf file."),
 ]
+Engine = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--engine", metavar="URL", help="An engine elsewhere that runs the model; may be given several times."
+    ),
+]
 Device = Annotated[str | None, typer.Option(metavar="auto|cuda|mps|cpu", help="Where the model runs.")]
 Dtype = Annotated[
     str | None, typer.Option(metavar="auto|int8|int4|bfloat16|...", help="What its weights are held in.")

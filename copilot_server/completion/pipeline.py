@@ -16,8 +16,9 @@ from copilot_server.completion.scope import Situation
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings
 from copilot_server.context.document import Document
-from copilot_server.engine.base import Cancel, Engine, Generation, GenerationRequest
+from copilot_server.engine.base import Cancel, Engine, Generation, GenerationRequest, WatchedEngine
 from copilot_server.engine.vocabulary import detect_fim
+from copilot_server.errors import EngineError
 from copilot_server.fetch import ensure
 from copilot_server.fetch.progress import Progress
 
@@ -62,6 +63,14 @@ class Pipeline:
         """Complete with other settings from now on."""
         self._planner = Planner(self._engine, self._manifest, settings)
         self._cache.clear()
+
+    def watch(self, on_trouble: Callable[[EngineError | None], None]) -> None:
+        """Have ``on_trouble`` called, from any thread, when the engine fails, and when it works again.
+
+        What runs in this process tells of its failures by raising them.
+        """
+        if isinstance(self._engine, WatchedEngine):
+            self._engine.watch(on_trouble)
 
     def prepare(self, document: Document) -> Iterator[None]:
         """Do ahead, a little at each step, what the first requests for ``document`` would wait for."""
@@ -163,19 +172,33 @@ def rank(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
 def open_pipeline(settings: Settings, progress: Progress | None = None) -> Pipeline:
     """Load the model that the settings name, fetching it if need be; takes seconds to minutes.
 
-    ``progress`` is told how far fetching has come.
+    Where they name an engine elsewhere, that is asked instead, and nothing is loaded. ``progress`` is told
+    how far fetching has come.
 
     Raises:
         ModelError: there is no such model, or it cannot be had.
-        EngineError: it cannot run here.
+        EngineError: it cannot run here, or the engine elsewhere cannot be used.
+        ConfigError: source would go unencrypted over a network.
     """
+    engine, manifest = _connect(settings) if settings.engine else _load(settings, progress)
+    manifest = detect_fim(manifest, engine)
+    return Pipeline(engine, manifest, settings.completion, ahead=settings.speed.ahead)
+
+
+def _load(settings: Settings, progress: Progress | None) -> tuple[Engine, Manifest]:
     from copilot_server.engine.loader import load_engine  # noqa: PLC0415 - seconds where it imports torch
 
     ref = resolve(settings.model)
     path = ensure(ref, offline=settings.offline, progress=progress)
     engine = load_engine(path, device=settings.device, dtype=settings.dtype, speed=settings.speed)
-    manifest = detect_fim(ref.manifest, engine)
-    return Pipeline(engine, manifest, settings.completion, ahead=settings.speed.ahead)
+    return engine, ref.manifest
+
+
+def _connect(settings: Settings) -> tuple[Engine, Manifest]:
+    from copilot_server.engine.remote.connecting import connect  # noqa: PLC0415 - only for an engine elsewhere
+
+    engine = connect(settings)
+    return engine, engine.manifest
 
 
 def _watched(generation: GenerationRequest, on_text: Callable[[str], None]) -> GenerationRequest:
@@ -192,5 +215,4 @@ def _candidate(situation: Situation, generation: Generation) -> Candidate:
     """What the filters leave of a generation: an empty text where nothing of it is worth showing."""
     draft = apply_filters(generation.text, situation, generation.finish_reason)
     text, replaced = ("", 0) if draft is None else (draft.text, draft.replaced)
-    tokens = len(generation.token_ids)
-    return Candidate(text, generation.mean_logprob, generation.finish_reason, replaced, tokens)
+    return Candidate(text, generation.mean_logprob, generation.finish_reason, replaced, generation.tokens)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 from copilot_server.completion.counts import Counts
@@ -65,6 +66,10 @@ class Pipeline(Protocol):
 
     def prepare(self, document: Document) -> Iterator[None]:
         """Get ready for requests, a little at each step. Called on the engine thread."""
+        ...
+
+    def watch(self, on_trouble: Callable[[EngineError | None], None]) -> None:
+        """Have ``on_trouble`` called, from any thread, when the engine fails, and when it works again."""
         ...
 
 
@@ -147,6 +152,8 @@ class Scheduler:
 
     def __init__(self, quiet_s: float = QUIET_S) -> None:
         self.debounce = Debounce()
+        #: Called when the engine cannot be used, whoever asks for what, and with None when it can again.
+        self.on_trouble: Callable[[EngineError | None], None] = lambda _error: None
         self.counts = Counts()
         self._quiet_s = quiet_s
         # An executor of our own: the server's is shared with whatever else blocks.
@@ -348,11 +355,17 @@ class Scheduler:
         self._pipeline, self._failure = None, None
         try:
             self._pipeline = load()
+            self._pipeline.watch(partial(self._tell_trouble, loaded.get_loop(), number))
         except BaseException as error:  # noqa: BLE001 - the thread's boundary: the failure goes to those who wait
             self._failure = failure = _as_ours(error, "The model could not be loaded")
             _settle(loaded, lambda: loaded.set_exception(failure))
         else:
             _settle(loaded, lambda: loaded.set_result(None))
+
+    def _tell_trouble(self, loop: asyncio.AbstractEventLoop, number: int, error: EngineError | None) -> None:
+        """Pass on what is wrong with the engine of a load, if that is still the last one."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the server is going down
+            loop.call_soon_threadsafe(lambda: number == self._loads and self.on_trouble(error))
 
     def _run_configure(self, settings: CompletionSettings) -> None:
         if self._pipeline is not None:

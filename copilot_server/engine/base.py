@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
+
+from copilot_server.errors import EngineError
 
 FinishReason = Literal["stop", "eos", "length", "cancelled"]
 
@@ -77,7 +79,8 @@ class GenerationRequest:
 class Generation:
     """What the model wrote: no control token and no stop text in it.
 
-    ``mean_logprob`` is the mean natural-log probability of its tokens under the model at temperature 1
+    ``tokens`` is how many tokens it wrote, and ``token_ids`` which, empty where an engine elsewhere keeps
+    that to itself. ``mean_logprob`` is their mean natural-log probability under the model at temperature 1
     (0.0 when there are none).
     """
 
@@ -85,6 +88,7 @@ class Generation:
     token_ids: tuple[int, ...]
     mean_logprob: float
     finish_reason: FinishReason
+    tokens: int
 
 
 class Engine(Protocol):
@@ -137,4 +141,13 @@ class Engine(Protocol):
         At most ``batch_size`` generations are decoded at a time. ``on_done(index, generations)`` is called
         as each request finishes.
         """
+        ...
+
+
+@runtime_checkable
+class WatchedEngine(Protocol):
+    """An engine that can fail and recover by itself, as one on another machine."""
+
+    def watch(self, on_trouble: Callable[[EngineError | None], None]) -> None:
+        """Have ``on_trouble`` called, from any thread, with what is wrong, and with None once it works."""
         ...

@@ -33,13 +33,18 @@ def prepared_folder(gguf: Path) -> Path:
         DiskSpaceError: no room for it.
         ModelError: the file is no GGUF that transformers reads.
     """
-    parent = gguf.parent if os.access(gguf.parent, os.W_OK) else home() / "prepared"
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = parent / f"{gguf.stem}-{_identity(gguf)}"
+    folder = unpacked_folder(gguf)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             _prepare(gguf, folder)
     return folder
+
+
+def unpacked_folder(gguf: Path) -> Path:
+    """Where ``prepared_folder`` keeps what it makes of a GGUF file, whether it has been made or not."""
+    parent = gguf.parent if os.access(gguf.parent, os.W_OK) else home() / "prepared"
+    return parent / f"{gguf.stem}-{_identity(gguf)}"
 
 
 def _identity(gguf: Path) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from copilot_server.engine.base import FinishReason, Generation, GenerationRequest
 from copilot_server.engine.runner import Choice, Drawn
 from copilot_server.engine.sampling import Uniforms
+from copilot_server.engine.stops import first_stop
 from copilot_server.engine.tokenizer import Tokenizer
 
 
@@ -59,10 +60,11 @@ class Row:
     def generation(self) -> Generation:
         """What has been written."""
         return Generation(
-            text=self._written[: _first_stop(self._written, self._request.stop)],
+            text=self._written[: first_stop(self._written, self._request.stop)],
             token_ids=tuple(self.token_ids),
             mean_logprob=self._logprob_sum / max(1, len(self.token_ids)),
             finish_reason=self.finish_reason or "cancelled",
+            tokens=len(self.token_ids),
         )
 
     @property
@@ -85,15 +87,10 @@ class Row:
 
     def _look(self) -> FinishReason | None:
         text = self._written
-        if _first_stop(text, self._request.stop) is not None:
+        if first_stop(text, self._request.stop) is not None:
             return "stop"
         if self._request.until is not None and text and self._request.until(text):
             return "stop"
         if len(self.token_ids) >= self._request.sampling.max_new_tokens:
             return "length"
         return None
-
-
-def _first_stop(text: str, stops: Sequence[str]) -> int | None:
-    places = [place for stop in stops if (place := text.find(stop)) >= 0]
-    return min(places, default=None)

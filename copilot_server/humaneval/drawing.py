@@ -122,7 +122,7 @@ def _raw_request(draw: Draw, sampling: Sampling) -> GenerationRequest:
 
 
 def _unfiltered(one: Generation) -> Candidate:
-    return Candidate(one.text, one.mean_logprob, one.finish_reason, tokens=len(one.token_ids))
+    return Candidate(one.text, one.mean_logprob, one.finish_reason, tokens=one.tokens)
 
 
 def _samples(draw: Draw, drawn: Sequence[Candidate], protocol: str) -> list[Sample]:

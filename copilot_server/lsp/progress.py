@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 class LoadProgress:
     """How far fetching has come: told by the engine thread, and listened to on the event loop.
 
-    A ``fetch.progress.Progress``.
+    A ``fetch.progress.Progress``. ``quiet``: nobody is told, for it has been tried before.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, quiet: bool = False) -> None:
         self.message = title
+        self.quiet = quiet
         self.percent: int | None = None
         self.on_change: list[Callable[[], None]] = []
         self._loop = asyncio.get_running_loop()

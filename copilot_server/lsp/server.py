@@ -22,7 +22,12 @@ from copilot_server.completion.scheduler import Pipeline, Scheduler
 from copilot_server.config import Settings
 from copilot_server.context.document import Document
 from copilot_server.context.exclusion import Exclusions
-from copilot_server.errors import CopilotServerError
+from copilot_server.errors import (
+    CopilotServerError,
+    EngineChangedError,
+    EngineError,
+    EngineUnavailableError,
+)
 from copilot_server.fetch.progress import Progress
 from copilot_server.lsp import copilot
 from copilot_server.lsp.documents import Edit, OpenDocument
@@ -66,6 +71,7 @@ class CopilotServer(LanguageServer):
         self.problems: list[str] = []
         self.accept_command = copilot.DID_ACCEPT
         self.scheduler = Scheduler()
+        self.scheduler.on_trouble = self.engine_changed
         self.loader = ModelLoader(self, open_pipeline)
         self.suggester = Suggester(self)
         self.statistics = Statistics(self._text_of)
@@ -109,11 +115,24 @@ class CopilotServer(LanguageServer):
         self.window_show_message(types.ShowMessageParams(type=kind, message=message))
 
     def failed(self, error: CopilotServerError) -> None:
-        """Show what failed; the same once more only in the status, or each key would show it."""
+        """Show what failed; the same once more only in the status, or each key would show it.
+
+        Of an engine elsewhere, which comes and goes by itself, only the status tells.
+        """
         if str(error) != self._failure:
             self._failure = str(error)
-            self._show_message(types.MessageType.Error, f"copilot-server: {error}")
+            if not isinstance(error, EngineUnavailableError):
+                self._show_message(types.MessageType.Error, f"copilot-server: {error}")
         self.report_status()
+
+    def engine_changed(self, error: EngineError | None) -> None:
+        """Tell how an engine elsewhere is doing; one that serves another model now is asked about it anew."""
+        if error is None:
+            self.works()
+        elif isinstance(error, EngineChangedError):
+            self.loader.load_anew()
+        else:
+            self.failed(error)
 
     def works(self) -> None:
         """Take note that the model works."""
@@ -129,7 +148,7 @@ class CopilotServer(LanguageServer):
         status = partial(Status, model=settings.model)
         if not settings.enabled:
             return status("off", "Suggestions are off.")
-        if loading is not None:
+        if loading is not None and not loading.quiet:
             return status("loading", loading.message, percent=loading.percent)
         if self._failure is not None:
             return status("error", self._failure)

@@ -33,6 +33,9 @@ class Echo:
     def configure(self, settings: CompletionSettings) -> None:
         pass
 
+    def watch(self, _on_trouble: object) -> None:
+        pass
+
     def lookup(self, _request: CompletionRequest) -> Completion | None:
         return None
 

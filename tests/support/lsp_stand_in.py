@@ -65,6 +65,9 @@ class StandIn:
     def prepare(self, _document: Document) -> Iterator[None]:
         return iter(())
 
+    def watch(self, _on_trouble: object) -> None:
+        pass
+
     def lookup(self, request: CompletionRequest) -> Completion | None:
         return _completion("cached") if request.cursor.line_prefix == "known" else None
 

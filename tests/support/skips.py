@@ -1,4 +1,4 @@
-"""``pytest --fail-on-skip``: a skipped test fails the run. In CI everything must have been tested."""
+"""The options of a run: ``--fail-on-skip``, for in CI everything must have been tested, and ``--engine``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fail-on-skip", action="store_true", help="fail the run if any test was skipped")
+    parser.addoption("--engine", metavar="URL", help="the engine elsewhere, instead of llama.cpp's")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

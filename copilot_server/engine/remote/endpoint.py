@@ -1,0 +1,58 @@
+"""Where an engine is: its URL, and whether source code may be sent there."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from copilot_server.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One engine. ``root`` is its address without a path's last slash; OpenAI's API lies at ``api``.
+
+    ``host``: as people are shown it, with the port where the URL has one.
+    """
+
+    root: str
+    api: str
+    host: str
+    is_encrypted: bool
+
+
+def read_endpoints(urls: Iterable[str], *, allow_http: bool) -> tuple[Endpoint, ...]:
+    """The engines at these URLs, each once.
+
+    A URL may end in ``/v1`` or ``/v1/completions``, as one copies it from an engine's documentation, or not.
+
+    Raises:
+        ConfigError: one of them would send source unencrypted over a network, and nobody allowed that.
+    """
+    endpoints = tuple(dict.fromkeys(_endpoint(url) for url in urls))
+    for one in endpoints:
+        if not (one.is_encrypted or allow_http or is_loopback(urlsplit(one.root).hostname or "")):
+            raise ConfigError(
+                f"The engine at {one.host} would be sent your source unencrypted.",
+                remedy="Give it an https URL, or set remote.allow_http for a network that you trust.",
+            )
+    return endpoints
+
+
+def is_loopback(hostname: str) -> bool:
+    """Whether a host is this machine by its very name: nothing is looked up, for an answer could change."""
+    if hostname == "localhost" or hostname.endswith(".localhost"):  # RFC 6761, section 6.3
+        return True
+    try:
+        return ipaddress.ip_address(hostname).is_loopback
+    except ValueError:
+        return False
+
+
+def _endpoint(url: str) -> Endpoint:
+    parts = urlsplit(url)
+    path = parts.path.rstrip("/").removesuffix("/completions").removesuffix("/v1")
+    root = f"{parts.scheme}://{parts.netloc}{path}"
+    return Endpoint(root, f"{root}/v1", parts.netloc, parts.scheme == "https")
