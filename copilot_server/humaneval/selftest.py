@@ -109,7 +109,9 @@ class _Run:
 
     def of_model(self) -> Report:
         """Draw samples from the model, or go on with that, and check them."""
-        tell(f"Sandbox: {self._sandbox.tier}. Loading {self._settings.model} ...")
+        hosts = self._settings.engine_hosts
+        doing = f"Connecting to {hosts}" if hosts else f"Loading {self._settings.model}"
+        tell(f"Sandbox: {self._sandbox.tier}. {doing} ...")
         start = time.monotonic()
         pipeline = open_pipeline(self._settings)
         loaded = time.monotonic()
