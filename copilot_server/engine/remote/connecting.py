@@ -87,7 +87,7 @@ def _engine(loop: EventLoop, replicas: Replicas, settings: Settings) -> RemoteEn
         manifest,
         control_tokens=manifest.control_tokens.union(_known(ids or {})),
         infill=manifest.fim if infills else None,
-        patience=Patience(remote.read_timeout_s, remote.deadline_s, REPEATS),
+        patience=Patience(remote.read_timeout_s, REPEATS, remote.deadline_s),
     )
 
 

@@ -11,7 +11,8 @@ class Unanswered(Exception):  # noqa: N818 - becomes an error for people only wh
 
     ``trouble``: what is wrong, as a clause about the engine: "refuses connections".
     ``remedy``: what the user can do; empty where waiting is all.
-    ``is_down``: it cannot be used at all, so that one failure opens the circuit.
+    ``is_down``: it cannot be used at all, so that one failure opens the circuit. ``is_unreachable``: nor can
+    it be asked how it is, so that it is well once it can.
     ``may_repeat``: asking again, here or elsewhere, adds no load that the engine has shown not to bear.
     ``wait_s``: how long the engine asks to be left alone, in seconds.
     """
@@ -19,6 +20,7 @@ class Unanswered(Exception):  # noqa: N818 - becomes an error for people only wh
     trouble: str
     remedy: str = ""
     is_down: bool = False
+    is_unreachable: bool = False
     may_repeat: bool = False
     wait_s: float = 0.0
 

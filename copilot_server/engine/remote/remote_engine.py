@@ -19,8 +19,9 @@ from copilot_server.errors import EngineError
 
 #: How often it is looked whether an answer is still wanted, in seconds.
 LOOK_S = 0.01
-#: How long many prompts at once wait for their turn, and for engines that are restarted, in seconds.
-BATCH_SILENCE_S, BATCH_OUTAGE_S = 900.0, 300.0
+#: How long many prompts at once wait for their turn, and for engines that are restarted, in seconds; and how
+#: often one is asked anew.
+BATCH_SILENCE_S, BATCH_OUTAGE_S, BATCH_REPEATS = 900.0, 300.0, 10
 
 #: The window of a model of which nobody has said how long it is, in tokens: one that any model has.
 UNKNOWN_CONTEXT = 2048
@@ -110,7 +111,7 @@ class RemoteEngine:
 
         They wait for their turn in a full engine, and for one that is restarted.
         """
-        patience = Patience(BATCH_SILENCE_S, outage_s=BATCH_OUTAGE_S)
+        patience = Patience(BATCH_SILENCE_S, BATCH_REPEATS, outage_s=BATCH_OUTAGE_S)
         return self._generate(requests, cancel, on_done, batch_size, patience)
 
     def close(self) -> None:

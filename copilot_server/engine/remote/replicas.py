@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -36,13 +36,13 @@ class Patience:
     """How long an answer is waited for, in seconds, and how often it is asked for anew.
 
     ``silence_s``: between two pieces of an answer, or before the first. ``deadline_s``: in all; None for
-    ever. ``repeats``: after failures that add no load. ``outage_s``: how long all engines may be down; with
-    it a generation that broke off is begun anew, which nobody is to see who watches one being written.
+    ever. ``outage_s``: how long all engines may be down; 0 for someone who types, to whom a generation that
+    broke off is lost: it must not be seen to begin anew, nor may a request add load that was not borne.
     """
 
     silence_s: float
+    repeats: int
     deadline_s: float | None = None
-    repeats: int = 0
     outage_s: float = 0.0
 
 
@@ -73,8 +73,10 @@ class Replica:
         self._asked_s = time.monotonic()
         self._busy_until_s = 0.0
         self._is_unreachable = False
-        # How long requests have waited that were given up unanswered, since it last answered one.
+        # How long requests have waited that were given up unanswered, since it last answered one; whether
+        # that is so long that it must be asked how it is.
         self._unheard_s = 0.0
+        self._is_suspect = False
 
     @property
     def is_free(self) -> bool:
@@ -90,10 +92,10 @@ class Replica:
 
     @property
     def check_is_due(self) -> bool:
-        """Whether to look after it: its circuit is open and the time is up, or nothing asks it."""
+        """Whether to look after it: its circuit is open and the time is up, or nothing is heard of it."""
         if self.breaker.state == "open":
             return self.breaker.waits_s == 0
-        return self.pending == 0 and time.monotonic() - self._asked_s > IDLE_S
+        return self._is_suspect or (self.pending == 0 and time.monotonic() - self._asked_s > IDLE_S)
 
     def state(self) -> EndpointState:
         """How it is doing."""
@@ -133,8 +135,7 @@ class Replica:
         """Count the wait for nothing: who types gives up long before an engine that hangs is found out."""
         self._unheard_s += waited_s
         if self._unheard_s > silence_s:
-            self._unheard_s = 0.0
-            self.failed(Unanswered("is silent", is_down=True))
+            self._unheard_s, self._is_suspect = 0.0, True
 
     def succeeded(self) -> None:
         """Take note that it works."""
@@ -148,7 +149,7 @@ class Replica:
             self._busy_until_s = time.monotonic() + failure.wait_s
             return
         self.remedy = failure.remedy
-        self._is_unreachable = failure.is_down and failure.may_repeat
+        self._is_unreachable = failure.is_unreachable
         self.breaker.failed(failure.trouble, at_once=failure.is_down)
 
     async def check(self, wanted: str) -> None:
@@ -159,16 +160,21 @@ class Replica:
             if self.served is None or self.breaker.state == "open":
                 self._take(await ask_what_is_served(self.client, self.endpoint, wanted))
         except Unanswered as failure:
-            failure.is_down = failure.is_down or self.served is None
-            if self.breaker.state == "open":
-                self.breaker.try_again()  # so that it counts as a trial, after which more time goes by
-            if self.breaker.state != "closed" or failure.is_down:
-                self.failed(failure)
-            return
-        if self._is_unreachable:
-            self.succeeded()
-        elif self.breaker.state == "open":
-            self.breaker.try_again()
+            self._is_not_well(failure)
+        else:
+            if self._is_unreachable:
+                self.succeeded()
+            elif self.breaker.state == "open":
+                self.breaker.try_again()
+        self._is_suspect = False
+
+    def _is_not_well(self, failure: Unanswered) -> None:
+        """Take note of a check that failed; one that is merely slow to answer may be at work."""
+        if self.breaker.state == "open":
+            self.breaker.try_again()  # this counts as a trial, after which it is left alone for longer
+        counts = failure.is_down or self.served is None or self._is_suspect or self.breaker.state != "closed"
+        if counts:
+            self.failed(replace(failure, is_down=True, is_unreachable=not self.has_changed))
 
     async def _check_health(self) -> None:
         with failures_named():
@@ -318,11 +324,9 @@ class Replicas:
 
 def _may_repeat(failure: Unanswered, row: RemoteRow, patience: Patience, repeats: int) -> bool:
     """Whether to make a request again. Who watches a text being written must not see it begin anew."""
-    if isinstance(failure, Refused):
+    if isinstance(failure, Refused) or repeats >= patience.repeats:
         return False
-    if patience.outage_s:
-        return True
-    return failure.may_repeat and not row.has_begun and repeats < patience.repeats
+    return patience.outage_s > 0 or (failure.may_repeat and not row.has_begun)
 
 
 def _error(replica: Replica, failure: Unanswered) -> EngineError:

@@ -87,9 +87,10 @@ def check_status(response: httpx.Response) -> None:
         raise Unanswered("has no such model or address (HTTP 404)", remedy, is_down=True)
     if status in (400, 413, 422):
         raise Refused(f"does not accept the request (HTTP {status})", "Lower completion.max_prompt_tokens.")
-    if status in (429, 502, 503, 504):
-        what = "is busy" if status == httpx.codes.TOO_MANY_REQUESTS else "is not ready"
-        raise Unanswered(f"{what} (HTTP {status})", may_repeat=True, wait_s=_retry_after_s(response))
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        raise Unanswered("is busy (HTTP 429)", may_repeat=True, wait_s=_retry_after_s(response))
+    if status in (502, 503, 504):
+        raise Unanswered(f"is not ready (HTTP {status})", is_down=True, may_repeat=True)
     raise Unanswered(f"fails (HTTP {status})")
 
 
@@ -103,7 +104,7 @@ def failures_named() -> Iterator[None]:
     try:
         yield
     except httpx.ConnectTimeout:
-        raise Unanswered("does not answer", is_down=True, may_repeat=True) from None
+        raise _unreachable_as("does not answer") from None
     except httpx.ConnectError as error:
         raise _unreachable(error) from None
     except httpx.ReadTimeout:
@@ -121,9 +122,13 @@ def _unreachable(error: httpx.ConnectError) -> Unanswered:
             why = cause.verify_message or "it is not valid"
             return Unanswered(f"has a certificate that is not trusted ({why})", _TRUST_REMEDY, is_down=True)
         if isinstance(cause, ConnectionRefusedError):
-            return Unanswered("refuses connections", is_down=True, may_repeat=True)
+            return _unreachable_as("refuses connections")
         cause = cause.__cause__ or cause.__context__
-    return Unanswered("cannot be reached", is_down=True, may_repeat=True)
+    return _unreachable_as("cannot be reached")
+
+
+def _unreachable_as(trouble: str) -> Unanswered:
+    return Unanswered(trouble, is_down=True, is_unreachable=True, may_repeat=True)
 
 
 def _retry_after_s(response: httpx.Response) -> float:
