@@ -65,6 +65,17 @@ async def test_a_session_is_counted(folder: Path) -> None:
     assert (found["totals"]["offered"], found["totals"]["shown"], found["totals"]["accepted"]) == (3, 3, 2)
 
 
+@pytest.mark.parametrize("accepts", [False, True])
+async def test_a_command_alone_tells_that_a_suggestion_was_accepted(folder: Path, *, accepts: bool) -> None:
+    async with running_server(program=STAND_IN) as client:
+        await client.initialize()
+        item = await suggestion(client, client.open("x = "), 4)
+        if accepts:
+            await client.request("workspace/executeCommand", item["command"])
+        assert await client.shut_down() == 0
+    assert (stats()["totals"]["offered"], stats()["totals"]["accepted"]) == (1, int(accepts))
+
+
 async def test_nothing_is_counted_when_it_is_switched_off(folder: Path) -> None:
     await session({"statistics": False})
     assert not folder.exists()

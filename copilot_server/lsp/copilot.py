@@ -65,7 +65,8 @@ def register(server: CopilotServer) -> None:
 def did_accept(ls: CopilotServer) -> Callable[..., None]:
     """Make the command that counts the suggestion whose id an item carries."""
 
-    def accepted(*arguments: object) -> None:
+    # Were they of type object, pygls would put the server before them: that is one too.
+    def accepted(*arguments: str) -> None:
         if arguments and isinstance(arguments[0], str):
             ls.statistics.accepted(arguments[0])
 
