@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from copilot_server.statistics.text import minimal_edit
 from copilot_server.statistics.tracker import MAX_DOCUMENTS, MAX_ITEMS, MAX_LIVES, SEEN_AFTER_S
-from copilot_server.statistics.types import PlainEdit
+from copilot_server.statistics.types import PlainEdit, SuggestionCounts
 from tests.support.statistics_editor import SPELLINGS, Editor
 
 SUGGESTION = "x + 1\n    return x"
@@ -572,6 +572,12 @@ class Chaos(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.1, 1, 31, 400]))
     def wait(self, seconds: float) -> None:
         self.editor.wait(seconds)
+
+    @invariant()
+    def counts_are_those_of_the_rows(self) -> None:
+        rows = self.editor.rows.by_id.values()
+        shown, accepted = sum(row.shown for row in rows), sum(row.accepted for row in rows)
+        assert self.editor.tracker.counts == SuggestionCounts(len(rows), shown, accepted)
 
     @invariant()
     def rows_add_up(self) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 2087
-_SERVING = ("stdio", "tcp", "ws", "host", "port")
+_SERVING = ("stdio", "tcp", "ws", "host", "port", "metrics")
 _SELF_TEST = (
     *("data", "limit", "variant", "full", "raw", "check", "timeout", "allow_unsandboxed", "batch_size"),
     *("samples", "temperature", "top_p", "k", "seed", "samples_file"),
@@ -77,6 +77,7 @@ def root(  # noqa: PLR0913 - one argument a flag
     ws: options.Ws = False,
     host: options.Host = DEFAULT_HOST,
     port: options.Port = DEFAULT_PORT,
+    metrics: options.Metrics = None,
     selftest: options.Selftest = None,
     data: options.Data = None,
     limit: options.Limit = None,
@@ -119,7 +120,7 @@ def root(  # noqa: PLR0913 - one argument a flag
     }
     if selftest is None:
         _refuse(context, _SELF_TEST, "needs --selftest")
-        _serve(context, config, flags, stdio=stdio, tcp=tcp, ws=ws, host=host, port=port)
+        _serve(context, config, flags, stdio=stdio, tcp=tcp, ws=ws, host=host, port=port, metrics=metrics)
         return
     _refuse(context, _SERVING, "is not for --selftest")
     if samples_file is not None:
@@ -213,6 +214,7 @@ def _serve(  # noqa: PLR0913 - as many as the server takes
     ws: bool,
     host: str,
     port: int,
+    metrics: str | None,
 ) -> None:
     settings = _settings(config, flags)
     if stdio + tcp + ws > 1:
@@ -233,6 +235,7 @@ def _serve(  # noqa: PLR0913 - as many as the server takes
         transport,
         host,
         port,
+        metrics=metrics,
         flags={key: value for key, value in flags.items() if value is not None},
     )
 

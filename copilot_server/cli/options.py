@@ -48,6 +48,14 @@ Tcp = Annotated[bool, typer.Option("--tcp", help="Listen on TCP.", rich_help_pan
 Ws = Annotated[bool, typer.Option("--ws", help="Listen for WebSockets.", rich_help_panel=_SERVING)]
 Host = Annotated[str, typer.Option(help="Where to listen.", rich_help_panel=_SERVING)]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.", rich_help_panel=_SERVING)]
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[HOST:]PORT",
+        help="Serve counts for Prometheus, to this machine alone without a host; 0: any free port.",
+        rich_help_panel=_SERVING,
+    ),
+]
 
 Selftest = Annotated[
     str | None,

@@ -169,6 +169,11 @@ class Scheduler:
         self._running: _Ticket | None = None
 
     @property
+    def pipeline(self) -> Pipeline | None:
+        """What completes now; None while there is no model."""
+        return self._pipeline
+
+    @property
     def failure(self) -> CopilotServerError | None:
         """Why there is no model, once loading has failed."""
         return self._failure

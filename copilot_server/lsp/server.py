@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
@@ -296,13 +297,14 @@ def serve(  # noqa: PLR0913 - one argument a choice of the user's
     host: str = "127.0.0.1",
     port: int = 0,
     *,
+    metrics: str | None = None,
     flags: Mapping[str, object] = MappingProxyType({}),
     open_pipeline: OpenPipeline = _default_pipeline,
 ) -> None:
     """Serve one editor until it says ``exit`` or goes; ``port`` 0 is any free one, told on stderr.
 
     ``settings`` are those of the file and the flags. ``flags`` are given once more, by dotted name, so that
-    they win over what the editor sets later.
+    they win over what the editor sets later. ``metrics``: where to serve them (``lsp.metrics.serving``).
 
     Over TCP and WebSocket the first editor to connect is served and the process then ends, as over stdio:
     an editor that comes back starts a new one.
@@ -313,10 +315,11 @@ def serve(  # noqa: PLR0913 - one argument a choice of the user's
     """
     _hush_libraries()
     server = CopilotServer(settings, flags, open_pipeline)
-    try:
-        code = asyncio.run(_serve(server.protocol, transport, host, port))
-    except KeyboardInterrupt:
-        code = 130
+    with _serving_metrics(server, metrics):
+        try:
+            code = asyncio.run(_serve(server.protocol, transport, host, port))
+        except KeyboardInterrupt:
+            code = 130
     server.statistics.close(_LAST_WRITE_S)
     _leave(code, idle=server.scheduler.close(_GOODBYE_S))
 
@@ -329,6 +332,14 @@ def _serve(protocol: CopilotProtocol, transport: Transport, host: str, port: int
     from copilot_server.lsp.websocket import serve_ws  # noqa: PLC0415 - slow to import
 
     return serve_ws(protocol, host, port)
+
+
+def _serving_metrics(server: CopilotServer, address: str | None) -> AbstractContextManager[None]:
+    if address is None:
+        return contextlib.nullcontext()
+    from copilot_server.lsp.metrics import Metrics, serving  # noqa: PLC0415 - few want it
+
+    return serving(Metrics(server), address)
 
 
 def _hush_libraries() -> None:

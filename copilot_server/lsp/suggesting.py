@@ -6,15 +6,15 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequestCancelled
 
 from copilot_server.completion.gate import is_worthwhile
 from copilot_server.completion.scheduler import Superseded
-from copilot_server.completion.types import Candidate, Completion, CompletionRequest
+from copilot_server.completion.types import Candidate, Completion, CompletionRequest, Source
 from copilot_server.engine.base import Sampling
 from copilot_server.errors import CopilotServerError
 from copilot_server.lsp.convert import completion_items, inline_items, word_before
@@ -24,6 +24,11 @@ from copilot_server.statistics.types import Item, Offer, Trigger
 
 if TYPE_CHECKING:
     from copilot_server.lsp.server import CopilotServer
+
+#: What made an editor ask: typing, a key, its completion menu, or a panel (which asks twice).
+Asking = Literal["automatic", "invoked", "menu", "panel"]
+#: Where the answer to a request came from, or why there was none.
+Outcome = Source | Literal["cancelled", "failed"]
 
 #: After how long the status says that the model is at work, in seconds; most answers come sooner.
 THINKING_S = 0.15
@@ -38,6 +43,8 @@ class Suggester:
 
     def __init__(self, server: CopilotServer) -> None:
         self._server = server
+        #: Called with each request that is over, and how long it took from its arrival, in seconds.
+        self.on_outcome: Callable[[Asking, Outcome, float], None] = lambda *_outcome: None
         #: How many requests the model has been working at for longer than a moment.
         self.thinking = 0
 
@@ -67,13 +74,14 @@ class Suggester:
             JsonRpcRequestCancelled: a newer request or edit made the answer useless.
             JsonRpcException: this generation failed.
         """
-        completion = await self._completed(CompletionRequest(place.cursor, invoked), place)
+        trigger: Literal["automatic", "invoked"] = "invoked" if invoked else "automatic"
+        completion = await self._completed(CompletionRequest(place.cursor, invoked), place, trigger)
         count = self._server.settings.current.completion.candidates if invoked else 1
-        return self._offer(place, completion, count, "invoked" if invoked else "automatic")
+        return self._offer(place, completion, count, trigger)
 
     async def menu(self, place: Place) -> list[types.CompletionItem]:
         """Give what to show in a menu, as ``inline`` does."""
-        completion = await self._completed(CompletionRequest(place.cursor), place)
+        completion = await self._completed(CompletionRequest(place.cursor), place, "menu")
         candidates = completion.candidates[:1]
         lines, encoding = place.document.lines, self._server.protocol.documents.encoding
         items = completion_items(candidates, place.cursor, encoding, lines)
@@ -100,13 +108,26 @@ class Suggester:
         )
         for sampling in (first, others):
             request = CompletionRequest(place.cursor, invoked=True, sampling=sampling)
-            found = await self._completed(request, place)
+            found = await self._completed(request, place, "panel")
             yield self._offer(place, found, PANEL_CANDIDATES, "panel", seen)
             seen.update(one.text for one in found.candidates)
 
     # Asking.
 
-    async def _completed(self, request: CompletionRequest, place: Place) -> Completion:
+    async def _completed(self, request: CompletionRequest, place: Place, asking: Asking) -> Completion:
+        """Complete at a place, and tell what has become of that."""
+        outcome: Outcome = "failed"
+        try:
+            completion = await self._completion(request, place)
+            outcome = completion.source
+        except (JsonRpcRequestCancelled, asyncio.CancelledError):
+            outcome = "cancelled"
+            raise
+        finally:
+            self.on_outcome(asking, outcome, time.monotonic() - place.asked_s)
+        return completion
+
+    async def _completion(self, request: CompletionRequest, place: Place) -> Completion:
         """Complete at a place; nothing where nothing is wanted, or there is no model."""
         server = self._server
         if not server.settings.current.enabled or server.why_not(place.document.uri) is not None:

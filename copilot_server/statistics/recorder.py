@@ -12,7 +12,7 @@ from pathlib import Path
 from copilot_server.statistics.schema import database_path
 from copilot_server.statistics.store import Store
 from copilot_server.statistics.tracker import Tracker
-from copilot_server.statistics.types import Edit, Offer
+from copilot_server.statistics.types import Edit, Offer, SuggestionCounts
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class Statistics:
 
         ``path``: the database; None for the user's own.
         """
+        self.counts = SuggestionCounts()
         self._text_of = text_of
         self._store = Store(path or database_path())
         self._editor = ""
@@ -44,7 +45,7 @@ class Statistics:
         """Switch them on or off, and say which editor this is. Off at first; what is followed is let go."""
         self._editor = editor or self._editor
         if enabled != (self._tracker is not None):
-            self._tracker = Tracker(self._store, self._text_of) if enabled else None
+            self._tracker = Tracker(self._store, self._text_of, counts=self.counts) if enabled else None
         if self._tracker is not None:
             self._tracker.editor = self._editor
 

@@ -15,7 +15,15 @@ from cachetools import LRUCache
 from copilot_server.statistics.ghost import Step
 from copilot_server.statistics.life import Life
 from copilot_server.statistics.text import code_points
-from copilot_server.statistics.types import MAX_NAME, Edit, Item, Offer, Suggestion, model_name
+from copilot_server.statistics.types import (
+    MAX_NAME,
+    Edit,
+    Item,
+    Offer,
+    Suggestion,
+    SuggestionCounts,
+    model_name,
+)
 
 #: A suggestion that stood this long was seen: about what it takes to react to something that appears.
 SEEN_AFTER_S = 0.25
@@ -88,11 +96,13 @@ class Tracker:
         sink: Sink,
         text_of: Callable[[str], str | None],
         *,
+        counts: SuggestionCounts | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         """``text_of``: the text of an open document by its URI. ``clock``: seconds, never going back."""
         self.editor = ""
+        self.counts = counts or SuggestionCounts()
         #: When ``tick`` is next to be called, on the tracker's clock.
         self.due_s: float | None = None
         self._sink = sink
@@ -223,6 +233,7 @@ class Tracker:
         if life is None:
             life = Life(self._row(offer, item), item.text, offer.uri, offer.offset)
             document.keep(life)
+            self.counts.offered += 1
             self._sink.add(life.row)
         self._items[item.id] = _Offered(life, item, life.offer(offer, item))
         return life
@@ -293,7 +304,9 @@ class Tracker:
 
     def _save(self, life: Life) -> None:
         """Keep its row, if it is another than was kept."""
-        row = life.row
-        if row != life.saved:
+        row, before = life.row, life.saved
+        if row != before:
             life.saved = row
+            self.counts.shown += row.shown - before.shown
+            self.counts.accepted += row.accepted - before.accepted
             self._sink.update(row)

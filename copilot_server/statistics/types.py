@@ -101,6 +101,15 @@ class Suggestion:
     kept_300_s: bool | None = None
 
 
+@dataclass(slots=True)
+class SuggestionCounts:
+    """How many suggestions of this process were sent, were on the screen, and were accepted as a whole."""
+
+    offered: int = 0
+    shown: int = 0
+    accepted: int = 0
+
+
 def model_name(model: str) -> str:
     """Give a model's name as it is kept: a model of the user's own is a path, and paths are not kept."""
     if _HUB_NAME.fullmatch(model) and not _PATH.search(model):

@@ -207,7 +207,8 @@ class LspClient:
 
     async def _read_stderr(self) -> None:
         assert self.process.stderr is not None
-        self.stderr += await self.process.stderr.read()
+        while chunk := await self.process.stderr.read(1 << 16):
+            self.stderr += chunk
 
 
 def inline_params(uri: str, line: int, character: int, *, invoked: bool = False) -> Message:

@@ -110,11 +110,20 @@ def main() -> None:
     parser.add_argument("--ws", dest="transport", action="store_const", const="ws")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seen", type=Path)
+    parser.add_argument("--metrics")
     given = parser.parse_args()
     StandIn.seen = given.seen
     flags = {"model": given.model}
     settings = load_settings(None, flags)
-    serve(settings, given.transport, "127.0.0.1", given.port, flags=flags, open_pipeline=open_stand_in)
+    serve(
+        settings,
+        given.transport,
+        "127.0.0.1",
+        given.port,
+        metrics=given.metrics,
+        flags=flags,
+        open_pipeline=open_stand_in,
+    )
 
 
 if __name__ == "__main__":
