@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -373,6 +374,20 @@ async def test_each_engine_elsewhere_is_told(server: CopilotServer, metrics: Met
     assert found.values("engine_endpoint_pending") == {("a:1",): 2, ("b",): 0, ("b (2)",): 1}
     assert found.values("engine_endpoint_requests_total") == {("a:1",): 10, ("b",): 3, ("b (2)",): 4}
     assert found.values("engine_endpoint_failures_total") == {("a:1",): 1, ("b",): 3, ("b (2)",): 0}
+
+
+@pytest.mark.model
+async def test_a_real_engine_elsewhere_is_told(engine_url: str) -> None:
+    async with running_server("--engine", engine_url, "--metrics", "0") as client:
+        await client.initialize()
+        await client.request(INLINE, inline_params(client.open("import os\n\nprint(os.pa"), 2, 11))
+        found = scrape(await metrics_url(client))
+        assert await client.shut_down() == 0
+    host = (urlsplit(engine_url).netloc,)
+    assert found.values("engine_endpoint_up") == {host: 1}
+    assert found.values("engine_endpoint_failures_total") == {host: 0}
+    assert found.values("engine_endpoint_requests_total")[host] >= 1
+    assert found.value("build_info", version=__version__, model="qwen2.5-coder-0.5b") == 1
 
 
 async def test_what_is_documented_is_what_is_served(server: CopilotServer, metrics: Metrics) -> None:
