@@ -157,6 +157,7 @@ class Settings:
         metadata={
             "allowed": "an http or https URL without user, password and query, or a list of them "
             "(an API key goes into COPILOT_SERVER_API_KEY or remote.api_key_file)",
+            "alone": True,  # one may stand there without a list around it
             "secret": True,
         },
         validator=validators.deep_iterable(_check_url),
@@ -310,7 +311,8 @@ def _set(
         elif isinstance(value, Mapping):
             value = {**getattr(base, attribute.name), **_structured(value, kind)}
         else:
-            value = _structured(value, kind)
+            alone = isinstance(value, str) and attribute.metadata.get("alone")
+            value = _structured([value] if alone else value, kind)
         return attrs.evolve(cast("Any", base), **{attribute.name: value}), problems
     except (ValueError, TypeError, CattrsError, cattrs.BaseValidationError):
         shown = "what was given" if attribute.metadata.get("secret") else _shown(value)
@@ -319,8 +321,6 @@ def _set(
 
 def _structured(value: object, kind: Any) -> Any:  # noqa: ANN401 - by kind
     """Make a ``kind`` of a plain value. By itself cattrs makes a list of whatever can be iterated."""
-    if get_origin(kind) is tuple and isinstance(value, str):
-        value = [value]  # one of what there may be several
     wanted: type = {tuple: list, dict: dict}.get(get_origin(kind), object)
     if not isinstance(value, wanted):
         raise TypeError(f"expected a {wanted.__name__}")
