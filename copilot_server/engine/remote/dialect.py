@@ -11,6 +11,11 @@ from typing import Any
 
 from copilot_server.engine.remote.row import Ask
 
+#: The most stop texts that OpenAI's API takes, and vLLM too. The others are looked for here alone.
+MOST_STOPS = 4
+#: A prompt of nothing, which no engine takes: a text begins where a line ended.
+EMPTY = "\n"
+
 #: What is put into a request beside OpenAI's own fields.
 Extras = Callable[[Ask, Sequence[int]], Mapping[str, Any]]
 
@@ -66,7 +71,7 @@ def request_body(dialect: Dialect, model: str, ask: Ask, stop_ids: Sequence[int]
     """A request to ``/v1/completions``; what is not needed is left out, for some engines refuse it."""
     body: dict[str, Any] = {
         "model": model,
-        "prompt": ask.prompt,
+        "prompt": ask.prompt or EMPTY,
         "max_tokens": ask.max_tokens,
         "temperature": ask.temperature,
         "stream": True,
@@ -76,7 +81,7 @@ def request_body(dialect: Dialect, model: str, ask: Ask, stop_ids: Sequence[int]
     optional = {
         "suffix": ask.suffix,
         "seed": ask.seed,
-        "stop": list(ask.stop) or None,
+        "stop": list(ask.stop[:MOST_STOPS]) or None,
         "top_p": ask.top_p if ask.temperature else None,
     }
     return body | {name: value for name, value in optional.items() if value is not None}

@@ -8,10 +8,13 @@ from typing import Any
 
 import httpx
 
-from copilot_server.engine.remote.dialect import Dialect, dialect_of
+from copilot_server.engine.remote.dialect import PLAIN, Dialect, dialect_of
 from copilot_server.engine.remote.endpoint import Endpoint
 from copilot_server.engine.remote.failures import Unanswered, rubbish
 from copilot_server.engine.remote.transport import check_status, failures_named
+
+
+_NAME_ONE = "Set remote.model to the name of the one to use."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,8 @@ async def ask_what_is_served(client: httpx.AsyncClient, endpoint: Endpoint, want
     """
     with failures_named():
         response = await client.get(f"{endpoint.api}/models")
-        if wanted and response.status_code in (404, 500, 501):
-            return Served(wanted, dialect_of(""))
+        if response.status_code in (404, 500, 501):
+            return _unlisted(wanted, response.status_code)
         check_status(response)
         model = _chosen(_listed(response), wanted)
         dialect = dialect_of(str(model.get("owned_by", "")))
@@ -71,6 +74,12 @@ async def control_ids(
     return found
 
 
+def _unlisted(wanted: str, status: int) -> Served:
+    if not wanted:
+        raise Unanswered(f"does not list its models (HTTP {status})", _NAME_ONE, is_down=True)
+    return Served(wanted, PLAIN)
+
+
 def _listed(response: httpx.Response) -> list[dict[str, Any]]:
     models = _json(response).get("data")
     if not isinstance(models, list):
@@ -88,9 +97,6 @@ def _chosen(models: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any]:
     if len(models) != 1:
         raise Unanswered(f"serves {_few(names)}", _NAME_ONE, is_down=True)
     return models[0]
-
-
-_NAME_ONE = "Set remote.model to the one to use."
 
 
 async def _about(
