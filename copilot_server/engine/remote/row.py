@@ -120,7 +120,7 @@ class RemoteRow:
                 self._choose(token)
                 return True
             self._owed = self._owed[len(token.text) :]
-            if self._spelling.control_at(token.text) is None:
+            if token.text and self._spelling.control_at(token.text) is None:  # not what ended the text
                 self._tally.add(token.logprob)
         self._raw += piece.text
         if piece.finish and not self._raw.startswith(self._request.prompt.forced):

@@ -13,7 +13,6 @@ from copilot_server.engine.remote.endpoint import Endpoint
 from copilot_server.engine.remote.failures import Unanswered, rubbish
 from copilot_server.engine.remote.transport import check_status, failures_named
 
-
 _NAME_ONE = "Set remote.model to the name of the one to use."
 
 
