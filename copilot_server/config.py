@@ -28,6 +28,9 @@ Infilling = Literal["auto", "prompt", "suffix"]
 
 _Section = TypeVar("_Section", bound=attrs.AttrsInstance)
 
+#: What may stand between ``//`` and the path of an engine's URL: no user, nothing that is read in two ways.
+_HOST_AND_PORT = re.compile(r"[^\s@\\]+")
+
 
 def _whole(default: int, *, low: int, high: int) -> Any:  # noqa: ANN401 - what attrs.field is typed as
     return field(
@@ -118,8 +121,8 @@ def _check_url(_section: object, _attribute: object, url: str) -> None:
     """Raise a ValueError for what is no address of an engine, and may hold a password."""
     parts = urlsplit(url)
     _ = parts.port  # raises for what is no port
-    bare = not (parts.username or parts.password or parts.query or parts.fragment)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not bare:
+    is_bare = not (parts.query or parts.fragment) and _HOST_AND_PORT.fullmatch(parts.netloc)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_bare:
         raise ValueError("no URL of an engine")
 
 
@@ -174,7 +177,7 @@ class Settings:
     @property
     def engine_hosts(self) -> str:
         """The hosts of the engines, with their ports, for people; empty where there is none."""
-        return ", ".join(urlsplit(url).netloc for url in self.engine)
+        return ", ".join(dict.fromkeys(urlsplit(url).netloc for url in self.engine))
 
 
 #: The names under which an editor may wrap our settings.

@@ -17,10 +17,11 @@ from copilot_server import __version__
 from tests.support.hub_server import Hub, running_hub
 
 FLAGS = (
-    *("--model", "--device", "--dtype", "--offline", "--config", "--log-level", "--protocol"),
+    *("--model", "--engine", "--device", "--dtype", "--offline", "--config", "--log-level", "--protocol"),
     *("--max-new-tokens", "--tcp", "--ws", "--host", "--port", "--version", "--selftest", "--limit"),
     *("--raw", "--json", "--min-pass-at-1", "--allow-unsandboxed", "--batch-size"),
 )
+ENGINE = ("--engine", "https://gpu.example.com")
 SERVER = (sys.executable, "-m", "copilot_server")
 
 
@@ -106,6 +107,12 @@ class TestErrors:
     def test_a_wrong_value_is_told(self):
         assert_told(run("--device", "abacus"), 2, "device", "abacus", "cuda")
 
+    def test_a_key_on_the_command_line_is_refused_and_not_repeated(self):
+        result = run("--engine", "https://user:s3cret@gpu.example.com")
+        assert_told(result, 2, "`engine`", "COPILOT_SERVER_API_KEY", "remote.api_key_file")
+        assert "s3cret" not in result.stderr
+        assert run("--api-key", "s3cret").returncode == 2
+
     def test_a_settings_file_that_is_not_there_is_told(self, tmp_path: Path):
         missing = tmp_path / "missing.toml"
         assert_told(run("--config", str(missing)), 2, str(missing))
@@ -124,6 +131,13 @@ class TestErrors:
             (["--tcp", "--ws"], "--tcp and --ws"),
             (["--selftest", "humaneval", "--tcp"], "--tcp is not for --selftest"),
             (["--model", "x", "models"], "--model is not for `models`"),
+            ([*ENGINE, "models"], "--engine is not for `models`"),
+            ([*ENGINE, "--device", "cpu"], "--device is for a model that runs here, and not for --engine"),
+            (["--dtype", "int8", *ENGINE], "--dtype is for a model that runs here, and not for --engine"),
+            (
+                ["--selftest", "humaneval", "--samples-file", "x", *ENGINE],
+                "--engine is not for --samples-file",
+            ),
         ],
     )
     def test_a_flag_that_would_do_nothing_is_refused(self, arguments: list[str], told: str):

@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from copilot_server import config
 from copilot_server.config import (
     CompletionSettings,
+    RemoteSettings,
     Settings,
     apply_flags,
     load_settings,
@@ -144,3 +146,104 @@ def test_flags_win_over_what_an_editor_sets() -> None:
 def test_a_long_value_is_not_told_whole() -> None:
     _, (problem,) = merge_client_settings(Settings(), {"device": "x" * 10_000})
     assert len(problem) < 200
+
+
+# An engine elsewhere.
+
+
+@pytest.mark.parametrize(
+    ("given", "hosts"),
+    [
+        ([], ""),
+        ("https://gpu.example.com", "gpu.example.com"),
+        ("http://127.0.0.1:8000/v1/", "127.0.0.1:8000"),
+        (["http://[::1]:8000", "https://b:2/x"], "[::1]:8000, b:2"),
+        (["https://a/one", "https://a/two"], "a"),
+    ],
+)
+def test_engines_are_named_by_one_url_or_by_several(given: object, hosts: str) -> None:
+    settings, problems = merge_client_settings(Settings(), {"engine": given})
+    assert problems == []
+    assert settings.engine == ((given,) if isinstance(given, str) else tuple(given))  # type: ignore[arg-type]
+    assert settings.engine_hosts == hosts
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "",
+            "gpu.example.com",
+            "gpu.example.com:8000",
+            "ftp://gpu",
+            "file:///etc/passwd",
+            "https://",
+            "https:///v1",
+        ),
+        *("http://gpu:port", "http://gpu:99999", "http://[::1", "http://gpu.example.com\\x", "http://a b/"),
+        *(
+            "https://gpu/v1?key=1",
+            "https://gpu/v1#key",
+            "https://key@gpu",
+            "https://user:key@gpu",
+            "https://@gpu",
+        ),
+    ],
+)
+def test_what_is_no_url_of_an_engine_is_refused_with_what_is(url: str) -> None:
+    settings, (problem,) = merge_client_settings(Settings(), {"engine": ["https://good", url]})
+    assert settings.engine == ()
+    assert problem.startswith("`engine` must be an http or https URL")
+    assert "COPILOT_SERVER_API_KEY or remote.api_key_file" in problem
+
+
+@pytest.mark.parametrize("url", ["https://user:s3cret@gpu", "https://gpu/?key=s3cret", "s3cret"])
+def test_a_secret_in_a_url_is_not_told(default_file: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match="`engine` must be") as caught:
+        load_settings(None, {"engine": [url]})
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(ConfigError, match="s3cret"):  # as other values are
+        load_settings(None, {"device": "s3cret"})
+
+
+@pytest.mark.parametrize("engine", [3, True, {"url": "https://gpu"}, [3], [["https://gpu"]]])
+def test_an_engine_is_text(engine: object) -> None:
+    assert len(merge_client_settings(Settings(), {"engine": engine})[1]) == 1
+
+
+def test_how_an_engine_is_asked_is_read_from_a_file(file: Path) -> None:
+    file.write_text('engine = "https://gpu"\n[remote]\nmodel = "coder"\nfim = "suffix"\ndeadline_s = 5\n')
+    wanted = RemoteSettings(model="coder", fim="suffix", deadline_s=5.0)
+    assert load_settings(file, {}) == Settings(engine=("https://gpu",), remote=wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("read_timeout_s = 0", "`remote.read_timeout_s` must be a number of seconds from 0.1 to 600, not 0."),
+        (
+            "connect_timeout_s = nan",
+            "`remote.connect_timeout_s` must be a number of seconds from 0.1 to 60, not nan.",
+        ),
+        ("deadline_s = '9'", "`remote.deadline_s` must be a number of seconds from 1 to 3600, not '9'."),
+        ("fim = 'infill'", '`remote.fim` must be one of "auto", "prompt", "suffix", not \'infill\'.'),
+        ("allow_http = 1", "`remote.allow_http` must be true or false, not 1."),
+        ("api_key = 's3cret'", "There is no setting `remote.api_key`. Did you mean `remote.api_key_file`?"),
+    ],
+)
+def test_what_is_wrong_about_how_an_engine_is_asked_is_told(file: Path, text: str, told: str) -> None:
+    file.write_text(f"[remote]\n{text}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(file, {})
+    assert told in caught.value.message
+    assert "s3cret" not in caught.value.message
+
+
+def test_an_engine_and_how_it_is_asked_hold_when_a_model_is_loaded() -> None:
+    here = Settings()
+    elsewhere = evolve(here, engine=("https://gpu",))
+    assert (
+        len({here.loading, elsewhere.loading, evolve(elsewhere, remote=RemoteSettings(model="m")).loading})
+        == 3
+    )
+    assert evolve(here, statistics=False).loading == here.loading

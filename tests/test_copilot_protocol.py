@@ -238,6 +238,45 @@ async def test_a_document_in_focus_that_is_excluded_shows_in_the_status(client: 
     assert client.messages("didChangeStatus")[-1]["state"] == "ready"
 
 
+async def test_the_status_names_the_host_of_an_engine_elsewhere() -> None:
+    async with stand_in() as client:
+        urls = ["https://gpu.example.com/v1", "http://127.0.0.1:8000"]
+        await client.initialize(options={"engine": urls, "remote": {"model": "coder"}})
+        await client.wait_for(lambda one: one.get("params", {}).get("state") == "ready")
+        statuses = client.messages("didChangeStatus")
+        assert {one["engine"] for one in statuses} == {"gpu.example.com, 127.0.0.1:8000"}
+        assert {one["model"] for one in statuses} == {"coder"}
+        assert statuses[0]["message"] == "Connecting to gpu.example.com, 127.0.0.1:8000"
+        assert await client.shut_down() == 0
+
+
+async def test_the_status_names_no_host_where_the_model_runs_in_the_server(client: LspClient) -> None:
+    await client.wait_for(lambda one: one.get("params", {}).get("state") == "ready")
+    assert {one["engine"] for one in client.messages("didChangeStatus")} == {None}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"engine": "https://elsewhere.example.com"}, {"remote": {"allowHttp": True}}]
+)
+async def test_a_projects_own_settings_do_not_send_source_elsewhere(settings: object) -> None:
+    async with stand_in() as client:
+        await client.initialize(options={"engine": "https://gpu.example.com"})
+        client.notify("workspace/didChangeConfiguration", {"settings": settings})
+        told = await client.notification("window/showMessage")
+        assert "`engine` and `remote` are taken from the settings file" in told["message"]
+        await client.request("checkStatus")
+        assert {one["engine"] for one in client.messages("didChangeStatus")} == {"gpu.example.com"}
+
+
+async def test_what_an_editor_said_at_its_start_it_may_say_again() -> None:
+    options = {"engine": "https://gpu.example.com", "completion": {"candidates": 1}}
+    async with stand_in() as client:
+        await client.initialize(options=options)
+        client.notify("workspace/didChangeConfiguration", {"settings": options | {"enabled": False}})
+        await client.wait_for(lambda one: one.get("params", {}).get("state") == "off")
+        assert client.messages("window/showMessage") == []
+
+
 # Where nothing is offered.
 
 

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 from attrs import fields
 
-from copilot_server.config import CompletionSettings, Settings, SpeedSettings, load_settings
+from copilot_server.config import (
+    CompletionSettings,
+    RemoteSettings,
+    Settings,
+    SpeedSettings,
+    load_settings,
+)
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -25,8 +31,9 @@ def test_the_settings_shown_are_all_of_them_with_their_defaults(tmp_path: Path):
     (shown,) = [block for block in blocks("toml") if "[completion]" in block]
     (tmp_path / "config.toml").write_text(shown, "utf-8")
     assert load_settings(tmp_path / "config.toml", {}) == Settings()
-    for setting in (*fields(Settings), *fields(CompletionSettings), *fields(SpeedSettings)):
-        assert re.search(rf"^(?:\[{setting.name}\]|{setting.name} = )", shown, re.MULTILINE), setting.name
+    for section in (Settings, CompletionSettings, SpeedSettings, RemoteSettings):
+        for setting in fields(section):
+            assert re.search(rf"^(?:\[{setting.name}\]|{setting.name} = )", shown, re.MULTILINE), setting.name
 
 
 @pytest.mark.parametrize("language", ["elisp", "toml", "json"])

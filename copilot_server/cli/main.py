@@ -28,6 +28,8 @@ _SELF_TEST = (
     *("samples", "temperature", "top_p", "k", "seed", "samples_file"),
     *("report", "json_path", "min_pass_at_1"),
 )
+#: What an engine elsewhere has settled itself.
+_OF_THE_ENGINE = ("device", "dtype")
 _SAMPLING = ("samples", "temperature", "top_p", "seed")
 
 app = typer.Typer(
@@ -109,6 +111,8 @@ def root(  # noqa: PLR0913 - one argument a flag
         given = [name for name in context.params if name != "log_level"]
         _refuse(context, given, f"is not for `{context.invoked_subcommand}`")
         return
+    if engine:
+        _refuse(context, _OF_THE_ENGINE, "is for a model that runs here, and not for --engine")
     flags = {
         "model": model,
         "engine": engine or None,
@@ -124,7 +128,7 @@ def root(  # noqa: PLR0913 - one argument a flag
         return
     _refuse(context, _SERVING, "is not for --selftest")
     if samples_file is not None:
-        _refuse(context, (*_SAMPLING, "model", "raw"), "is not for --samples-file")
+        _refuse(context, (*_SAMPLING, "model", "engine", "raw"), "is not for --samples-file")
     from copilot_server.humaneval.options import SelftestOptions  # noqa: PLC0415
     from copilot_server.humaneval.selftest import run  # noqa: PLC0415
 
@@ -177,9 +181,15 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Tell how fast a model is on this machine."""
+    import attrs  # noqa: PLC0415
+
     from copilot_server.bench.screen import run  # noqa: PLC0415
 
-    run(_settings(config, {"model": model, "device": device, "dtype": dtype}), as_json=as_json)
+    settings = _settings(config, {"model": model, "device": device, "dtype": dtype})
+    if settings.engine:
+        typer.echo(f"What runs here is measured, not the engine at {settings.engine_hosts}.", err=True)
+        settings = attrs.evolve(settings, engine=())
+    run(settings, as_json=as_json)
 
 
 @app.command()

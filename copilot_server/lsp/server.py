@@ -140,13 +140,22 @@ class CopilotServer(LanguageServer):
         self._failure = None
         self.report_status()
 
+    @property
+    def model(self) -> str:
+        """The model's name: what the settings call it, or what an engine elsewhere says that it serves."""
+        current = self.settings.current
+        if not current.engine:
+            return current.model
+        served: str = getattr(self.scheduler.pipeline, "model_id", current.remote.model)
+        return served
+
     def report_status(self) -> None:
         """Tell the editor how things are, if that has changed."""
         self._status.report(self._current_status())
 
     def _current_status(self) -> Status:
         settings, loading = self.settings.current, self.loader.progress
-        status = partial(Status, model=settings.model)
+        status = partial(Status, model=self.model, engine=settings.engine_hosts or None)
         if not settings.enabled:
             return status("off", "Suggestions are off.")
         if loading is not None and not loading.quiet:

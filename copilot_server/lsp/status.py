@@ -17,11 +17,16 @@ _KINDS: dict[State, Kind] = {"off": "Inactive", "error": "Error"}
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the server is. ``percent``: of what is being fetched, where that is known."""
+    """How the server is. ``percent``: of what is being fetched, where that is known.
+
+    ``engine``: the hosts that are sent what is completed; None where the model runs in the server itself.
+    ``model``: its name; empty while an engine elsewhere has not told it.
+    """
 
     state: State
     message: str
     model: str
+    engine: str | None = None
     percent: int | None = None
 
     def params(self) -> dict[str, object]:

@@ -214,7 +214,7 @@ class Suggester:
                 offset=place.end,
                 items=items,
                 language=place.document.language_id,
-                model=self._server.settings.current.model,
+                model=self._server.model,
                 source=completion.source,
                 latency_s=time.monotonic() - place.asked_s,
                 trigger=trigger,
