@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import { canHaveSuggestions, switches, text, toggle, toggleLanguage } from "./configuration";
 import { menuGroups, type MenuEntry, type MenuGroup } from "./core/menu";
+import { modelOf } from "./core/status";
 import { installServer } from "./installCommand";
 import { selectModel } from "./modelPicker";
 import { CandidatePanel } from "./panel";
@@ -100,8 +101,7 @@ function tell(message: string): void {
 async function showMenu(session: Session): Promise<void> {
   const now = switches(vscode.window.activeTextEditor?.document);
   const { phase } = session;
-  const model = (phase.kind === "running" && phase.status.model) || text("model");
-  const rows = menuGroups(phase, now, model).flatMap(menuRows);
+  const rows = menuGroups(phase, now, modelOf(phase, text("model"))).flatMap(menuRows);
   const chosen = await vscode.window.showQuickPick(rows, {
     title: "Copilot Server",
     placeHolder: "What to do?",

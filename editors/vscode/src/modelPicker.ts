@@ -3,18 +3,25 @@ import * as vscode from "vscode";
 import { set, text } from "./configuration";
 import { gigabytes, modelRow, readModels, type Model } from "./core/models";
 import { lastWords, run } from "./core/program";
+import { engineOf, modelOf } from "./core/status";
 import type { Session } from "./session";
 
 const OTHER = "Another model…";
 const FETCH = "Fetch";
+const SETTINGS = "Open Settings";
 
 /** Let the user choose, and set what was chosen. The server loads it by itself. */
 export async function selectModel(session: Session): Promise<void> {
+  const engine = engineOf(session.phase);
+  if (engine !== "") {
+    await tellOfEngine(engine);
+    return;
+  }
   const models = await listModels(session);
   if (models === undefined) {
     return;
   }
-  const current = currentModel(session);
+  const current = modelOf(session.phase, text("model"));
   const rows = [
     ...models.map((model) => ({ ...modelRow(model, current), model })),
     { id: "", label: OTHER, description: "a hub's org/name, a folder, or a .gguf file", model: undefined },
@@ -33,8 +40,12 @@ export async function selectModel(session: Session): Promise<void> {
   }
 }
 
-function currentModel({ phase }: Session): string {
-  return (phase.kind === "running" && phase.status.model) || text("model");
+/** An engine elsewhere serves what it serves. */
+async function tellOfEngine(engine: string): Promise<void> {
+  const message = `Copilot Server: the model runs at ${engine}, and is chosen there.`;
+  if ((await vscode.window.showInformationMessage(message, SETTINGS)) === SETTINGS) {
+    await vscode.commands.executeCommand("workbench.action.openSettings", "copilot-server.engine");
+  }
 }
 
 async function listModels(session: Session): Promise<readonly Model[] | undefined> {

@@ -2,9 +2,10 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
-import { reader, text } from "./configuration";
+import { reader } from "./configuration";
 import { lastWords, run } from "./core/program";
 import { LineSplitter, readProgress, TERMINAL_ENV } from "./core/selfTestProgress";
+import { selfTestFlags } from "./core/settings";
 import type { Session } from "./session";
 
 const SIZES = [
@@ -81,10 +82,8 @@ async function tested(
 }
 
 function selfTestArgs(folder: string, limit: number): readonly string[] {
-  const model = ["model", "device", "dtype"] as const;
-  const flags = model.filter((name) => reader.isSet(name)).flatMap((name) => [`--${name}`, text(name)]);
-  const offline = reader.value("offline") === true ? ["--offline"] : [];
-  return ["--selftest", "humaneval", "--limit", String(limit), "--report", folder, ...flags, ...offline];
+  const flags = selfTestFlags(reader);
+  return ["--selftest", "humaneval", "--limit", String(limit), "--report", folder, ...flags];
 }
 
 /** The progress bar of one run. */

@@ -10,8 +10,8 @@ import { changedSettings, chosenSettings, type Values } from "./core/settings";
 import { UNKNOWN_STATUS, type Phase } from "./core/status";
 import { locateServer, missingMessage } from "./server";
 
-/** Settings that a running server cannot take. */
-const RESTARTING = ["serverPath", "logLevel"] as const;
+/** Settings that a running server does not take: where source is sent it asks its editor but once. */
+const RESTARTING = ["serverPath", "logLevel", "engine", "remote"] as const;
 
 export class Session implements vscode.Disposable {
   private current: Phase = { kind: "idle" };

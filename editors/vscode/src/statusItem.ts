@@ -55,7 +55,8 @@ export class StatusItem implements vscode.Disposable {
     this.item.text = view.text;
     this.item.tooltip = tooltip(view);
     this.item.backgroundColor = background(view);
-    this.item.accessibilityInformation = { label: [view.summary, view.remedy].filter(Boolean).join(". ") };
+    const told = [view.summary, view.remedy, view.privacy].filter(Boolean);
+    this.item.accessibilityInformation = { label: told.map((one) => one.replace(/\.$/, "")).join(". ") };
     const isOn =
       now.enabled && now.language?.on !== false && phase.kind !== "missing" && phase.kind !== "failed";
     void vscode.commands.executeCommand("setContext", `${SECTION}.on`, isOn);
@@ -66,8 +67,10 @@ export class StatusItem implements vscode.Disposable {
 function tooltip(view: StatusView): vscode.MarkdownString {
   const shown = new vscode.MarkdownString("", true);
   shown.appendText(view.summary); // which escapes: a model's name is anybody's text
-  if (view.remedy !== "") {
-    shown.appendText(`\n\n${view.remedy}`);
+  for (const more of [view.remedy, view.privacy]) {
+    if (more !== "") {
+      shown.appendText(`\n\n${more}`);
+    }
   }
   return shown;
 }

@@ -29,7 +29,7 @@ export async function welcomeOnce(context: vscode.ExtensionContext): Promise<voi
 /** Open it, or offer to where that would take the keys from somebody who is writing. */
 async function welcome(context: vscode.ExtensionContext): Promise<void> {
   if (vscode.window.activeTextEditor !== undefined) {
-    const message = "Copilot Server suggests code as you write, from a model on this machine.";
+    const message = "Copilot Server suggests code as you write, from a model of your own.";
     if ((await vscode.window.showInformationMessage(message, OPEN)) !== OPEN) {
       return;
     }

@@ -4,7 +4,13 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import manifest from "../package.json";
-import { changedSettings, chosenSettings, SERVER_SETTINGS, type Reader } from "../src/core/settings";
+import {
+  changedSettings,
+  chosenSettings,
+  selfTestFlags,
+  SERVER_SETTINGS,
+  type Reader,
+} from "../src/core/settings";
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -107,6 +113,41 @@ test("a workspace cannot make the extension run a program, or fetch a model", ()
   for (const name of running) {
     assert.equal(DECLARED.get(name)?.["scope"], "machine", name);
   }
+});
+
+test("a workspace cannot send source elsewhere", () => {
+  const restricted = manifest.capabilities.untrustedWorkspaces.restrictedConfigurations;
+  const sending = SERVER_SETTINGS.filter((name) => name === "engine" || name.startsWith("remote."));
+  assert.equal(sending.length, 8);
+  for (const name of sending) {
+    assert.equal(DECLARED.get(name)?.["scope"], "machine", name);
+    assert.ok(restricted.includes(`copilot-server.${name}`), name);
+  }
+  assert.equal(DECLARED.get("debounce")?.["scope"], "window"); // which a workspace can set
+});
+
+test("no setting holds a key, and no URL may", () => {
+  const named = [...DECLARED.keys()].filter((name) => /key|password|secret|token(?!s)/i.test(name));
+  assert.deepEqual(named, ["remote.apiKeyFile"]);
+  const { pattern } = DECLARED.get("engine")?.["items"] as { readonly pattern: string };
+  assert.match("https://gpu.example.com:8000/v1", new RegExp(pattern, "u"));
+  assert.match("http://127.0.0.1:8080", new RegExp(pattern, "u"));
+  for (const wrong of ["https://user:key@gpu.example.com", "gpu.example.com:8000", "ftp://gpu", ""]) {
+    assert.doesNotMatch(wrong, new RegExp(pattern, "u"));
+  }
+});
+
+test("the self-test measures what is served", () => {
+  const model = { model: " m ", device: "cpu", dtype: "int8", offline: true };
+  assert.deepEqual(selfTestFlags(readerOf({})), []);
+  assert.deepEqual(selfTestFlags(readerOf(model)), [
+    ...["--model", "m", "--device", "cpu", "--dtype", "int8", "--offline"],
+  ]);
+  const engine = ["https://a", "https://b"];
+  assert.deepEqual(selfTestFlags(readerOf({ ...model, offline: false, engine })), [
+    ...["--engine", "https://a", "--engine", "https://b", "--model", "m"],
+  ]);
+  assert.deepEqual(selfTestFlags(readerOf({ engine: "https://a" })), ["--engine", "https://a"]);
 });
 
 test("every command has a name in the palette, and every key a command of ours or of the editor", () => {

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { menuGroups } from "../src/core/menu";
-import { readStatus, statusView, UNKNOWN_STATUS, type Phase, type Switches } from "../src/core/status";
+import {
+  modelOf,
+  readStatus,
+  statusView,
+  UNKNOWN_STATUS,
+  type Phase,
+  type ServerStatus,
+  type Switches,
+} from "../src/core/status";
 
 const ON: Switches = { enabled: true, language: { id: "python", on: true }, ghostText: true };
 const READY: Phase = { kind: "running", status: { ...UNKNOWN_STATUS, state: "ready", model: "a-model" } };
@@ -20,7 +28,10 @@ test("a status of the server's is read", () => {
     percent: 41.7,
     model: "m",
   };
-  assert.deepEqual(readStatus(sent), { state: "loading", percent: 42, message: "Loading", model: "m" });
+  const read = { state: "loading", percent: 42, message: "Loading", model: "m", engine: "" };
+  assert.deepEqual(readStatus(sent), read);
+  assert.deepEqual(readStatus({ ...sent, engine: null }), read);
+  assert.equal(readStatus({ ...sent, engine: "gpu:8000" })?.engine, "gpu:8000");
   assert.equal(readStatus({ ...sent, percent: null })?.percent, undefined);
   assert.equal(readStatus({ ...sent, percent: 1e9 })?.percent, 100);
 });
@@ -64,6 +75,66 @@ test("trouble is said even where suggestions are off, with its remedy", () => {
   };
   assert.equal(statusView(error, ON).severity, "error");
   assert.equal(statusView(error, ON).remedy, "Free disk.");
+});
+
+function elsewhere(changes: Partial<ServerStatus>): Phase {
+  const engine = "gpu.example.com:8000";
+  return { kind: "running", status: { ...UNKNOWN_STATUS, state: "ready", model: "m", engine, ...changes } };
+}
+
+test("where the source goes is seen in the bar, and told in its tooltip", () => {
+  const ready = statusView(elsewhere({}), ON);
+  assert.equal(ready.text, "$(sparkle) Copilot Server: gpu.example.com:8000");
+  assert.equal(ready.summary, "Copilot Server: ready (m at gpu.example.com:8000)");
+  assert.equal(ready.privacy, "What is completed is sent to the engine at gpu.example.com:8000.");
+  const unnamed = statusView(elsewhere({ state: "thinking", model: "" }), ON);
+  assert.equal(unnamed.summary, "Copilot Server: thinking (at gpu.example.com:8000)");
+  const loading = statusView(elsewhere({ state: "loading" }), ON);
+  assert.equal(loading.summary, "Copilot Server: connecting to gpu.example.com:8000");
+  assert.equal(loading.text, "$(loading~spin) Copilot Server: gpu.example.com:8000");
+});
+
+test("where the model runs in the server, or suggestions are off, no host is named", () => {
+  const off = statusView(elsewhere({ state: "off", message: "This file is excluded." }), ON);
+  assert.equal(off.summary, "Copilot Server: This file is excluded.");
+  for (const view of [off, statusView(READY, ON), statusView(elsewhere({}), { ...ON, enabled: false })]) {
+    assert.equal(view.privacy, "");
+    assert.doesNotMatch(view.text + view.summary, /:8000| at /);
+  }
+});
+
+test("of several hosts, and of a long one, the bar shows what it has room for, and the tooltip all", () => {
+  const several = statusView(elsewhere({ engine: "a:1, b:2, c:3" }), ON);
+  assert.equal(several.text, "$(sparkle) Copilot Server: a:1 +2");
+  assert.match(several.privacy, /a:1, b:2, c:3/);
+  const long = statusView(elsewhere({ engine: `${"x".repeat(60)}.example.com` }), ON);
+  assert.equal(long.text, `$(sparkle) Copilot Server: ${"x".repeat(27)}…`);
+  assert.match(long.privacy, /x{60}\.example\.com/);
+});
+
+test("an engine that is away is an error with its message, until it is back", () => {
+  const message = "The engine at gpu.example.com:8000 cannot be reached. Trying again.";
+  const away = statusView(elsewhere({ state: "error", message }), ON);
+  assert.equal(away.severity, "error");
+  assert.equal(away.text, "$(error) Copilot Server: gpu.example.com:8000");
+  assert.equal(away.remedy, message);
+  const back = statusView(elsewhere({ message: "Ready" }), ON);
+  assert.equal(back.severity, "normal");
+  assert.equal(back.remedy, "");
+});
+
+test("the menu says where the model runs, and leaves the choice of it to the engine", () => {
+  const away = labels(elsewhere({}), ON);
+  assert.ok(away.includes("$(cloud) The model runs at gpu.example.com:8000…"));
+  assert.ok(!away.includes("$(server-environment) Select model…"));
+  assert.ok(labels(READY, ON).includes("$(server-environment) Select model…"));
+});
+
+test("the model shown is the server's word, or for one that runs here what the settings say", () => {
+  assert.equal(modelOf(READY, "configured"), "a-model");
+  assert.equal(modelOf({ kind: "idle" }, "configured"), "configured");
+  assert.equal(modelOf({ kind: "running", status: UNKNOWN_STATUS }, "configured"), "configured");
+  assert.equal(modelOf(elsewhere({ model: "" }), "configured"), "");
 });
 
 test("the menu begins with what mends a trouble", () => {

@@ -1,5 +1,5 @@
 /** What the status bar's menu offers. */
-import type { Phase, Switches } from "./status";
+import { engineOf, type Phase, type Switches } from "./status";
 
 export interface MenuEntry {
   readonly label: string;
@@ -18,7 +18,7 @@ export function menuGroups(phase: Phase, switches: Switches, model: string): rea
   const groups = [
     { title: "To do", entries: remedies(phase, switches) },
     { title: "Suggestions", entries: suggestions(switches) },
-    { title: "Model", entries: modelEntries(model) },
+    { title: "Model", entries: modelEntries(model, engineOf(phase)) },
     { title: "Server", entries: SERVER_ENTRIES },
   ];
   return groups.filter((group) => group.entries.length > 0);
@@ -71,13 +71,20 @@ function suggestions({ enabled, language }: Switches): MenuEntry[] {
   return enabled && language.on ? [everywhere, here, panel] : enabled ? [everywhere, here] : [everywhere];
 }
 
-function modelEntries(model: string): MenuEntry[] {
+function modelEntries(model: string, engine: string): MenuEntry[] {
+  const select: MenuEntry = {
+    label: "$(server-environment) Select model…",
+    description: model,
+    command: "copilot-server.selectModel",
+  };
+  const away: MenuEntry = {
+    label: `$(cloud) The model runs at ${engine}…`,
+    description: model,
+    command: "workbench.action.openSettings",
+    args: ["copilot-server.engine"],
+  };
   return [
-    {
-      label: "$(server-environment) Select model…",
-      description: model,
-      command: "copilot-server.selectModel",
-    },
+    engine === "" ? select : away,
     { label: "$(beaker) Run self-test…", description: "HumanEval", command: "copilot-server.selfTest" },
     { label: "$(graph) Show statistics", command: "copilot-server.stats" },
   ];

@@ -23,6 +23,14 @@ export const SERVER_SETTINGS = [
   "speed.cudaGraphs",
   "speed.ahead",
   "speed.threads",
+  "engine",
+  "remote.model",
+  "remote.fim",
+  "remote.apiKeyFile",
+  "remote.allowHttp",
+  "remote.connectTimeoutS",
+  "remote.readTimeoutS",
+  "remote.deadlineS",
 ] as const;
 
 export type ServerSetting = (typeof SERVER_SETTINGS)[number];
@@ -42,6 +50,21 @@ export interface Reader {
 export function chosenSettings(reader: Reader): Values {
   const chosen = SERVER_SETTINGS.filter((name) => reader.isSet(name));
   return Object.fromEntries(chosen.map((name) => [name, reader.value(name)]));
+}
+
+/**
+ * What the self-test is told of the settings. It reads the server's own file for the rest, which has flags for no
+ * more; nor has an engine elsewhere any for what it settles itself.
+ */
+export function selfTestFlags(reader: Reader): readonly string[] {
+  const engines = [reader.value("engine")].flat().filter((url) => typeof url === "string");
+  const names = engines.length > 0 ? (["model"] as const) : (["model", "device", "dtype"] as const);
+  const chosen = names.filter((name) => reader.isSet(name));
+  return [
+    ...engines.flatMap((url) => ["--engine", url]),
+    ...chosen.flatMap((name) => [`--${name}`, String(reader.value(name)).trim()]),
+    ...(reader.value("offline") === true ? ["--offline"] : []),
+  ];
 }
 
 /**

@@ -8,6 +8,8 @@ export interface ServerStatus {
   readonly percent: number | undefined;
   readonly message: string;
   readonly model: string;
+  /** The hosts of the engine elsewhere that runs the model; empty where that runs in the server itself. */
+  readonly engine: string;
 }
 
 /** Where the server is in its life, as the extension sees it. */
@@ -35,6 +37,8 @@ export interface StatusView {
   readonly summary: string;
   /** What to do about it; empty where nothing needs doing. */
   readonly remedy: string;
+  /** Where the source goes; empty where it stays in the server. */
+  readonly privacy: string;
   readonly severity: "normal" | "warning" | "error";
 }
 
@@ -42,14 +46,22 @@ const NAME = "Copilot Server";
 const STATES: readonly string[] = ["loading", "ready", "thinking", "off", "error"] satisfies ServerState[];
 
 /** Before the server has said anything of itself. */
-export const UNKNOWN_STATUS: ServerStatus = { state: "loading", percent: undefined, message: "", model: "" };
+export const UNKNOWN_STATUS: ServerStatus = {
+  state: "loading",
+  percent: undefined,
+  message: "",
+  model: "",
+  engine: "",
+};
+/** Characters of a host that a status bar has room for. */
+const SHORT = 28;
 
 /** Read the parameters of a `didChangeStatus`; undefined if they are not such. */
 export function readStatus(params: unknown): ServerStatus | undefined {
   if (typeof params !== "object" || params === null) {
     return undefined;
   }
-  const { state, percent, message, model } = params as Record<string, unknown>;
+  const { state, percent, message, model, engine } = params as Record<string, unknown>;
   if (typeof state !== "string" || !STATES.includes(state)) {
     return undefined;
   }
@@ -58,7 +70,19 @@ export function readStatus(params: unknown): ServerStatus | undefined {
     percent: typeof percent === "number" ? Math.round(Math.min(100, Math.max(0, percent))) : undefined,
     message: typeof message === "string" ? message : "",
     model: typeof model === "string" ? model : "",
+    engine: typeof engine === "string" ? engine : "",
   };
+}
+
+/** The hosts of the engine elsewhere that runs the model; empty where there is none. */
+export function engineOf(phase: Phase): string {
+  return phase.kind === "running" ? phase.status.engine : "";
+}
+
+/** The model's name; `configured` is what the settings say of the one that the server would run itself. */
+export function modelOf(phase: Phase, configured: string): string {
+  const said = phase.kind === "running" ? phase.status.model : "";
+  return engineOf(phase) === "" ? said || configured : said;
 }
 
 /** What to show for a phase of the server's, and the user's switches. */
@@ -89,6 +113,10 @@ export function statusView(phase: Phase, switches: Switches): StatusView {
 }
 
 function running(status: ServerStatus): StatusView {
+  return status.engine === "" || status.state === "off" ? here(status) : elsewhere(status);
+}
+
+function here(status: ServerStatus): StatusView {
   const model = status.model === "" ? "" : ` (${status.model})`;
   switch (status.state) {
     case "loading": {
@@ -105,22 +133,47 @@ function running(status: ServerStatus): StatusView {
     case "off":
       return normal("$(circle-slash)", status.message || "suggestions are off");
     case "error":
-      return {
-        text: `$(error) ${NAME}`,
-        summary: `${NAME}: error`,
-        remedy: status.message || "The log says more.",
-        severity: "error",
-      };
+      return failed(status.message);
   }
 }
 
-function troubled(phase: Phase & { kind: "missing" | "failed" }): StatusView {
-  const isMissing = phase.kind === "missing";
+/** The same for a model that an engine elsewhere runs: whoever looks sees where the source goes. */
+function elsewhere(status: ServerStatus): StatusView {
+  const { state, engine, model } = status;
+  const view =
+    state === "loading"
+      ? normal("$(loading~spin)", `connecting to ${engine}`)
+      : here({ ...status, model: model === "" ? `at ${engine}` : `${model} at ${engine}` });
   return {
-    text: isMissing ? `$(cloud-download) ${NAME}` : `$(error) ${NAME}`,
-    summary: isMissing ? `${NAME}: the server is not installed` : `${NAME}: error`,
+    ...view,
+    text: `${view.text}: ${shortened(engine)}`,
+    privacy: `What is completed is sent to the engine at ${engine}.`,
+  };
+}
+
+/** The first of the hosts, and how many more there are. */
+function shortened(hosts: string): string {
+  const [first = "", ...more] = hosts.split(", ");
+  const host = first.length > SHORT ? `${first.slice(0, SHORT - 1)}…` : first;
+  return more.length === 0 ? host : `${host} +${more.length}`;
+}
+
+function failed(message: string): StatusView {
+  return {
+    ...normal("$(error)", "error"),
+    remedy: message || "The log says more.",
+    severity: "error",
+  };
+}
+
+function troubled(phase: Phase & { kind: "missing" | "failed" }): StatusView {
+  if (phase.kind === "failed") {
+    return failed(phase.message);
+  }
+  return {
+    ...normal("$(cloud-download)", "the server is not installed"),
     remedy: phase.message,
-    severity: isMissing ? "warning" : "error",
+    severity: "warning",
   };
 }
 
@@ -142,5 +195,11 @@ function whyOff(switches: Switches): StatusView | undefined {
 }
 
 function normal(icon: string, what: string): StatusView {
-  return { text: `${icon} ${NAME}`, summary: `${NAME}: ${what}`, remedy: "", severity: "normal" };
+  return {
+    text: `${icon} ${NAME}`,
+    summary: `${NAME}: ${what}`,
+    remedy: "",
+    privacy: "",
+    severity: "normal",
+  };
 }
