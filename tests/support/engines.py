@@ -1,0 +1,221 @@
+"""Real engines as processes, on the 0.5B: llama.cpp's server, vLLM's CPU build, ``transformers serve``."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+from benchmarks.bench import venvs
+from benchmarks.bench.vllm import environment, without_our_files
+from copilot_server.catalog import find
+from copilot_server.engine.gguf import prepared_folder
+from copilot_server.fetch import cached_path
+
+MODEL = "qwen2.5-coder-0.5b"
+ROOT = Path(__file__).parents[2]
+LLAMACPP = ROOT / "benchmarks" / "bench" / "launch" / "llamacpp.py"
+CONTEXT_TOKENS = 4096
+#: How long an engine may take to answer at all; no test measures time, this only ends one that hangs.
+PATIENCE_S = 600.0
+#: What the published model ends its texts at; a GGUF file names one of the two alone.
+ENDS = {"eos_token_id": [151645, 151643]}
+#: What its authors would have it sampled with, which vLLM goes by unless a request says otherwise.
+DEFAULTS = {"repetition_penalty": 1.1, "temperature": 0.7, "top_p": 0.8, "top_k": 20}
+
+
+class RunningEngine:
+    """An engine that can be killed and started again on the same port.
+
+    ``command``: in which ``{port}`` stands for it. ``health``: the path that answers once it serves.
+    ``folder``: where it runs.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        port: int,
+        health: str,
+        environment: dict[str, str] | None = None,
+        folder: str | None = None,
+    ) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._command = [word.replace("{port}", str(port)) for word in command]
+        self._health = health
+        self._environment = os.environ | (environment or {})
+        self._folder = folder
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the engine lives
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def restart(self) -> None:
+        """Start it where it is not running; returns when it serves."""
+        assert not self.is_running
+        self._start()
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not self._is_well():
+            if not self.is_running or time.monotonic() > deadline_s:
+                self.kill()
+                raise RuntimeError(f"{self._command[:3]} does not start:\n{self._last_words()}")
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """End it at once, with whatever it has started."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.communicate()
+            self._process = None
+
+    def close(self) -> None:
+        self.kill()
+        self._log.close()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env=self._environment,
+            cwd=self._folder,
+            start_new_session=True,
+        )
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        return self._log.read()[-3000:].decode(errors="replace")
+
+    def _is_well(self) -> bool:
+        try:
+            return httpx.get(self.url + self._health, timeout=5).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+
+@contextmanager
+def llamacpp_engine(port: int = 0, *, streams: int = 4) -> Iterator[RunningEngine]:
+    """llama.cpp's server, from the wheel ``xllamacpp``, with ``streams`` slots."""
+    command = [sys.executable, str(LLAMACPP), str(gguf()), str(CONTEXT_TOKENS), str(streams), str(cores())]
+    with _running([*command, "{port}"], port, "/health") as engine:
+        yield engine
+
+
+@contextmanager
+def vllm_engine(port: int = 0, *, dtype: str = "bfloat16") -> Iterator[RunningEngine]:
+    """vLLM's CPU build, which ``make vllm`` installs."""
+    python = venvs.vllm_python()
+    with _weights(ENDS | DEFAULTS) as folder:
+        arguments = {
+            "--model": folder,
+            "--served-model-name": MODEL,
+            "--host": "127.0.0.1",
+            "--port": "{port}",
+            "--max-model-len": str(CONTEXT_TOKENS),
+            "--dtype": dtype,
+            "--max-num-seqs": "32",
+        }
+        command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager"]
+        command += [word for pair in arguments.items() for word in pair]
+        with _running(command, port, "/health", environment(python, cores())) as engine:
+            yield engine
+
+
+@contextmanager
+def transformers_engine(port: int = 0, *, dtype: str = "float32") -> Iterator[RunningEngine]:
+    """``transformers serve``, which ``make transformers-serve`` installs; it calls a model by its folder."""
+    python = venvs.transformers_python()
+    with _weights(ENDS) as folder, tempfile.TemporaryDirectory() as beside:
+        Path(beside, MODEL).symlink_to(folder)
+        command = [str(python.with_name("transformers")), "serve", MODEL, "--device", "cpu", "--dtype", dtype]
+        command += ["--host", "127.0.0.1", "--port", "{port}"]
+        with _running(command, port, "/health", {"HF_HUB_OFFLINE": "1"}, beside) as engine:
+            yield engine
+
+
+@contextmanager
+def _weights(generation_config: dict[str, object]) -> Iterator[str]:
+    """A folder with the model's weights in safetensors, and defaults for generating of our choice."""
+    with without_our_files(prepared_folder(gguf())) as folder:
+        path = Path(folder, "generation_config.json")
+        path.unlink()
+        path.write_text(json.dumps(generation_config), "utf-8")
+        yield folder
+
+
+def gguf() -> Path:
+    """The file of the 0.5B, which is on this machine."""
+    path = cached_path(find(MODEL))
+    assert path is not None, f"copilot-server pull {MODEL}"
+    return path
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def _running(
+    command: Sequence[str],
+    port: int,
+    health: str,
+    environment: dict[str, str] | None = None,
+    folder: str | None = None,
+) -> Iterator[RunningEngine]:
+    engine = RunningEngine(command, port or _free_port(), health, environment, folder)
+    try:
+        engine.restart()
+        yield engine
+    finally:
+        engine.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+    return port
+
+
+def main() -> None:
+    """Serve in the foreground: ``python -m tests.support.engines llamacpp|vllm|transformers PORT``."""
+    name, port = sys.argv[1], int(sys.argv[2])
+    if _is_taken(port):
+        sys.exit(f"Something listens on port {port} already; another one: PORT={port + 1}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _say(f"{name} starts ...")
+    with suppress(KeyboardInterrupt), ENGINES[name](port) as engine:
+        _say(f"{name} serves {MODEL} at {engine.url}; Ctrl-C ends it.")
+        while engine.is_running:
+            time.sleep(0.5)
+        sys.exit(f"{name} has ended.")
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+ENGINES = {"llamacpp": llamacpp_engine, "vllm": vllm_engine, "transformers": transformers_engine}
+
+if __name__ == "__main__":
+    main()

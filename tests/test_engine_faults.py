@@ -1,0 +1,321 @@
+"""What becomes of an editor when the engine elsewhere, or the network before it, fails as they do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from copilot_server.completion.pipeline import Pipeline, open_pipeline
+from copilot_server.completion.types import Completion, CompletionRequest
+from copilot_server.config import RemoteSettings, Settings
+from copilot_server.context.document import Cursor, Document
+from copilot_server.engine.base import GenerationRequest, Prompt, Sampling
+from copilot_server.engine.remote.remote_engine import RemoteEngine
+from copilot_server.errors import (
+    CopilotServerError,
+    EngineError,
+    EngineUnavailableError,
+)
+from tests.support.engines import RunningEngine, llamacpp_engine
+from tests.support.fault_proxy import SPOILING, FaultProxy
+from tests.support.lsp_client import LspClient, Message, ResponseError, inline_params, running_server
+
+pytestmark = pytest.mark.model
+
+INLINE = "textDocument/inlineCompletion"
+NEVER = threading.Event()
+FEW = Sampling(max_new_tokens=8)
+#: Short waits where nothing comes, which a busy machine is not mistaken for; long ones everywhere else.
+HURRIED = RemoteSettings(read_timeout_s=4.0, deadline_s=6.0)
+PATIENT = RemoteSettings(read_timeout_s=120.0, deadline_s=300.0)
+PATIENT_EDITOR = {"remote": {"readTimeoutS": 120, "deadlineS": 300}}
+WAITED_FOR = ("hang", "stall", "slow-drip")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[RunningEngine]:
+    """An engine of these tests' own, which they may kill."""
+    with llamacpp_engine() as engine:
+        yield engine
+
+
+@pytest.fixture
+def proxy(engine: RunningEngine) -> Iterator[FaultProxy]:
+    if not engine.is_running:
+        engine.restart()
+    with FaultProxy(engine.url) as proxy:
+        yield proxy
+
+
+def opened(*urls: str, remote: RemoteSettings = PATIENT) -> Pipeline:
+    return open_pipeline(Settings(engine=urls, remote=remote))
+
+
+def complete(pipeline: Pipeline, text: str = "numbers = [1, 2, 3") -> Completion:
+    """A few tokens, of the model and not of the cache."""
+    cursor = Cursor(Document("file:///a.py", "python", text), len(text))
+    return pipeline.complete(CompletionRequest(cursor, invoked=True, sampling=FEW), NEVER)
+
+
+def remote_engine(pipeline: Pipeline) -> RemoteEngine:
+    assert isinstance(pipeline.engine, RemoteEngine)
+    return pipeline.engine
+
+
+def eventually(succeeds: Callable[[], object]) -> None:
+    """Try until it does not raise an error of ours."""
+    for _ in range(600):
+        try:
+            succeeds()
+        except CopilotServerError:
+            time.sleep(0.1)
+        else:
+            return
+    succeeds()
+
+
+# Every way to spoil an answer.
+
+
+@pytest.mark.parametrize("mode", SPOILING)
+def test_a_spoilt_answer_is_an_error_in_time_and_never_wrong_text(proxy: FaultProxy, mode: str) -> None:
+    """And once answers are good again, so are suggestions, without anybody doing anything."""
+    pipeline = opened(proxy.url, remote=HURRIED if mode in WAITED_FOR else PATIENT)
+    good = complete(opened(proxy.url)).candidates[0].text
+    proxy.mode = mode
+    for _ in range(1 if mode in WAITED_FOR else 5):
+        with pytest.raises(EngineError) as raised:
+            complete(pipeline)
+        assert proxy.url.removeprefix("http://") in str(raised.value) or "No engine" in str(raised.value)
+        assert "told by the proxy" not in str(raised.value)
+    proxy.mode = "pass"
+    found: list[str] = []
+    eventually(lambda: found.append(complete(pipeline).candidates[0].text))
+    assert found == [good]
+
+
+def test_an_answer_that_is_merely_late_is_an_answer(proxy: FaultProxy) -> None:
+    proxy.mode = "late"
+    assert complete(opened(proxy.url)).candidates
+
+
+def test_a_proxy_that_passes_all_changes_nothing(proxy: FaultProxy, engine: RunningEngine) -> None:
+    texts = [complete(opened(url)).candidates[0].text for url in (proxy.url, engine.url)]
+    assert texts[0] == texts[1]
+
+
+def test_an_engine_that_keeps_failing_is_left_alone(proxy: FaultProxy) -> None:
+    pipeline = opened(proxy.url)
+    proxy.mode = "500"
+    for _ in range(50):
+        with pytest.raises(EngineUnavailableError, match="HTTP 500"):
+            complete(pipeline)
+    assert proxy.requests < 25  # three that count, and a trial now and then
+    (state,) = remote_engine(pipeline).endpoints
+    assert state.failures == state.requests
+    assert state.trouble == "fails (HTTP 500)"
+
+
+def test_a_request_that_is_not_accepted_leaves_the_engine_in_use(proxy: FaultProxy) -> None:
+    pipeline = opened(proxy.url)
+    proxy.mode = "422"
+    for _ in range(5):
+        with pytest.raises(EngineError, match="does not accept the request"):
+            complete(pipeline)
+    assert remote_engine(pipeline).endpoints[0].state == "closed"
+    proxy.mode = "pass"
+    assert complete(pipeline).candidates
+
+
+# Trying again.
+
+
+def test_what_adds_no_load_is_tried_again(proxy: FaultProxy) -> None:
+    pipeline = opened(proxy.url)
+    proxy.mode = "reset"
+    mend = threading.Timer(0.1, setattr, (proxy, "mode", "pass"))
+    mend.start()
+    assert complete(pipeline).candidates
+    assert remote_engine(pipeline).endpoints[0].failures == 1
+
+
+def test_what_has_begun_is_not_begun_anew_before_someone_who_types(proxy: FaultProxy) -> None:
+    pipeline = opened(proxy.url)
+    before = proxy.requests
+    proxy.mode = "cut"
+    with pytest.raises(EngineUnavailableError):
+        complete(pipeline)
+    assert proxy.requests == before + 1
+
+
+def test_a_batch_begins_anew_what_was_cut(proxy: FaultProxy) -> None:
+    pipeline = opened(proxy.url)
+    requests = [
+        GenerationRequest(Prompt((f"{n}, {n + 1}, {n + 2},",)), Sampling(max_new_tokens=6)) for n in range(4)
+    ]
+    whole = pipeline.engine.generate_batch(requests, NEVER, batch_size=1)
+    proxy.mode = "cut"
+    mend = threading.Timer(1.0, setattr, (proxy, "mode", "pass"))
+    mend.start()
+    again = pipeline.engine.generate_batch(requests, NEVER, batch_size=1)
+    assert [one.text for (one,) in again] == [one.text for (one,) in whole]
+    assert remote_engine(pipeline).endpoints[0].failures > 0
+
+
+def test_a_batch_gives_up_on_what_always_fails(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("copilot_server.engine.remote.remote_engine.BATCH_REPEATS", 4)
+    pipeline = opened(proxy.url)
+    proxy.mode = "json"
+    request = GenerationRequest(Prompt(("1, 2,",)), Sampling(max_new_tokens=4))
+    with pytest.raises(EngineUnavailableError, match="no completion"):
+        pipeline.engine.generate_batch([request], NEVER)
+
+
+# Several engines.
+
+
+def test_while_one_engine_fails_the_other_answers(proxy: FaultProxy, engine: RunningEngine) -> None:
+    pipeline = opened(proxy.url, engine.url)
+    proxy.mode = "500"
+    for n in range(6):
+        with contextlib.suppress(EngineUnavailableError):  # one that was asked of the first
+            complete(pipeline, f"numbers = [{n}, ")
+    broken, well = remote_engine(pipeline).endpoints
+    assert (broken.state == "closed") == (broken.failures < 3)
+    assert well.failures == 0
+    assert well.requests > 0
+
+
+def test_an_engine_that_cannot_be_reached_costs_no_suggestion(
+    proxy: FaultProxy, engine: RunningEngine
+) -> None:
+    with FaultProxy(engine.url) as other:
+        pipeline = opened(other.url, proxy.url)
+        complete(pipeline)
+    for n in range(6):
+        assert complete(pipeline, f"numbers = [{n}, ").candidates
+    states = {one.host: one.state for one in remote_engine(pipeline).endpoints}
+    assert states[proxy.url.removeprefix("http://")] == "closed"
+
+
+def test_the_engine_with_the_least_to_do_is_asked(proxy: FaultProxy, engine: RunningEngine) -> None:
+    pipeline = opened(proxy.url, engine.url)
+    requests = [GenerationRequest(Prompt((f"{n}, {n + 1},",)), Sampling(max_new_tokens=8)) for n in range(12)]
+    pipeline.engine.generate_batch(requests, NEVER, batch_size=4)
+    first, second = remote_engine(pipeline).endpoints
+    assert first.requests + second.requests == 12
+    assert min(first.requests, second.requests) >= 3
+
+
+# The engine itself is killed.
+
+
+async def suggestion(client: LspClient, text: str, version: int) -> list[str]:
+    client.change("file:///a.py", version, {"text": text})
+    answer = await client.request(INLINE, inline_params("file:///a.py", 0, len(text), invoked=True))
+    return [item["insertText"] for item in answer["items"]]
+
+
+def status_is(state: str, since: int = 0) -> Callable[[Message], bool]:
+    def is_it(message: Message) -> bool:
+        return message.get("method") == "didChangeStatus" and message["params"]["state"] == state
+
+    return is_it
+
+
+async def next_status(client: LspClient, state: str) -> Message:
+    """Wait for a status that comes from now on, unless the last one is it."""
+    wanted = status_is(state)
+    last = client.messages("didChangeStatus")
+    if last and last[-1]["state"] == state:
+        return dict(last[-1])
+    seen = len(client.received)
+    message = await client.wait_for(lambda one: wanted(one) and one in client.received[seen:])
+    return dict(message["params"])
+
+
+async def test_an_engine_killed_and_started_again_is_told_in_the_status_and_used_again(
+    engine: RunningEngine,
+) -> None:
+    if not engine.is_running:
+        engine.restart()
+    host = engine.url.removeprefix("http://")
+    async with running_server("--engine", engine.url, "--max-new-tokens", "8") as client:
+        await client.initialize(options=PATIENT_EDITOR)
+        client.open("x = ")
+        assert await suggestion(client, "numbers = [1, 2, 3", 2)
+        engine.kill()
+        with pytest.raises(ResponseError, match="The engine at"):
+            await suggestion(client, "numbers = [1, 2, 4", 3)
+        status = await next_status(client, "error")
+        assert host in status["message"]
+        assert client.messages("window/showMessage") == []
+        await asyncio.to_thread(engine.restart)
+        await next_status(client, "ready")
+        assert await suggestion(client, "numbers = [1, 2, 5", 4)
+        assert await client.shut_down() == 0
+
+
+async def test_an_engine_that_is_started_after_the_editor_is_used_once_it_is_there(
+    engine: RunningEngine,
+) -> None:
+    engine.kill()
+    async with running_server("--engine", engine.url, "--max-new-tokens", "8") as client:
+        await client.initialize(options=PATIENT_EDITOR)
+        client.open("x = ")
+        status = await next_status(client, "error")
+        assert "Connecting" not in status["message"]
+        await asyncio.to_thread(engine.restart)
+        await next_status(client, "ready")
+        assert await suggestion(client, "numbers = [1, 2, 3", 2)
+        assert await client.shut_down() == 0
+
+
+def test_trouble_is_told_while_nobody_asks(engine: RunningEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("copilot_server.engine.remote.replicas.IDLE_S", 0.2)
+    if not engine.is_running:
+        engine.restart()
+    pipeline = opened(engine.url)
+    told: list[EngineError | None] = []
+    pipeline.watch(told.append)
+    engine.kill()
+    wait_until(lambda: len(told) > 0)
+    assert isinstance(told[0], EngineUnavailableError)
+    engine.restart()
+    wait_until(lambda: told[-1] is None)
+
+
+def test_an_engine_that_hangs_is_found_out_by_someone_who_never_waits(proxy: FaultProxy) -> None:
+    """Each request is given up after a moment, as typing does, so that none ever times out."""
+    pipeline = opened(proxy.url, remote=RemoteSettings(read_timeout_s=0.5))
+    proxy.mode, proxy.everything = "hang", True
+    told: list[EngineError | None] = []
+    pipeline.watch(told.append)
+    for n in range(200):
+        cancel = threading.Event()
+        timer = threading.Timer(0.1, cancel.set)
+        timer.start()
+        text = f"numbers = [{n}, "
+        try:
+            pipeline.complete(
+                CompletionRequest(Cursor(Document("file:///a.py", "python", text), len(text))), cancel
+            )
+        except EngineUnavailableError:
+            break
+        if told:
+            break
+    assert told
+    proxy.mode, proxy.everything = "pass", False
+    eventually(lambda: complete(pipeline))
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 60.0
+    while not holds():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
