@@ -13,6 +13,7 @@ import pytest
 
 from tests.editors.neovim import PLUGIN, ROOT, Neovim, find_neovim
 from tests.editors.neovim_screen import GHOST
+from tests.support.engines import RunningEngine, llamacpp_engine
 
 pytestmark = [pytest.mark.editors, pytest.mark.model]
 
@@ -415,6 +416,72 @@ class TestServer:
         neovim.command("CopilotServer model qwen2.5-coder-0.5b")
         neovim.type("i" + FIBONACCI)
         assert wait_for_ghost(neovim)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[RunningEngine]:
+    with llamacpp_engine() as engine:
+        yield engine
+
+
+class TestEngineElsewhere:
+    @pytest.fixture
+    def connected(self, engine: RunningEngine, tmp_path: Path) -> Iterator[Neovim]:
+        """With a server whose model runs there, which is up."""
+        options = f"vim.g.copilot_server = {{ settings = {{ engine = '{engine.url}' }} }}\n"
+        with Neovim(find_neovim("0.12"), tmp_path, options + INIT) as neovim:
+            neovim.open("main.py")
+            wait_until_attached(neovim)
+            wait_for_statusline(neovim, f"copilot: ready at {host_of(engine)}")
+            yield neovim
+
+    def test_the_host_is_shown_wherever_the_status_is(self, connected: Neovim, engine: RunningEngine):
+        connected.type("i" + FIBONACCI)
+        offered = wait_for_ghost(connected)
+        connected.type("<Tab><Esc>")
+        assert connected.text() == BEFORE + offered
+        assert f"qwen2.5-coder-0.5b, at {host_of(engine)}, where" in connected.command("CopilotServer status")
+        assert connected.lua("return require('copilot_server').status().engine") == host_of(engine)
+        connected.command("CopilotServer model")
+        connected.wait(lambda: "is chosen there" in connected.command("messages"), "the message")
+        connected.command("checkhealth copilot_server")
+        assert f"is sent to the engine at {host_of(engine)}" in connected.text()
+        assert "ERROR" not in connected.text()
+
+    def test_one_that_is_away_is_told_of_once_and_comes_back_by_itself(
+        self, connected: Neovim, engine: RunningEngine
+    ):
+        for _ in range(2):
+            engine.kill()
+            wait_for_statusline(connected, f"copilot: error at {host_of(engine)}")
+            assert host_of(engine) in message_of(connected)
+            connected.command("new | checkhealth copilot_server")
+            assert re.search(rf"ERROR error.*{host_of(engine)}", connected.text())
+            connected.command("silent! tabonly | silent! only | edit! main.py")
+            engine.restart()
+            wait_for_statusline(connected, f"copilot: ready at {host_of(engine)}")
+            assert message_of(connected) == "Ready"
+        assert connected.command("messages").count(f"The engine at {host_of(engine)}") == 1
+        connected.type("i" + FIBONACCI)
+        assert wait_for_ghost(connected)
+
+    def test_without_one_no_host_is_shown(self, neovim: Neovim):
+        wait_for_statusline(neovim, "copilot: ready")
+        assert neovim.lua("return require('copilot_server').status().engine") is None
+        assert "where what is completed is sent" not in neovim.command("CopilotServer status")
+
+
+def host_of(engine: RunningEngine) -> str:
+    return engine.url.removeprefix("http://")
+
+
+def message_of(neovim: Neovim) -> str:
+    return str(neovim.lua("return require('copilot_server').status().message"))
+
+
+def wait_for_statusline(neovim: Neovim, wanted: str) -> None:
+    statusline = "return require('copilot_server').statusline()"
+    neovim.wait(lambda: neovim.lua(statusline) == wanted, wanted)
 
 
 class TestAround:

@@ -14,7 +14,7 @@ vim.api.nvim_create_user_command('CopilotServer', function(call)
   require('copilot_server.commands').run(call.fargs)
 end, {
   nargs = '*',
-  desc = 'Code completion by a model on this machine',
+  desc = 'Code completion by a model of your own',
   complete = function(lead, line)
     return require('copilot_server.commands').complete(lead, line)
   end,

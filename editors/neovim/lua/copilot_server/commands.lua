@@ -1,5 +1,6 @@
 --- `:CopilotServer` and its subcommands.
 
+local config = require('copilot_server.config')
 local server = require('copilot_server.server')
 
 local M = {}
@@ -55,7 +56,10 @@ local function status_lines()
       client and ('%s %s, %s'):format(info.name or 'running', info.version or '', status.state)
         or 'not running'
     ),
-    ('model: %s'):format(status.model or 'not told yet'),
+    ('model: %s%s'):format(
+      status.model or 'not told yet',
+      status.engine and (', at %s, where what is completed is sent'):format(status.engine) or ''
+    ),
     ('this buffer: %s'):format(here),
     status.message ~= '' and ('message: %s'):format(status.message) or nil,
   }
@@ -73,6 +77,11 @@ local function describe_model(model)
 end
 
 local function choose_model()
+  local engine = require('copilot_server.status').get().engine
+  if engine then
+    server.notify(('the model runs at %s, and is chosen there'):format(engine))
+    return
+  end
   local command = command_or_tell()
   if not command then
     return
@@ -96,10 +105,22 @@ local function choose_model()
   )
 end
 
+--- The flags for the engine elsewhere that the options name; how it is asked has none.
+---@return string[]
+local function engine_flags()
+  local engine = config.get().settings.engine or {}
+  local flags = {}
+  for _, url in ipairs(type(engine) == 'table' and engine or { engine }) do
+    vim.list_extend(flags, { '--engine', url })
+  end
+  return flags
+end
+
 ---@param benchmark? string
 local function selftest(benchmark)
   local folder = vim.fn.stdpath('state') .. '/copilot-server-selftest'
-  in_terminal({ '--selftest', benchmark or 'humaneval', '--report', folder }, function(code)
+  local arguments = { '--selftest', benchmark or 'humaneval', '--report', folder }
+  in_terminal(vim.list_extend(arguments, engine_flags()), function(code)
     if code == 0 then
       vim.ui.open(folder .. '/report.html')
     end

@@ -69,6 +69,9 @@ local function check_client()
   )
   local status = require('copilot_server.status').get()
   local line = ('%s%s'):format(status.state, status.model and (', model ' .. status.model) or '')
+  if status.engine then
+    health.info(('what is completed is sent to the engine at %s, which runs the model'):format(status.engine))
+  end
   if status.kind == 'Error' then
     health.error(line .. ': ' .. status.message, { ':CopilotServer log shows what the server said.' })
   else

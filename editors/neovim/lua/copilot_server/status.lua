@@ -4,6 +4,8 @@ local server = require('copilot_server.server')
 
 local M = {}
 
+local TELL_AGAIN_MS = 300000
+
 ---@class copilot_server.Status
 ---@field kind 'Normal'|'Warning'|'Error'|'Inactive'
 ---@field busy boolean
@@ -11,9 +13,12 @@ local M = {}
 ---@field state 'loading'|'ready'|'thinking'|'off'|'error'|'stopped'
 ---@field percent? integer
 ---@field model? string
+---@field engine? string the hosts that are sent what is completed; nil where the model runs in the server
 
 ---@type table<integer, copilot_server.Status> by client
 local said = {}
+---@type table<integer, number> by client, when its engine's trouble was told, in milliseconds
+local told_ms = {}
 
 --- Tell the statusline, and whoever listens to `User CopilotServerStatus`, that something has changed.
 function M.announce()
@@ -33,8 +38,21 @@ local function read(params)
     message = type(params.message) == 'string' and params.message or '',
     state = params.state or by_kind[params.kind] or (params.busy and 'thinking' or 'ready'),
     percent = type(params.percent) == 'number' and params.percent or nil,
-    model = type(params.model) == 'string' and params.model or nil,
+    model = type(params.model) == 'string' and params.model ~= '' and params.model or nil,
+    engine = type(params.engine) == 'string' and params.engine or nil,
   }
+end
+
+--- Tell of an engine elsewhere that cannot be used, which the server says in its status alone. One that comes
+--- and goes is told of once in a while.
+---@param client_id integer
+---@param status copilot_server.Status
+local function tell_trouble(client_id, status)
+  local before_ms, now_ms = told_ms[client_id], vim.uv.now()
+  if status.engine and status.state == 'error' and (not before_ms or now_ms - before_ms > TELL_AGAIN_MS) then
+    told_ms[client_id] = now_ms
+    server.notify(status.message, vim.log.levels.WARN)
+  end
 end
 
 --- Take a `didChangeStatus` of the server.
@@ -46,13 +64,14 @@ function M.take(client_id, params)
   if before and before.state == 'loading' and said[client_id].state == 'ready' then
     require('copilot_server.suggestion').refresh()
   end
+  tell_trouble(client_id, said[client_id])
   M.announce()
 end
 
 --- A client has ended.
 ---@param client_id integer
 function M.forget(client_id)
-  said[client_id] = nil
+  said[client_id], told_ms[client_id] = nil, nil
   M.announce()
 end
 
@@ -76,6 +95,8 @@ function M.statusline()
     return 'copilot: off'
   elseif status.state == 'loading' and status.percent then
     return ('copilot: loading %d/100'):format(status.percent)
+  elseif status.engine and status.state ~= 'off' then
+    return ('copilot: %s at %s'):format(status.state, (status.engine:gsub('%%', '')))
   end
   return 'copilot: ' .. status.state
 end
