@@ -42,17 +42,7 @@ class Vllm:
     def __init__(self, python: Path, folder: Path, threads: int) -> None:
         self._port = _free_port()
         self._files = without_our_files(folder)
-        arguments = {
-            "--model": self._files.name,
-            "--served-model-name": _NAME,
-            "--host": "127.0.0.1",
-            "--port": str(self._port),
-            "--max-model-len": "4096",
-            "--dtype": "bfloat16",
-            "--max-num-seqs": str(_STREAMS),
-        }
-        command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager"]
-        command += [word for pair in arguments.items() for word in pair]
+        command = serve_command(python, self._files.name, str(self._port), name=_NAME)
         self._log = python.parent.parent / "server.log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -115,6 +105,21 @@ class Vllm:
         self.process.kill()
         msg = f"vLLM does not start; {self._log} says why."
         raise RuntimeError(msg)
+
+
+def serve_command(python: Path, folder: str, port: str, *, name: str, dtype: str = "bfloat16") -> list[str]:
+    """What serves the weights in a folder as ``name`` on 127.0.0.1, to 32 streams of 4,096 tokens at most."""
+    arguments = {
+        "--model": folder,
+        "--served-model-name": name,
+        "--host": "127.0.0.1",
+        "--port": port,
+        "--max-model-len": "4096",
+        "--dtype": dtype,
+        "--max-num-seqs": str(_STREAMS),
+    }
+    command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager"]
+    return command + [word for pair in arguments.items() for word in pair]
 
 
 def environment(python: Path, threads: int) -> dict[str, str]:

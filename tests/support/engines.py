@@ -18,7 +18,7 @@ from typing import IO
 import httpx
 
 from benchmarks.bench import venvs
-from benchmarks.bench.vllm import environment, without_our_files
+from benchmarks.bench.vllm import environment, serve_command, without_our_files
 from copilot_server.catalog import find
 from copilot_server.engine.gguf import prepared_folder
 from copilot_server.fetch import cached_path
@@ -120,17 +120,7 @@ def vllm_engine(port: int = 0, *, dtype: str = "bfloat16") -> Iterator[RunningEn
     """vLLM's CPU build, which ``make vllm`` installs."""
     python = venvs.vllm_python()
     with _weights(ENDS | DEFAULTS) as folder:
-        arguments = {
-            "--model": folder,
-            "--served-model-name": MODEL,
-            "--host": "127.0.0.1",
-            "--port": "{port}",
-            "--max-model-len": str(CONTEXT_TOKENS),
-            "--dtype": dtype,
-            "--max-num-seqs": "32",
-        }
-        command = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager"]
-        command += [word for pair in arguments.items() for word in pair]
+        command = serve_command(python, folder, "{port}", name=MODEL, dtype=dtype)
         with _running(command, port, "/health", environment(python, cores())) as engine:
             yield engine
 
