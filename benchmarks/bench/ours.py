@@ -84,9 +84,14 @@ class LspServer:
         self._send({"id": msg_id, "method": "textDocument/inlineCompletion", "params": request})
         return pending
 
+    def stats(self) -> Message:
+        """What it has counted."""
+        counted: Message = self._call("copilotServer/stats", None)
+        return counted
+
     def by_model(self) -> bool | None:
         """Whether the server has counted one more answer of its model."""
-        counted: int = self._call("copilotServer/stats", None)["answers"].get("model", 0)
+        counted: int = self.stats()["answers"].get("model", 0)
         asked = counted > self._model_answers
         self._model_answers = counted
         return asked

@@ -20,6 +20,7 @@ def main() -> None:
     params.n_ctx = context_tokens * streams
     params.n_parallel = streams
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    params.endpoint_metrics = True
     params.hostnames = ["127.0.0.1"]
     params.port = int(sys.argv[5]) if len(sys.argv) > 5 else 0
     server = xllamacpp.Server(params)

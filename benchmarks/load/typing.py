@@ -1,0 +1,113 @@
+"""One simulated editor: it types at a typist's pace, and keeps what became of each key."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.bench.corpus import Passage, Place
+from benchmarks.bench.editing import Answer, Pending
+from benchmarks.bench.ours import LspServer
+from benchmarks.bench.typist import Typist
+
+#: How long a request may stay without any answer after the last key, in seconds, before it is lost.
+LOST_S = 60.0
+#: How long an editor waits for the engine after it was killed, in seconds.
+RECOVERY_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A keystroke. ``latency_s``: until its own answer came, if that was before the next key.
+
+    ``shown``: whether there was anything in it. ``failed``: whether it was an error, and no suggestion.
+    """
+
+    latency_s: float | None
+    shown: bool = False
+    failed: bool = False
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one editor saw: every key, how long it typed, and how many requests were never answered."""
+
+    keys: list[Key] = field(default_factory=list)
+    typing_s: float = 0.0
+    lost: int = 0
+    recovered: bool = True
+
+
+class TypingEditor:
+    """Types passages into a server of its own until ``stop`` is set."""
+
+    def __init__(self, server: LspServer, passages: Sequence[Passage], seed: int) -> None:
+        self.server = server
+        self.seen = Seen()
+        self._passages = passages
+        self._seed = seed
+        self._pending: list[Pending] = []
+
+    def type(self, keys: int, delay_s: float, stop: threading.Event) -> None:
+        """Type ``keys`` keys, beginning after ``delay_s``; then wait for what is still to be answered."""
+        time.sleep(delay_s)
+        begun_s = time.perf_counter()
+        for passage in self._passages:
+            if len(self.seen.keys) >= keys or stop.is_set():
+                break
+            self._type(passage, keys, stop)
+        self.seen.typing_s = time.perf_counter() - begun_s
+        self.seen.lost = sum(not _is_over(one) for one in self._pending)
+
+    def comes_back(self) -> bool:
+        """Ask until the engine answers; whether it did. A key is typed for each try, as a user would."""
+        passage = self._passages[-1]
+        typed = Typist(passage, self._seed).first_place(1)
+        self.server.open(Place(passage, typed))
+        deadline_s = time.perf_counter() + RECOVERY_S
+        while time.perf_counter() < deadline_s:
+            typed += 1
+            try:
+                self.server.ask(Place(passage, typed)).wait(RECOVERY_S)
+            except RuntimeError:
+                time.sleep(1.0)  # the engine is still away
+            else:
+                return True
+        return False
+
+    def _type(self, passage: Passage, keys: int, stop: threading.Event) -> None:
+        typist = Typist(passage, self._seed)
+        typed = typist.first_place(keys)
+        self.server.open(Place(passage, typed))
+        pressed_s, accepted = time.perf_counter(), ""
+        while len(self.seen.keys) < keys and not stop.is_set() and (key := typist.key(typed)) is not None:
+            typed += len(accepted or key.text)
+            time.sleep(max(0.0, pressed_s - time.perf_counter()))
+            pending = self.server.ask(Place(passage, typed))
+            self._pending.append(pending)
+            following = typist.key(typed)
+            pressed_s = pending.sent_s + (following.pause_s if following else 0.0)
+            accepted = self._answered(pending, pressed_s, typist, typed)
+
+    def _answered(self, pending: Pending, next_s: float, typist: Typist, typed: int) -> str:
+        """Wait for an answer until the next key is due; returns what of it is accepted."""
+        try:
+            answer: Answer | None = pending.wait(max(0.0, next_s - time.perf_counter()))
+        except RuntimeError:
+            self.seen.keys.append(Key(None, failed=True))
+            return ""
+        if answer is None:
+            pending.cancel()
+            self.seen.keys.append(Key(None))
+            return ""
+        self.seen.keys.append(Key(answer.latency_s, shown=bool(answer.text)))
+        return typist.accepts(typed, answer.text)
+
+
+def _is_over(pending: Pending) -> bool:
+    try:
+        return pending.wait(LOST_S) is not None
+    except RuntimeError:
+        return True  # an error is an answer: that it was cancelled, as a rule
