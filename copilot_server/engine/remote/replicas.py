@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -69,6 +70,9 @@ class Replica:
         self.stop_ids: tuple[int, ...] = ()
         self.pending = self.requests = self.failures = 0
         self.remedy = ""
+        #: Of equals the lowest is asked, so that a desk finds its prompts in one engine's cache; drawn, so that
+        #: the desks of a team do not all come to the same.
+        self.rank = random.random()  # noqa: S311 - no secret
         self.has_changed = False
         self._asked_s = time.monotonic()
         self._busy_until_s = 0.0
@@ -289,7 +293,7 @@ class Replicas:
                 raise error
             else:
                 await self._wait_for_recovery(error, patience.outage_s)
-        return min(free, key=lambda one: one.pending)
+        return min(free, key=lambda one: (one.pending, one.rank))
 
     async def _wait_for_busy(self, patience: Patience) -> None:
         """Wait until the first of those that asked to be left alone may be asked again."""
