@@ -70,8 +70,8 @@ class Replica:
         self.stop_ids: tuple[int, ...] = ()
         self.pending = self.requests = self.failures = 0
         self.remedy = ""
-        #: Of equals the lowest is asked, so that a desk finds its prompts in one engine's cache; drawn, so that
-        #: the desks of a team do not all come to the same.
+        #: Of equals the lowest is asked, so that a desk finds its prompts in one engine's cache; drawn, so
+        #: that the desks of a team do not all come to the same.
         self.rank = random.random()  # noqa: S311 - no secret
         self.has_changed = False
         self._asked_s = time.monotonic()
