@@ -53,6 +53,13 @@ def engine_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def model_flags(request: pytest.FixtureRequest, tiny_model_dir: Path) -> tuple[str, ...]:
+    """The flags of a server with a model that answers: a tiny one, or the engine that ``--engine`` names."""
+    given = request.config.getoption("--engine")
+    return ("--engine", given) if given else ("--model", str(tiny_model_dir))
+
+
+@pytest.fixture(scope="session")
 def real_engine() -> TorchEngine:
     """The real 0.5B in float32 on the CPU, where equalities are exact."""
     ref = resolve("qwen2.5-coder-0.5b")

@@ -22,7 +22,7 @@ from copilot_server.errors import (
     EngineUnavailableError,
 )
 from tests.support.engines import RunningEngine, llamacpp_engine
-from tests.support.fault_proxy import SPOILING, FaultProxy
+from tests.support.fault_proxy import HARMLESS, SPOILING, FaultProxy
 from tests.support.lsp_client import LspClient, Message, ResponseError, inline_params, running_server
 
 pytestmark = pytest.mark.model
@@ -99,9 +99,11 @@ def test_a_spoilt_answer_is_an_error_in_time_and_never_wrong_text(proxy: FaultPr
     assert found == [good]
 
 
-def test_an_answer_that_is_merely_late_is_an_answer(proxy: FaultProxy) -> None:
-    proxy.mode = "late"
-    assert complete(opened(proxy.url)).candidates
+@pytest.mark.parametrize("mode", HARMLESS)
+def test_an_answer_that_is_merely_late_or_cut_in_bytes_is_an_answer(proxy: FaultProxy, mode: str) -> None:
+    good = complete(opened(proxy.url)).candidates[0].text
+    proxy.mode = mode
+    assert complete(opened(proxy.url)).candidates[0].text == good
 
 
 def test_a_proxy_that_passes_all_changes_nothing(proxy: FaultProxy, engine: RunningEngine) -> None:

@@ -60,9 +60,10 @@ async def texts(
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_model_completes_over_each_transport(tiny_model_dir: Path, transport: Transport) -> None:
-    arguments = ("--model", str(tiny_model_dir), "--max-new-tokens", "8")
-    async with running_server(*arguments, transport=transport) as client:
+async def test_a_model_completes_over_each_transport(
+    model_flags: tuple[str, ...], transport: Transport
+) -> None:
+    async with running_server(*model_flags, "--max-new-tokens", "8", transport=transport) as client:
         result = await client.initialize()
         assert result["capabilities"]["inlineCompletionProvider"] == {}
         assert result["serverInfo"]["name"] == "copilot-server"
@@ -74,11 +75,11 @@ async def test_a_model_completes_over_each_transport(tiny_model_dir: Path, trans
         assert await client.shut_down() == 0
 
 
-async def test_cancelling_frees_a_real_engine(tiny_model_dir: Path) -> None:
-    async with running_server("--model", str(tiny_model_dir)) as client:
+async def test_cancelling_frees_a_real_engine(model_flags: tuple[str, ...]) -> None:
+    async with running_server(*model_flags) as client:
         await client.initialize()
-        uri = client.open("x = ")
-        running = [client.begin(INLINE, inline_params(uri, 0, 4)) for _ in range(3)]
+        uri = client.open(FIB)
+        running = [client.begin(INLINE, inline_params(uri, 2, 4)) for _ in range(3)]
         for msg_id in running[:2]:
             assert (await client.answer(msg_id))["error"]["code"] == -32800
         client.notify("$/cancelRequest", {"id": running[2]})
