@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, expect
 from tests.editors.vscode_server import COPILOT_SERVER, CodeServer, environment, open_code_server
 from tests.editors.vscode_window import Window
 from tests.support.chromium import open_browser
+from tests.support.engines import llamacpp_engine
 
 pytestmark = [pytest.mark.editors, pytest.mark.model]
 
@@ -360,6 +361,49 @@ def test_a_model_that_is_not_there_is_an_error_and_the_picker_mends_it(
     window.status_says("ready")
     window.clear_notices()
     window.focus_editor()
+    assert suggested(window)
+
+
+def test_a_workspace_cannot_send_source_elsewhere(window: Window, server: CodeServer) -> None:
+    before = [one.pid for one in server.language_servers()]
+    file = server.workspace / ".vscode" / "settings.json"
+    file.parent.mkdir(exist_ok=True)
+    settings = {"copilot-server.engine": ["http://127.0.0.1:9"], "copilot-server.enabled": False}
+    file.write_text(json.dumps(settings), encoding="utf-8")
+    window.status_says("suggestions are off")  # which shows that they are read
+    file.write_text(json.dumps(settings | {"copilot-server.enabled": True}), encoding="utf-8")
+    assert "127.0.0.1" not in window.status_says("ready (qwen2.5-coder-0.5b)")
+    assert suggested(window)
+    assert [one.pid for one in server.language_servers()] == before
+    file.unlink()
+
+
+def test_an_engine_elsewhere_is_named_and_told_of_when_it_is_away(window: Window, server: CodeServer) -> None:
+    with llamacpp_engine() as engine:
+        host = engine.url.removeprefix("http://")
+        server.change_machine_settings(engine=[engine.url])
+        assert f"is sent to the engine at {host}" in window.status_says("ready (qwen2.5-coder-0.5b at ")
+        expect(window.status_item).to_contain_text(f"Copilot Server: {host}")
+        window.status_item.click()
+        window.row(f"The model runs at {host}").wait_for()
+        window.press("Escape")
+        window.focus_editor()
+        body = suggested(window)
+        window.press("Tab")
+        assert window.buffer(FILE) == BEFORE + body
+
+        engine.kill()
+        assert f"The engine at {host}" in window.status_says("error")
+        engine.restart()
+        assert "tried again" not in window.status_says("ready")
+        window.replace_all("")
+        assert suggested(window)
+
+        server.change_machine_settings(engine=[])
+        window.status_says("ready (qwen2.5-coder-0.5b)")
+        assert host not in window.status()
+    window.focus_editor()
+    window.replace_all("")
     assert suggested(window)
 
 

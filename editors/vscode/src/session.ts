@@ -6,12 +6,12 @@ import { isWantedIn, reader, SECTION, text } from "./configuration";
 import { Connection } from "./connection";
 import { afterCrash, type Crashes } from "./core/backoff";
 import type { Found } from "./core/locate";
-import { changedSettings, chosenSettings, type Values } from "./core/settings";
+import { changedSettings, chosenSettings, haveChanged, needsRestart, type Values } from "./core/settings";
 import { UNKNOWN_STATUS, type Phase } from "./core/status";
 import { locateServer, missingMessage } from "./server";
 
-/** Settings that a running server does not take: where source is sent it asks its editor but once. */
-const RESTARTING = ["serverPath", "logLevel", "engine", "remote"] as const;
+/** Settings of ours that a running server cannot take. */
+const RESTARTING = ["serverPath", "logLevel"] as const;
 
 export class Session implements vscode.Disposable {
   private current: Phase = { kind: "idle" };
@@ -121,6 +121,9 @@ export class Session implements vscode.Disposable {
       await connection.start();
       if (this.connection === connection && this.current.kind === "starting") {
         this.enter({ kind: "running", status: UNKNOWN_STATUS });
+        if (haveChanged(reader, this.started)) {
+          this.sendSettings(); // they have changed since it was started
+        }
       }
     } catch (error) {
       this.couldNotStart(connection, error instanceof Error ? error.message : String(error));
@@ -226,12 +229,17 @@ export class Session implements vscode.Disposable {
     if (!event.affectsConfiguration(SECTION)) {
       return;
     }
-    if (RESTARTING.some((name) => event.affectsConfiguration(`${SECTION}.${name}`))) {
+    const affects = RESTARTING.some((name) => event.affectsConfiguration(`${SECTION}.${name}`));
+    if (affects || needsRestart(reader, this.started)) {
       if (this.current.kind !== "idle") {
         void this.restart();
       }
       return;
     }
+    this.sendSettings();
+  }
+
+  private sendSettings(): void {
     const settings = { [SECTION]: changedSettings(reader, this.started) };
     void this.running?.sendNotification("workspace/didChangeConfiguration", { settings });
   }

@@ -7,6 +7,8 @@ import manifest from "../package.json";
 import {
   changedSettings,
   chosenSettings,
+  haveChanged,
+  needsRestart,
   selfTestFlags,
   SERVER_SETTINGS,
   type Reader,
@@ -174,6 +176,22 @@ test("only what somebody has set is sent, so that the server's own file holds fo
     "completion.candidates": 5,
     offline: true,
   });
+});
+
+test("a server is started anew for another engine, and told of whatever else has changed", () => {
+  const engine = ["https://gpu.example.com"];
+  const started = { engine, "remote.allowHttp": false, enabled: false };
+  const cases: [Readonly<Record<string, unknown>>, boolean, boolean][] = [
+    [{ ...started, engine: [...engine] }, false, false],
+    [{ ...started, enabled: true }, false, true],
+    [{ ...started, engine: [...engine, "https://b"] }, true, true],
+    [{ ...started, "remote.allowHttp": true }, true, true],
+    [{ enabled: false, "remote.allowHttp": false }, true, true],
+  ];
+  for (const [now, anew, changed] of cases) {
+    assert.equal(needsRestart(readerOf(now), started), anew, JSON.stringify(now));
+    assert.equal(haveChanged(readerOf(now), started), changed, JSON.stringify(now));
+  }
 });
 
 test("what was sent at the start and has been removed is sent with its default", () => {

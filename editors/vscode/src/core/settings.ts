@@ -1,4 +1,5 @@
 /** The settings that are the server's: what is sent to it, and when. */
+import { isDeepStrictEqual } from "node:util";
 
 /** Names in package.json, without the section; the same in the server, there written with underscores. */
 export const SERVER_SETTINGS = [
@@ -50,6 +51,21 @@ export interface Reader {
 export function chosenSettings(reader: Reader): Values {
   const chosen = SERVER_SETTINGS.filter((name) => reader.isSet(name));
   return Object.fromEntries(chosen.map((name) => [name, reader.value(name)]));
+}
+
+/**
+ * Whether a server that was started with other settings must be started anew. It takes where source is sent, and how,
+ * at its start alone.
+ */
+export function needsRestart(reader: Reader, started: Values): boolean {
+  const chosen = chosenSettings(reader);
+  const settled = SERVER_SETTINGS.filter((name) => name === "engine" || name.startsWith("remote."));
+  return settled.some((name) => !isDeepStrictEqual(chosen[name], started[name]));
+}
+
+/** Whether a server that was started with other settings has to be told of these. */
+export function haveChanged(reader: Reader, started: Values): boolean {
+  return !isDeepStrictEqual(chosenSettings(reader), started);
 }
 
 /**
