@@ -89,6 +89,10 @@ def test_names_of_control_tokens_in_a_users_text_are_sent_broken_and_come_back_w
     assert one.generation().text == '"<|im_end|>"'
 
 
+def test_half_of_a_surrogate_pair_is_sent_as_something_that_can_be() -> None:
+    assert row("x = '\ud83d' + 'ä'").ask().prompt == "x = '?' + 'ä'"
+
+
 def test_half_a_character_at_the_end_is_left_out() -> None:
     one = row("x", sampling=Sampling(max_new_tokens=2))
     feed(one, words("ä", "\N{REPLACEMENT CHARACTER}"))

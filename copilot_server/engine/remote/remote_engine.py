@@ -81,6 +81,8 @@ class RemoteEngine:
     def watch(self, on_trouble: Callable[[EngineError | None], None]) -> None:
         """See ``WatchedEngine.watch``: told when no engine can be used, and when one can again."""
         self._replicas.on_trouble = on_trouble
+        if (error := self._replicas.trouble) is not None:
+            on_trouble(error)
 
     def knows(self, special: Special) -> bool:
         """Whether the model's vocabulary has this control token, as far as can be told."""

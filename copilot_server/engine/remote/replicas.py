@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -297,7 +298,7 @@ class Replicas:
 
     async def _wait_for_busy(self, patience: Patience) -> None:
         """Wait until the first of those that asked to be left alone may be asked again."""
-        replica = min((one for one in self.all if one.busy_s > 0), key=lambda one: one.busy_s)
+        replica = min(self.all, key=lambda one: one.busy_s or math.inf)
         if patience.outage_s == 0 and replica.busy_s > BUSY_S:
             raise _unavailable(f"The engine at {replica.endpoint.host} is busy.")
         await asyncio.sleep(replica.busy_s)

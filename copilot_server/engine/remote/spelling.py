@@ -31,7 +31,8 @@ class Spelling:
         return "".join(part.name if isinstance(part, Special) else self.plain(part) for part in prompt.parts)
 
     def plain(self, text: str) -> str:
-        """A user's text, so that nothing in it is read as a control token."""
+        """A user's text, so that nothing in it is read as a control token, and all of it can be sent."""
+        text = text if text.isascii() else text.encode("utf-8", "replace").decode()  # no half of a pair
         return self._any.sub(lambda found: f"{found[0][0]}{BREAK}{found[0][1:]}", text)
 
     def restored(self, text: str) -> str:
