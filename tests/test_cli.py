@@ -113,6 +113,13 @@ class TestErrors:
         assert "s3cret" not in result.stderr
         assert run("--api-key", "s3cret").returncode == 2
 
+    def test_the_bench_measures_what_runs_here_and_says_so(self, home: dict[str, str], tmp_path: Path):
+        (tmp_path / "config.toml").write_text('engine = "https://gpu.example.com"\nmodel = "nothing"\n')
+        result = run("bench", "--config", str(tmp_path / "config.toml"), environment=home)
+        assert result.stderr.startswith("What runs here is measured, not the engine at gpu.example.com.")
+        assert result.returncode == 3  # there is no model of that name; the engine was not asked
+        assert run("bench", "--engine", "https://gpu.example.com").returncode == 2
+
     def test_a_settings_file_that_is_not_there_is_told(self, tmp_path: Path):
         missing = tmp_path / "missing.toml"
         assert_told(run("--config", str(missing)), 2, str(missing))

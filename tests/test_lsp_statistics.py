@@ -76,6 +76,18 @@ async def test_a_command_alone_tells_that_a_suggestion_was_accepted(folder: Path
     assert (stats()["totals"]["offered"], stats()["totals"]["accepted"]) == (1, int(accepts))
 
 
+@pytest.mark.parametrize(
+    ("options", "model"),
+    [({}, "qwen2.5-coder-0.5b"), ({"engine": "https://gpu.example.com", "remote": {"model": "c"}}, "c")],
+)
+async def test_the_model_is_the_one_that_writes(folder: Path, options: object, model: str) -> None:
+    async with running_server(program=STAND_IN) as client:
+        await client.initialize(options=options)
+        await suggestion(client, client.open("x = "), 4)
+        assert await client.shut_down() == 0
+    assert [one["name"] for one in stats()["by_model"]] == [model]
+
+
 async def test_nothing_is_counted_when_it_is_switched_off(folder: Path) -> None:
     await session({"statistics": False})
     assert not folder.exists()

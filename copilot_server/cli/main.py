@@ -103,7 +103,7 @@ def root(  # noqa: PLR0913 - one argument a flag
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
-    """Complete code with a model on this machine. Without a command: serve an editor."""
+    """Complete code with a model of your own. Without a command: serve an editor."""
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
