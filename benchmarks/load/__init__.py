@@ -13,6 +13,8 @@ and how many were given up before the engine was asked and while it ran. Counted
 for Prometheus): the tokens that it read and wrote. A request is lost if it has no answer at all, not even
 that it was cancelled, a minute after the last key.
 
+``--slower N``: every pause is so many times as long, as of people who think more than they type.
+
 ``--kill``: the engine is killed when half of the time is over and started again at once. Every editor must
 then get an answer of the engine's once more.
 """

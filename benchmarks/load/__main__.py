@@ -5,26 +5,28 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.bench.corpus import choose_passages
+from benchmarks.bench.corpus import Passage, choose_passages
 from benchmarks.bench.machine import machine
 from benchmarks.bench.ours import LspServer
 from benchmarks.load.engine_tokens import EngineTokens, read_engine_tokens
+from benchmarks.load.engines import running_engine
 from benchmarks.load.report import figures, table
 from benchmarks.load.typing import TypingEditor
 from copilot_server.humaneval.provenance import versions
-from tests.support.engines import RunningEngine, llamacpp_engine, vllm_engine
+from tests.support.engines import RunningEngine
 
 #: Servers that start at a time, and how far apart editors begin to type, in seconds together.
 STARTING, SPREAD_S = 4, 2.0
-#: Functions that an editor has to type, so that none runs out.
-FUNCTIONS = 6
+#: Functions that an editor has to type one after the other. The library has some 120, so that of many editors
+#: some come to the same in the end.
+FUNCTIONS = 4
+#: A key takes about so long, in seconds, thinking included.
+KEY_S = 0.25
 #: How long the engine may be away when it is killed, in seconds, before all stop waiting.
 LONGEST_S = 900.0
 
@@ -32,7 +34,7 @@ LONGEST_S = 900.0
 def main() -> None:
     """Run it, print the table and one line of JSON."""
     chosen = _arguments()
-    with _engine(chosen.engine) as (url, engine), tempfile.TemporaryDirectory() as folder:
+    with running_engine(chosen.engine) as (url, engine), tempfile.TemporaryDirectory() as folder:
         if chosen.kill and engine is None:
             raise SystemExit("--kill needs an engine of its own: llamacpp or vllm.")
         config = Path(folder, "config.toml")
@@ -40,7 +42,7 @@ def main() -> None:
         where = ["--engine", url] if url else []
         editors = _opened([*where, "--config", str(config)], chosen)
         before = read_engine_tokens(url)
-        _type(editors, chosen.keys, engine if chosen.kill else None)
+        _type(editors, chosen, engine if chosen.kill else None)
         tokens = None if chosen.kill else _since(before, read_engine_tokens(url))
         if chosen.kill:
             _recover(editors)
@@ -51,6 +53,7 @@ def main() -> None:
         "engine_asked": chosen.engine,
         "killed": chosen.kill,
         "max_prompt_tokens": chosen.prompt_tokens,
+        "slower": chosen.slower,
         **figures([editor.seen for editor in editors], stats, tokens),
         "machine": machine(),
         "versions": versions(),
@@ -67,20 +70,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--editors", type=int, default=50)
     parser.add_argument("--keys", type=int, default=150, help="of each editor")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--slower", type=float, default=1.0, help="the pauses are so many times as long")
     parser.add_argument("--kill", action="store_true", help="kill the engine half-way, and start it again")
     parser.add_argument("--prompt-tokens", type=int, default=1024, help="completion.max_prompt_tokens")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     return parser.parse_args()
-
-
-@contextmanager
-def _engine(name: str) -> Iterator[tuple[str, RunningEngine | None]]:
-    start = {"llamacpp": llamacpp_engine, "vllm": vllm_engine}.get(name)
-    if start is None:
-        yield ("" if name == "local" else name), None
-        return
-    with start() as engine:
-        yield engine.url, engine
 
 
 def _opened(arguments: Sequence[str], chosen: argparse.Namespace) -> list[TypingEditor]:
@@ -88,20 +82,24 @@ def _opened(arguments: Sequence[str], chosen: argparse.Namespace) -> list[Typing
     with ThreadPoolExecutor(STARTING) as starting:
         servers = list(starting.map(lambda _: LspServer(arguments), range(chosen.editors)))
     return [
-        TypingEditor(server, passages[place * FUNCTIONS : (place + 1) * FUNCTIONS], chosen.seed)
+        TypingEditor(server, _from(passages, place * FUNCTIONS), chosen.seed + place, chosen.slower)
         for place, server in enumerate(servers)
     ]
 
 
-def _type(editors: Sequence[TypingEditor], keys: int, victim: RunningEngine | None) -> None:
-    stop = threading.Event()
-    with ThreadPoolExecutor(len(editors) + 1) as threads:
+def _from(passages: Sequence[Passage], first: int) -> list[Passage]:
+    """The passages of one editor, from the beginning again after the last."""
+    return [passages[(first + place) % len(passages)] for place in range(FUNCTIONS)]
+
+
+def _type(editors: Sequence[TypingEditor], chosen: argparse.Namespace, victim: RunningEngine | None) -> None:
+    with ThreadPoolExecutor(len(editors)) as threads:
         begun = [
-            threads.submit(editor.type, keys, SPREAD_S * place / len(editors), stop)
+            threads.submit(editor.type, chosen.keys, SPREAD_S * place / len(editors))
             for place, editor in enumerate(editors)
         ]
         if victim is not None:
-            time.sleep(keys * 0.25 / 2)  # half-way: a key takes a quarter of a second, thinking included
+            time.sleep(chosen.keys * KEY_S * chosen.slower / 2)
             victim.kill()
             victim.restart()
         for one in begun:

@@ -43,11 +43,12 @@ def figures(
         "made_ahead": _share(_total(stats, "madeAhead"), asked),
         "recovered": sum(one.recovered for one in seen),
     }
-    if tokens is not None and asked:
+    if tokens is not None and asked > running:
         found["engine"] = {
             "tokens_read_per_request": round(tokens.read / asked, 1),
             "tokens_reused_per_request": round(tokens.reused / asked, 1),
             "tokens_written_per_request": round(tokens.written / asked, 1),
+            "tokens_written_per_finished_request": round(tokens.written / (asked - running), 1),
             "tokens_read_per_s": round(tokens.read / typing_s, 1),
             "tokens_written_per_s": round(tokens.written / typing_s, 1),
         }

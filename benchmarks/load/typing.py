@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -41,54 +40,58 @@ class Seen:
 
 
 class TypingEditor:
-    """Types passages into a server of its own until ``stop`` is set."""
+    """Types passages into a server of its own; the typist's pauses are ``slower`` times as long."""
 
-    def __init__(self, server: LspServer, passages: Sequence[Passage], seed: int) -> None:
+    def __init__(self, server: LspServer, passages: Sequence[Passage], seed: int, slower: float) -> None:
         self.server = server
         self.seen = Seen()
         self._passages = passages
         self._seed = seed
+        self._slower = slower
         self._pending: list[Pending] = []
 
-    def type(self, keys: int, delay_s: float, stop: threading.Event) -> None:
+    def type(self, keys: int, delay_s: float) -> None:
         """Type ``keys`` keys, beginning after ``delay_s``; then wait for what is still to be answered."""
         time.sleep(delay_s)
         begun_s = time.perf_counter()
         for passage in self._passages:
-            if len(self.seen.keys) >= keys or stop.is_set():
-                break
-            self._type(passage, keys, stop)
+            if len(self.seen.keys) < keys:
+                self._type(passage, keys)
         self.seen.typing_s = time.perf_counter() - begun_s
         self.seen.lost = sum(not _is_over(one) for one in self._pending)
 
     def comes_back(self) -> bool:
-        """Ask until the engine answers; whether it did. A key is typed for each try, as a user would."""
+        """Type on until the engine has answered once more; whether it did in time."""
         passage = self._passages[-1]
-        typed = Typist(passage, self._seed).first_place(1)
+        typed, before = Typist(passage, self._seed).first_place(1), self._answers_of_the_engine()
         self.server.open(Place(passage, typed))
         deadline_s = time.perf_counter() + RECOVERY_S
-        while time.perf_counter() < deadline_s:
+        while time.perf_counter() < deadline_s and typed < len(passage.source):
             typed += 1
             try:
                 self.server.ask(Place(passage, typed)).wait(RECOVERY_S)
             except RuntimeError:
                 time.sleep(1.0)  # the engine is still away
-            else:
+            if self._answers_of_the_engine() > before:
                 return True
         return False
 
-    def _type(self, passage: Passage, keys: int, stop: threading.Event) -> None:
+    def _answers_of_the_engine(self) -> int:
+        answered: int = self.server.stats()["answers"].get("model", 0)
+        return answered
+
+    def _type(self, passage: Passage, keys: int) -> None:
         typist = Typist(passage, self._seed)
         typed = typist.first_place(keys)
         self.server.open(Place(passage, typed))
         pressed_s, accepted = time.perf_counter(), ""
-        while len(self.seen.keys) < keys and not stop.is_set() and (key := typist.key(typed)) is not None:
+        while len(self.seen.keys) < keys and (key := typist.key(typed)) is not None:
             typed += len(accepted or key.text)
             time.sleep(max(0.0, pressed_s - time.perf_counter()))
             pending = self.server.ask(Place(passage, typed))
             self._pending.append(pending)
             following = typist.key(typed)
-            pressed_s = pending.sent_s + (following.pause_s if following else 0.0)
+            pressed_s = pending.sent_s + (self._slower * following.pause_s if following else 0.0)
             accepted = self._answered(pending, pressed_s, typist, typed)
 
     def _answered(self, pending: Pending, next_s: float, typist: Typist, typed: int) -> str:

@@ -1,0 +1,21 @@
+"""The engine that is put under load: one that runs, or one to start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.support.engines import RunningEngine, llamacpp_engine, vllm_engine
+
+LOCAL = "local"
+_STARTERS = {"llamacpp": llamacpp_engine, "vllm": vllm_engine}
+
+
+@contextmanager
+def running_engine(name: str) -> Iterator[tuple[str, RunningEngine | None]]:
+    """Yield an engine's URL, empty for ``local``, and the engine itself where it was started here."""
+    if name in _STARTERS:
+        with _STARTERS[name]() as engine:
+            yield engine.url, engine
+    else:
+        yield ("" if name == LOCAL else name.rstrip("/")), None
