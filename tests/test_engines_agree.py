@@ -21,12 +21,13 @@ FEW = CompletionSettings(max_new_tokens=64)
 #: Of transformers the name must be told: without a hub it cannot list its models.
 PATIENT = RemoteSettings(model=MODEL, read_timeout_s=600.0, deadline_s=3600.0)
 NEVER = threading.Event()
-#: Where a word has been begun, something follows, or nothing is known.
+#: Where something follows, or a line has just been begun. Not where a word has been: an engine is sent text,
+#: and makes tokens of its own of a word that was chosen by its first ones.
 PLACES = (
-    ("import os\n\nprint(os.path.jo", ""),
+    ("import os\n\nprint(os.path.join(", "\n"),
     ("def area(width, height):\n    ", "\n    return size\n"),
-    ("class Stack:\n    def __init__(self):\n        self.items = []\n\n    def pu", "\n"),
-    ("total = 0\nfor number in range(10):\n    tot", "\nprint(total)\n"),
+    ("class Stack:\n    def __init__(self):\n        self.items = []\n\n    def push(", "\n"),
+    ("total = 0\nfor number in range(10):\n    ", "\nprint(total)\n"),
 )
 
 
