@@ -279,7 +279,7 @@ async def test_an_engine_that_is_started_after_the_editor_is_used_once_it_is_the
 
 
 def test_trouble_is_told_while_nobody_asks(engine: RunningEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("copilot_server.engine.remote.replicas.IDLE_S", 0.2)
+    monkeypatch.setattr("copilot_server.engine.remote.replica.IDLE_S", 0.2)
     if not engine.is_running:
         engine.restart()
     pipeline = opened(engine.url)

@@ -33,7 +33,7 @@ from copilot_server.lsp.suggesting import Asking, Outcome
 from copilot_server.statistics.types import SuggestionCounts, model_name
 
 if TYPE_CHECKING:
-    from copilot_server.engine.remote.replicas import EndpointState
+    from copilot_server.engine.remote.replica import EndpointState
     from copilot_server.engine.schedule import Counters
     from copilot_server.lsp.server import CopilotServer
 

@@ -13,7 +13,8 @@ from copilot_server.engine.remote.api_key import ApiKey
 from copilot_server.engine.remote.endpoint import Endpoint, read_endpoints
 from copilot_server.engine.remote.event_loop import EventLoop
 from copilot_server.engine.remote.remote_engine import RemoteEngine
-from copilot_server.engine.remote.replicas import Patience, Replica, Replicas
+from copilot_server.engine.remote.replica import Replica
+from copilot_server.engine.remote.replicas import Patience, Replicas
 from copilot_server.engine.remote.served import Served, control_ids
 from copilot_server.engine.remote.transport import make_client
 from copilot_server.engine.vocabulary import FIM_FAMILIES

@@ -11,7 +11,8 @@ from copilot_server.catalog import FimTokens, Manifest
 from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Special
 from copilot_server.engine.remote.counting import token_counter
 from copilot_server.engine.remote.event_loop import EventLoop
-from copilot_server.engine.remote.replicas import EndpointState, Patience, Replicas
+from copilot_server.engine.remote.replica import EndpointState
+from copilot_server.engine.remote.replicas import Patience, Replicas
 from copilot_server.engine.remote.row import RemoteRow
 from copilot_server.engine.remote.spelling import Spelling
 from copilot_server.engine.remote.work import write_all
