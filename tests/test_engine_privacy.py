@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,6 +113,23 @@ def test_the_key_of_a_file_is_sent_and_never_told(
     assert "very-secret" not in caplog.text
     assert "very-secret" not in repr(settings)
     assert proxy.url.removeprefix("http://") in caplog.text  # the log has been looked at
+
+
+def test_a_key_that_is_gone_is_told_and_asked_for_again(proxy: FaultProxy, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("first")
+    remote = RemoteSettings(api_key_file=str(file), read_timeout_s=120.0)
+    pipeline = open_pipeline(Settings(engine=(proxy.url,), remote=remote))
+    file.unlink()
+    with pytest.raises(EngineUnavailableError, match=r"is not asked: The file .* cannot be read"):
+        complete(pipeline, "numbers = [1, 2,")
+    file.write_text("second")
+    for _ in range(300):
+        with contextlib.suppress(EngineUnavailableError):
+            complete(pipeline, "numbers = [1, 2,")
+            break
+        time.sleep(0.1)
+    assert b"Bearer second" in proxy.last_request
 
 
 def test_without_a_key_none_is_sent(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ class PromptRecorder:
     ) -> list[list[Generation]]:
         """Keep the requests."""
         self.asked += requests
-        answers = [[Generation("", (), 0.0, "cancelled")] for _ in requests]
+        answers = [[Generation("", (), 0.0, "cancelled", 0)] for _ in requests]
         for index, answer in enumerate(answers) if on_done else ():
             on_done(index, answer)  # type: ignore[misc]
         return answers

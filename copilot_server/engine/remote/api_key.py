@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from copilot_server.engine.remote.failures import Unanswered
 from copilot_server.errors import ConfigError
 
 #: The environment's variable that holds the key, where no file is named.
@@ -45,8 +46,18 @@ class ApiKey(httpx.Auth):
         return _checked(key, f"What the file {self._file} holds")
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Sign one request."""
-        if key := self.read():
+        """Sign one request.
+
+        Raises:
+            Unanswered: the key cannot be read any more; it will be tried again.
+        """
+        try:
+            key = self.read()
+        except ConfigError as error:
+            raise Unanswered(
+                f"is not asked: {error.message.rstrip('.')}", error.remedy, is_down=True
+            ) from None
+        if key:
             request.headers["Authorization"] = f"Bearer {key}"
         yield request
 

@@ -12,6 +12,7 @@ from copilot_server.config import DEFAULT_MODEL, Settings
 from copilot_server.engine.remote.api_key import ApiKey
 from copilot_server.engine.remote.endpoint import Endpoint, read_endpoints
 from copilot_server.engine.remote.event_loop import EventLoop
+from copilot_server.engine.remote.failures import Unanswered
 from copilot_server.engine.remote.remote_engine import RemoteEngine
 from copilot_server.engine.remote.replica import Replica
 from copilot_server.engine.remote.replicas import Patience, Replicas
@@ -70,9 +71,7 @@ def _engine(loop: EventLoop, replicas: Replicas, settings: Settings) -> RemoteEn
     served = replica.served
     assert served is not None  # noqa: S101 - as it was chosen
     manifest = _manifest(served, settings.model)
-    families = [name for fim in FIM_FAMILIES for name in (fim.prefix, fim.suffix, fim.middle)]
-    asked = control_ids(replica.client, replica.endpoint, served, [*manifest.control_tokens, *families])
-    ids = loop.start(asked).result()
+    ids = loop.start(_control_ids(replica, served, manifest)).result()
     if ids is not None:
         manifest = _known_to_engine(manifest, ids, served)
         replicas.end_at([token_id for token_id in ids.values() if token_id is not None])
@@ -90,6 +89,17 @@ def _engine(loop: EventLoop, replicas: Replicas, settings: Settings) -> RemoteEn
         infill=manifest.fim if infills else None,
         patience=Patience(remote.read_timeout_s, REPEATS, remote.deadline_s),
     )
+
+
+async def _control_ids(replica: Replica, served: Served, manifest: Manifest) -> dict[str, int | None] | None:
+    """What the engine knows of the control tokens that prompts may have; None if it cannot be asked."""
+    families = [name for fim in FIM_FAMILIES for name in (fim.prefix, fim.suffix, fim.middle)]
+    try:
+        return await control_ids(
+            replica.client, replica.endpoint, served, [*manifest.control_tokens, *families]
+        )
+    except Unanswered:
+        return None
 
 
 def _manifest(served: Served, model: str) -> Manifest:
