@@ -50,7 +50,7 @@ class InstantEngine:
     def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
         """See ``Engine.generate``."""
         if cancel.is_set():
-            return [Generation("", (), 0.0, "cancelled")]
+            return [Generation("", (), 0.0, "cancelled", 0)]
         self._asked += 1
         name = f"total_{self._asked}"
         written = f"{request.prompt.forced}{name} = measure_{self._asked}(each.{name} for each in {name}s)\n"
@@ -59,7 +59,7 @@ class InstantEngine:
             text += piece
             if request.until is not None and request.until(text):
                 break
-        return [Generation(text, (0,) * 20, -0.1, "stop")]
+        return [Generation(text, (0,) * 20, -0.1, "stop", 20)]
 
     def generate_batch(
         self,
