@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,20 +89,24 @@ def test_the_tables_of_the_documentation_are_what_the_measurements_give() -> Non
 # The load test itself.
 
 
-@pytest.mark.model
-def test_editors_type_on_a_real_engine(engine_url: str, tmp_path: Path) -> None:
-    file = tmp_path / "load.json"
-    command = [sys.executable, "-m", "benchmarks.load", engine_url, "--editors", "2", "--keys", "12"]
+def load(folder: Path, *arguments: str) -> dict[str, Any]:
+    file = folder / "load.json"
     done = subprocess.run(
-        [*command, "--prompt-tokens", "64", "--json", str(file)],
+        [sys.executable, "-m", "benchmarks.load", *arguments, "--json", str(file)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(file.read_text("utf-8"))
+    found: dict[str, Any] = json.loads(file.read_text("utf-8"))
     assert found == json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.model
+def test_editors_type_on_a_real_engine(engine_url: str, tmp_path: Path) -> None:
+    found = load(tmp_path, engine_url, "--editors", "2", "--keys", "12", "--prompt-tokens", "64")
     assert (found["editors"], found["keys"], found["lost"], found["failed"]) == (2, 24, 0, 0)
     assert found["requests"] > 0
 
@@ -109,27 +114,8 @@ def test_editors_type_on_a_real_engine(engine_url: str, tmp_path: Path) -> None:
 @pytest.mark.model
 @pytest.mark.long
 def test_an_engine_killed_under_load_loses_no_editor(tmp_path: Path) -> None:
-    file = tmp_path / "load.json"
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.load",
-        "llamacpp",
-        "--editors",
-        "10",
-        "--keys",
-        "60",
-        "--kill",
-    ]
-    done = subprocess.run(
-        [*command, "--prompt-tokens", "128", "--json", str(file)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(file.read_text("utf-8"))
+    few = ("--editors", "10", "--keys", "60", "--prompt-tokens", "128")
+    found = load(tmp_path, "llamacpp", *few, "--kill")
     assert (found["editors"], found["recovered"], found["lost"]) == (10, 10, 0)
 
 
