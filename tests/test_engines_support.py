@@ -21,6 +21,7 @@ from tests.support.engines import (
     ROOT,
     RunningEngine,
     llamacpp_engine,
+    some_cores,
     transformers_engine,
     vllm_engine,
 )
@@ -33,7 +34,7 @@ INFILL = "<|fim_prefix|>def add(a, b):\n    return <|fim_suffix|>\n\nprint(add(1
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[RunningEngine]:
-    with llamacpp_engine(streams=2) as engine:
+    with llamacpp_engine(streams=2, threads=some_cores()) as engine:
         yield engine
 
 
@@ -61,7 +62,7 @@ def test_an_engine_is_killed_and_started_again_where_it_was(engine: RunningEngin
     engine.kill()
     assert not engine.is_running
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{url}/health")
+        httpx.get(f"{url}/health", timeout=None)
     engine.restart()
     assert engine.is_running
     assert engine.url == url
@@ -72,7 +73,7 @@ def test_an_engine_is_gone_afterwards_and_its_port_was_ours_to_choose() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with llamacpp_engine(port, streams=1) as engine:
+    with llamacpp_engine(port, streams=1, threads=some_cores()) as engine:
         assert urlsplit(engine.url).port == port
         assert listens(engine.url)
     assert not listens(engine.url)
@@ -86,7 +87,7 @@ def test_an_engine_that_does_not_start_says_why() -> None:
 
 def test_an_engine_stops_writing_when_its_client_hangs_up(engine: RunningEngine) -> None:
     def busy() -> int:
-        return sum(slot["is_processing"] for slot in httpx.get(f"{engine.url}/slots").json())
+        return sum(slot["is_processing"] for slot in httpx.get(f"{engine.url}/slots", timeout=None).json())
 
     with FaultProxy(engine.url) as proxy:
         endless = body(max_tokens=4000, stream=True, ignore_eos=True)

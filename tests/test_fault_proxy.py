@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import select
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import httpx
@@ -29,11 +29,15 @@ def proxy(engine_url: str) -> Iterator[FaultProxy]:
         yield proxy
 
 
+def get(url: str) -> httpx.Response:
+    return httpx.get(url, timeout=None)
+
+
 def request(
     url: str, silence_s: float | None = None, **changed: object
 ) -> AbstractContextManager[httpx.Response]:
     """A completion being streamed, as httpx gives it; changed fields are put into its body."""
-    (model,) = httpx.get(f"{url}/v1/models").json()["data"]
+    (model,) = get(f"{url}/v1/models").json()["data"]
     body = {"model": model["id"], "prompt": PROMPT, "max_tokens": 12, "temperature": 0, "stream": True}
     return httpx.stream("POST", f"{url}/v1/completions", json=body | changed, timeout=silence_s)
 
@@ -89,13 +93,13 @@ def test_each_byte_can_come_alone(proxy: FaultProxy) -> None:
 def test_whatever_is_no_completion_is_passed_on(proxy: FaultProxy, engine_url: str) -> None:
     proxy.mode = "500"
     for path in ("/v1/models", "/health", "/v1/nothing"):
-        told, direct = httpx.get(proxy.url + path), httpx.get(engine_url + path)
+        told, direct = get(proxy.url + path), get(engine_url + path)
         assert told.status_code == direct.status_code
         if path == "/v1/models":
             assert told.json()["data"][0]["id"] == direct.json()["data"][0]["id"]
     assert proxy.requests == 0
     proxy.everything = True
-    assert httpx.get(f"{proxy.url}/health").status_code == 500
+    assert get(f"{proxy.url}/health").status_code == 500
 
 
 def test_what_the_engine_refuses_is_refused(proxy: FaultProxy) -> None:
@@ -282,6 +286,19 @@ def test_without_an_engine_the_connection_is_closed(engine_url: str) -> None:
         pass
     with FaultProxy(gone.url) as proxy:
         with pytest.raises(httpx.RemoteProtocolError):
-            httpx.get(f"{proxy.url}/health")
+            get(f"{proxy.url}/health")
         with pytest.raises(httpx.RemoteProtocolError):
-            httpx.post(f"{proxy.url}/v1/completions", json={})
+            httpx.post(f"{proxy.url}/v1/completions", json={}, timeout=None)
+
+
+def test_what_is_under_way_ends_with_the_proxy(engine_url: str) -> None:
+    """Without a word of asyncio's about it, which the test run would take for an error."""
+    with ExitStack() as running:
+        proxy = running.enter_context(FaultProxy(engine_url))
+        proxy.mode = "stall"
+        with request(proxy.url) as response:
+            pieces = response.iter_bytes()
+            assert next(pieces)
+            running.close()
+            with pytest.raises(httpx.RemoteProtocolError):
+                list(pieces)

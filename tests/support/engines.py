@@ -108,9 +108,16 @@ class RunningEngine:
 
 
 @contextmanager
-def llamacpp_engine(port: int = 0, *, streams: int = 4) -> Iterator[RunningEngine]:
-    """llama.cpp's server, from the wheel ``xllamacpp``, with ``streams`` slots."""
-    command = [sys.executable, str(LLAMACPP), str(gguf()), str(CONTEXT_TOKENS), str(streams), str(cores())]
+def llamacpp_engine(
+    port: int = 0, *, streams: int = 4, threads: int | None = None
+) -> Iterator[RunningEngine]:
+    """llama.cpp's server, from the wheel ``xllamacpp``, with ``streams`` slots.
+
+    ``threads``: as many as there are cores if not told, which is fastest where nothing else runs. They spin
+    while they wait for each other: beside a test's own processes it answers sooner, and surely, with fewer.
+    """
+    counts = map(str, (CONTEXT_TOKENS, streams, threads or cores()))
+    command = [sys.executable, str(LLAMACPP), str(gguf()), *counts]
     with _running([*command, "{port}"], port, "/health") as engine:
         yield engine
 
@@ -172,6 +179,11 @@ def _running(
         yield engine
     finally:
         engine.close()
+
+
+def some_cores() -> int:
+    """What an engine may take beside a test."""
+    return max(1, cores() // 2)
 
 
 def _free_port() -> int:

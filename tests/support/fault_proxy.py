@@ -9,7 +9,9 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -211,21 +213,18 @@ class FaultProxy:
         self.last_request = b""
         self._upstream = upstream
         self._tls = tls
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._listen()), daemon=True)
+        #: Set once it listens: what makes it stop.
+        self._stop: Future[Callable[[], None]] = Future()
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._run(self._listen())
+        self._stop.result(PATIENCE_S)
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._run(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._stop.result()()
         self._thread.join()
-        self._loop.close()
 
     def wait_for(self, holds: Callable[[], bool]) -> None:
         """Wait until something holds, as that a client has hung up."""
@@ -234,32 +233,26 @@ class FaultProxy:
             assert time.monotonic() < deadline_s, f"{self.requests} requests, {self.hung_up} hung up"
             time.sleep(0.01)
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
-
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
-        port = self._server.sockets[0].getsockname()[1]
+        """Serve until told to stop; ``asyncio.run`` then ends what is under way."""
+        stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
+        port = server.sockets[0].getsockname()[1]
         self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{port}"
-
-    async def _close(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        self._stop.set_result(lambda: loop.call_soon_threadsafe(stopped.set))
+        await stopped.wait()
+        server.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
         try:
-            await self._serve(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client has gone
+            with suppress(ConnectionError, asyncio.IncompleteReadError):  # the client has gone
+                await self._serve(reader, writer)
+                writer.close()
+                await writer.wait_closed()
+        except asyncio.CancelledError:
+            pass  # the proxy stops; asyncio's streams log a handler that was cancelled as an error
         finally:
-            self._connections.discard(task)
-            writer.close()
+            writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -286,11 +279,13 @@ class FaultProxy:
         hanging_up = asyncio.ensure_future(reader.read())
         try:
             await asyncio.wait([answering, hanging_up], return_when=asyncio.FIRST_COMPLETED)
-            self.hung_up += not answering.done() and not answer.is_whole
         finally:
             answering.cancel()
             hanging_up.cancel()
             failure, _ = await asyncio.gather(answering, hanging_up, return_exceptions=True)
+        # Who hangs up while much is being written is noticed by the writing, else by the reading.
+        gone = isinstance(failure, ConnectionError | asyncio.CancelledError)
+        self.hung_up += gone and not answer.is_whole
         if isinstance(failure, Exception) and not isinstance(failure, ConnectionError | httpx.HTTPError):
             raise failure
 
@@ -303,7 +298,8 @@ class FaultProxy:
             if response.status_code != httpx.codes.OK:
                 await _status(response.status_code)(answer, _nothing())
             else:
-                await fault(answer, _events(response))
+                async with aclosing(_events(response)) as events:
+                    await fault(answer, events)
 
     async def _relayed(self, answer: Answer, method: str, path: str, body: bytes) -> None:
         async with httpx.AsyncClient(timeout=None) as client:
@@ -316,7 +312,7 @@ class FaultProxy:
         await answer.end()
 
 
-async def _events(response: httpx.Response) -> AsyncIterator[bytes]:
+async def _events(response: httpx.Response) -> AsyncGenerator[bytes]:
     """The answer by events, which end in an empty line, however the network cuts it."""
     rest = b""
     async for data in response.aiter_bytes():
