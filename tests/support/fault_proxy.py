@@ -214,6 +214,7 @@ class FaultProxy:
         self._upstream = upstream
         self._tls = tls
         self._thread = threading.Thread(target=lambda: asyncio.run(self._listen()), daemon=True)
+        self._connections: set[asyncio.Task[None]] = set()
         #: Set once it listens: what makes it stop.
         self._stop: Future[Callable[[], None]] = Future()
 
@@ -234,7 +235,7 @@ class FaultProxy:
             time.sleep(0.01)
 
     async def _listen(self) -> None:
-        """Serve until told to stop; ``asyncio.run`` then ends what is under way."""
+        """Serve until told to stop; what is under way ends with it."""
         stopped, loop = asyncio.Event(), asyncio.get_running_loop()
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
         port = server.sockets[0].getsockname()[1]
@@ -242,8 +243,14 @@ class FaultProxy:
         self._stop.set_result(lambda: loop.call_soon_threadsafe(stopped.set))
         await stopped.wait()
         server.close()
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError):  # the client has gone
                 await self._serve(reader, writer)
@@ -252,6 +259,7 @@ class FaultProxy:
         except asyncio.CancelledError:
             pass  # the proxy stops; asyncio's streams log a handler that was cancelled as an error
         finally:
+            self._connections.discard(task)
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

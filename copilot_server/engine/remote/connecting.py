@@ -42,28 +42,35 @@ def connect(settings: Settings) -> RemoteEngine:
     _LOG.warning("What is completed is sent to the engine at %s.", settings.engine_hosts)
     loop = EventLoop("remote-engine")
     try:
-        replicas = loop.start(_meet(endpoints, api_key, settings)).result()
+        replicas = _replicas(endpoints, api_key, settings)
+        loop.start(replicas.watch())
+        loop.start(_meet(replicas)).result()
         return _engine(loop, replicas, settings)
     except BaseException:
         loop.close()
         raise
 
 
-async def _meet(endpoints: Sequence[Endpoint], api_key: ApiKey, settings: Settings) -> Replicas:
-    """Ask every engine what it serves, and look after them from now on."""
+def _replicas(endpoints: Sequence[Endpoint], api_key: ApiKey, settings: Settings) -> Replicas:
     connect_s = settings.remote.connect_timeout_s
-    replicas = Replicas(
+    return Replicas(
         [
             Replica(one, make_client(api_key, connect_timeout_s=connect_s, is_encrypted=one.is_encrypted))
             for one in endpoints
         ],
         settings.remote.model,
     )
-    replicas.begin()
+
+
+async def _meet(replicas: Replicas) -> None:
+    """Ask every engine what it serves.
+
+    Raises:
+        EngineUnavailableError: none can be used.
+    """
     await replicas.check(replicas.all)
     if (error := replicas.trouble) is not None:
         raise error
-    return replicas
 
 
 def _engine(loop: EventLoop, replicas: Replicas, settings: Settings) -> RemoteEngine:

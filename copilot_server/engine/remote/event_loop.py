@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Container, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+
+
+_Works = weakref.WeakSet[Coroutine[Any, Any, Any]]
 
 
 class EventLoop:
@@ -17,12 +20,14 @@ class EventLoop:
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=_run, args=(self._loop,), name=name, daemon=True)
+        self._works: _Works = weakref.WeakSet()
+        thread = threading.Thread(target=_run, args=(self._loop, self._works), name=name, daemon=True)
         thread.start()
         self._finalize = weakref.finalize(self, _stop, self._loop, thread)
 
     def start(self, work: Coroutine[Any, Any, _T]) -> Future[_T]:
         """Begin ``work``; cancelling what is returned cancels it."""
+        self._works.add(work)
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
@@ -30,16 +35,26 @@ class EventLoop:
         self._finalize()
 
 
-def _run(loop: asyncio.AbstractEventLoop) -> None:
+def _run(loop: asyncio.AbstractEventLoop, works: _Works) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(cancel_all(works))
+        loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
+
+
+async def cancel_all(works: Container[object]) -> None:
+    """Cancel those tasks of the running loop that run one of ``works``, and wait for their end.
+
+    Tasks begun by these are for them to end: anyio's, cancelled by anybody else before their first step,
+    leave a coroutine behind that was never awaited, which Python warns of.
+    """
+    tasks = [task for task in asyncio.all_tasks() if task.get_coro() in works]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:

@@ -87,10 +87,6 @@ class Replicas:
             row.restart()
             await asyncio.sleep(PAUSE_S)
 
-    def begin(self) -> None:
-        """Look after the engines from now on."""
-        self._watch = asyncio.ensure_future(self.watch())  # kept, or asyncio would let it go
-
     def end_at(self, token_ids: Sequence[int]) -> None:
         """Have answers end at any of these tokens, where an engine can be told."""
         for one in self.all:
