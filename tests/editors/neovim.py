@@ -53,9 +53,9 @@ class NeovimError(RuntimeError):
 
 
 class Neovim:
-    """One Neovim that a test types into."""
+    """One Neovim that a test types into. It cuts off ghost text at the screen's edge, so that is far away."""
 
-    def __init__(self, program: str, folder: Path, init: str, *, width: int = 100, height: int = 30) -> None:
+    def __init__(self, program: str, folder: Path, init: str, *, width: int = 240, height: int = 30) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.screen = Screen(width, height)
