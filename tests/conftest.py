@@ -13,7 +13,7 @@ from copilot_server.catalog import resolve
 from copilot_server.engine.loader import load_plain_engine
 from copilot_server.engine.torch_engine import TorchEngine
 from copilot_server.fetch import ensure
-from tests.support.engines import llamacpp_engine, some_cores
+from tests.support.engines import llamacpp_engine
 from tests.support.skips import pytest_addoption, pytest_sessionfinish
 from tests.support.tiny_models import build_tiny_model
 
@@ -48,7 +48,7 @@ def engine_url(request: pytest.FixtureRequest) -> Iterator[str]:
     if given:
         yield given.rstrip("/")
         return
-    with llamacpp_engine(threads=some_cores()) as engine:
+    with llamacpp_engine() as engine:
         yield engine.url
 
 

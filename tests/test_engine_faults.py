@@ -21,7 +21,7 @@ from copilot_server.errors import (
     EngineError,
     EngineUnavailableError,
 )
-from tests.support.engines import RunningEngine, llamacpp_engine, some_cores
+from tests.support.engines import RunningEngine, llamacpp_engine
 from tests.support.fault_proxy import HARMLESS, SPOILING, FaultProxy
 from tests.support.lsp_client import LspClient, Message, ResponseError, inline_params, running_server
 
@@ -40,7 +40,7 @@ WAITED_FOR = ("hang", "stall", "slow-drip")
 @pytest.fixture(scope="module")
 def engine() -> Iterator[RunningEngine]:
     """An engine of these tests' own, which they may kill."""
-    with llamacpp_engine(threads=some_cores()) as engine:
+    with llamacpp_engine() as engine:
         yield engine
 
 

@@ -21,7 +21,6 @@ from tests.support.engines import (
     ROOT,
     RunningEngine,
     llamacpp_engine,
-    some_cores,
     transformers_engine,
     vllm_engine,
 )
@@ -34,7 +33,7 @@ INFILL = "<|fim_prefix|>def add(a, b):\n    return <|fim_suffix|>\n\nprint(add(1
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[RunningEngine]:
-    with llamacpp_engine(streams=2, threads=some_cores()) as engine:
+    with llamacpp_engine(streams=2) as engine:
         yield engine
 
 
@@ -73,7 +72,7 @@ def test_an_engine_is_gone_afterwards_and_its_port_was_ours_to_choose() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with llamacpp_engine(port, streams=1, threads=some_cores()) as engine:
+    with llamacpp_engine(port, streams=1) as engine:
         assert urlsplit(engine.url).port == port
         assert listens(engine.url)
     assert not listens(engine.url)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.editors.neovim import PLUGIN, ROOT, Neovim, find_neovim
 from tests.editors.neovim_screen import GHOST
-from tests.support.engines import RunningEngine, llamacpp_engine, some_cores
+from tests.support.engines import RunningEngine, llamacpp_engine
 
 pytestmark = [pytest.mark.editors, pytest.mark.model]
 
@@ -420,7 +420,7 @@ class TestServer:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[RunningEngine]:
-    with llamacpp_engine(threads=some_cores()) as engine:
+    with llamacpp_engine() as engine:
         yield engine
 
 

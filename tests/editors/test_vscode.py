@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 from tests.editors.vscode_server import COPILOT_SERVER, CodeServer, environment, open_code_server
 from tests.editors.vscode_window import Window
 from tests.support.chromium import open_browser
-from tests.support.engines import llamacpp_engine, some_cores
+from tests.support.engines import llamacpp_engine
 
 pytestmark = [pytest.mark.editors, pytest.mark.model]
 
@@ -379,7 +379,7 @@ def test_a_workspace_cannot_send_source_elsewhere(window: Window, server: CodeSe
 
 
 def test_an_engine_elsewhere_is_named_and_told_of_when_it_is_away(window: Window, server: CodeServer) -> None:
-    with llamacpp_engine(threads=some_cores()) as engine:
+    with llamacpp_engine() as engine:
         host = engine.url.removeprefix("http://")
         server.change_machine_settings(engine=[engine.url])
         assert f"is sent to the engine at {host}" in window.status_says("ready (qwen2.5-coder-0.5b at ")

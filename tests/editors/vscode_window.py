@@ -80,9 +80,9 @@ class Window:
     def run_any(self, command: str) -> None:
         """Run a command from the palette."""
         self.page.mouse.move(600, 650)  # away from what it would be told about, in a hover over the rows
-        self.until(f"{command!r} in the palette", lambda: self._is_run(command))
+        self.until(f"{command!r} in the palette", lambda: self._try_to_run(command))
 
-    def _is_run(self, command: str) -> bool:
+    def _try_to_run(self, command: str) -> bool:
         """Try to run a command from the palette: that closes when what was clicked before takes the focus."""
         box = self.page.locator(".quick-input-box input")
         if not box.is_visible():
@@ -239,7 +239,7 @@ class Window:
 
     def _log(self) -> str:
         """The end of our log, as the window shows it: without native modules nothing of it is on the disk."""
-        if not self._is_run("Copilot Server: Show Log"):
+        if not self._try_to_run("Copilot Server: Show Log"):
             return "not to be had: the palette does not open"
         try:
             lines = self.page.locator(".panel .view-lines")

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -113,10 +114,10 @@ def llamacpp_engine(
 ) -> Iterator[RunningEngine]:
     """llama.cpp's server, from the wheel ``xllamacpp``, with ``streams`` slots.
 
-    ``threads``: as many as there are cores if not told, which is fastest where nothing else runs. They spin
-    while they wait for each other: beside a test's own processes it answers sooner, and surely, with fewer.
+    ``threads``: for half of the cores if not told. They spin while they wait for each other: beside a test's
+    own processes it answers sooner, and surely, with fewer than is fastest where nothing else runs.
     """
-    counts = map(str, (CONTEXT_TOKENS, streams, threads or cores()))
+    counts = map(str, (CONTEXT_TOKENS, streams, threads or max(1, cores() // 2)))
     command = [sys.executable, str(LLAMACPP), str(gguf()), *counts]
     with _running([*command, "{port}"], port, "/health") as engine:
         yield engine
@@ -181,11 +182,6 @@ def _running(
         engine.close()
 
 
-def some_cores() -> int:
-    """What an engine may take beside a test."""
-    return max(1, cores() // 2)
-
-
 def _free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -217,7 +213,12 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-ENGINES = {"llamacpp": llamacpp_engine, "vllm": vllm_engine, "transformers": transformers_engine}
+#: How each is started on a port, to be as fast as it can be here.
+ENGINES: dict[str, Callable[[int], AbstractContextManager[RunningEngine]]] = {
+    "llamacpp": partial(llamacpp_engine, threads=cores()),
+    "vllm": vllm_engine,
+    "transformers": transformers_engine,
+}
 
 if __name__ == "__main__":
     main()

@@ -10,8 +10,6 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
-
-
 _Works = weakref.WeakSet[Coroutine[Any, Any, Any]]
 
 
