@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import Extension, find_packages, setup
 from setuptools.command.build_py import build_py
 
-KERNELS = Path("copilot_server/engine/cpu/kernels")
+KERNELS = Path("copilot_server/engine/backends/cpu/kernels")
 
 
 class BuildWithManifests(build_py):
@@ -25,7 +25,7 @@ setup(
     cmdclass={"build_py": BuildWithManifests},
     ext_modules=[
         Extension(
-            "copilot_server.engine.cpu._kernels",
+            "copilot_server.engine.backends.cpu._kernels",
             sources=sorted(map(str, KERNELS.glob("*.c"))),
             depends=sorted(map(str, KERNELS.glob("*.h"))),
             # Without contraction every sum is rounded alike wherever it is made: see kernels/simd.h.

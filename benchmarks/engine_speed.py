@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from copilot_server.catalog import resolve
 from copilot_server.config import DEFAULT_MODEL
-from copilot_server.engine.decoding import DecodingEngine
+from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.loader import load_engine
 from copilot_server.engine.runner import Choice, Chunk, Runner
 from copilot_server.fetch import ensure

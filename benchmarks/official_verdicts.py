@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from copilot_server.humaneval.problems import load_problems
-from copilot_server.humaneval.results import Sample
-from copilot_server.humaneval.samples import read_samples
+from copilot_server.evaluation.problems import load_problems
+from copilot_server.evaluation.results import Sample
+from copilot_server.evaluation.samples import read_samples
 from copilot_server.sandbox import Program, ProgramResult, bubblewrap, open_sandbox
 from copilot_server.sandbox.interpreter import base_python
 

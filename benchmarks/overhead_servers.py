@@ -16,8 +16,8 @@ from copilot_server.catalog import resolve
 from copilot_server.completion.pipeline import Pipeline
 from copilot_server.config import Settings
 from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Special
-from copilot_server.engine.gguf import prepared_folder
-from copilot_server.engine.tokenizer import Tokenizer, load_tokenizer
+from copilot_server.engine.models.gguf import prepared_folder
+from copilot_server.engine.models.tokenizer import Tokenizer, load_tokenizer
 from copilot_server.fetch import ensure
 from copilot_server.lsp.server import serve
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from copilot_server.catalog import resolve
+from copilot_server.engine.backends.transformers.engine import TorchEngine
 from copilot_server.engine.loader import load_plain_engine
-from copilot_server.engine.torch_engine import TorchEngine
 from copilot_server.fetch import ensure
 from tests.support.engines import llamacpp_engine
 from tests.support.skips import pytest_addoption, pytest_sessionfinish

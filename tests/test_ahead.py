@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from copilot_server.completion.ahead import places_ahead
 from copilot_server.completion.pipeline import Pipeline, open_pipeline
-from copilot_server.completion.scheduler import Scheduler
+from copilot_server.completion.scheduling.prefetch import places_ahead
+from copilot_server.completion.scheduling.scheduler import Scheduler
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings, SpeedSettings
 from tests.support.cursor_text import cursor_in, drawn

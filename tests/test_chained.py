@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from copilot_server.humaneval.benchmarks import chained
-from copilot_server.humaneval.benchmarks.chained import BLOCKS
-from copilot_server.humaneval.results import Checked, Sample
-from copilot_server.humaneval.tasks import Task
+from copilot_server.evaluation.benchmarks import chained
+from copilot_server.evaluation.benchmarks.chained import BLOCKS
+from copilot_server.evaluation.results import Checked, Sample
+from copilot_server.evaluation.tasks import Task
 from copilot_server.sandbox import ProgramResult, open_sandbox
 
 ALL = chained.tasks()

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from copilot_server.humaneval.checking import Checker
-from copilot_server.humaneval.problems import load_problems
-from copilot_server.humaneval.results import Checked, Sample
-from copilot_server.humaneval.tasks import Task
+from copilot_server.evaluation.execution import Checker
+from copilot_server.evaluation.problems import load_problems
+from copilot_server.evaluation.results import Checked, Sample
+from copilot_server.evaluation.tasks import Task
 from copilot_server.sandbox import Limits, Sandbox, open_sandbox
 
 LIMITS = Limits(timeout_s=20.0)

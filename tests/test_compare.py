@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from copilot_server.errors import DataError
-from copilot_server.humaneval.compare import EXIT_WORSE, compare, run
-from copilot_server.humaneval.paired import mcnemar_exact
-from copilot_server.humaneval.report_json import to_json
-from copilot_server.humaneval.results import Report
+from copilot_server.evaluation.compare import EXIT_WORSE, compare, run
+from copilot_server.evaluation.paired import mcnemar_exact
+from copilot_server.evaluation.report.json_report import to_json
+from copilot_server.evaluation.results import Report
 from tests.support.reports import a_report, checked, humaneval_tasks, of_samples
 
 TASKS = humaneval_tasks()[:40]

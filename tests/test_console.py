@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from copilot_server.humaneval.console import ScoreBar, print_report, shown
-from copilot_server.humaneval.results import Checked, Protocol, Report, Sample, Score, Timing
+from copilot_server.evaluation.report.console import ScoreBar, print_report, shown
+from copilot_server.evaluation.results import Checked, Protocol, Report, Sample, Score, Timing
 from copilot_server.sandbox import ProgramResult
 
 HOSTILE_TEXT = "[red]x[/red]\x1b[2J\x07\u202e[/]"

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from copilot_server.engine.architecture import read_architecture
-from copilot_server.engine.cpu import library
-from copilot_server.engine.cpu.library import PAGE, load_library
-from copilot_server.engine.cpu.runner import CpuRunner
-from copilot_server.engine.cpu.weights import Dtype, open_weights
+from copilot_server.engine.backends.cpu import library
+from copilot_server.engine.backends.cpu.library import PAGE, load_library
+from copilot_server.engine.backends.cpu.runner import CpuRunner
+from copilot_server.engine.backends.cpu.weights import Dtype, open_weights
+from copilot_server.engine.models.architecture import read_architecture
 from copilot_server.engine.runner import Choice, Chunk
 from copilot_server.errors import EngineError, ModelError
 from tests.support.tiny_models import build_tiny_model

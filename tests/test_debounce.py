@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from copilot_server.completion.debounce import BURST_S, FAST_S, GAPS, LONGEST_S, SHORTEST_S, Debounce
+from copilot_server.completion.scheduling.debounce import (
+    BURST_S,
+    FAST_S,
+    GAPS,
+    LONGEST_S,
+    SHORTEST_S,
+    Debounce,
+)
 
 
 class Clock:

@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from copilot_server.config import SpeedSettings
+from copilot_server.engine.backends.transformers.engine import TorchEngine
 from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sampling, Special
-from copilot_server.engine.decoding import DecodingEngine
+from copilot_server.engine.decoding.engine import DecodingEngine
+from copilot_server.engine.decoding.rows import Row
+from copilot_server.engine.decoding.streams import drafts_of
 from copilot_server.engine.loader import load_plain_engine
-from copilot_server.engine.rows import Row
 from copilot_server.engine.runner import Drawn
-from copilot_server.engine.streams import drafts_of
-from copilot_server.engine.torch_engine import TorchEngine
 from copilot_server.errors import EngineError, PromptTooLongError
 from tests.support.runners import RUNNERS
 from tests.support.tiny_models import ARCHITECTURES, build_tiny_model

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copilot_server.completion.ending import StopRule, scope_end
-from copilot_server.completion.filters import Draft, cut_at_scope_end
-from copilot_server.completion.scope import situation_at
+from copilot_server.completion.filters.filters import Draft, cut_at_scope_end
+from copilot_server.completion.scope.ending import StopRule, scope_end
+from copilot_server.completion.scope.scope import situation_at
 from copilot_server.context.document import Cursor, Document
 from tests.support.cursor_text import cursor_in
 from tests.support.human_eval import PROBLEMS

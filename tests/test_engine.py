@@ -15,10 +15,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from copilot_server.catalog import resolve
+from copilot_server.engine.backends.transformers.engine import TorchEngine
 from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sampling, Special
-from copilot_server.engine.gguf import prepared_folder
 from copilot_server.engine.loader import load_plain_engine
-from copilot_server.engine.torch_engine import TorchEngine
+from copilot_server.engine.models.gguf import prepared_folder
 from copilot_server.errors import DeviceError, EngineError, ModelError, PromptTooLongError
 from copilot_server.fetch import ensure
 from tests.support.tiny_models import ARCHITECTURES, build_tiny_model

@@ -14,8 +14,8 @@ from copilot_server.completion.pipeline import Pipeline, open_pipeline
 from copilot_server.completion.types import Completion, CompletionRequest
 from copilot_server.config import RemoteSettings, Settings
 from copilot_server.context.document import Cursor, Document
+from copilot_server.engine.backends.remote.remote_engine import RemoteEngine
 from copilot_server.engine.base import GenerationRequest, Prompt, Sampling
-from copilot_server.engine.remote.remote_engine import RemoteEngine
 from copilot_server.errors import (
     CopilotServerError,
     EngineError,
@@ -170,7 +170,7 @@ def test_a_batch_begins_anew_what_was_cut(proxy: FaultProxy) -> None:
 
 
 def test_a_batch_gives_up_on_what_always_fails(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("copilot_server.engine.remote.remote_engine.BATCH_REPEATS", 4)
+    monkeypatch.setattr("copilot_server.engine.backends.remote.remote_engine.BATCH_REPEATS", 4)
     pipeline = opened(proxy.url)
     proxy.mode = "json"
     request = GenerationRequest(Prompt(("1, 2,",)), Sampling(max_new_tokens=4))
@@ -279,7 +279,7 @@ async def test_an_engine_that_is_started_after_the_editor_is_used_once_it_is_the
 
 
 def test_trouble_is_told_while_nobody_asks(engine: RunningEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("copilot_server.engine.remote.replica.IDLE_S", 0.2)
+    monkeypatch.setattr("copilot_server.engine.backends.remote.replica.IDLE_S", 0.2)
     if not engine.is_running:
         engine.restart()
     pipeline = opened(engine.url)

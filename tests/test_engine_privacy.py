@@ -20,8 +20,8 @@ from copilot_server.completion.pipeline import Pipeline, open_pipeline
 from copilot_server.completion.types import CompletionRequest
 from copilot_server.config import RemoteSettings, Settings
 from copilot_server.context.document import Cursor, Document
+from copilot_server.engine.backends.remote.api_key import VARIABLE
 from copilot_server.engine.base import Sampling
-from copilot_server.engine.remote.api_key import VARIABLE
 from copilot_server.errors import ConfigError, EngineChangedError, EngineError, EngineUnavailableError
 from tests.support.fault_proxy import FaultProxy
 

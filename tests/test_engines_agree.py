@@ -11,7 +11,7 @@ from copilot_server.completion.pipeline import Pipeline, open_pipeline
 from copilot_server.completion.types import CompletionRequest
 from copilot_server.config import CompletionSettings, RemoteSettings, Settings
 from copilot_server.context.document import Cursor, Document
-from copilot_server.humaneval.problems import load_problems
+from copilot_server.evaluation.problems import load_problems
 from tests.support.engines import MODEL, transformers_engine, vllm_engine
 
 pytestmark = [pytest.mark.model, pytest.mark.long]

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from copilot_server.engine.remote.event_loop import EventLoop, cancel_all
+from copilot_server.engine.backends.remote.event_loop import EventLoop, cancel_all
 
 
 def test_work_is_done_and_its_result_and_error_told() -> None:

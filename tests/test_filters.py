@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_server.completion.filters import FILTERS, Draft, apply_filters
-from copilot_server.completion.scope import Situation, situation_at
+from copilot_server.completion.filters.filters import FILTERS, Draft, apply_filters
+from copilot_server.completion.scope.scope import Situation, situation_at
 from copilot_server.context.document import Cursor, Document
 from tests.support.cursor_text import cursor_in, drawn
 from tests.support.human_eval import PROBLEMS

@@ -18,9 +18,9 @@ from benchmarks.gpu import checks
 from benchmarks.gpu.checks import check, check_products, compare
 from benchmarks.gpu.setup import QUICK, SHAPES, Bench, shape_of
 from benchmarks.gpu.shapes import prefill_flop
-from copilot_server.engine.gpu.kernels import Kernels
-from copilot_server.engine.gpu.matrix import Matrix
-from copilot_server.engine.gpu.weights import load_weights, random_source
+from copilot_server.engine.backends.torch.kernels import Kernels
+from copilot_server.engine.backends.torch.matrix import Matrix
+from copilot_server.engine.backends.torch.weights import load_weights, random_source
 from copilot_server.engine.runner import Drawn
 from copilot_server.errors import ModelError
 from tests.support.tiny_models import build_tiny_model

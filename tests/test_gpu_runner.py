@@ -21,20 +21,25 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, PreTrainedModel, Qwen2Config
 
-from copilot_server.engine.architecture import Architecture
-from copilot_server.engine.gpu.cuda_graphs import Eager, Graphs
-from copilot_server.engine.gpu.decoder import Decoder
-from copilot_server.engine.gpu.kernels import Kernels
-from copilot_server.engine.gpu.kv_cache import BLOCK, KvCache
-from copilot_server.engine.gpu.loading import Options, make_torch_runner, open_torch_runner, warm_up
-from copilot_server.engine.gpu.matrix import DenseMatrix, Matrix
-from copilot_server.engine.gpu.plan import EXACT_SHAPES, GRAPH_SHAPES, Shapes
-from copilot_server.engine.gpu.quantize import to_int4, to_int8
-from copilot_server.engine.gpu.runner import TorchRunner
-from copilot_server.engine.gpu.weights import folder_source, load_weights, random_source
+from copilot_server.engine.backends.torch.cuda_graphs import Eager, Graphs
+from copilot_server.engine.backends.torch.decoder import Decoder
+from copilot_server.engine.backends.torch.kernels import Kernels
+from copilot_server.engine.backends.torch.kv_cache import BLOCK, KvCache
+from copilot_server.engine.backends.torch.loading import (
+    Options,
+    make_torch_runner,
+    open_torch_runner,
+    warm_up,
+)
+from copilot_server.engine.backends.torch.matrix import DenseMatrix, Matrix
+from copilot_server.engine.backends.torch.plan import EXACT_SHAPES, GRAPH_SHAPES, Shapes
+from copilot_server.engine.backends.torch.quantize import to_int4, to_int8
+from copilot_server.engine.backends.torch.runner import TorchRunner
+from copilot_server.engine.backends.torch.weights import folder_source, load_weights, random_source
+from copilot_server.engine.backends.transformers.engine import TorchEngine
+from copilot_server.engine.decoding.sampling import draw
+from copilot_server.engine.models.architecture import Architecture
 from copilot_server.engine.runner import Choice, Chunk, Drawn
-from copilot_server.engine.sampling import draw
-from copilot_server.engine.torch_engine import TorchEngine
 from copilot_server.errors import EngineError, ModelError
 from tests.support.tiny_models import build_tiny_model
 
@@ -608,7 +613,7 @@ def test_narrowing_a_groups_range_pays(monkeypatch: pytest.MonkeyPatch):
         return float((dense - matrix.weight).norm())
 
     searched = error()
-    monkeypatch.setattr("copilot_server.engine.gpu.quantize.SHRINKS", (1.0,))
+    monkeypatch.setattr("copilot_server.engine.backends.torch.quantize.SHRINKS", (1.0,))
     assert searched < 0.97 * error()
 
 

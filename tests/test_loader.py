@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from copilot_server.config import SpeedSettings
-from copilot_server.engine.cpu import library
-from copilot_server.engine.cpu.runner import CpuRunner
-from copilot_server.engine.decoding import DecodingEngine
+from copilot_server.engine.backends.cpu import library
+from copilot_server.engine.backends.cpu.runner import CpuRunner
+from copilot_server.engine.backends.transformers.engine import TorchEngine
+from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.loader import load_engine
-from copilot_server.engine.torch_engine import TorchEngine
 from copilot_server.errors import EngineError
 from tests.support.tiny_models import build_tiny_model
 

@@ -19,10 +19,10 @@ from copilot_server.context.document import Cursor, Document
 from copilot_server.lsp.convert import completion_items, inline_items
 from copilot_server.lsp.documents import OpenDocument
 from copilot_server.lsp.lines import Lines
-from copilot_server.lsp.place import take_place
-from copilot_server.lsp.protocol import CopilotProtocol
+from copilot_server.lsp.position import take_place
 from copilot_server.lsp.server import CopilotServer
-from copilot_server.lsp.transport import FrameParser
+from copilot_server.lsp.wire.protocol import CopilotProtocol
+from copilot_server.lsp.wire.transport import FrameParser
 from tests.support.lsp_client import inline_params
 from tests.support.lsp_stand_in import open_stand_in
 

@@ -28,11 +28,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from copilot_server.config import Settings
-from copilot_server.lsp import documents, lines, protocol
-from copilot_server.lsp.messages import read_params
-from copilot_server.lsp.protocol import CopilotProtocol
+from copilot_server.lsp import documents, lines
 from copilot_server.lsp.server import CopilotServer
-from copilot_server.lsp.transport import FrameParser
+from copilot_server.lsp.wire import protocol
+from copilot_server.lsp.wire.messages import read_params
+from copilot_server.lsp.wire.protocol import CopilotProtocol
+from copilot_server.lsp.wire.transport import FrameParser
 from tests.support.echo_server import digest, open_echo
 from tests.support.naive_document import NaiveDocuments, position_of, units
 

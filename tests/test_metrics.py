@@ -22,8 +22,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from copilot_server import __version__
 from copilot_server.config import CompletionSettings, Settings
-from copilot_server.engine.remote.replica import EndpointState
-from copilot_server.engine.schedule import Counters
+from copilot_server.engine.backends.remote.replica import EndpointState
+from copilot_server.engine.decoding.schedule import Counters
 from copilot_server.errors import ConfigError
 from copilot_server.lsp.metrics import Metrics, read_address, serving
 from copilot_server.lsp.server import CopilotServer

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from copilot_server.humaneval.page import render
-from copilot_server.humaneval.page.outcomes import MAX_FAILURES, MAX_TASKS
-from copilot_server.humaneval.page.text import MAX_TEXT
-from copilot_server.humaneval.results import Checked, Report
-from copilot_server.humaneval.tasks import Task
+from copilot_server.evaluation.report.html import render
+from copilot_server.evaluation.report.html.outcomes import MAX_FAILURES, MAX_TASKS
+from copilot_server.evaluation.report.html.text import MAX_TEXT
+from copilot_server.evaluation.results import Checked, Report
+from copilot_server.evaluation.tasks import Task
 from copilot_server.sandbox import ProgramResult
 from tests.support.chromium import REMEDY, Tab, find_chromium, open_browser
 from tests.support.reports import a_report, checked, humaneval_tasks, of_samples

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_server.humaneval.paired import Pair, mcnemar_exact, paired_difference, sign_flip_p
+from copilot_server.evaluation.paired import Pair, mcnemar_exact, paired_difference, sign_flip_p
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_server.humaneval.passk import bootstrap_interval, pass_at_k, wilson_interval
+from copilot_server.evaluation.passk import bootstrap_interval, pass_at_k, wilson_interval
 
 
 @pytest.mark.parametrize("samples", range(1, 7))

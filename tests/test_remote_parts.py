@@ -9,13 +9,13 @@ import httpx
 import pytest
 
 from copilot_server.catalog import all_manifests, find, find_served
-from copilot_server.engine.remote.answers import Piece, Token, read_piece
-from copilot_server.engine.remote.api_key import VARIABLE, ApiKey
-from copilot_server.engine.remote.breaker import Breaker
-from copilot_server.engine.remote.counting import estimate_tokens
-from copilot_server.engine.remote.endpoint import read_endpoints
-from copilot_server.engine.remote.failures import Unanswered
-from copilot_server.engine.remote.sse import LONGEST_LINE, event_data
+from copilot_server.engine.backends.remote.answers import Piece, Token, read_piece
+from copilot_server.engine.backends.remote.api_key import VARIABLE, ApiKey
+from copilot_server.engine.backends.remote.breaker import Breaker
+from copilot_server.engine.backends.remote.counting import estimate_tokens
+from copilot_server.engine.backends.remote.endpoint import read_endpoints
+from copilot_server.engine.backends.remote.failures import Unanswered
+from copilot_server.engine.backends.remote.sse import LONGEST_LINE, event_data
 from copilot_server.errors import ConfigError
 
 # Where it is.

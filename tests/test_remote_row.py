@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from copilot_server.catalog import find
+from copilot_server.engine.backends.remote.answers import Piece, Token
+from copilot_server.engine.backends.remote.escaping import BREAK, Spelling, split_infill
+from copilot_server.engine.backends.remote.row import RemoteRow
 from copilot_server.engine.base import GenerationRequest, Prompt, Sampling, Special
-from copilot_server.engine.remote.answers import Piece, Token
-from copilot_server.engine.remote.row import RemoteRow
-from copilot_server.engine.remote.spelling import BREAK, Spelling, split_infill
 
 QWEN = find("qwen2.5-coder-0.5b")
 GREEDY = Sampling()

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot_server.errors import DataError
-from copilot_server.humaneval.report_json import from_json, read_report, to_json
-from copilot_server.humaneval.results import Report
+from copilot_server.evaluation.report.json_report import from_json, read_report, to_json
+from copilot_server.evaluation.results import Report
 from copilot_server.sandbox import ProgramResult
 from tests.support.reports import a_report, checked, humaneval_tasks, of_samples
 

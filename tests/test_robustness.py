@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from copilot_server.humaneval.benchmarks import robustness
-from copilot_server.humaneval.problems import load_problems
-from copilot_server.humaneval.results import Checked, Sample, Score
-from copilot_server.humaneval.tasks import Task
+from copilot_server.evaluation.benchmarks import robustness
+from copilot_server.evaluation.problems import load_problems
+from copilot_server.evaluation.results import Checked, Sample, Score
+from copilot_server.evaluation.tasks import Task
 from copilot_server.sandbox import Check, ProgramResult, Sandbox, open_sandbox
 
 PROBLEMS = load_problems().problems

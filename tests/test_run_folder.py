@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from copilot_server.errors import ConfigError, DataError
-from copilot_server.humaneval.drawing import CHUNK, Draw, Drawing, plan_draws
-from copilot_server.humaneval.results import Sample
-from copilot_server.humaneval.run_folder import RUN_FILE, RunFolder, open_run
-from copilot_server.humaneval.tasks import Task
+from copilot_server.evaluation.results import Sample
+from copilot_server.evaluation.run_folder import RUN_FILE, RunFolder, open_run
+from copilot_server.evaluation.sampling import CHUNK, Draw, Drawing, plan_draws
+from copilot_server.evaluation.tasks import Task
 
 ASKED = {"model": "a", "seed": 0, "top_p": 0.95}
 

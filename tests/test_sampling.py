@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from copilot_server.engine.base import Sampling
+from copilot_server.engine.decoding.sampling import Uniforms, choose, draw
 from copilot_server.engine.runner import Choice
-from copilot_server.engine.sampling import Uniforms, choose, draw
 
 #: Numbers far apart, and some that are equal.
 LOGITS = arrays(

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from copilot_server.errors import SandboxUnavailableError
-from copilot_server.humaneval.problems import load_problems
+from copilot_server.evaluation.problems import load_problems
 from copilot_server.sandbox import (
     Check,
     Limits,

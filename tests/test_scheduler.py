@@ -11,7 +11,7 @@ from types import MappingProxyType
 import pytest
 
 from copilot_server.completion.cache import CompletionCache
-from copilot_server.completion.scheduler import Scheduler, Superseded
+from copilot_server.completion.scheduling.scheduler import Scheduler, Superseded
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings
 from copilot_server.context.document import Cursor, Document

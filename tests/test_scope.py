@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copilot_server.completion.scope import situation_at
+from copilot_server.completion.scope.scope import situation_at
 from tests.support.cursor_text import cursor_in
 
 DOC = '"""Do."""'

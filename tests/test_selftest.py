@@ -17,11 +17,11 @@ import pytest
 
 from copilot_server.config import Settings
 from copilot_server.errors import ConfigError, DataError, SandboxUnavailableError
-from copilot_server.humaneval.options import SelftestOptions
-from copilot_server.humaneval.problems import load_problems
-from copilot_server.humaneval.report_json import read_report
-from copilot_server.humaneval.results import Report
-from copilot_server.humaneval.selftest import run
+from copilot_server.evaluation.options import SelftestOptions
+from copilot_server.evaluation.problems import load_problems
+from copilot_server.evaluation.report.json_report import read_report
+from copilot_server.evaluation.results import Report
+from copilot_server.evaluation.selftest import run
 
 COMMAND = [str(Path(sys.executable).with_name("copilot-server"))]
 NO_MODEL = Settings(model="no/such/model", offline=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_server.engine.speculation import Drafter, PairIndex
+from copilot_server.engine.decoding.drafts import Drafter, PairIndex
 
 CONTROL = 99
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from copilot_server.humaneval.passk import wilson_interval
+from copilot_server.evaluation.passk import wilson_interval
 from copilot_server.statistics.figures import Figures, Share, as_json, nothing, read_figures
 from copilot_server.statistics.schema import StatisticsError, database_path
 from copilot_server.statistics.screen import Screen

@@ -20,12 +20,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copilot_server.context import strings
-from copilot_server.context.code import indent_unit
 from copilot_server.context.document import Cursor, Document
-from copilot_server.context.lexer import LexState
-from copilot_server.context.strings import read_triple_quoted, triple_quoted
-from copilot_server.context.syntax import FunctionContext, PythonContext, python_context
+from copilot_server.context.source import strings
+from copilot_server.context.source.code import indent_unit
+from copilot_server.context.source.lexer import LexState
+from copilot_server.context.source.strings import read_triple_quoted, triple_quoted
+from copilot_server.context.source.syntax import FunctionContext, PythonContext, python_context
 from tests.support.cursor_text import cursor_in
 from tests.support.human_eval import PROBLEMS
 

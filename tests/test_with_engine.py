@@ -14,7 +14,7 @@ from copilot_server.completion.types import CompletionRequest
 from copilot_server.config import CompletionSettings, RemoteSettings, Settings
 from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.base import GenerationRequest, Prompt, Sampling
-from copilot_server.humaneval.report_json import read_report
+from copilot_server.evaluation.report.json_report import read_report
 from tests.support.fault_proxy import FaultProxy
 from tests.support.lsp_client import (
     Message,

@@ -15,8 +15,8 @@ from copilot_server.completion.types import CompletionRequest
 from copilot_server.config import CompletionSettings
 from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.base import Sampling
-from copilot_server.humaneval.problems import load_problems
-from copilot_server.humaneval.report_json import read_report
+from copilot_server.evaluation.problems import load_problems
+from copilot_server.evaluation.report.json_report import read_report
 
 
 @dataclass(frozen=True, slots=True)

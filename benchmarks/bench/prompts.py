@@ -14,8 +14,8 @@ from copilot_server.completion.types import CompletionRequest
 from copilot_server.config import CompletionSettings, Protocol
 from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Prompt, Special
-from copilot_server.engine.tokenizer import Tokenizer, load_tokenizer
-from copilot_server.engine.vocabulary import detect_fim
+from copilot_server.engine.models.tokenizer import Tokenizer, load_tokenizer
+from copilot_server.engine.models.vocabulary import detect_fim
 
 
 @dataclass(frozen=True, slots=True)

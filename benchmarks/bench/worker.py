@@ -24,7 +24,7 @@ from copilot_server.completion.types import CompletionRequest
 from copilot_server.config import Settings, SpeedSettings
 from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.base import GenerationRequest, Prompt, Sampling
-from copilot_server.engine.vocabulary import detect_fim
+from copilot_server.engine.models.vocabulary import detect_fim
 
 Values = dict[str, Any]
 

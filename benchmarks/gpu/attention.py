@@ -8,10 +8,10 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from benchmarks.gpu.setup import Bench, shape_of
-from copilot_server.engine.gpu.attention import GridAttention
-from copilot_server.engine.gpu.cuda_graphs import CudaGraphs, Eager
-from copilot_server.engine.gpu.inputs import GridInputs
-from copilot_server.engine.gpu.kv_cache import BLOCK
+from copilot_server.engine.backends.torch.attention import GridAttention
+from copilot_server.engine.backends.torch.cuda_graphs import CudaGraphs, Eager
+from copilot_server.engine.backends.torch.inputs import GridInputs
+from copilot_server.engine.backends.torch.kv_cache import BLOCK
 
 #: Layers in a row, so that starting the first is not what is timed.
 LAYERS = 16
@@ -51,7 +51,7 @@ def _measure(bench: Bench, name: str, batch: int, width: int, context: int) -> d
         "grouped_without_blocks": grouped,
     }
     if device.type == "cuda":
-        from copilot_server.engine.gpu.triton_attention import SplitAttention  # noqa: PLC0415 - needs Triton
+        from copilot_server.engine.backends.torch.triton_attention import SplitAttention  # noqa: PLC0415 - needs Triton
 
         processors = torch.cuda.get_device_properties(device).multi_processor_count
         ways["split"] = lambda: SplitAttention(shape, inputs, processors)(queries, cache)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import torch
 
 from benchmarks.gpu.setup import GREEDY, Bench, shape_of, token_ids
-from copilot_server.engine.gpu.decoder import Decoder
-from copilot_server.engine.gpu.kernels import Kernels
-from copilot_server.engine.gpu.loading import Options, make_torch_runner
-from copilot_server.engine.gpu.runner import TorchRunner
-from copilot_server.engine.gpu.weights import random_source
+from copilot_server.engine.backends.torch.decoder import Decoder
+from copilot_server.engine.backends.torch.kernels import Kernels
+from copilot_server.engine.backends.torch.loading import Options, make_torch_runner
+from copilot_server.engine.backends.torch.runner import TorchRunner
+from copilot_server.engine.backends.torch.weights import random_source
 from copilot_server.engine.runner import Choice, Chunk, Drawn
 
 #: How far log-probabilities may be from those computed in float32 on the CPU, with the same weights in the

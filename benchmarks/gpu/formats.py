@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 from benchmarks.gpu.setup import GREEDY, Bench, read_prompts, token_ids
-from copilot_server.engine.gpu.kv_cache import bytes_per_token
-from copilot_server.engine.gpu.runner import TorchRunner
+from copilot_server.engine.backends.torch.kv_cache import bytes_per_token
+from copilot_server.engine.backends.torch.runner import TorchRunner
 from copilot_server.engine.runner import Chunk
 
 #: Drafts in each step of a suggestion, where there are any.

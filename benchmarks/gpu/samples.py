@@ -11,10 +11,10 @@ from tokenizers import decoders, models, pre_tokenizers
 
 from benchmarks.gpu.setup import Bench, Workload, shape_of
 from copilot_server.config import SpeedSettings
+from copilot_server.engine.backends.torch.loading import Options
 from copilot_server.engine.base import GenerationRequest, Prompt, Sampling
-from copilot_server.engine.decoding import DecodingEngine
-from copilot_server.engine.gpu.loading import Options
-from copilot_server.engine.tokenizer import Tokenizer
+from copilot_server.engine.decoding.engine import DecodingEngine
+from copilot_server.engine.models.tokenizer import Tokenizer
 
 #: 164 problems, 200 samples each.
 SAMPLES = 32800

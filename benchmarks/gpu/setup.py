@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
-from copilot_server.engine.architecture import Architecture, read_architecture
-from copilot_server.engine.gpu.loading import Options, make_torch_runner
-from copilot_server.engine.gpu.runner import TorchRunner
-from copilot_server.engine.gpu.weights import Source, folder_source, random_source
+from copilot_server.engine.backends.torch.loading import Options, make_torch_runner
+from copilot_server.engine.backends.torch.runner import TorchRunner
+from copilot_server.engine.backends.torch.weights import Source, folder_source, random_source
+from copilot_server.engine.models.architecture import Architecture, read_architecture
 from copilot_server.engine.runner import Choice, Chunk
 from copilot_server.errors import ModelError
 

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from benchmarks.gpu.setup import GREEDY, Bench, read_prompts, shape_of, token_ids
-from copilot_server.engine.architecture import Architecture
-from copilot_server.engine.gpu.kv_cache import bytes_per_token
-from copilot_server.engine.gpu.runner import TorchRunner
+from copilot_server.engine.backends.torch.kv_cache import bytes_per_token
+from copilot_server.engine.backends.torch.runner import TorchRunner
+from copilot_server.engine.models.architecture import Architecture
 from copilot_server.engine.runner import Chunk
 
 

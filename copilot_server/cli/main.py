@@ -129,8 +129,8 @@ def root(  # noqa: PLR0913 - one argument a flag
     _refuse(context, _SERVING, "is not for --selftest")
     if samples_file is not None:
         _refuse(context, (*_SAMPLING, "model", "engine", "raw"), "is not for --samples-file")
-    from copilot_server.humaneval.options import SelftestOptions  # noqa: PLC0415
-    from copilot_server.humaneval.selftest import run  # noqa: PLC0415
+    from copilot_server.evaluation.options import SelftestOptions  # noqa: PLC0415
+    from copilot_server.evaluation.selftest import run  # noqa: PLC0415
 
     chosen = SelftestOptions(
         benchmark=selftest,
@@ -203,7 +203,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Compare two runs problem by problem: the difference, how sure it is, what was gained and lost."""
-    from copilot_server.humaneval.compare import run  # noqa: PLC0415
+    from copilot_server.evaluation.compare import run  # noqa: PLC0415
 
     raise typer.Exit(run(a, b, as_json=as_json, fail_if_worse=fail_if_worse))
 

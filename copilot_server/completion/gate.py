@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copilot_server.completion.scope import CLOSERS_ONLY
+from copilot_server.completion.scope.scope import CLOSERS_ONLY
 from copilot_server.context.document import Cursor
 
 

@@ -8,16 +8,16 @@ from dataclasses import replace
 from cachetools import LRUCache
 
 from copilot_server.catalog import Manifest, resolve
-from copilot_server.completion.ahead import places_ahead
 from copilot_server.completion.cache import CompletionCache
-from copilot_server.completion.filters import apply_filters
+from copilot_server.completion.filters.filters import apply_filters
 from copilot_server.completion.plan import Plan, Planner
-from copilot_server.completion.scope import Situation
+from copilot_server.completion.scheduling.prefetch import places_ahead
+from copilot_server.completion.scope.scope import Situation
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings
 from copilot_server.context.document import Document
 from copilot_server.engine.base import Cancel, Engine, Generation, GenerationRequest, WatchedEngine
-from copilot_server.engine.vocabulary import detect_fim
+from copilot_server.engine.models.vocabulary import detect_fim
 from copilot_server.errors import EngineError
 from copilot_server.fetch import ensure
 from copilot_server.fetch.progress import Progress
@@ -195,7 +195,7 @@ def _load(settings: Settings, progress: Progress | None) -> tuple[Engine, Manife
 
 
 def _connect(settings: Settings) -> tuple[Engine, Manifest]:
-    from copilot_server.engine.remote.connecting import connect  # noqa: PLC0415 - only for an engine elsewhere
+    from copilot_server.engine.backends.remote.connecting import connect  # noqa: PLC0415 - only for an engine elsewhere
 
     engine = connect(settings)
     return engine, engine.manifest

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from copilot_server.catalog import Manifest, PromptProtocol
-from copilot_server.completion.ending import StopRule
 from copilot_server.completion.prompt import build_prompt
-from copilot_server.completion.scope import Situation, situation_at
+from copilot_server.completion.scope.ending import StopRule
+from copilot_server.completion.scope.scope import Situation, situation_at
 from copilot_server.completion.types import CompletionRequest
 from copilot_server.completion.window import Pinned, Window, take_window
 from copilot_server.config import CompletionSettings
 from copilot_server.context.document import Document
-from copilot_server.context.syntax import PythonContext
+from copilot_server.context.source.syntax import PythonContext
 from copilot_server.engine.base import Engine, GenerationRequest, Sampling
 
 #: Lines whose tokens are remembered: those of some files of 2,000 lines.

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from copilot_server.config import SpeedSettings
-from copilot_server.engine.architecture import Architecture, read_architecture
 from copilot_server.engine.base import Engine
-from copilot_server.engine.decoding import DecodingEngine
-from copilot_server.engine.gguf import prepared_folder
-from copilot_server.engine.tokenizer import Tokenizer, load_tokenizer
+from copilot_server.engine.decoding.engine import DecodingEngine
+from copilot_server.engine.models.architecture import Architecture, read_architecture
+from copilot_server.engine.models.gguf import prepared_folder
+from copilot_server.engine.models.tokenizer import Tokenizer, load_tokenizer
 from copilot_server.errors import EngineError
 
 if TYPE_CHECKING:
     import torch
 
-    from copilot_server.engine.torch_engine import TorchEngine
+    from copilot_server.engine.backends.transformers.engine import TorchEngine
 
 _LOG = logging.getLogger(__name__)
 
@@ -56,8 +56,8 @@ def load_plain_engine(path: Path, *, device: str = "auto", dtype: str = "auto") 
     Raises:
         DeviceError, ModelError, EngineError: as ``load_engine``.
     """
+    from copilot_server.engine.backends.transformers.loading import open_torch_engine  # noqa: PLC0415 - imports torch
     from copilot_server.engine.device import choose_device, choose_dtype  # noqa: PLC0415 - imports torch
-    from copilot_server.engine.plain_loading import open_torch_engine  # noqa: PLC0415 - imports torch
 
     folder = prepared_folder(path) if path.suffix == ".gguf" else path
     if dtype in ("int8", "int4"):
@@ -103,7 +103,7 @@ def _may_have_accelerator() -> bool:
 def _cpu_engine(
     folder: Path, architecture: Architecture, dtype: str, speed: SpeedSettings
 ) -> DecodingEngine | None:
-    from copilot_server.engine.cpu.loading import open_cpu_runner  # noqa: PLC0415 - only where it computes
+    from copilot_server.engine.backends.cpu.loading import open_cpu_runner  # noqa: PLC0415 - only where it computes
 
     number = "int8" if dtype == "auto" else dtype
     if number not in _KERNEL_DTYPES:
@@ -122,12 +122,12 @@ def _cpu_engine(
 
 
 def _torch_engine(folder: Path, device: torch.device, dtype: str, speed: SpeedSettings) -> DecodingEngine:
-    from copilot_server.engine.device import choose_dtype  # noqa: PLC0415 - imports torch
-    from copilot_server.engine.gpu.loading import (  # noqa: PLC0415 - imports torch
+    from copilot_server.engine.backends.torch.loading import (  # noqa: PLC0415 - imports torch
         Options,
         open_torch_runner,
         warm_up,
     )
+    from copilot_server.engine.device import choose_dtype  # noqa: PLC0415 - imports torch
 
     number = dtype if dtype in ("int8", "int4") else str(choose_dtype(dtype, device)).removeprefix("torch.")
     runner = open_torch_runner(folder, device, number, Options(cuda_graphs=speed.cuda_graphs))

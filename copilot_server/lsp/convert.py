@@ -11,7 +11,7 @@ from lsprotocol import types
 from copilot_server.completion.types import Candidate
 from copilot_server.context.document import Cursor
 from copilot_server.lsp.lines import Lines
-from copilot_server.lsp.place import Place
+from copilot_server.lsp.position import Place
 
 
 def inline_items(

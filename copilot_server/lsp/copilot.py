@@ -14,9 +14,9 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcRequestCancelled
 
 from copilot_server import __version__
-from copilot_server.lsp import messages
 from copilot_server.lsp.convert import legacy_completion
-from copilot_server.lsp.place import Place
+from copilot_server.lsp.position import Place
+from copilot_server.lsp.wire import messages
 
 if TYPE_CHECKING:
     from copilot_server.lsp.server import CopilotServer

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from copilot_server.completion.scheduler import Pipeline
+from copilot_server.completion.scheduling.scheduler import Pipeline
 from copilot_server.config import Settings
 from copilot_server.errors import CopilotServerError, EngineUnavailableError
 from copilot_server.fetch.progress import Progress

@@ -27,14 +27,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from copilot_server import __version__
-from copilot_server.completion.counts import Counts
+from copilot_server.completion.scheduling.counts import Counts
 from copilot_server.errors import ConfigError
 from copilot_server.lsp.suggesting import Asking, Outcome
 from copilot_server.statistics.types import SuggestionCounts, model_name
 
 if TYPE_CHECKING:
-    from copilot_server.engine.remote.replica import EndpointState
-    from copilot_server.engine.schedule import Counters
+    from copilot_server.engine.backends.remote.replica import EndpointState
+    from copilot_server.engine.decoding.schedule import Counters
     from copilot_server.lsp.server import CopilotServer
 
 LOOPBACK = "127.0.0.1"

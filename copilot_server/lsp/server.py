@@ -19,7 +19,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from copilot_server import __version__
-from copilot_server.completion.scheduler import Pipeline, Scheduler
+from copilot_server.completion.scheduling.scheduler import Pipeline, Scheduler
 from copilot_server.config import Settings
 from copilot_server.context.document import Document
 from copilot_server.context.exclusion import Exclusions
@@ -33,13 +33,13 @@ from copilot_server.fetch.progress import Progress
 from copilot_server.lsp import copilot
 from copilot_server.lsp.documents import Edit, OpenDocument
 from copilot_server.lsp.loading import ModelLoader, OpenPipeline
-from copilot_server.lsp.messages import CompletionParams, InlineCompletionParams, make_converter
-from copilot_server.lsp.place import Place
-from copilot_server.lsp.protocol import CopilotProtocol
+from copilot_server.lsp.position import Place
 from copilot_server.lsp.settings import ClientSettings
 from copilot_server.lsp.status import DID_CHANGE_STATUS, Status, StatusReporter
 from copilot_server.lsp.suggesting import Suggester
-from copilot_server.lsp.transport import serve_stdio, serve_tcp
+from copilot_server.lsp.wire.messages import CompletionParams, InlineCompletionParams, make_converter
+from copilot_server.lsp.wire.protocol import CopilotProtocol
+from copilot_server.lsp.wire.transport import serve_stdio, serve_tcp
 from copilot_server.statistics.recorder import Statistics
 from copilot_server.statistics.text import minimal_edit
 
@@ -338,7 +338,7 @@ def _serve(protocol: CopilotProtocol, transport: Transport, host: str, port: int
         return serve_stdio(protocol)
     if transport == "tcp":
         return serve_tcp(protocol, host, port)
-    from copilot_server.lsp.websocket import serve_ws  # noqa: PLC0415 - slow to import
+    from copilot_server.lsp.wire.websocket import serve_ws  # noqa: PLC0415 - slow to import
 
     return serve_ws(protocol, host, port)
 

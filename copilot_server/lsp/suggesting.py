@@ -13,13 +13,13 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequestCancelled
 
 from copilot_server.completion.gate import is_worthwhile
-from copilot_server.completion.scheduler import Superseded
+from copilot_server.completion.scheduling.scheduler import Superseded
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest, Source
 from copilot_server.engine.base import Sampling
 from copilot_server.errors import CopilotServerError
 from copilot_server.lsp.convert import completion_items, inline_items, word_before
-from copilot_server.lsp.messages import CompletionParams, SelectedCompletion
-from copilot_server.lsp.place import Place, take_place
+from copilot_server.lsp.position import Place, take_place
+from copilot_server.lsp.wire.messages import CompletionParams, SelectedCompletion
 from copilot_server.statistics.types import Item, Offer, Trigger
 
 if TYPE_CHECKING:

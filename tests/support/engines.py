@@ -21,7 +21,7 @@ import httpx
 from benchmarks.bench import venvs
 from benchmarks.bench.vllm import environment, serve_command, without_our_files
 from copilot_server.catalog import find
-from copilot_server.engine.gguf import prepared_folder
+from copilot_server.engine.models.gguf import prepared_folder
 from copilot_server.fetch import cached_path
 
 MODEL = "qwen2.5-coder-0.5b"

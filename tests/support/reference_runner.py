@@ -11,8 +11,8 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.cache_utils import DynamicCache
 
+from copilot_server.engine.decoding.sampling import draw
 from copilot_server.engine.runner import Chunk, Drawn
-from copilot_server.engine.sampling import draw
 
 
 class ReferenceRunner:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
-from copilot_server.humaneval.problems import load_problems
-from copilot_server.humaneval.results import Checked, Protocol, Report, Sample, Timing
-from copilot_server.humaneval.scores import scores_of
-from copilot_server.humaneval.tasks import Task
+from copilot_server.evaluation.problems import load_problems
+from copilot_server.evaluation.results import Checked, Protocol, Report, Sample, Timing
+from copilot_server.evaluation.scores import scores_of
+from copilot_server.evaluation.tasks import Task
 from copilot_server.sandbox import ProgramResult
 
 #: What an invented failure says: its error, and the assertion that failed.

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from copilot_server.engine.architecture import read_architecture
-from copilot_server.engine.cpu.runner import CpuRunner
-from copilot_server.engine.cpu.weights import Weights, open_weights
-from copilot_server.engine.gpu.loading import Options, open_torch_runner
+from copilot_server.engine.backends.cpu.runner import CpuRunner
+from copilot_server.engine.backends.cpu.weights import Weights, open_weights
+from copilot_server.engine.backends.torch.loading import Options, open_torch_runner
+from copilot_server.engine.models.architecture import read_architecture
 from copilot_server.engine.runner import Runner
 from tests.support.reference_runner import ReferenceRunner
 

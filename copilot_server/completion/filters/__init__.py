@@ -1,0 +1,1 @@
+"""What a model's text goes through before it is shown."""

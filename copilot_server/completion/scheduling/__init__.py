@@ -1,0 +1,1 @@
+"""When which request reaches the engine."""

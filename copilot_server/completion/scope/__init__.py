@@ -1,0 +1,1 @@
+"""What the cursor stands in, and where a completion of it ends."""

@@ -1,0 +1,68 @@
+"""A gap: whole lines that go in before the one on which the cursor stands.
+
+What goes in must leave that line where it can stand. In Python its indentation tells: after ``for x in xs:``
+it must be deeper, after another statement it must be that statement's or that of a block around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from copilot_server.completion.scope.ending import StopRule
+from copilot_server.completion.scope.scope import Situation
+from copilot_server.context.source.lexer import column, lex
+
+
+def gap_end(text: str, situation: Situation, *, is_whole: bool) -> int | None:
+    """Return how much of ``text`` to put in; None if the line after it could stand after no part of it.
+
+    That is all of it where the model itself came to the end of the gap (``is_whole``), or went on to write
+    the line that follows. A model that did neither has lost sight of what follows: of that the first lines
+    that fit are taken, which is mostly one.
+    """
+    end = StopRule(situation).end(text)
+    joins = is_whole if end is None else _is_line_after(text[end:], situation)
+    inside = text if end is None else text[:end]
+    ends = [*lex(inside, state=situation.state, language=situation.language).lines, len(inside)]
+    fitting = (place for place in ends if inside[:place].strip() and _fits(inside[:place], situation))
+    if joins and _fits(inside, situation):
+        return len(inside)
+    return next(fitting, None)
+
+
+def _is_line_after(text: str, situation: Situation) -> bool:
+    after = f"{situation.line_prefix}{situation.line_suffix}".rstrip()
+    return text.partition("\n")[0].rstrip() == after
+
+
+def _fits(text: str, situation: Situation) -> bool:
+    """Whether the line after the gap may stand after ``text``; but in Python's statements, always."""
+    state = situation.state
+    if situation.context is None or state.quote or state.brackets:
+        return True
+    width = situation.tab_width
+    after = column(_indent(situation.line_prefix + situation.line_suffix), width)
+    begun = situation.line_prefix + text.rstrip()
+    *_, last = (0, *lex(begun, state=state, language=situation.language).lines)
+    indent, statement = column(_indent(begun[last:]), width), begun[last:]
+    colons = lex(statement, language=situation.language).colons
+    if colons and not _without_comment(statement[colons[-1] :]):
+        return after > indent
+    return after == indent or after in _open_columns(situation.cursor.prefix + text, indent, width)
+
+
+def _without_comment(text: str) -> str:
+    return text.partition("#")[0].strip()
+
+
+def _open_columns(text: str, below: int, width: int) -> Iterator[int]:
+    """Yield the columns of the blocks around the last line of ``text``, which stands at column ``below``."""
+    for line in reversed(text.splitlines()):
+        indent = column(_indent(line), width)
+        if line.strip() and indent < below:
+            below = indent
+            yield indent
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" \t\f"))]

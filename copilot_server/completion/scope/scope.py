@@ -1,0 +1,119 @@
+"""Where a suggestion goes, and how much to suggest there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from copilot_server.context.document import Cursor
+from copilot_server.context.source.code import indent_unit, plain_line_ends
+from copilot_server.context.source.lexer import LexState, column, lex
+from copilot_server.context.source.syntax import PythonContext, python_context
+
+#: ``gap`` is whole lines that go in before the line on which the cursor stands, which follows it untouched.
+Scope = Literal["line", "block", "function", "gap"]
+
+#: What may follow the cursor on its line and leave it free: closers, and what ends a statement.
+CLOSERS_ONLY = re.compile(r"[\s)\]}>\"'`:;,]*")
+_COMPOUND = re.compile(
+    r"\s*(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b"
+)
+_NEXT_LINE = re.compile(r"^(?P<indent>[ \t\f]*)(?=\S)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Where a suggestion goes and how far it may reach: all that the stop rule and the filters look at.
+
+    ``context`` is None in languages other than Python.
+    """
+
+    cursor: Cursor
+    context: PythonContext | None
+    scope: Scope
+
+    @cached_property
+    def language(self) -> str:
+        """The document's language id."""
+        return self.cursor.document.language_id
+
+    @cached_property
+    def line_prefix(self) -> str:
+        """The cursor's line before the cursor."""
+        return self.cursor.line_prefix
+
+    @cached_property
+    def line_suffix(self) -> str:
+        """The cursor's line after the cursor."""
+        return self.cursor.line_suffix
+
+    @cached_property
+    def indent_unit(self) -> str:
+        """What the document indents a nested line by."""
+        return indent_unit(plain_line_ends(self.cursor.document.text))
+
+    @cached_property
+    def tab_width(self) -> int:
+        """How wide a tab counts: 4 where tabs indent, as models write 4 spaces for one; else Python's 8."""
+        return 4 if self.indent_unit == "\t" else 8
+
+    @cached_property
+    def state(self) -> LexState:
+        """What is open at the cursor; in other languages, as far as its line shows."""
+        return self.context.state if self.context else lex(self.line_prefix, language=self.language).state
+
+    @cached_property
+    def brackets_closed_after(self) -> int:
+        """How many of the brackets open at the cursor the rest of its line closes."""
+        closers = lex(self.line_suffix, state=self.state, language=self.language).closers
+        return sum(self.line_suffix[end - 1] in ")]}" for end in closers)
+
+
+def situation_at(cursor: Cursor) -> Situation:
+    """Read the text around ``cursor`` and choose how much to suggest there."""
+    context = python_context(cursor) if cursor.document.language_id == "python" else None
+    return Situation(cursor, context, choose_scope(cursor, context))
+
+
+def choose_scope(cursor: Cursor, context: PythonContext | None) -> Scope:
+    """Choose how much to suggest at ``cursor``.
+
+    In order, with the reason:
+
+    1. Text other than closers follows on the line. With nothing before it on the line: "gap", for it is a
+       line already, and what is missing goes before it. Else "line": more lines would push that text away
+       from what it belongs to.
+    2. In a string or a comment: "line". Prose has no indentation that could end a longer suggestion.
+    3. The line ends where a function's empty body begins, and no body follows: "function". The signature and
+       docstring say what the whole function does.
+    4. The line opens some other block: "block", since a body must come.
+    5. The line is begun: "line", what the user is in the middle of writing.
+    6. The line is blank: "block".
+    """
+    if not CLOSERS_ONLY.fullmatch(cursor.line_suffix):
+        return "line" if cursor.line_prefix.strip() else "gap"
+    if context is None:
+        return "line" if cursor.line_prefix.strip() or cursor.line_suffix.strip() else "block"
+    if context.in_string or context.in_comment or context.open_brackets:
+        return "line"
+    if _starts_function_body(cursor, context):
+        return "function"
+    begun = cursor.prefix[context.line_start :].strip()
+    if begun and not (_COMPOUND.match(begun) and begun.endswith(":")):
+        return "line"
+    return "line" if cursor.line_suffix.strip() else "block"
+
+
+def _starts_function_body(cursor: Cursor, context: PythonContext) -> bool:
+    """Whether a function's body should begin at the cursor, and nothing of it is there."""
+    function = context.function
+    if function is None or not function.body_is_empty or context.place not in {"after_docstring", "body"}:
+        return False
+    headed = cursor.offset == function.body_start
+    if (cursor.line_prefix.strip() and not headed) or cursor.line_suffix.strip():
+        return False
+    following = cursor.suffix[len(cursor.line_suffix) :]
+    found = _NEXT_LINE.search(plain_line_ends(following))
+    return found is None or column(found["indent"]) <= column(function.indent)

@@ -1,0 +1,179 @@
+"""Lines of code around a cursor, found from line starts and indentation in text that need not parse."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+
+from copilot_server.context.document import Cursor
+from copilot_server.context.source.lexer import RESET, RESET_LINE, LexState, column, lex
+from copilot_server.context.source.strings import triple_quoted
+
+DEFAULT_INDENT = "    "
+_TELLING = 8192  # code points
+
+_LAST_RESET = re.compile(r"(?s:.*)^" + RESET, re.MULTILINE)
+_LAST_CODE = re.compile(r"(?s:.*)^[ \t\f]*(?=[^\s#])", re.MULTILINE)
+_BLANK = re.compile(r"(?:\s|#[^\r\n]*)*+")
+_INDENT = re.compile(r"[ \t\f]*")
+_OPENED = re.compile(
+    r"^(?P<outer>[ \t]*)\S[^\n]*[:{][ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*\r?\n)*(?P=outer)(?P<unit>[ \t]+)(?=\S)",
+    re.MULTILINE,
+)
+
+
+def plain_line_ends(text: str) -> str:
+    """Make a lone carriage return, an old line end, the line feed that all else here looks for."""
+    return _plain_line_ends(text) if "\r" in text else text
+
+
+@lru_cache(maxsize=8)
+def _plain_line_ends(text: str) -> str:
+    if text.count("\r") == text.count("\r\n"):  # nearly always, and found out fast
+        return text
+    return re.sub(r"\r(?!\n)", "\n", text)
+
+
+def line_end(text: str) -> str:
+    """Return what ends the lines of ``text``: a line feed unless they say otherwise."""
+    if "\r" not in text:
+        return "\n"
+    return "\r\n" if "\r\n" in text else "\r" if "\n" not in text else "\n"
+
+
+def indent_unit(text: str) -> str:
+    """Return what a nested line is indented by in ``text``: a tab, or some spaces.
+
+    The beginning of a long text tells, so that typing far below does not ask again.
+    """
+    told = _TELLING
+    while not (unit := _unit_in(text[:told])) and told < len(text):
+        told *= 4
+    return "\t" if "\t" in unit else unit or DEFAULT_INDENT
+
+
+@lru_cache(maxsize=32)
+def _unit_in(text: str) -> str:
+    """Return the commonest step into a block in ``text``, "" if there is none."""
+    units = Counter(found["unit"] for found in islice(_OPENED.finditer(text), 40))
+    return units.most_common(1)[0][0] if units else ""
+
+
+@lru_cache(maxsize=256)
+def _last_line_left_of(limit: int) -> re.Pattern[str]:
+    """Match the last line of code whose first character stands left of column ``limit``.
+
+    A line that starts with a closing bracket belongs to the line that opened it, so it is passed over.
+    """
+    eights, spaces = divmod(limit, 8)
+    eight = r"(?: {0,7}\t| {8})"  # either fills up to the next multiple of 8
+    shapes = [rf"{eight}{{0,{eights - 1}}} {{0,7}}"] if eights else []
+    if spaces:
+        shapes.append(rf"{eight}{{{eights}}} {{0,{spaces - 1}}}")
+    indent = "|".join(shapes)
+    return re.compile(rf"(?s:.*)^(?:[ \t]*\f)*(?:{indent})(?=[^\s#)\]}}])", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A document's text with the cursor at ``end``, ready to be asked about lines.
+
+    ``string_starts`` and ``string_ends`` are those of the triple-quoted strings before the cursor: they alone
+    can hide whole lines.
+    """
+
+    text: str
+    end: int
+    string_starts: tuple[int, ...]
+    string_ends: tuple[int, ...]
+    #: The logical lines that are known: from a start how far, and their starts.
+    _lines: dict[int, tuple[int, tuple[int, ...]]] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def at(cls, cursor: Cursor) -> Code:
+        """Read the document up to ``cursor``, which is moved into the text if it is beyond."""
+        text = plain_line_ends(cursor.document.text)
+        end = min(max(cursor.offset, 0), len(text))
+        strings = triple_quoted(text, end)
+        return cls(text, end, strings.starts, strings.ends)
+
+    def string_around(self, pos: int) -> int | None:
+        """Return the start of the triple-quoted string that ``pos`` is inside of."""
+        index = bisect_right(self.string_starts, pos) - 1
+        inside = index >= 0 and self.string_starts[index] < pos < self.string_ends[index]
+        return self.string_starts[index] if inside else None
+
+    def _last_outside_strings(self, pattern: re.Pattern[str], end: int) -> int | None:
+        """Return where the last line starts that ``pattern`` finds before ``end``, strings left out."""
+        while found := pattern.match(self.text, 0, end):
+            start = self.text.rfind("\n", 0, found.end()) + 1
+            string = self.string_around(start)
+            if string is None:
+                return start
+            end = string
+        return None
+
+    def logical_line(self, pos: int) -> tuple[int, LexState]:
+        """Return the start of the logical line that ``pos`` is on, and what is open at ``pos``."""
+        start = self._last_outside_strings(_LAST_RESET, pos) or 0
+        lexed = lex(self.text, start, pos)
+        return (lexed.lines[-1] if lexed.lines else start), lexed.state
+
+    def line_before(self, pos: int) -> int | None:
+        """Return the start of the last logical line with code on it before ``pos``, a line's start."""
+        found = _LAST_CODE.match(self.text, 0, pos)
+        if found is None:
+            return None
+        string = self.string_around(found.end())
+        return self._line_start(found.end() if string is None else string)
+
+    def line_left_of(self, limit: int, pos: int) -> int | None:
+        """Return the start of the last logical line before ``pos`` that is indented less than ``limit``."""
+        while limit > 0:
+            found = self._last_outside_strings(_last_line_left_of(limit), pos)
+            if found is None:
+                return None
+            start = found if self._is_reset(found) else self._line_start(found)
+            if start == found:
+                return found
+            # What lies between belongs to the logical line that starts there, a table of many lines perhaps.
+            pos = min(found, start + len(self.indent(start)) + 1)
+        return None
+
+    def _is_reset(self, line: int) -> bool:
+        """Whether a logical line starts at ``line`` for certain, a line's start outside of long strings."""
+        joined = self.text.endswith("\\\n", 0, line)
+        return not joined and RESET_LINE.match(self.text, line) is not None
+
+    def _line_start(self, pos: int) -> int:
+        """Return the start of the logical line that ``pos`` is on; going up, each region is read once."""
+        reset = self._last_outside_strings(_LAST_RESET, pos) or 0
+        end, lines = self._lines.get(reset, (0, ()))
+        if end < pos:
+            lines = lex(self.text, reset, pos).lines
+            self._lines[reset] = pos, lines
+        above = bisect_right(lines, pos)
+        return lines[above - 1] if above else reset
+
+    def indent(self, line: int) -> str:
+        """Return the blanks that the line starting at ``line`` begins with."""
+        found = _INDENT.match(self.text, line)
+        return found[0] if found else ""
+
+    def column(self, line: int) -> int:
+        """Return the column of the first character of the line starting at ``line``."""
+        return column(self.indent(line))
+
+    @property
+    def rest_of_line(self) -> str:
+        """What follows the cursor on its line."""
+        end = self.text.find("\n", self.end)
+        return self.text[self.end : end if end >= 0 else len(self.text)]
+
+    def is_blank(self, start: int, end: int) -> bool:
+        """Whether nothing but blanks and comments stands between two places."""
+        return _BLANK.fullmatch(self.text, start, end) is not None

@@ -1,0 +1,1 @@
+"""Where a model computes: our CPU kernels, PyTorch and Triton, transformers, or a remote engine."""

@@ -1,0 +1,50 @@
+"""From a model's folder to a runner on the CPU, with what was measured to suit this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+
+from copilot_server.engine.backends.cpu.library import load_library
+from copilot_server.engine.backends.cpu.runner import CpuRunner
+from copilot_server.engine.backends.cpu.tuning import tune
+from copilot_server.engine.backends.cpu.weights import Dtype, open_weights
+from copilot_server.engine.models.architecture import Architecture
+
+#: The most tokens that a KV cache is made for: 64 rows of 2,048. Memory is only taken as it is written to.
+MOST_CACHE_TOKENS = 131072
+#: The share of the memory that is available when the model is loaded, which the KV cache may grow to.
+CACHE_SHARE = 0.4
+MAX_SEQUENCES = 256
+
+
+def open_cpu_runner(folder: Path, architecture: Architecture, dtype: Dtype, *, threads: int = 0) -> CpuRunner:
+    """Load the model in ``folder``; ``threads`` 0 takes the number measured fastest.
+
+    Raises:
+        EngineError: the kernels were not compiled.
+        ModelError: the model's files lack a tensor, or cannot be read.
+    """
+    load_library()  # says so at once if there is none, before anything is packed
+    weights = open_weights(folder, architecture, dtype)
+    cache_tokens = _cache_tokens(architecture, dtype)
+
+    def make(count: int, draft_length: int = 0) -> CpuRunner:
+        return CpuRunner(
+            weights,
+            threads=count,
+            cache_tokens=cache_tokens,
+            max_sequences=MAX_SEQUENCES,
+            draft_length=draft_length,
+        )
+
+    tuning = tune(make, key=f"{architecture} {dtype}", threads=threads)
+    return make(tuning.threads, tuning.draft_length)
+
+
+def _cache_tokens(architecture: Architecture, dtype: Dtype) -> int:
+    numbers = 2 * architecture.layers * architecture.kv_heads * architecture.head_dim
+    bytes_per_token = numbers * (4 if dtype == "float32" else 2)
+    affordable = int(psutil.virtual_memory().available * CACHE_SHARE) // bytes_per_token
+    return max(1024, min(affordable, MOST_CACHE_TOKENS))

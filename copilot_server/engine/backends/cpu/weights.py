@@ -1,0 +1,230 @@
+"""A model's weights as the kernels read them: packed once into a file, mapped from it at each start."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from filelock import FileLock
+
+from copilot_server.engine.backends.cpu.library import BLOCK, GROUP
+from copilot_server.engine.backends.cpu.tensors import (
+    Array,
+    as_float32,
+    map_tensors,
+    metadata,
+    slabs,
+    write_tensors,
+)
+from copilot_server.engine.models.architecture import Architecture
+from copilot_server.errors import DiskSpaceError, ModelError
+from copilot_server.fetch import home
+
+_LOG = logging.getLogger(__name__)
+
+#: Raise this when the layout below changes, so that older files are made anew.
+FORMAT = 1
+#: Outputs that the kernels compute together (decoder.h).
+PAIR = 2 * BLOCK
+#: Outputs packed at a time: the head of a large model would not fit in memory in float32.
+SLAB = 8192
+
+Dtype = Literal["float32", "bfloat16", "int8"]
+Tensors: TypeAlias = Mapping[str, tuple[str, Array]]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Packed tensors by name, mapped; ``layers.0.qkv.data`` is one."""
+
+    architecture: Architecture
+    dtype: Dtype
+    tensors: Mapping[str, Array]
+
+
+def open_weights(folder: Path, architecture: Architecture, dtype: Dtype) -> Weights:
+    """Map the packed weights of the model in ``folder``, packing them first if that has not been done.
+
+    Packing takes seconds, and a byte a weight on disk in int8. The file lies beside the model's own, or
+    among the cached models where that is not ours to write to.
+
+    Raises:
+        DiskSpaceError: there is no room for it.
+        ModelError: the model's files lack a tensor, or cannot be read.
+    """
+    sources = sorted(folder.glob("model*.safetensors"))
+    about = {
+        "format": str(FORMAT),
+        "architecture": json.dumps(asdict(architecture)),
+        "sources": json.dumps(
+            [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sources]
+        ),
+    }
+    # By another name, or engines that read every *.safetensors of a folder would take it for theirs.
+    path = _place(folder) / f"packed-{dtype}.weights"
+    with FileLock(f"{path}.lock"):
+        if not _is_current(path, about):
+            _LOG.info("packing the weights of %s in %s, once", folder.name, dtype)
+            _pack(sources, architecture, dtype, path, about)
+    return Weights(architecture, dtype, {name: array for name, (_, array) in map_tensors(path).items()})
+
+
+def _place(folder: Path) -> Path:
+    if os.access(folder, os.W_OK):
+        return folder
+    place = home() / "prepared" / f"{folder.name}-{sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def _is_current(path: Path, about: Mapping[str, str]) -> bool:
+    try:
+        return metadata(path) == about
+    except (OSError, ValueError):
+        return False
+
+
+def _pack(
+    sources: list[Path], architecture: Architecture, dtype: Dtype, path: Path, about: Mapping[str, str]
+) -> None:
+    try:
+        tensors: dict[str, tuple[str, Array]] = {}
+        for file in sources:
+            tensors |= map_tensors(file)
+        parts = list(_parts(tensors, architecture, dtype))
+    except (OSError, ValueError, KeyError) as error:
+        msg = f"The weights in {path.parent} cannot be read ({error})."
+        raise ModelError(msg, remedy="Fetch the model again, or name another folder.") from error
+    layout = {name: (array_dtype, array_shape) for name, array_dtype, array_shape, _ in parts}
+    _check_disk_space(layout, path.parent)
+    handle, scratch = tempfile.mkstemp(prefix=".packing-", dir=path.parent)
+    os.close(handle)
+    try:
+        write_tensors(Path(scratch), layout, ((name, pieces) for name, _, _, pieces in parts), about)
+        Path(scratch).replace(path)
+    finally:
+        Path(scratch).unlink(missing_ok=True)
+
+
+def _check_disk_space(layout: Mapping[str, tuple[Any, tuple[int, ...]]], folder: Path) -> None:
+    needed = sum(math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape in layout.values())
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        msg = f"Packing the weights needs {needed / 1e9:.1f} GB in {folder}, {free / 1e9:.1f} GB are free."
+        raise DiskSpaceError(msg, remedy="Make room, or set COPILOT_SERVER_HOME to another disk.")
+
+
+#: A tensor of the packed file: its name, dtype, shape, and its pieces, made as they are written.
+_Part: TypeAlias = "tuple[str, Any, tuple[int, ...], Iterator[Array]]"
+
+
+def _parts(tensors: Tensors, architecture: Architecture, dtype: Dtype) -> Iterator[_Part]:
+    hidden = _up(architecture.hidden, GROUP)
+    for i in range(architecture.layers):
+        names = f"model.layers.{i}."
+        yield _vector(f"layers.{i}.attention_norm", tensors[f"{names}input_layernorm.weight"], hidden)
+        heads = [f"{names}self_attn.{x}_proj" for x in "qkv"]
+        yield from _matrix(f"layers.{i}.qkv", [_rows(tensors, f"{name}.weight") for name in heads], dtype)
+        if f"{heads[0]}.bias" in tensors:
+            bias = np.concatenate([as_float32(tensors[f"{name}.bias"]) for name in heads])
+            yield _vector(f"layers.{i}.qkv.bias", ("F32", bias), _up(len(bias), PAIR))
+        yield from _matrix(f"layers.{i}.output", [_rows(tensors, f"{names}self_attn.o_proj.weight")], dtype)
+        yield _vector(f"layers.{i}.mlp_norm", tensors[f"{names}post_attention_layernorm.weight"], hidden)
+        gate, up = (_rows(tensors, f"{names}mlp.{x}_proj.weight") for x in ("gate", "up"))
+        yield from _matrix(f"layers.{i}.gate_up", [_interleaved(gate, up)], dtype)
+        yield from _matrix(f"layers.{i}.down", [_rows(tensors, f"{names}mlp.down_proj.weight")], dtype)
+    yield _vector("final_norm", tensors["model.norm.weight"], hidden)
+    embedding = _rows(tensors, "model.embed_tokens.weight")
+    yield from _matrix("embedding", [embedding], dtype)
+    if not architecture.tied:
+        yield from _matrix("head", [_rows(tensors, "lm_head.weight")], dtype)
+
+
+def _rows(tensors: Tensors, name: str) -> tuple[str, Array]:
+    return tensors[name]
+
+
+def _interleaved(gate: tuple[str, Array], up: tuple[str, Array]) -> tuple[str, Array]:
+    """A block of gates, a block of ups, and so on, so that one tile of the product has both."""
+    blocks = [_padded(as_float32(rows), _up(len(rows[1]), GROUP), rows[1].shape[1]) for rows in (gate, up)]
+    paired = np.stack([rows.reshape(-1, BLOCK, rows.shape[1]) for rows in blocks], axis=1)
+    return "F32", paired.reshape(-1, paired.shape[-1])
+
+
+def _vector(name: str, tensor: tuple[str, Array], width: int) -> _Part:
+    values = as_float32(tensor)
+    return name, np.float32, (width,), iter([np.pad(values, (0, width - len(values)))])
+
+
+def _matrix(name: str, sources: list[tuple[str, Array]], dtype: Dtype) -> Iterator[_Part]:
+    """A matrix whose outputs are those of the sources, one after the other."""
+    outputs = sum(len(array) for _, array in sources)
+    padded_outputs, inputs = _up(outputs, PAIR), _up(sources[0][1].shape[1], GROUP)
+    if dtype == "int8":
+        data_shape: tuple[int, ...] = (padded_outputs // BLOCK, inputs // 4, BLOCK, 4)
+        yield f"{name}.data", np.uint8, data_shape, (_packed(q) for q, _ in _quantized(sources, inputs))
+        scales_shape = (padded_outputs // BLOCK, inputs // GROUP, BLOCK)
+        yield f"{name}.scales", np.uint16, scales_shape, (_blocked(s) for _, s in _quantized(sources, inputs))
+        return
+    number = np.float32 if dtype == "float32" else np.uint16
+    convert = _blocked if dtype == "float32" else _blocked_bfloat16
+    shape = (padded_outputs // BLOCK, inputs, BLOCK)
+    yield f"{name}.data", number, shape, (convert(rows) for rows in _slabs_of(sources, inputs))
+
+
+def _slabs_of(sources: list[tuple[str, Array]], inputs: int) -> Iterator[Array]:
+    """Rows in float32, padded, a slab at a time; small sources are put together first."""
+    if len(sources) > 1:
+        sources = [("F32", np.concatenate([as_float32(source) for source in sources]))]
+    dtype, array = sources[0]
+    for rows in slabs(array, SLAB):
+        yield _padded(as_float32((dtype, rows)), _up(len(rows), PAIR), inputs)
+
+
+def _quantized(sources: list[tuple[str, Array]], inputs: int) -> Iterator[tuple[Array, Array]]:
+    """Each slab as whole numbers, (rows, inputs), and the scales of their groups, (rows, groups).
+
+    A scale is rounded up to bfloat16 before it is used, so that rounding it costs no accuracy.
+    """
+    for rows in _slabs_of(sources, inputs):
+        groups = rows.reshape(len(rows), -1, GROUP)
+        bits = (np.abs(groups).max(axis=2) / np.float32(127)).view(np.uint32)
+        scales = ((bits + np.uint32(0xFFFF)) >> 16).astype(np.uint16)
+        factors = (scales.astype(np.uint32) << 16).view(np.float32)
+        inverse = np.divide(1.0, factors, out=np.zeros_like(factors), where=factors > 0)
+        yield np.rint(groups * inverse[:, :, None]).astype(np.int8).reshape(rows.shape), scales
+
+
+def _packed(values: Array) -> Array:
+    """(rows, inputs) of int8 as (rows / 16, inputs / 4, 16, 4) of uint8, 128 added."""
+    shifted = (values.view(np.uint8) ^ 0x80).reshape(-1, BLOCK, values.shape[1] // 4, 4)
+    return shifted.transpose(0, 2, 1, 3)
+
+
+def _blocked(rows: Array) -> Array:
+    """(rows, columns) as (rows / 16, columns, 16)."""
+    return rows.reshape(-1, BLOCK, rows.shape[1]).transpose(0, 2, 1)
+
+
+def _blocked_bfloat16(rows: Array) -> Array:
+    bits = rows.view(np.uint32)
+    nearest = bits + 0x7FFF + ((bits >> 16) & 1)  # to the nearest, ties to even
+    return _blocked((nearest >> 16).astype(np.uint16))
+
+
+def _padded(rows: Array, count: int, width: int) -> Array:
+    return np.pad(rows, ((0, count - len(rows)), (0, width - rows.shape[1])))
+
+
+def _up(n: int, to: int) -> int:
+    return -(-n // to) * to

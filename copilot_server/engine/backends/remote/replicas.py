@@ -1,0 +1,184 @@
+"""The engines that serve one model, which of them is asked, and what happens when one fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from copilot_server.engine.backends.remote.failures import Refused, Unanswered
+from copilot_server.engine.backends.remote.replica import Replica
+from copilot_server.engine.backends.remote.row import RemoteRow
+from copilot_server.errors import EngineChangedError, EngineError, EngineUnavailableError
+
+_LOG = logging.getLogger(__name__)
+
+#: How often it is looked whether an engine is due for a check, in seconds.
+LOOK_S = 0.25
+#: How long before a request is made again that failed through no fault of its own, in seconds.
+PAUSE_S = 0.2
+#: How long someone who types waits for an engine that has asked to be left alone, in seconds.
+BUSY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an answer is waited for, in seconds, and how often it is asked for anew.
+
+    ``silence_s``: between two pieces of an answer, or before the first. ``deadline_s``: in all; None for
+    ever. ``outage_s``: how long all engines may be down; 0 for someone who types, to whom a generation that
+    broke off is lost: it must not be seen to begin anew, nor may a request add load that was not borne.
+    """
+
+    silence_s: float
+    repeats: int
+    deadline_s: float | None = None
+    outage_s: float = 0.0
+
+
+class Replicas:
+    """Asks the free engine that has the least to do. All of it runs on one event loop.
+
+    ``on_trouble`` is called with the error when no engine can be used any more, and with None when one can.
+    """
+
+    def __init__(self, replicas: Sequence[Replica], wanted: str) -> None:
+        self.all = tuple(replicas)
+        self.on_trouble: Callable[[EngineError | None], None] = lambda _error: None
+        self._wanted = wanted
+        self._told: str | None = None
+        self._recovered = asyncio.Event()
+
+    @property
+    def trouble(self) -> EngineError | None:
+        """Why no engine can be used; None if one can, or may well be."""
+        if any(one.served is not None and one.breaker.state == "closed" for one in self.all):
+            return None
+        troubles = [f"{one.endpoint.host} {one.breaker.trouble}" for one in self.all]
+        which = "The engine at" if len(troubles) == 1 else "No engine can be used:"
+        message = f"{which} {'; '.join(troubles)}."
+        if any(one.has_changed for one in self.all):
+            return EngineChangedError(message)
+        return _unavailable(message, next((one.remedy for one in self.all if one.remedy), ""))
+
+    async def write(self, row: RemoteRow, patience: Patience) -> None:
+        """Have ``row`` written by whichever engine can.
+
+        Raises:
+            EngineUnavailableError: none could in time.
+            EngineError: the request is not accepted.
+        """
+        now_s = asyncio.get_running_loop().time()
+        deadline_s = None if patience.deadline_s is None else now_s + patience.deadline_s
+        repeats = 0
+        while True:
+            replica = await self._free(patience)
+            try:
+                await self._written(replica, row, patience, deadline_s)
+            except Unanswered as failure:
+                self._failed(replica, failure)
+                if not _may_repeat(failure, row, patience, repeats):
+                    raise _error(replica, failure) from None
+            else:
+                return
+            repeats += 1
+            row.restart()
+            await asyncio.sleep(PAUSE_S)
+
+    def end_at(self, token_ids: Sequence[int]) -> None:
+        """Have answers end at any of these tokens, where an engine can be told."""
+        for one in self.all:
+            one.stop_ids = tuple(token_ids)
+
+    async def watch(self) -> None:
+        """Look after the engines until it is cancelled, and then close the connections."""
+        try:
+            while True:
+                await asyncio.sleep(LOOK_S)
+                await self.check([one for one in self.all if one.check_is_due])
+        finally:
+            await asyncio.gather(*(one.client.aclose() for one in self.all))
+
+    async def check(self, due: Sequence[Replica]) -> None:
+        """Look whether these engines are well."""
+        if due:
+            await asyncio.gather(*(one.check(self._wanted) for one in due))
+            self._changed()
+
+    async def _written(
+        self, replica: Replica, row: RemoteRow, patience: Patience, deadline_s: float | None
+    ) -> None:
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                await replica.write(row, patience.silence_s)
+            replica.succeeded()
+        except TimeoutError:
+            raise Unanswered(f"gave no whole answer in {patience.deadline_s:g} s") from None
+        finally:
+            self._changed()
+
+    async def _free(self, patience: Patience) -> Replica:
+        """The engine to ask; waits for one where there is time.
+
+        Raises:
+            EngineUnavailableError: there is none.
+        """
+        while not (free := [one for one in self.all if one.is_free]):
+            error = self.trouble
+            if error is None:
+                await self._wait_for_busy(patience)
+            elif patience.outage_s == 0:
+                raise error
+            else:
+                await self._wait_for_recovery(error, patience.outage_s)
+        return min(free, key=lambda one: (one.pending, one.rank))
+
+    async def _wait_for_busy(self, patience: Patience) -> None:
+        """Wait until the first of those that asked to be left alone may be asked again."""
+        replica = min(self.all, key=lambda one: one.busy_s or math.inf)
+        if patience.outage_s == 0 and replica.busy_s > BUSY_S:
+            raise _unavailable(f"The engine at {replica.endpoint.host} is busy.")
+        await asyncio.sleep(replica.busy_s)
+
+    async def _wait_for_recovery(self, error: EngineError, outage_s: float) -> None:
+        self._recovered.clear()
+        try:
+            await asyncio.wait_for(self._recovered.wait(), outage_s)
+        except TimeoutError:
+            raise error from None
+
+    def _failed(self, replica: Replica, failure: Unanswered) -> None:
+        if isinstance(failure, Refused):
+            return  # the engine is well
+        _LOG.info("the engine at %s %s", replica.endpoint.host, failure.trouble)
+        replica.failed(failure)
+        self._changed()
+
+    def _changed(self) -> None:
+        error = self.trouble
+        if any(one.is_free for one in self.all):
+            self._recovered.set()
+        told = None if error is None else str(error)
+        if told != self._told:
+            self._told = told
+            self.on_trouble(error)
+
+
+def _may_repeat(failure: Unanswered, row: RemoteRow, patience: Patience, repeats: int) -> bool:
+    """Whether to make a request again. Who watches a text being written must not see it begin anew."""
+    if isinstance(failure, Refused) or repeats >= patience.repeats:
+        return False
+    return patience.outage_s > 0 or (failure.may_repeat and not row.has_begun)
+
+
+def _error(replica: Replica, failure: Unanswered) -> EngineError:
+    message = f"The engine at {replica.endpoint.host} {failure.trouble}."
+    if isinstance(failure, Refused):
+        return EngineError(message, remedy=failure.remedy)
+    return _unavailable(message, failure.remedy)
+
+
+def _unavailable(message: str, remedy: str = "") -> EngineUnavailableError:
+    return EngineUnavailableError(message, remedy=remedy or "It is tried again by itself.")

@@ -1,0 +1,139 @@
+"""What an engine serves: asked of it once, before it is asked for anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from copilot_server.engine.backends.remote.dialect import PLAIN, Dialect, dialect_of
+from copilot_server.engine.backends.remote.endpoint import Endpoint
+from copilot_server.engine.backends.remote.failures import Unanswered, rubbish
+from copilot_server.engine.backends.remote.transport import check_status, failures_named
+
+_NAME_ONE = "Set remote.model to the name of the one to use."
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model as an engine serves it. ``context_length``: in tokens, 0 where the engine does not say."""
+
+    model: str
+    dialect: Dialect
+    version: str = ""
+    context_length: int = 0
+
+    @property
+    def engine(self) -> str:
+        """The engine by name, with its version where it tells it."""
+        return f"{self.dialect.name} {self.version}".rstrip()
+
+
+async def ask_what_is_served(client: httpx.AsyncClient, endpoint: Endpoint, wanted: str) -> Served:
+    """The model named ``wanted``, or the one that an engine serves if it is empty.
+
+    An engine that cannot list its models (transformers' without a hub) is taken at its user's word.
+
+    Raises:
+        Unanswered: it cannot be asked, or it is not clear which model is meant.
+    """
+    with failures_named():
+        response = await client.get(f"{endpoint.api}/models")
+        if response.status_code in (404, 500, 501):
+            return _unlisted(wanted, response.status_code)
+        check_status(response)
+        model = _chosen(_listed(response), wanted)
+        dialect = dialect_of(str(model.get("owned_by", "")))
+        version, context_length = await _about(client, endpoint, dialect, model)
+        return Served(model["id"], dialect, version, context_length)
+
+
+async def control_ids(
+    client: httpx.AsyncClient, endpoint: Endpoint, served: Served, names: Sequence[str]
+) -> dict[str, int | None] | None:
+    """The token that each name is to an engine, None where it is none; None if the engine does not tokenize.
+
+    Raises:
+        Unanswered: it cannot be asked.
+    """
+    found: dict[str, int | None] = {}
+    for name in names:
+        # vLLM's and llama.cpp's names for the same things; each ignores the other's.
+        body = {"model": served.model, "prompt": name, "content": name, "add_special_tokens": False}
+        with failures_named():
+            response = await client.post(f"{endpoint.root}/tokenize", json=body | {"add_special": False})
+        if response.status_code != httpx.codes.OK:
+            return None
+        tokens = _json(response).get("tokens")
+        if not isinstance(tokens, list):
+            return None
+        found[name] = tokens[0] if len(tokens) == 1 and isinstance(tokens[0], int) else None
+    return found
+
+
+def _unlisted(wanted: str, status: int) -> Served:
+    if not wanted:
+        raise Unanswered(f"does not list its models (HTTP {status})", _NAME_ONE, is_down=True)
+    return Served(wanted, PLAIN)
+
+
+def _listed(response: httpx.Response) -> list[dict[str, Any]]:
+    models = _json(response).get("data")
+    if not isinstance(models, list):
+        raise rubbish("a list of models of another form")
+    return [one for one in models if isinstance(one, dict) and isinstance(one.get("id"), str)]
+
+
+def _chosen(models: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any]:
+    names = [one["id"] for one in models]
+    if wanted:
+        found = [one for one in models if one["id"] == wanted]
+        if not found:
+            raise Unanswered(f"serves no {wanted!r}, but {_few(names)}", _NAME_ONE, is_down=True)
+        return found[0]
+    if len(models) != 1:
+        raise Unanswered(f"serves {_few(names)}", _NAME_ONE, is_down=True)
+    return models[0]
+
+
+async def _about(
+    client: httpx.AsyncClient, endpoint: Endpoint, dialect: Dialect, model: Mapping[str, Any]
+) -> tuple[str, int]:
+    """The engine's version and the model's window, as far as they can be had."""
+    if dialect.name == "llama.cpp":
+        props = await _optional(client, f"{endpoint.root}/props")
+        settings = props.get("default_generation_settings")
+        window = settings.get("n_ctx") if isinstance(settings, dict) else None
+        return _short(props.get("build_info")), _whole(window)
+    told = await _optional(client, f"{endpoint.root}/version") if dialect.name == "vLLM" else {}
+    return _short(told.get("version")), _whole(model.get("max_model_len"))
+
+
+async def _optional(client: httpx.AsyncClient, url: str) -> Mapping[str, Any]:
+    response = await client.get(url)
+    return _json(response) if response.status_code == httpx.codes.OK else {}
+
+
+def _json(response: httpx.Response) -> Mapping[str, Any]:
+    try:
+        answer = response.json()
+    except ValueError:
+        raise rubbish("no JSON") from None
+    if not isinstance(answer, dict):
+        raise rubbish("JSON of another form")
+    return answer
+
+
+def _few(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name[:60]) for name in names[:5])
+    return (shown + ", ..." if len(names) > 5 else shown) or "no model"
+
+
+def _short(value: object) -> str:
+    return value[:40] if isinstance(value, str) and value.isprintable() else ""
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0

@@ -1,0 +1,137 @@
+"""HTTP to engines: one client, what its errors and an engine's status codes mean, one streamed request."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from typing import Any
+
+import httpx
+import truststore
+
+from copilot_server.engine.backends.remote.answers import Piece, read_piece
+from copilot_server.engine.backends.remote.api_key import VARIABLE, ApiKey
+from copilot_server.engine.backends.remote.failures import Refused, Unanswered, rubbish
+from copilot_server.engine.backends.remote.sse import event_data
+
+#: How long an engine may take over a question about itself, in seconds.
+QUESTION_S = 5.0
+#: The longest wait that an engine may ask for, in seconds.
+LONGEST_WAIT_S = 30.0
+
+_KEY_REMEDY = f"Set {VARIABLE}, or remote.api_key_file to a file with the key."
+_TRUST_REMEDY = "Add the authority that signed it to this machine's certificates."
+
+
+def make_client(api_key: ApiKey, *, connect_timeout_s: float, is_encrypted: bool) -> httpx.AsyncClient:
+    """A client for one engine.
+
+    Certificates are checked against the machine's own store. A redirection is never followed, so that source
+    and key go nowhere else; a proxy of the environment's is used for what is encrypted alone.
+    """
+    verify = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if is_encrypted else True
+    return httpx.AsyncClient(
+        auth=api_key,
+        verify=verify,
+        trust_env=is_encrypted,
+        follow_redirects=False,
+        timeout=httpx.Timeout(QUESTION_S, connect=connect_timeout_s, pool=None),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
+    )
+
+
+async def stream(
+    client: httpx.AsyncClient,
+    url: str,
+    body: Mapping[str, Any],
+    take: Callable[[Piece], bool],
+    silence_s: float,
+) -> None:
+    """Ask for a completion, and hand each piece of it to ``take`` until that returns true.
+
+    Returning closes the connection, which is how engines are told to stop.
+
+    Raises:
+        Unanswered: there was no whole answer: ``take`` never returned true, or the engine was silent for
+            longer than ``silence_s``.
+    """
+    connect_s = client.timeout.connect
+    timeout = httpx.Timeout(silence_s, connect=connect_s, pool=None)
+    with failures_named():
+        async with client.stream("POST", url, json=body, timeout=timeout) as response:
+            check_status(response)
+            if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                raise rubbish("no stream of events")
+            async with aclosing(event_data(response.aiter_bytes())) as events:
+                async for data in events:
+                    piece = read_piece(data)
+                    if piece is not None and take(piece):
+                        return
+    raise Unanswered("broke off its answer")
+
+
+def check_status(response: httpx.Response) -> None:
+    """Look at an answer's status. What else an engine says of an error is not shown: it may quote the prompt.
+
+    Raises:
+        Unanswered: it is not 200.
+    """
+    status = response.status_code
+    if status == httpx.codes.OK:
+        return
+    if status in (401, 403):
+        raise Unanswered(f"does not accept the API key (HTTP {status})", _KEY_REMEDY, is_down=True)
+    if status == httpx.codes.NOT_FOUND:
+        remedy = "Check the URL and the name of the model (remote.model)."
+        raise Unanswered("has no such model or address (HTTP 404)", remedy, is_down=True)
+    if status in (400, 413, 422):
+        raise Refused(f"does not accept the request (HTTP {status})", "Lower completion.max_prompt_tokens.")
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        raise Unanswered("is busy (HTTP 429)", may_repeat=True, wait_s=_retry_after_s(response))
+    if status in (502, 503, 504):
+        raise Unanswered(f"is not ready (HTTP {status})", is_down=True, may_repeat=True)
+    raise Unanswered(f"fails (HTTP {status})")
+
+
+@contextmanager
+def failures_named() -> Iterator[None]:
+    """Turn what httpx raises into what it means.
+
+    Raises:
+        Unanswered: anything that httpx raises.
+    """
+    try:
+        yield
+    except httpx.ConnectTimeout:
+        raise _unreachable_as("does not answer") from None
+    except httpx.ConnectError as error:
+        raise _unreachable(error) from None
+    except httpx.ReadTimeout:
+        raise Unanswered("was silent for too long") from None
+    except (httpx.NetworkError, httpx.RemoteProtocolError):
+        raise Unanswered("closed the connection", may_repeat=True) from None
+    except httpx.HTTPError as error:
+        raise Unanswered(f"cannot be asked ({type(error).__name__})") from None
+
+
+def _unreachable(error: httpx.ConnectError) -> Unanswered:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            why = cause.verify_message or "it is not valid"
+            return Unanswered(f"has a certificate that is not trusted ({why})", _TRUST_REMEDY, is_down=True)
+        if isinstance(cause, ConnectionRefusedError):
+            return _unreachable_as("refuses connections")
+        cause = cause.__cause__ or cause.__context__
+    return _unreachable_as("cannot be reached")
+
+
+def _unreachable_as(trouble: str) -> Unanswered:
+    return Unanswered(trouble, is_down=True, is_unreachable=True, may_repeat=True)
+
+
+def _retry_after_s(response: httpx.Response) -> float:
+    """How long to wait, in seconds (RFC 9110, section 10.2.3); a date counts as a second."""
+    value = response.headers.get("retry-after", "")
+    return min(float(value), LONGEST_WAIT_S) if value.isdecimal() and len(value) < 6 else 1.0

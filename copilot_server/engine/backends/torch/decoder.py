@@ -1,0 +1,72 @@
+"""The layers of a Llama-like model, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+
+from copilot_server.engine.backends.torch.kernels import Attention, Kernels
+from copilot_server.engine.backends.torch.weights import Weights
+from copilot_server.engine.models.architecture import Architecture
+
+
+class Decoder:
+    """Appends tokens to the KV cache and says what the last layer makes of them."""
+
+    def __init__(self, architecture: Architecture, weights: Weights, kernels: Kernels) -> None:
+        self.architecture = architecture
+        self.weights = weights
+        self.kernels = kernels
+        self._rope = rope_table(architecture, weights.embedding.device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.weights.embedding.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What activations are computed in."""
+        return self.weights.embedding.dtype
+
+    def append(
+        self,
+        token_ids: torch.Tensor,
+        positions: torch.Tensor,
+        store_at: torch.Tensor,
+        cache: Sequence[torch.Tensor],
+        attend: Attention,
+    ) -> torch.Tensor:
+        """Run tokens through every layer; their hidden states, (tokens, hidden).
+
+        All three index tensors are (tokens,): ids, positions in their sequences, places in the cache.
+        """
+        kernels = self.kernels
+        x = functional.embedding(token_ids, self.weights.embedding)  # (tokens, hidden)
+        rope = self._rope.index_select(0, positions)  # (tokens, head_dim)
+        for layer, stored in zip(self.weights.layers, cache, strict=True):
+            qkv = kernels.norm_multiply(x, layer.attention_norm, layer.qkv)
+            queries = kernels.rotate_and_store(qkv, rope, store_at, stored)
+            x = kernels.multiply_add(attend(queries, stored), layer.output, x)
+            gated = kernels.norm_gate(x, layer.mlp_norm, layer.gate_up)
+            x = kernels.multiply_add(gated, layer.down, x)
+        return x
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """(tokens, hidden) to (tokens, vocab_size)."""
+        return self.kernels.norm_multiply(hidden, self.weights.norm, self.weights.head)
+
+
+def rope_table(architecture: Architecture, device: torch.device) -> torch.Tensor:
+    """Cosines, then sines, of every position's angles: (context_length, head_dim), float32.
+
+    Source: Su et al. 2021, "RoFormer", section 3.4.2; scaled as in Chen et al. 2023, "Extending Context
+    Window of Large Language Models via Positional Interpolation".
+    """
+    half = torch.arange(0, architecture.head_dim, 2, device=device).float() / architecture.head_dim
+    frequencies = 1.0 / architecture.rope_theta**half / architecture.rope_factor
+    positions = torch.arange(architecture.context_length, device=device).float()
+    angles = torch.outer(positions, frequencies)
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)

@@ -1,0 +1,233 @@
+"""Triton kernels of attention: turn and store, attend over blocks, combine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+
+from copilot_server.engine.backends.torch.inputs import GridInputs
+from copilot_server.engine.backends.torch.kv_cache import BLOCK
+from copilot_server.engine.models.architecture import Architecture
+
+_jit: Callable[[Callable[..., None]], Any] = triton.jit
+
+#: Heads that one program turns.
+HEADS = 8
+
+#: Keys that a program looks at at a time.
+KEYS = 64
+
+#: Query rows of a program: tokens times the heads that share a key.
+MOST_QUERIES = 64
+
+
+@_jit
+def _rotate_kernel(  # noqa: PLR0913, PLR0917
+    qkv: tl.tensor,  # (tokens, heads + 2 * kv_heads, head_dim)
+    rope: tl.tensor,  # (tokens, head_dim): cosines, then sines
+    store_at: tl.tensor,  # (tokens,)
+    stored: tl.tensor,  # (places, 2 * kv_heads, head_dim)
+    queries: tl.tensor,  # (tokens, heads, head_dim)
+    heads: tl.constexpr,
+    kv_heads: tl.constexpr,
+    head_dim: tl.constexpr,
+    padded: tl.constexpr,
+    step: tl.constexpr,
+) -> None:
+    """Turn ``step`` heads of one token by its position; queries go out, keys and values to the cache."""
+    token = tl.program_id(0).to(tl.int64)
+    head = tl.program_id(1) * step + tl.arange(0, step)
+    i = tl.arange(0, padded)
+    half = head_dim // 2
+    cos = tl.load(rope + token * head_dim + i, mask=i < half, other=0.0)[None, :]
+    sin = tl.load(rope + token * head_dim + half + i, mask=i < half, other=0.0)[None, :]
+    mask = (head < heads + 2 * kv_heads)[:, None] & (i < half)[None, :]
+    places = head[:, None] * head_dim + i[None, :]
+    row = qkv + token * (heads + 2 * kv_heads) * head_dim
+    first = tl.load(row + places, mask=mask, other=0.0).to(tl.float32)
+    second = tl.load(row + places + half, mask=mask, other=0.0).to(tl.float32)
+    is_turned = (head < heads + kv_heads)[:, None]
+    turned_first = tl.where(is_turned, first * cos - second * sin, first)
+    turned_second = tl.where(is_turned, second * cos + first * sin, second)
+    out = queries + token * heads * head_dim + places
+    tl.store(out, turned_first.to(queries.dtype.element_ty), mask=mask & (head < heads)[:, None])
+    tl.store(out + half, turned_second.to(queries.dtype.element_ty), mask=mask & (head < heads)[:, None])
+    out = stored + tl.load(store_at + token) * 2 * kv_heads * head_dim + places - heads * head_dim
+    tl.store(out, turned_first.to(stored.dtype.element_ty), mask=mask & (head >= heads)[:, None])
+    tl.store(out + half, turned_second.to(stored.dtype.element_ty), mask=mask & (head >= heads)[:, None])
+
+
+@_jit
+def _attend_kernel(  # noqa: PLR0913, PLR0917
+    queries: tl.tensor,  # (rows * width, heads, head_dim)
+    stored: tl.tensor,  # (places, 2, kv_heads, head_dim)
+    positions: tl.tensor,  # (rows * width,)
+    tables: tl.tensor,  # (rows, blocks)
+    partial: tl.tensor,  # (rows * width, heads, splits, head_dim), float32
+    stats: tl.tensor,  # (rows * width, heads, splits, 2), float32: the largest score, the sum of the others
+    scale: tl.tensor,
+    width: tl.tensor,
+    blocks: tl.tensor,
+    span: tl.tensor,
+    splits: tl.tensor,
+    block: tl.constexpr,
+    kv_heads: tl.constexpr,
+    group: tl.constexpr,
+    head_dim: tl.constexpr,
+    padded: tl.constexpr,
+    query_count: tl.constexpr,
+    key_count: tl.constexpr,
+) -> None:
+    """Some queries of one row that share a key head, over one of the ``splits`` of the row's keys.
+
+    Source: Dao et al. 2023, "Flash-Decoding": softmax over parts, put together by ``_combine_kernel``.
+    """
+    row = (tl.program_id(0) // kv_heads).to(tl.int64)
+    kv_head = tl.program_id(0) % kv_heads
+    query = tl.program_id(1) * query_count + tl.arange(0, query_count)
+    token = row * width + query // group
+    present = query < width * group
+    position = tl.load(positions + token, mask=present, other=-1).to(tl.int32)
+    first = tl.program_id(2) * span
+    end = tl.minimum(first + span, tl.max(position, axis=0) + 1)
+    i = tl.arange(0, padded)
+    head = token * (kv_heads * group) + kv_head * group + query % group
+    query_mask = present[:, None] & (i < head_dim)[None, :]
+    q = tl.load(queries + head[:, None] * head_dim + i[None, :], mask=query_mask, other=0.0)
+    largest = tl.full((query_count,), float("-inf"), tl.float32)
+    total = tl.zeros((query_count,), tl.float32)
+    sums = tl.zeros((query_count, padded), tl.float32)
+    for start in range(first, end, key_count):
+        key = start + tl.arange(0, key_count)
+        inside = key < end
+        own = tl.load(tables + row * blocks + key // block, mask=inside, other=0)
+        place = ((own * block + key % block) * 2 * kv_heads + kv_head) * head_dim
+        k = tl.load(
+            stored + place[None, :] + i[:, None], mask=inside[None, :] & (i < head_dim)[:, None], other=0.0
+        )
+        scores = tl.dot(q, k, input_precision="ieee") * scale
+        scores = tl.where(key[None, :] <= position[:, None], scores, float("-inf"))
+        new_largest = tl.maximum(largest, tl.max(scores, axis=1))
+        reference = tl.where(new_largest == float("-inf"), 0.0, new_largest)
+        shrink = tl.exp(largest - reference)
+        weights = tl.exp(scores - reference[:, None])
+        total = total * shrink + tl.sum(weights, axis=1)
+        place += kv_heads * head_dim
+        v = tl.load(
+            stored + place[:, None] + i[None, :], mask=inside[:, None] & (i < head_dim)[None, :], other=0.0
+        )
+        sums = sums * shrink[:, None]
+        sums = tl.dot(weights.to(v.dtype), v, sums, input_precision="ieee")
+        largest = new_largest
+    out = head * splits + tl.program_id(2)
+    tl.store(partial + out[:, None] * head_dim + i[None, :], sums, mask=query_mask)
+    tl.store(stats + out * 2, largest, mask=present)
+    tl.store(stats + out * 2 + 1, total, mask=present)
+
+
+@_jit
+def _combine_kernel(  # noqa: PLR0913, PLR0917
+    partial: tl.tensor,
+    stats: tl.tensor,
+    out: tl.tensor,  # (rows * width, heads, head_dim)
+    splits: tl.tensor,
+    head_dim: tl.constexpr,
+    padded: tl.constexpr,
+    most_splits: tl.constexpr,
+) -> None:
+    """One head of one token: the parts of its softmax, weighted by their sums."""
+    head = tl.program_id(0).to(tl.int64)
+    split = tl.arange(0, most_splits)
+    present = split < splits
+    i = tl.arange(0, padded)
+    place = head * splits + split
+    largest = tl.load(stats + place * 2, mask=present, other=float("-inf"))
+    total = tl.load(stats + place * 2 + 1, mask=present, other=0.0)
+    weight = tl.exp(largest - tl.max(largest, axis=0))
+    mask = present[:, None] & (i < head_dim)[None, :]
+    sums = tl.load(partial + place[:, None] * head_dim + i[None, :], mask=mask, other=0.0)
+    attended = tl.sum(sums * weight[:, None], axis=0) / tl.sum(total * weight, axis=0)
+    tl.store(out + head * head_dim + i, attended.to(out.dtype.element_ty), mask=i < head_dim)
+
+
+def rotate_and_store(
+    a: Architecture, qkv: torch.Tensor, rope: torch.Tensor, store_at: torch.Tensor, stored: torch.Tensor
+) -> torch.Tensor:
+    """See ``Kernels.rotate_and_store``."""
+    tokens = qkv.shape[0]
+    queries = torch.empty(tokens, a.heads, a.head_dim, device=qkv.device, dtype=qkv.dtype)
+    _rotate_kernel[(tokens, triton.cdiv(a.heads + 2 * a.kv_heads, HEADS))](
+        qkv,
+        rope,
+        store_at,
+        stored,
+        queries,
+        heads=a.heads,
+        kv_heads=a.kv_heads,
+        head_dim=a.head_dim,
+        padded=triton.next_power_of_2(a.head_dim // 2),
+        step=HEADS,
+    )
+    return queries
+
+
+class SplitAttention:
+    """A grid's attention: every row's keys are split among as many programs as keep the GPU busy."""
+
+    def __init__(self, a: Architecture, inputs: GridInputs, processors: int) -> None:
+        self._a = a
+        self._inputs = inputs
+        self._rows, self._blocks = inputs.tables.shape
+        self._width = inputs.positions.shape[0] // self._rows
+        self._group = a.heads // a.kv_heads
+        queries = self._width * self._group
+        self._queries = min(MOST_QUERIES, max(16, triton.next_power_of_2(queries)))
+        self._parts = triton.cdiv(queries, self._queries)
+        programs = self._rows * a.kv_heads * self._parts
+        reach = self._blocks * BLOCK
+        wanted = min(triton.cdiv(2 * processors, programs), reach // KEYS)
+        self._span = triton.cdiv(triton.cdiv(reach, max(1, wanted)), KEYS) * KEYS
+        self._splits = triton.cdiv(reach, self._span)
+
+    def __call__(self, queries: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
+        """See ``kernels.Attention``."""
+        a, tokens = self._a, queries.shape[0]
+        shape = (tokens, a.heads, self._splits)
+        partial = torch.empty(*shape, a.head_dim, device=queries.device, dtype=torch.float32)
+        stats = torch.empty(*shape, 2, device=queries.device, dtype=torch.float32)
+        padded = max(16, triton.next_power_of_2(a.head_dim))
+        _attend_kernel[(self._rows * a.kv_heads, self._parts, self._splits)](
+            queries,
+            stored,
+            self._inputs.positions,
+            self._inputs.tables,
+            partial,
+            stats,
+            a.head_dim**-0.5,
+            self._width,
+            self._blocks,
+            self._span,
+            self._splits,
+            block=BLOCK,
+            kv_heads=a.kv_heads,
+            group=self._group,
+            head_dim=a.head_dim,
+            padded=padded,
+            query_count=self._queries,
+            key_count=KEYS,
+        )
+        out = torch.empty_like(queries)
+        _combine_kernel[(tokens * a.heads,)](
+            partial,
+            stats,
+            out,
+            self._splits,
+            head_dim=a.head_dim,
+            padded=padded,
+            most_splits=triton.next_power_of_2(self._splits),
+        )
+        return out.view(tokens, -1)

@@ -1,0 +1,1 @@
+"""From prompts to tokens: one loop over a runner."""

@@ -1,0 +1,116 @@
+"""The engine on a runner: one loop that decodes however many requests there are, together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+
+from copilot_server.config import SpeedSettings
+from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Special
+from copilot_server.engine.decoding.jobs import Job, make_job, out_of_memory
+from copilot_server.engine.decoding.prefix_cache import PrefixCache
+from copilot_server.engine.decoding.schedule import Counters, Schedule
+from copilot_server.engine.models.tokenizer import Tokenizer
+from copilot_server.engine.runner import Runner
+
+OnDone = Callable[[int, list[Generation]], None]
+
+
+class DecodingEngine:
+    """Decodes with the kernels of a ``Runner``: continuous batching, a prefix cache, and drafts."""
+
+    def __init__(self, runner: Runner, tokenizer: Tokenizer, speed: SpeedSettings) -> None:
+        self._runner = runner
+        self._tokenizer = tokenizer
+        self._cache = PrefixCache(runner, enabled=speed.prefix_cache)
+        self._draft_length = runner.draft_length if speed.drafts else 0
+        self._counters = Counters()
+
+    @property
+    def device(self) -> str:
+        """Where the model runs, as ``cpu`` or ``cuda:0``."""
+        return self._runner.device
+
+    @property
+    def dtype(self) -> str:
+        """The number format of the weights, as ``int8``."""
+        return self._runner.dtype
+
+    @property
+    def context_length(self) -> int:
+        """The most tokens that prompt and completion may have together."""
+        return self._runner.context_length
+
+    @property
+    def runner(self) -> Runner:
+        """The model itself, for whoever measures or checks it."""
+        return self._runner
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer."""
+        return self._tokenizer
+
+    @property
+    def counters(self) -> Counters:
+        """What has been done so far, as a copy."""
+        return replace(self._counters)
+
+    def knows(self, special: Special) -> bool:
+        """Whether the model's vocabulary has this control token."""
+        return self._tokenizer.knows(special)
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens ``text`` is, control tokens in it read as plain text."""
+        return len(self._tokenizer.encode_text(text))
+
+    def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
+        """See ``Engine.generate``."""
+        return self.generate_batch([request], cancel)[0]
+
+    def generate_batch(
+        self,
+        requests: Sequence[GenerationRequest],
+        cancel: Cancel,
+        on_done: OnDone | None = None,
+        *,
+        batch_size: int = 16,
+    ) -> list[list[Generation]]:
+        """See ``Engine.generate_batch``; ``batch_size`` rows are decoded at a time, the others wait."""
+        jobs = [
+            make_job(index, request, self._tokenizer, self.context_length)
+            for index, request in enumerate(requests)
+        ]
+        schedule = Schedule(
+            self._runner,
+            self._cache,
+            jobs,
+            batch_size=batch_size,
+            draft_length=self._draft_length,
+            counters=self._counters,
+        )
+        with closing(schedule), _memory_errors():
+            for job in self._decode(schedule, cancel):
+                if on_done is not None:
+                    on_done(job.index, job.generations())
+        return [job.generations() for job in jobs]
+
+    def _decode(self, schedule: Schedule, cancel: Cancel) -> Iterator[Job]:
+        """Step until all is written or nothing is wanted any more; yields each job when it is done."""
+        while not schedule.is_done:
+            if cancel.is_set():
+                yield from schedule.cancel()
+                return
+            schedule.admit()
+            drawn = self._runner.step(schedule.plan())
+            schedule.accept(drawn)
+            yield from schedule.retire()
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise out_of_memory() from error

@@ -1,0 +1,76 @@
+"""GGUF files, unpacked once into a folder that loads in seconds."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from filelock import FileLock
+
+from copilot_server.errors import DiskSpaceError
+from copilot_server.fetch import home
+
+_LOG = logging.getLogger(__name__)
+
+#: Raise this when what is written below changes, so that older folders are made anew.
+FORMAT = 1
+
+SAMPLES, SAMPLE_BYTES = 64, 16384
+
+
+def prepared_folder(gguf: Path) -> Path:
+    """The folder with a GGUF file's weights in bfloat16 safetensors, made now if it is not there.
+
+    It lies beside the file, or among the cached models where that is not ours to write to. Unpacking takes
+    up to a minute. bfloat16 is what the weights were trained in; the rounding is far below that of the
+    quantization which the file has been through.
+
+    Raises:
+        DiskSpaceError: no room for it.
+        ModelError: the file is no GGUF that transformers reads.
+    """
+    folder = unpacked_folder(gguf)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            _prepare(gguf, folder)
+    return folder
+
+
+def unpacked_folder(gguf: Path) -> Path:
+    """Where ``prepared_folder`` keeps what it makes of a GGUF file, whether it has been made or not."""
+    parent = gguf.parent if os.access(gguf.parent, os.W_OK) else home() / "prepared"
+    return parent / f"{gguf.stem}-{_identity(gguf)}"
+
+
+def _identity(gguf: Path) -> str:
+    """Changes when the file does: a hash of samples from all over it, as reading it all takes seconds."""
+    size = gguf.stat().st_size
+    digest = hashlib.sha256(b"%d %d " % (FORMAT, size))
+    with gguf.open("rb") as file:
+        for sample in range(SAMPLES):
+            file.seek(size * sample // SAMPLES)
+            digest.update(file.read(SAMPLE_BYTES))
+    return digest.hexdigest()[:12]
+
+
+def _prepare(gguf: Path, folder: Path) -> None:
+    _check_disk_space(gguf, folder.parent)
+    from copilot_server.engine.models.unpacking import unpack  # noqa: PLC0415 - imports torch, seconds
+
+    _LOG.info("unpacking %s, once", gguf.name)
+    with tempfile.TemporaryDirectory(prefix=".preparing-", dir=folder.parent) as scratch:
+        unpack(gguf, Path(scratch) / "model")
+        (Path(scratch) / "model").replace(folder)
+
+
+def _check_disk_space(gguf: Path, folder: Path) -> None:
+    needed = 5 * gguf.stat().st_size  # four bits a weight become sixteen, and the head room of one more
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        msg = f"Unpacking {gguf} needs {needed / 1e9:.1f} GB in {folder}, {free / 1e9:.1f} GB are free."
+        raise DiskSpaceError(msg, remedy="Make room, or set COPILOT_SERVER_HOME to another disk.")

@@ -1,0 +1,1 @@
+"""What a self-test reports: on the console, as JSON, as HTML."""

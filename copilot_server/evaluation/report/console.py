@@ -1,0 +1,162 @@
+"""A run on the terminal: a bar while it goes, a table after it.
+
+Completions and errors are the model's own words. They reach the terminal only through ``shown``.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Self, TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from copilot_server.evaluation.results import Checked, Report, Score
+
+_MAX_ERROR_KINDS = 5
+_WIDTH_OF_A_PIPE = 120
+
+#: Where no bar can be drawn, as in a CI log, a line is printed each time so many more are checked.
+LOG_EVERY = 16
+#: So many lines at the most, however many samples there are.
+LOG_LINES = 40
+
+
+def shown(text: str) -> str:
+    """Return untrusted text fit for a terminal: control characters spelled out, markup taken as it is."""
+    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return escape(visible)
+
+
+def console_on(stream: TextIO) -> Console:
+    """Where tables are printed: as wide as the terminal; a file or a pipe has no width of its own."""
+    return Console(file=stream, width=None if stream.isatty() else _WIDTH_OF_A_PIPE, highlight=False)
+
+
+def tell(message: str) -> None:
+    """Say one line on stderr."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(shown(message))
+
+
+def print_report(report: Report, *, to_stderr: bool = False) -> None:
+    """Print the run's tables, on stdout unless that belongs to the JSON."""
+    console = console_on(sys.stderr if to_stderr else sys.stdout)
+    console.print(_scores(report))
+    console.print(_facts(report))
+    for note in report.notes:
+        console.print(shown(note), soft_wrap=True)
+
+
+def _scores(report: Report) -> Table:
+    """The figures; columns that would be empty are left out."""
+    table = Table(title=shown(f"{report.protocol.benchmark}, {_way(report)}"))
+    columns = [
+        ("variant", [score.variant for score in report.scores]),
+        ("T", ["" if score.temperature is None else f"{score.temperature:g}" for score in report.scores]),
+        ("score", [score.name for score in report.scores]),
+        ("value", [percent(score) for score in report.scores]),
+        ("95 % interval", [f"{score.low:.1%} to {score.high:.1%}" for score in report.scores]),
+        ("tasks", [str(score.tasks) for score in report.scores]),
+        ("note", [score.note for score in report.scores]),
+    ]
+    kept = [(name, cells) for name, cells in columns if any(cells)]
+    for name, _ in kept:
+        right = name in {"T", "value", "tasks"}
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    for row in zip(*(cells for _, cells in kept), strict=True):
+        table.add_row(*map(shown, row))
+    return table
+
+
+def percent(score: Score) -> str:
+    """A score's value for people."""
+    return f"{score.value:.1%}"
+
+
+def _way(report: Report) -> str:
+    asked = report.protocol
+    if asked.temperatures == (0.0,):
+        return "greedy"
+    samples = "one sample" if asked.samples == 1 else f"{asked.samples} samples"
+    if not asked.temperatures:
+        return f"{samples} a task, made elsewhere"
+    return f"{samples} a task, top-p {asked.top_p:g}, seed {asked.seed}"
+
+
+def _facts(report: Report) -> Table:
+    table = Table(show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in _fact_rows(report):
+        table.add_row(name, shown(value))
+    return table
+
+
+def _fact_rows(report: Report) -> Iterator[tuple[str, str]]:
+    asked, samples = report.protocol, report.samples
+    yield "passed", f"{sum(one.passed for one in samples)} of {len(samples)}"
+    yield "failed by", _error_kinds(samples)
+    yield "protocol", asked.prompt
+    yield "model", f"{asked.model} ({asked.device}, {asked.dtype})"
+    yield "check", f"{asked.check} in {asked.sandbox}"
+    differing = [one for one in samples if one.upstream and one.upstream.passed != one.passed]
+    if differing:
+        names = dict.fromkeys(one.sample.task_id for one in differing)
+        yield "upstream differs", f"on {len(differing)}: {', '.join(names)}"
+    if report.timing.tokens:
+        yield "written", f"{report.timing.tokens} tokens in {report.timing.sampling_s:.1f} s"
+    yield "wall time", f"{report.timing.wall_s:.1f} s"
+
+
+def _error_kinds(samples: Iterable[Checked]) -> str:
+    kinds = Counter(one.result.error.partition(":")[0] for one in samples if not one.passed)
+    most = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common(_MAX_ERROR_KINDS))
+    others = kinds.total() - sum(count for _, count in kinds.most_common(_MAX_ERROR_KINDS))
+    return (most + (f", other {others}" if others else "")) or "none"
+
+
+class ScoreBar:
+    """The bar on stderr: how many are checked, how many of them passed. Any thread may call ``checked``."""
+
+    def __init__(self, total: int) -> None:
+        self._lock = threading.Lock()
+        self._passed = self._checked = 0
+        self._log_every = max(LOG_EVERY, total // LOG_LINES)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._task = self._progress.add_task("pass@1   ...", total=total)
+
+    def checked(self, one: Checked) -> None:
+        """Count one more verdict."""
+        with self._lock:
+            self._checked += 1
+            self._passed += one.passed
+            score = f"pass@1 {self._passed / self._checked:6.1%}"
+            self._progress.update(self._task, completed=self._checked, description=score)
+            if not self._progress.console.is_terminal and self._checked % self._log_every == 0:
+                tell(f"{score} ({self._passed} of {self._checked})")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()

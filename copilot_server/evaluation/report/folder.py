@@ -1,0 +1,63 @@
+"""The files of a run: a JSON for programs, a page for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from copilot_server.errors import ConfigError
+from copilot_server.evaluation.files import write_atomically
+from copilot_server.evaluation.options import STDOUT
+from copilot_server.evaluation.report.json_report import to_json
+from copilot_server.evaluation.results import Report
+
+REPORT_JSON, REPORT_PAGE = "report.json", "report.html"
+
+
+def write_json(report: Report, path: Path) -> None:
+    """Write the run as JSON, whole or not at all; ``-`` is stdout.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    text = json.dumps(to_json(report), indent=1) + "\n"
+    if path == STDOUT:
+        sys.stdout.write(text)
+    else:
+        _write(path, text)
+
+
+def make_report_folder(folder: Path) -> None:
+    """Make the folder of a run, unless it is there already.
+
+    Raises:
+        ConfigError: it cannot be made, or nothing can be written to it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        message = f"The report cannot be written to {folder}: {error.strerror}."
+        raise ConfigError(message, remedy="Name another folder.") from error
+
+
+def write_report(report: Report, folder: Path) -> None:
+    """Put the JSON and the page into ``folder``.
+
+    Raises:
+        ConfigError: they cannot be written.
+    """
+    from copilot_server.evaluation.report.html import render  # noqa: PLC0415
+
+    write_json(report, folder / REPORT_JSON)
+    _write(folder / REPORT_PAGE, render(report))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise ConfigError(f"The results cannot be written to {path}: {error.strerror}.") from error
