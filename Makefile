@@ -79,7 +79,7 @@ engine-vllm: vllm
 # The server's tests and the self-test's with an engine that is running: make test-engine ENGINE=http://...
 test-engine: install
 	@test -n "$(ENGINE)" || { echo "Which engine? make test-engine ENGINE=http://127.0.0.1:8080"; exit 2; }
-	$(BIN)/pytest --engine $(ENGINE) tests/test_with_engine.py tests/test_lsp_server.py
+	$(BIN)/pytest --engine $(ENGINE) tests/integration/test_with_engine.py tests/integration/test_lsp_server.py
 
 # Compares with peers, which it installs beside the project: see benchmarks/bench.
 bench: install

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from tests.support.lsp_client import GHOST_TEXT, LspClient, ResponseError, inline_params, running_server
+from tests.support.paths import TESTS
 
 INLINE = "textDocument/inlineCompletion"
 PANEL = "textDocument/copilotPanelCompletion"
-STAND_IN = (str(Path(__file__).with_name("support") / "lsp_stand_in.py"),)
+STAND_IN = (str(TESTS / "support" / "lsp_stand_in.py"),)
 #: The example of the README of @github/copilot-language-server, whose workspace folder has no name.
 DOCUMENTED = {
     "processId": None,

@@ -19,6 +19,7 @@ import pytest
 from copilot_server.sandbox import landlock, seccomp
 from copilot_server.sandbox.bubblewrap import NOBODY
 from copilot_server.sandbox.interpreter import base_python
+from tests.support.paths import REPOSITORY
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
 needs_landlock = pytest.mark.skipif(
@@ -302,7 +303,7 @@ def test_landlock_gives_what_else_is_named(folder: Path, outside: Path):
 def test_landlock_works_as_a_plain_user():
     as_nobody = ["setpriv", "--reuid", "65533", "--regid", "65533", "--clear-groups"]
     python, packages = Path("/usr/bin/python3"), Path(py_landlock.__file__).parents[1]
-    root = Path(__file__).parents[1]
+    root = REPOSITORY
     able = [["test", "-r", __file__], [str(python), "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]]
     if os.geteuid() or any(subprocess.run([*as_nobody, *test], check=False).returncode for test in able):
         pytest.skip("needs root, and a checkout and a Python that every user can read")

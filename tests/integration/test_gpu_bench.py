@@ -23,9 +23,10 @@ from copilot_server.engine.backends.torch.matrix import Matrix
 from copilot_server.engine.backends.torch.weights import load_weights, random_source
 from copilot_server.engine.runner import Drawn
 from copilot_server.errors import ModelError
+from tests.support.paths import REPOSITORY
 from tests.support.tiny_models import build_tiny_model
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "gpu_bench.py"
+SCRIPT = REPOSITORY / "benchmarks" / "gpu_bench.py"
 CPU = torch.device("cpu")
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from tests.support.lsp_client import GHOST_TEXT, LspClient, inline_params, running_server
+from tests.support.paths import TESTS
 
 INLINE = "textDocument/inlineCompletion"
-STAND_IN = (str(Path(__file__).with_name("support") / "lsp_stand_in.py"),)
+STAND_IN = (str(TESTS / "support" / "lsp_stand_in.py"),)
 MARK = "tellnobody"
 
 

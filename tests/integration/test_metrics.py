@@ -36,11 +36,12 @@ from tests.support.lsp_client import (
     running_server,
 )
 from tests.support.lsp_stand_in import StandIn, open_stand_in
+from tests.support.paths import REPOSITORY, TESTS
 
 INLINE, MENU = "textDocument/inlineCompletion", "textDocument/completion"
 PANEL, STATS = "textDocument/copilotPanelCompletion", "copilotServer/stats"
-STAND_IN = (str(Path(__file__).with_name("support") / "lsp_stand_in.py"),)
-DOCUMENTATION = (Path(__file__).parent.parent / "docs" / "metrics.md").read_text("utf-8")
+STAND_IN = (str(TESTS / "support" / "lsp_stand_in.py"),)
+DOCUMENTATION = (REPOSITORY / "docs" / "metrics.md").read_text("utf-8")
 MARK = "tellnobody"
 
 #: A sample's name with its labels, as ("up", frozenset({("engine", "a:1")})).

@@ -13,8 +13,8 @@ import pytest
 from copilot_server import catalog
 from copilot_server.catalog import HubSource, WheelsSource, find, load_manifest, load_manifests, resolve
 from copilot_server.errors import ModelError, UnknownModelError
+from tests.support.paths import REPOSITORY
 
-ROOT = Path(__file__).resolve().parent.parent
 IDS = [
     "qwen2.5-coder-0.5b",
     "qwen2.5-coder-1.5b",
@@ -125,7 +125,7 @@ class TestResolve:
             resolve(name)
 
 
-GOOD = (ROOT / "models" / "qwen2.5-coder-0.5b.toml").read_text("utf-8")
+GOOD = (REPOSITORY / "models" / "qwen2.5-coder-0.5b.toml").read_text("utf-8")
 
 
 class TestWrongManifests:
@@ -191,7 +191,7 @@ def test_an_installed_wheel_outside_the_checkout_finds_the_manifests(tmp_path: P
     wheels, site, elsewhere = tmp_path / "wheels", tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(ROOT)]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(REPOSITORY)]
     subprocess.run(build, check=True, capture_output=True, cwd=elsewhere)
     (wheel,) = wheels.glob("*.whl")
     subprocess.run(

@@ -22,11 +22,11 @@ from copilot_server.statistics import schema
 from copilot_server.statistics import store as stores
 from copilot_server.statistics.store import Store
 from copilot_server.statistics.types import model_name
+from tests.support.paths import REPOSITORY
 from tests.support.statistics_editor import Editor
 from tests.support.statistics_rows import NOW_S, ROW, write
 
 WRITER = (sys.executable, "-m", "tests.support.statistics_rows")
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -125,7 +125,9 @@ class TestKeeping:
 class TestProcesses:
     def test_two_write_at_once(self, path: Path):
         processes = [
-            subprocess.Popen([*WRITER, path, str(first), "2000"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+            subprocess.Popen(
+                [*WRITER, path, str(first), "2000"], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+            )
             for first in (0, 10_000)
         ]
         assert [process.communicate(timeout=300)[0] for process in processes] == ["written\n"] * 2
@@ -134,7 +136,7 @@ class TestProcesses:
 
     @pytest.mark.parametrize("moment", range(4))
     def test_one_that_is_killed_damages_nothing_and_loses_no_row_in_between(self, path: Path, moment: int):
-        process = subprocess.Popen([*WRITER, path, "0", "0"], cwd=ROOT)
+        process = subprocess.Popen([*WRITER, path, "0", "0"], cwd=REPOSITORY)
         try:
             while not path.exists() or len(seen := ids(path)) < 1 + 500 * moment:
                 assert process.poll() is None
@@ -173,7 +175,7 @@ class TestFailures:
     def test_a_full_disk(self, path: Path):
         result = subprocess.run(
             [*WRITER, path, "0", "5000", "--largest-file", str(200 * 1024)],
-            cwd=ROOT,
+            cwd=REPOSITORY,
             capture_output=True,
             text=True,
             timeout=300,
@@ -188,7 +190,8 @@ class TestFailures:
         assert 10**9 in ids(path)
         twin = [*WRITER, path, "20000", "5000"]
         assert (
-            subprocess.run(twin, cwd=ROOT, capture_output=True, text=True, check=True).stdout == "written\n"
+            subprocess.run(twin, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+            == "written\n"
         )
 
     @pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
@@ -198,7 +201,9 @@ class TestFailures:
             "$1 -m tests.support.statistics_rows $0/s/suggestions.sqlite3 0 5000; echo code $?"
         )
         command = ["unshare", "--mount", "--map-root-user", "sh", "-c", script, tmp_path, sys.executable]
-        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+        result = subprocess.run(
+            command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False
+        )
         assert result.stdout == "code 0\n", result.stderr
         assert result.stderr.count("No statistics are kept until the next start") == 1
 
@@ -214,11 +219,11 @@ class TestFailures:
             # Root may write anywhere, so that somebody else has to try.
             command += ["--as-nobody"] if os.geteuid() == 0 else []
             folder.chmod(0o555)
-            denied = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+            denied = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
             assert denied.stdout == ""
             assert denied.stderr.count("No statistics are kept until the next start") == 1
             folder.chmod(0o777)
-            allowed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+            allowed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
             assert (allowed.stdout, allowed.stderr) == ("written\n", "")
 
     def test_one_that_somebody_holds(

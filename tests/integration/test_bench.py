@@ -38,8 +38,8 @@ from copilot_server.catalog import resolve
 from copilot_server.config import Settings, SpeedSettings
 from copilot_server.engine.base import GenerationRequest, Prompt, Sampling
 from copilot_server.engine.loader import load_engine
+from tests.support.paths import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[1]
 TEXT = (
     "import os\n\n\ndef first(x):\n    if x:\n        return 1\n\n    return [x]\n\n\ndef last():\n    pass\n"
 )

@@ -23,9 +23,10 @@ from copilot_server import fetch
 from copilot_server.catalog import find
 from copilot_server.fetch.store import RESERVE_BYTES
 from tests.support.hub_server import COMMIT, Hub, running_hub
+from tests.support.paths import REPOSITORY as CHECKOUT
+from tests.support.paths import TESTS
 
-ROOT = Path(__file__).resolve().parent.parent
-PULL_ONCE = Path(__file__).parent / "support" / "pull_once.py"
+PULL_ONCE = TESTS / "support" / "pull_once.py"
 REPOSITORY = "team/tiny"
 FILE = "tiny.gguf"
 CONTENT = random.Random(2).randbytes(3_000_000)
@@ -59,7 +60,7 @@ class Machine:
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(self.wheelhouse),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(CHECKOUT),
         }
         self.write_manifest()
 

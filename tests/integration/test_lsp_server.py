@@ -28,10 +28,11 @@ from tests.support.lsp_client import (
     inline_params,
     running_server,
 )
+from tests.support.paths import TESTS
 
 INLINE = "textDocument/inlineCompletion"
 TRANSPORTS: tuple[Transport, ...] = ("stdio", "tcp", "ws")
-STAND_IN = (str(Path(__file__).with_name("support") / "lsp_stand_in.py"),)
+STAND_IN = (str(TESTS / "support" / "lsp_stand_in.py"),)
 
 FIB = 'def fib(n: int) -> int:\n    """Return the nth Fibonacci number."""\n    '
 

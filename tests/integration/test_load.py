@@ -14,9 +14,9 @@ from benchmarks.capacity import GPUS, MODELS, Demand, Rates, computed_rates, dev
 from benchmarks.load.engine_tokens import EngineTokens, read_engine_tokens
 from benchmarks.load.report import figures, table
 from benchmarks.load.typing import Key, Seen
+from tests.support.paths import REPOSITORY
 
-ROOT = Path(__file__).parent.parent
-MEASURED = ROOT / "benchmarks" / "results" / "load.json"
+MEASURED = REPOSITORY / "benchmarks" / "results" / "load.json"
 
 
 # The figures.
@@ -81,7 +81,7 @@ def test_a_gpu_is_computed_from_its_data_sheet() -> None:
 
 
 def test_the_tables_of_the_documentation_are_what_the_measurements_give() -> None:
-    text = (ROOT / "docs" / "scale.md").read_text("utf-8")
+    text = (REPOSITORY / "docs" / "scale.md").read_text("utf-8")
     shown = text.partition("<!-- capacity: from")[2].partition("-->")[2].partition("<!-- capacity: end")[0]
     assert shown.strip() == tables(json.loads(MEASURED.read_text("utf-8"))).strip()
 
@@ -93,7 +93,7 @@ def load(folder: Path, *arguments: str) -> dict[str, Any]:
     file = folder / "load.json"
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.load", *arguments, "--json", str(file)],
-        cwd=ROOT,
+        cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=False,

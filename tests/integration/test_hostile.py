@@ -20,8 +20,9 @@ import psutil
 import pytest
 
 from copilot_server.sandbox import Limits, Program, ProgramResult, Sandbox, open_sandbox, tiers
+from tests.support.paths import TESTS
 
-PROGRAMS = Path(__file__).parent / "hostile"
+PROGRAMS = TESTS / "hostile"
 HOSTILE = sorted(path.stem.removesuffix("_twin") for path in PROGRAMS.glob("*_twin.py"))
 MARK = f"copilot-server-hostile-{os.getpid()}"
 SECRET = "host's secret"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,9 @@ from copilot_server.completion.scope.scope import Situation, situation_at
 from copilot_server.context.document import Cursor, Document
 from tests.support.cursor_text import cursor_in, drawn
 from tests.support.human_eval import PROBLEMS
+from tests.support.paths import TESTS
 
-GOLDEN = Path(__file__).parent / "golden" / "filters"
+GOLDEN = TESTS / "golden" / "filters"
 BY_NAME = {apply.__name__: apply for apply in FILTERS}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import REPOSITORY
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ def test_a_skip_fails_the_run_where_that_is_asked(tmp_path: Path, body: str, fla
         str(tmp_path),
     ]
     env = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
-    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
 
 
 def test_ci_asks_for_it():
-    assert "--fail-on-skip" in (ROOT / ".ci" / "run").read_text("utf-8")
+    assert "--fail-on-skip" in (REPOSITORY / ".ci" / "run").read_text("utf-8")

@@ -17,10 +17,10 @@ from copilot_server.config import (
     SpeedSettings,
     load_settings,
 )
+from tests.support.paths import REPOSITORY
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text("utf-8")
-EDITORS = (ROOT / "docs" / "editors.md").read_text("utf-8")
+README = (REPOSITORY / "README.md").read_text("utf-8")
+EDITORS = (REPOSITORY / "docs" / "editors.md").read_text("utf-8")
 
 
 def blocks(language: str) -> list[str]:

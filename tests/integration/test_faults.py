@@ -13,9 +13,10 @@ import psutil
 import pytest
 
 from tests.support.lsp_client import LspClient, Message, ResponseError, inline_params, running_server
+from tests.support.paths import TESTS
 
 INLINE = "textDocument/inlineCompletion"
-STAND_IN = (str(Path(__file__).with_name("support") / "lsp_stand_in.py"),)
+STAND_IN = (str(TESTS / "support" / "lsp_stand_in.py"),)
 
 #: Starts the server where no file can grow beyond so many bytes: what a full disk is to a program.
 FULL_DISK = """

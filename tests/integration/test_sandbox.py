@@ -31,8 +31,8 @@ from copilot_server.sandbox import (
     tiers,
 )
 from copilot_server.sandbox.interpreter import base_python
+from tests.support.paths import REPOSITORY
 
-ROOT = Path(__file__).parents[1]
 MARK = f"copilot-server-test-{os.getpid()}"
 CHECKS: list[Check] = ["strict", "upstream"]
 SLEEPER = f"""
@@ -528,7 +528,11 @@ def _is_usable(python: Path) -> bool:
 
 def _run_check(command: list[str]) -> str:
     packages = Path(psutil.__file__).parents[1]
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{packages}", "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{REPOSITORY}:{packages}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     done = subprocess.run(
         [*command, "-c", _CHECK_SCRIPT], env=env, cwd="/", capture_output=True, text=True, check=False
     )
