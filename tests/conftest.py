@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from copilot_server.catalog import resolve
-from copilot_server.engine.backends.transformers.engine import TorchEngine
+from copilot_server.config import SpeedSettings
+from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.loader import load_transformers_engine
 from copilot_server.fetch import ensure
 from tests.support.engines import llamacpp_engine
@@ -60,7 +61,8 @@ def model_flags(request: pytest.FixtureRequest, tiny_model_dir: Path) -> tuple[s
 
 
 @pytest.fixture(scope="session")
-def real_engine() -> TorchEngine:
-    """The real 0.5B in float32 on the CPU, where equalities are exact."""
+def real_engine() -> DecodingEngine:
+    """The real 0.5B, decoded by transformers token by token, in float32, where equalities are exact."""
     ref = resolve("qwen2.5-coder-0.5b")
-    return load_transformers_engine(ensure(ref, offline=True), device="cpu", dtype="float32")
+    speed = SpeedSettings(prefix_cache=False, drafts=False)
+    return load_transformers_engine(ensure(ref, offline=True), device="cpu", dtype="float32", speed=speed)

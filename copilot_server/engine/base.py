@@ -12,7 +12,7 @@ FinishReason = Literal["stop", "eos", "length", "cancelled"]
 
 
 class Cancel(Protocol):
-    """Anything that can say that the answer is no longer wanted, such as ``threading.Event``."""
+    """A flag that says whether the answer is no longer wanted, such as ``threading.Event``."""
 
     def is_set(self) -> bool:
         """Whether to stop now."""
@@ -44,10 +44,10 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are drawn. ``temperature`` 0 is greedy; nucleus sampling keeps ``top_p`` of the mass.
+    """How tokens are sampled. ``temperature`` 0 is greedy; nucleus sampling keeps ``top_p`` of the mass.
 
-    ``n`` candidates are drawn from one prefill; with ``greedy_first`` the first of them is greedy. With a
-    ``seed``, candidate i of a prompt draws the same random numbers however many are decoded beside it.
+    ``n`` candidates are sampled after one prefill; with ``greedy_first`` the first of them is greedy. With a
+    ``seed``, candidate i of a prompt gets the same random numbers however many are decoded beside it.
     """
 
     temperature: float = 0.0
@@ -63,9 +63,9 @@ class GenerationRequest:
     """One prompt, how to sample from it, and when to stop.
 
     ``stop``: texts that end a generation and are not part of it.
-    ``until``: asked after each token with the text so far; true ends the generation.
+    ``until``: called after each token with the text so far; true ends the generation.
     ``lookup``: texts beside the prompt that the output may repeat, such as the previous suggestion. They
-    can make it come sooner and never change it.
+    can make the output come sooner, and never change it.
     """
 
     prompt: Prompt
@@ -79,8 +79,8 @@ class GenerationRequest:
 class Generation:
     """What the model wrote: no control token and no stop text in it.
 
-    ``tokens`` is how many tokens it wrote, and ``token_ids`` which, empty where an engine elsewhere keeps
-    that to itself. ``mean_logprob`` is their mean natural-log probability under the model at temperature 1
+    ``tokens`` is the number of tokens, and ``token_ids`` holds their ids, or nothing if a remote engine does
+    not report them. ``mean_logprob`` is their mean natural-log probability under the model at temperature 1
     (0.0 when there are none).
     """
 
@@ -123,17 +123,17 @@ class Engine(Protocol):
         ...
 
     def count_tokens(self, text: str) -> int:
-        """How many tokens ``text`` is, control tokens in it read as plain text."""
+        """The number of tokens in ``text``, in which control tokens count as plain text."""
         ...
 
     def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
-        """Draw ``request.sampling.n`` generations.
+        """Generate ``request.sampling.n`` candidates.
 
-        A cancel ends them after the token being decoded, with the reason ``cancelled``.
+        Cancelling ends them after the token being decoded, with the reason ``cancelled``.
 
         Raises:
             PromptTooLongError: prompt and completion do not fit ``context_length``.
-            EngineError: the model could not run, as for want of memory.
+            EngineError: the model could not run, for instance for lack of memory.
         """
         ...
 
@@ -145,7 +145,7 @@ class Engine(Protocol):
         *,
         batch_size: int = 16,
     ) -> list[list[Generation]]:
-        """Draw for many prompts at once; the same texts as ``generate``, one by one, gives in float32.
+        """Generate for many prompts at once; in float32 the texts are those that ``generate`` gives.
 
         At most ``batch_size`` generations are decoded at a time. ``on_done(index, generations)`` is called
         as each request finishes.
@@ -162,8 +162,8 @@ class Engine(Protocol):
 
 @runtime_checkable
 class WatchedEngine(Protocol):
-    """An engine that can fail and recover by itself, as one on another machine."""
+    """An engine that can fail and recover by itself, such as a remote one."""
 
-    def watch(self, on_trouble: Callable[[EngineError | None], None]) -> None:
-        """Have ``on_trouble`` called, from any thread, with what is wrong, and with None once it works."""
+    def watch(self, on_change: Callable[[EngineError | None], None]) -> None:
+        """Have ``on_change`` called, from any thread: with the error on failure, with None on recovery."""
         ...

@@ -24,8 +24,6 @@ from copilot_server.errors import EngineError
 if TYPE_CHECKING:
     import torch
 
-    from copilot_server.engine.backends.transformers.engine import TorchEngine
-
 _LOG = logging.getLogger(__name__)
 
 #: The number formats that our kernels for the CPU compute with.
@@ -61,21 +59,25 @@ def load_engine(
     return engine
 
 
-def load_transformers_engine(path: Path, *, device: str = "auto", dtype: str = "auto") -> TorchEngine:
+def load_transformers_engine(
+    path: Path, *, device: str = "auto", dtype: str = "auto", speed: SpeedSettings | None = None
+) -> DecodingEngine:
     """Load any model that transformers knows, to be computed by transformers.
 
     Raises:
         DeviceError, ModelError, EngineError: as ``load_engine``.
     """
-    return _transformers_engine(_Wanted(_folder_of(path), device, dtype, SpeedSettings()))
+    return _transformers_engine(_Wanted(_folder_of(path), device, dtype, speed or SpeedSettings()))
 
 
 def _folder_of(path: Path) -> Path:
     return prepared_folder(path) if path.suffix == ".gguf" else path
 
 
-def _transformers_engine(wanted: _Wanted) -> TorchEngine:
-    from copilot_server.engine.backends.transformers.loading import open_torch_engine  # noqa: PLC0415 - imports torch
+def _transformers_engine(wanted: _Wanted) -> DecodingEngine:
+    from copilot_server.engine.backends.transformers.loading import (  # noqa: PLC0415 - imports torch
+        open_transformers_runner,
+    )
     from copilot_server.engine.device import choose_device, choose_dtype  # noqa: PLC0415 - imports torch
 
     if wanted.dtype in ("int8", "int4"):
@@ -83,7 +85,8 @@ def _transformers_engine(wanted: _Wanted) -> TorchEngine:
         remedy = "Use --dtype auto. int8 needs speed.fast and a Qwen2 or Llama model; int4 also needs a GPU."
         raise EngineError(msg, remedy=remedy)
     device = choose_device(wanted.device)
-    return open_torch_engine(wanted.folder, device, choose_dtype(wanted.dtype, device), wanted.notices)
+    runner, tokenizer = open_transformers_runner(wanted.folder, device, choose_dtype(wanted.dtype, device))
+    return DecodingEngine(runner, tokenizer, wanted.speed, wanted.notices)
 
 
 def _fast_engine(wanted: _Wanted, architecture: Architecture) -> Engine | None:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How one token is drawn.
+    """How one token is sampled.
 
-    ``uniform``: the random number, in [0, 1), that decides where ``temperature`` is above 0: the token is
-    the first, in order of falling probability, at which the mass (of ``top_p`` of the nucleus) exceeds it.
-    ``allowed``: the only token ids to choose among; None for all.
+    ``uniform``: the random number in [0, 1) that decides when ``temperature`` is above 0: the token is the
+    first, in order of falling probability, at which the mass (of ``top_p`` of the nucleus) exceeds it.
+    ``allowed``: the only token ids to choose among; None allows all.
     """
 
     temperature: float = 0.0
@@ -29,8 +29,8 @@ class Choice:
 class Chunk:
     """Tokens to append to a sequence: a piece of a prompt, or the last token and drafts of the next ones.
 
-    ``choices``: after each of its last ``len(choices)`` tokens the next token is chosen, as these say; none
-    while a prompt is only being read. The prefix of a sequence that is in the KV cache is never read again.
+    ``choices``: how to sample a token after each of the last ``len(choices)`` tokens; none while a prompt is
+    only being read. What is in the KV cache already is never part of a chunk.
     """
 
     sequence: int
@@ -40,7 +40,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A chosen token and its natural-log probability under the model at temperature 1, over all tokens."""
+    """A sampled token and its natural-log probability under the model at temperature 1, over all tokens."""
 
     token_id: int
     logprob: float
@@ -85,12 +85,12 @@ class Runner(Protocol):
 
     @property
     def prefill_chunk(self) -> int:
-        """Prompt tokens worth reading at once: more gain no speed, and cancelling waits for them."""
+        """How many prompt tokens to read at once: more are no faster, and a cancellation waits for them."""
         ...
 
     @property
     def draft_length(self) -> int:
-        """Drafted tokens that one step verifies at little more than the cost of none; 0: not worth it."""
+        """How many drafts one step verifies at little more than the cost of none; 0 means never draft."""
         ...
 
     def open(self) -> int:
@@ -110,13 +110,13 @@ class Runner(Protocol):
         ...
 
     def step(self, chunks: Sequence[Chunk]) -> list[list[Drawn]]:
-        """Append each chunk to its sequence; for each chunk, the tokens that its choices drew, in order.
+        """Append each chunk to its sequence; return the tokens that each chunk's choices sampled, in order.
 
-        The drawn tokens are not appended: whoever wants them in the sequence puts them into a later chunk.
-        At most one chunk a sequence.
+        The sampled tokens are not appended; a later chunk does that. A sequence has at most one chunk. A step
+        that fails changes no sequence.
 
         Raises:
-            EngineError: there is no memory for it.
+            EngineError: there is not enough memory.
         """
         ...
 

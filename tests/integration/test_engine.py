@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from copilot_server.catalog import resolve
-from copilot_server.engine.backends.transformers.engine import TorchEngine
+from copilot_server.engine.backends.transformers.runner import TransformersRunner
 from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sampling, Special
+from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.loader import load_transformers_engine
 from copilot_server.engine.models.gguf import prepared_folder
 from copilot_server.errors import DeviceError, EngineError, ModelError, PromptTooLongError
@@ -34,12 +35,12 @@ PROMPTS = (
 NEVER = threading.Event()
 
 
-def load(folder: Path) -> TorchEngine:
+def load(folder: Path) -> DecodingEngine:
     return load_transformers_engine(folder, device="cpu", dtype="float32")
 
 
 @pytest.fixture(scope="module")
-def engine(tiny_model_dir: Path) -> TorchEngine:
+def engine(tiny_model_dir: Path) -> DecodingEngine:
     return load(tiny_model_dir)
 
 
@@ -47,18 +48,23 @@ def request(text: str, *, forced: str = "", **sampling: object) -> GenerationReq
     return GenerationRequest(Prompt((text,), forced), Sampling(**{"max_new_tokens": 24, **sampling}))
 
 
-def generate(engine: TorchEngine, text: str, **sampling: object) -> list[Generation]:
+def model_of(engine: DecodingEngine) -> PreTrainedModel:
+    assert isinstance(engine.runner, TransformersRunner)
+    return engine.runner.model
+
+
+def generate(engine: DecodingEngine, text: str, **sampling: object) -> list[Generation]:
     return engine.generate(request(text, **sampling), NEVER)
 
 
-def reference_ids(folder: Path, engine: TorchEngine, text: str, max_new_tokens: int) -> list[int]:
+def reference_ids(folder: Path, engine: DecodingEngine, text: str, max_new_tokens: int) -> list[int]:
     """What ``transformers`` itself generates greedily, up to the first control token."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     return greedy_ids(model, tokenizer, engine, text, max_new_tokens)
 
 
-def greedy_ids(model, tokenizer, engine: TorchEngine, text: str, max_new_tokens: int) -> list[int]:  # noqa: ANN001
+def greedy_ids(model, tokenizer, engine: DecodingEngine, text: str, max_new_tokens: int) -> list[int]:  # noqa: ANN001
     ids = torch.tensor([tokenizer(text)["input_ids"]])
     stops = sorted(engine.tokenizer.control_ids)
     output = model.generate(
@@ -92,7 +98,7 @@ def test_a_batch_gives_what_each_prompt_gives_alone(architecture: str, tmp_path:
         assert [generations[0].token_ids for generations in batched] == alone
 
 
-def test_a_batch_reports_each_request_as_it_finishes(engine: TorchEngine):
+def test_a_batch_reports_each_request_as_it_finishes(engine: DecodingEngine):
     done: list[int] = []
     requests = [request(text, max_new_tokens=20 - 4 * i) for i, text in enumerate(PROMPTS[:4])]
     engine.generate_batch(requests, NEVER, lambda index, _: done.append(index))
@@ -101,10 +107,10 @@ def test_a_batch_reports_each_request_as_it_finishes(engine: TorchEngine):
 
 
 @pytest.mark.model
-def test_greedy_is_token_identical_to_transformers_on_the_real_model(real_engine: TorchEngine):
+def test_greedy_is_token_identical_to_transformers_on_the_real_model(real_engine: DecodingEngine):
     """10 prompts, cut from the standard library at places where a function begins."""
-    tokenizer = AutoTokenizer.from_pretrained(real_engine.model.name_or_path)
-    model = real_engine.model
+    tokenizer = AutoTokenizer.from_pretrained(model_of(real_engine).name_or_path)
+    model = model_of(real_engine)
     texts = real_prompts(10)
     for text in texts:
         ours = generate(real_engine, text, max_new_tokens=16)[0].token_ids
@@ -121,14 +127,14 @@ def real_prompts(count: int) -> list[str]:
 
 
 @pytest.mark.model
-def test_batched_equals_single_on_the_real_model(real_engine: TorchEngine):
+def test_batched_equals_single_on_the_real_model(real_engine: DecodingEngine):
     requests = [request(text, max_new_tokens=12) for text in real_prompts(10)[:8]]
     alone = [real_engine.generate(one, NEVER)[0].token_ids for one in requests]
     batched = real_engine.generate_batch(requests, NEVER, batch_size=8)
     assert [generations[0].token_ids for generations in batched] == alone
 
 
-def test_a_seed_repeats_and_another_seed_does_not(engine: TorchEngine):
+def test_a_seed_repeats_and_another_seed_does_not(engine: DecodingEngine):
     first = generate(engine, PROMPTS[0], temperature=1.0, seed=1, n=3)
     again = generate(engine, PROMPTS[0], temperature=1.0, seed=1, n=3)
     other = generate(engine, PROMPTS[0], temperature=1.0, seed=2, n=3)
@@ -137,7 +143,7 @@ def test_a_seed_repeats_and_another_seed_does_not(engine: TorchEngine):
     assert len({generation.token_ids for generation in first}) == 3
 
 
-def test_sampled_candidates_are_the_same_whatever_is_beside_them(engine: TorchEngine):
+def test_sampled_candidates_are_the_same_whatever_is_beside_them(engine: DecodingEngine):
     requests = [request(text, temperature=1.0, seed=5, n=2) for text in PROMPTS[:3]]
     batched = engine.generate_batch(requests, NEVER)
     for one, generations in zip(requests, batched, strict=True):
@@ -145,20 +151,20 @@ def test_sampled_candidates_are_the_same_whatever_is_beside_them(engine: TorchEn
         assert [g.token_ids for g in generations] == [g.token_ids for g in alone]
 
 
-def test_greedy_first_gives_the_greedy_candidate_and_sampled_ones(engine: TorchEngine):
+def test_greedy_first_gives_the_greedy_candidate_and_sampled_ones(engine: DecodingEngine):
     greedy = generate(engine, PROMPTS[0])[0]
     mixed = generate(engine, PROMPTS[0], temperature=1.0, seed=3, n=3, greedy_first=True)
     assert mixed[0].token_ids == greedy.token_ids
     assert mixed[1].token_ids != greedy.token_ids
 
 
-def test_a_small_nucleus_is_greedy_and_a_whole_one_is_not(engine: TorchEngine):
+def test_a_small_nucleus_is_greedy_and_a_whole_one_is_not(engine: DecodingEngine):
     greedy = generate(engine, PROMPTS[1])[0].token_ids
     assert generate(engine, PROMPTS[1], temperature=1.0, top_p=1e-6, seed=1)[0].token_ids == greedy
     assert generate(engine, PROMPTS[1], temperature=1.0, top_p=1.0, seed=1)[0].token_ids != greedy
 
 
-def test_mean_logprob_is_the_models_own(engine: TorchEngine, tiny_model_dir: Path):
+def test_mean_logprob_is_the_models_own(engine: DecodingEngine, tiny_model_dir: Path):
     generation = generate(engine, PROMPTS[0])[0]
     model = AutoModelForCausalLM.from_pretrained(tiny_model_dir, dtype=torch.float32).eval()
     prompt_ids = engine.tokenizer.encode_text(PROMPTS[0])
@@ -169,7 +175,7 @@ def test_mean_logprob_is_the_models_own(engine: TorchEngine, tiny_model_dir: Pat
     assert generation.mean_logprob == pytest.approx(float(chosen.mean()), abs=1e-4)
 
 
-def test_a_stop_text_is_found_across_token_boundaries_and_left_out(engine: TorchEngine):
+def test_a_stop_text_is_found_across_token_boundaries_and_left_out(engine: DecodingEngine):
     plain = generate(engine, PROMPTS[0])[0]
     pieces = [engine.tokenizer.text_stream([]).step(token) for token in plain.token_ids]
     cut = len("".join(pieces[:4]))
@@ -181,7 +187,7 @@ def test_a_stop_text_is_found_across_token_boundaries_and_left_out(engine: Torch
     assert plain.finish_reason == "length"
 
 
-def test_until_ends_a_generation(engine: TorchEngine):
+def test_until_ends_a_generation(engine: DecodingEngine):
     seen: list[str] = []
 
     def three_steps(text: str) -> bool:
@@ -194,7 +200,7 @@ def test_until_ends_a_generation(engine: TorchEngine):
     assert len(generation.token_ids) < 24
 
 
-def test_no_control_token_is_ever_text(engine: TorchEngine):
+def test_no_control_token_is_ever_text(engine: DecodingEngine):
     """Among many samples at a high temperature some meet a control token: it ends them, unseen."""
     generations = generate(engine, "x", temperature=5.0, seed=0, n=32, max_new_tokens=64)
     assert any(generation.finish_reason == "eos" for generation in generations)
@@ -203,14 +209,14 @@ def test_no_control_token_is_ever_text(engine: TorchEngine):
         assert not set(generation.token_ids) & engine.tokenizer.control_ids
 
 
-def test_control_tokens_in_a_users_text_stay_text(engine: TorchEngine):
+def test_control_tokens_in_a_users_text_stay_text(engine: DecodingEngine):
     as_text = engine.tokenizer.encode(Prompt(("a<|im_end|>b",)))
     as_token = engine.tokenizer.encode(Prompt(("a", Special("<|im_end|>"), "b")))
     assert not set(as_text) & engine.tokenizer.control_ids
     assert set(as_token) & engine.tokenizer.control_ids
 
 
-def test_an_unknown_control_token_is_an_error(engine: TorchEngine):
+def test_an_unknown_control_token_is_an_error(engine: DecodingEngine):
     with pytest.raises(EngineError, match=r"<\|no_such\|>"):
         engine.tokenizer.encode(Prompt((Special("<|no_such|>"),)))
     assert engine.knows(Special("<|im_end|>"))
@@ -218,7 +224,7 @@ def test_an_unknown_control_token_is_an_error(engine: TorchEngine):
 
 
 @pytest.mark.parametrize("forced", ["    ", " wid", "é", "text_wrapper_x", "\n\t"])
-def test_forced_text_begins_the_output_and_is_not_part_of_it(engine: TorchEngine, forced: str):
+def test_forced_text_begins_the_output_and_is_not_part_of_it(engine: DecodingEngine, forced: str):
     generation = engine.generate(request("def wrap(text):\n", forced=forced), NEVER)[0]
     stream = engine.tokenizer.text_stream([])
     whole = "".join(stream.step(token) for token in generation.token_ids)
@@ -240,16 +246,17 @@ class CancelAfter:
         return self.asked > self.looks
 
 
-def test_a_cancel_is_looked_at_for_every_token(engine: TorchEngine):
-    cancel = CancelAfter(looks=6)  # one look before the prefill, then one a token
+def test_a_cancel_is_looked_at_for_every_token(engine: DecodingEngine):
+    cancel = CancelAfter(looks=5)  # one look before each step, of which the first reads the prompt
     generation = engine.generate(request(PROMPTS[0]), cancel)[0]
     assert generation.finish_reason == "cancelled"
     assert len(generation.token_ids) == 5
     assert len(generate(engine, PROMPTS[0])[0].token_ids) == 24
 
 
-def test_a_cancel_during_a_long_prefill_is_seen_within_a_chunk(engine: TorchEngine):
-    long_text = "return " * 120
+def test_a_cancel_during_a_long_prefill_is_seen_within_a_chunk(engine: DecodingEngine):
+    long_text = "while chunk:\n    width += len(chunk)\n" * 30
+    assert len(engine.tokenizer.encode_text(long_text)) > engine.runner.prefill_chunk
     cancel = CancelAfter(looks=1)
     generation = engine.generate(request(long_text), cancel)[0]
     assert generation.finish_reason == "cancelled"
@@ -257,14 +264,14 @@ def test_a_cancel_during_a_long_prefill_is_seen_within_a_chunk(engine: TorchEngi
     assert cancel.asked == 2
 
 
-def test_chunks_of_prefill_change_nothing(engine: TorchEngine, tiny_model_dir: Path):
+def test_chunks_of_prefill_change_nothing(engine: DecodingEngine, tiny_model_dir: Path):
     long_text = "for chunk in chunks:\n    width += len(chunk)\n" * 20
     assert len(engine.tokenizer.encode_text(long_text)) > 256
     ours = generate(engine, long_text)[0].token_ids
     assert list(ours) == reference_ids(tiny_model_dir, engine, long_text, 24)
 
 
-def test_a_prompt_too_long_is_an_error_that_says_the_room(engine: TorchEngine):
+def test_a_prompt_too_long_is_an_error_that_says_the_room(engine: DecodingEngine):
     with pytest.raises(PromptTooLongError, match="room for 488"):
         generate(engine, "return " * 600)
     assert generate(engine, "return " * 50)
@@ -287,10 +294,10 @@ def test_files_that_are_no_model_are_an_error(tmp_path: Path):
 
 
 @pytest.mark.model
-def test_the_real_gguf_is_unpacked_once_with_its_embedding_tied(real_engine: TorchEngine):
+def test_the_real_gguf_is_unpacked_once_with_its_embedding_tied(real_engine: DecodingEngine):
     """llama.cpp quantized the one matrix twice; two copies would be 630 million parameters."""
-    assert sum(weight.numel() for weight in real_engine.model.parameters()) == 494_032_768
-    folder = Path(real_engine.model.name_or_path)
+    assert sum(weight.numel() for weight in model_of(real_engine).parameters()) == 494_032_768
+    folder = Path(model_of(real_engine).name_or_path)
     before = (folder / "model.safetensors").stat()
     assert prepared_folder(ensure(resolve("qwen2.5-coder-0.5b"), offline=True)) == folder
     assert (folder / "model.safetensors").stat() == before

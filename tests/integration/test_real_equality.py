@@ -24,7 +24,6 @@ from copilot_server.completion.plan import Planner
 from copilot_server.completion.types import CompletionRequest
 from copilot_server.config import CompletionSettings, SpeedSettings
 from copilot_server.context.document import Cursor, Document
-from copilot_server.engine.backends.transformers.engine import TorchEngine
 from copilot_server.engine.base import Engine, Generation
 from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.loader import load_engine
@@ -85,7 +84,7 @@ def open_fast() -> Callable[[str, SpeedSettings], DecodingEngine]:
     return open_
 
 
-def test_float32_is_what_transformers_gives(real_engine: TorchEngine, open_fast: Callable):
+def test_float32_is_what_transformers_gives(real_engine: DecodingEngine, open_fast: Callable):
     sizes = {"max_prompt_tokens": 64, "max_new_tokens": 12}
     plain = generations(real_engine, **sizes)
     engine = open_fast("float32", FAST)

@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.cache_utils import DynamicCache
 
-from copilot_server.engine.decoding.sampling import draw
+from copilot_server.engine.decoding.sampling import sample_token
 from copilot_server.engine.runner import Chunk, Drawn
 
 
@@ -72,7 +72,7 @@ class ReferenceRunner:
         ids = torch.tensor([list(chunk.token_ids)])
         logits = self._model(ids, past_key_values=self._caches[chunk.sequence]).logits[0]
         wanted = logits[len(chunk.token_ids) - len(chunk.choices) :].numpy()
-        return [draw(row, choice) for row, choice in zip(wanted, chunk.choices, strict=True)]
+        return [sample_token(row, choice) for row, choice in zip(wanted, chunk.choices, strict=True)]
 
 
 @cache

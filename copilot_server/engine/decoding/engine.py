@@ -1,16 +1,17 @@
-"""The engine on a runner: one loop that decodes however many requests there are, together."""
+"""The engine on a runner: one loop that decodes any number of requests together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 
 from copilot_server.config import SpeedSettings
 from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Special
-from copilot_server.engine.decoding.jobs import Job, make_job, out_of_memory
+from copilot_server.engine.decoding.jobs import Job, make_job
 from copilot_server.engine.decoding.prefix_cache import PrefixCache
 from copilot_server.engine.decoding.schedule import Counters, Schedule
+from copilot_server.engine.memory import memory_errors
 from copilot_server.engine.models.tokenizer import Tokenizer
 from copilot_server.engine.runner import Runner
 from copilot_server.errors import EngineError
@@ -19,7 +20,7 @@ OnDone = Callable[[int, list[Generation]], None]
 
 
 class DecodingEngine:
-    """Decodes with the kernels of a ``Runner``: continuous batching, a prefix cache, and drafts."""
+    """Decodes with a ``Runner``: continuous batching, a prefix cache, and drafts."""
 
     def __init__(
         self, runner: Runner, tokenizer: Tokenizer, speed: SpeedSettings, notices: Sequence[str] = ()
@@ -55,7 +56,7 @@ class DecodingEngine:
 
     @property
     def runner(self) -> Runner:
-        """The model itself, for whoever measures or checks it."""
+        """The model itself, for measuring and checking it."""
         return self._runner
 
     @property
@@ -65,7 +66,7 @@ class DecodingEngine:
 
     @property
     def counters(self) -> Counters:
-        """What has been done so far, as a copy."""
+        """What has been decoded so far, as a copy."""
         return replace(self._counters)
 
     def knows(self, special: Special) -> bool:
@@ -88,7 +89,7 @@ class DecodingEngine:
         *,
         batch_size: int = 16,
     ) -> list[list[Generation]]:
-        """See ``Engine.generate_batch``; ``batch_size`` rows are decoded at a time, the others wait."""
+        """See ``Engine.generate_batch``; ``batch_size`` candidates are decoded at a time, the others wait."""
         if self._closed:
             raise EngineError("The engine was closed.", remedy="Load the model again.")
         jobs = [
@@ -103,7 +104,7 @@ class DecodingEngine:
             draft_length=self._draft_length,
             counters=self._counters,
         )
-        with closing(schedule), _memory_errors():
+        with closing(schedule), memory_errors():
             for job in self._decode(schedule, cancel):
                 if on_done is not None:
                     on_done(job.index, job.generations())
@@ -117,7 +118,7 @@ class DecodingEngine:
             self._runner.release()
 
     def _decode(self, schedule: Schedule, cancel: Cancel) -> Iterator[Job]:
-        """Step until all is written or nothing is wanted any more; yields each job when it is done."""
+        """Step until every job is done or the cancel flag is set; yields each job when it is done."""
         while not schedule.is_done:
             if cancel.is_set():
                 yield from schedule.cancel()
@@ -126,11 +127,3 @@ class DecodingEngine:
             drawn = self._runner.step(schedule.plan())
             schedule.accept(drawn)
             yield from schedule.retire()
-
-
-@contextmanager
-def _memory_errors() -> Iterator[None]:
-    try:
-        yield
-    except MemoryError as error:
-        raise out_of_memory() from error

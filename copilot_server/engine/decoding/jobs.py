@@ -1,4 +1,4 @@
-"""A request on its way through an engine."""
+"""A request that an engine is working on."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from copilot_server.engine.base import Generation, GenerationRequest
-from copilot_server.engine.decoding.rows import Row
+from copilot_server.engine.decoding.candidate import Candidate
 from copilot_server.engine.models.tokenizer import Tokenizer
-from copilot_server.errors import EngineError, PromptTooLongError
+from copilot_server.errors import PromptTooLongError
 
 
 @dataclass(frozen=True)
 class Job:
-    """A request, its place among those asked together, its prompt's tokens and a row for each candidate."""
+    """A request, its index among those asked together, its prompt's tokens and its candidates."""
 
     index: int
     request: GenerationRequest
     prompt_ids: list[int]
-    rows: list[Row]
+    candidates: list[Candidate]
     tokenizer: Tokenizer
 
     @cached_property
@@ -31,7 +31,7 @@ class Job:
 
     @cached_property
     def lookup_ids(self) -> list[list[int]]:
-        """The tokens of each text that the request names beside its prompt."""
+        """The tokens of each of the request's ``lookup`` texts."""
         return [self.tokenizer.encode_known(text) for text in self.request.lookup]
 
     @property
@@ -42,11 +42,11 @@ class Job:
     @property
     def is_done(self) -> bool:
         """Whether every candidate is finished."""
-        return all(row.finish_reason is not None for row in self.rows)
+        return all(candidate.finish_reason is not None for candidate in self.candidates)
 
     def generations(self) -> list[Generation]:
         """What the candidates have written."""
-        return [row.generation() for row in self.rows]
+        return [candidate.generation() for candidate in self.candidates]
 
 
 def make_job(index: int, request: GenerationRequest, tokenizer: Tokenizer, context_length: int) -> Job:
@@ -56,19 +56,11 @@ def make_job(index: int, request: GenerationRequest, tokenizer: Tokenizer, conte
         PromptTooLongError: prompt and completion do not fit ``context_length``.
         EngineError: the prompt names a control token that the vocabulary lacks.
     """
-    # A model cannot go on from nothing: a text begins where another ended.
+    # A model cannot continue an empty text, and a text begins where another one ended.
     prompt_ids = tokenizer.encode(request.prompt) or sorted(tokenizer.control_ids)[:1]
     room = context_length - request.sampling.max_new_tokens
     if len(prompt_ids) > room:
         msg = f"A prompt of {len(prompt_ids)} tokens is too long for a window of {context_length}."
-        raise PromptTooLongError(msg, remedy=f"Beside the completion, it has room for {room}.")
-    rows = [Row(request, prompt_ids, candidate, tokenizer) for candidate in range(request.sampling.n)]
-    return Job(index, request, prompt_ids, rows, tokenizer)
-
-
-def out_of_memory() -> EngineError:
-    """The error for memory that ran out, and what to do about it."""
-    return EngineError(
-        "Memory ran out in the middle of a generation.",
-        remedy="Choose a smaller model, or lower completion.max_prompt_tokens.",
-    )
+        raise PromptTooLongError(msg, remedy=f"Besides the completion, there is room for {room}.")
+    candidates = [Candidate(request, prompt_ids, number, tokenizer) for number in range(request.sampling.n)]
+    return Job(index, request, prompt_ids, candidates, tokenizer)

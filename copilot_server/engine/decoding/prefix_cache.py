@@ -12,8 +12,8 @@ from copilot_server.engine.runner import Runner
 
 Tokens = NDArray[np.int32]
 
-#: The most sequences that are kept: whoever edits comes back to a few places in a few files, and the memory
-#: of more is better left to others.
+#: The most sequences that are kept: people return to a few positions in a few files, and the memory of more
+#: sequences is better left to other programs.
 MOST_KEPT = 16
 
 
@@ -26,9 +26,9 @@ class Held:
 
 
 class PrefixCache:
-    """Opens and closes the runner's sequences; those no longer in use are kept as long as there is room.
+    """Opens and closes the runner's sequences, and keeps those no longer in use while there is room.
 
-    The least recently used are dropped first. When not ``enabled``, nothing is kept and nothing found.
+    The least recently used ones are dropped first. When not ``enabled``, it keeps nothing and finds nothing.
     """
 
     def __init__(self, runner: Runner, *, enabled: bool) -> None:
@@ -44,21 +44,21 @@ class PrefixCache:
     def take(
         self, prompt_ids: Tokens, *, most: int, reserved: int, in_use: Sequence[Held] = ()
     ) -> Held | None:
-        """A sequence that holds as long a beginning of the prompt as any does, or an empty one.
+        """A sequence that holds the longest known beginning of the prompt, or an empty one.
 
-        The prompt's last token is never in it: whoever wants the token that follows must read that one.
-        ``most``: tokens that the sequence will come to hold; ``reserved``: what the sequences in use may
-        still grow by. ``in_use``: sequences to look at beside the kept ones.
+        It never holds the prompt's last token, which must be computed to sample the one that follows.
+        ``most``: how many tokens the sequence may come to hold; ``reserved``: by how many those in use may
+        still grow. ``in_use``: sequences to search beside the kept ones.
 
         Returns:
-            None when there is no room, though nothing is kept any more but what it would begin with.
+            None if there is no room even after everything else that was kept has been dropped.
         """
         donor, shared = self._longest(prompt_ids[:-1], in_use)
         room = reserved + most - shared
         if donor is None:
             return self._opened() if self.make_room(room) else None
         if shared == len(donor.token_ids) and donor in self._kept:
-            return self._taken_over(donor, shared, room)  # it would be dropped anyhow: spare the copy
+            return self._taken_over(donor, shared, room)  # it would be dropped anyway, and need not be copied
         forked = self.fork(donor, shared, room)
         if forked is None and donor in self._kept:
             return self._taken_over(donor, shared, room)
@@ -73,7 +73,7 @@ class PrefixCache:
         return Held(self._runner.fork(donor.sequence, length), donor.token_ids[:length])
 
     def keep(self, held: Held) -> None:
-        """Take back a sequence whose user has finished."""
+        """Take back a sequence that is no longer in use, for later prompts."""
         longer = self._first_that_begins_with(held)
         if not self._enabled or len(held.token_ids) == 0 or longer is not None:
             self.close(held)
@@ -86,7 +86,7 @@ class PrefixCache:
             self._drop(self._kept[0])
 
     def close(self, held: Held) -> None:
-        """Take back a sequence that is of no use to anyone."""
+        """Take back a sequence that is not worth keeping."""
         self._runner.close(held.sequence)
         self._open -= 1
 
@@ -96,7 +96,7 @@ class PrefixCache:
             self._drop(held)
 
     def make_room(self, tokens: int, *, sequences: int = 1, sparing: Held | None = None) -> bool:
-        """Drop kept sequences until the runner has room for so many; whether it has."""
+        """Drop kept sequences until the runner has room for so many tokens; return whether it has."""
         for one in list(self._kept):
             if self._has_room(tokens, sequences):
                 return True
@@ -109,7 +109,7 @@ class PrefixCache:
         return spare >= sequences and self._runner.free_tokens >= tokens
 
     def _longest(self, prompt_ids: Tokens, in_use: Sequence[Held]) -> tuple[Held | None, int]:
-        """Whoever shares the longest beginning, and its length; None when nobody shares a token."""
+        """The sequence that shares the longest beginning, and its length; None if none shares a token."""
         best, longest = None, 0
         for one in (*in_use, *self._kept) if self._enabled else ():
             shared = common_length(prompt_ids, one.token_ids)
@@ -122,7 +122,7 @@ class PrefixCache:
         return Held(self._runner.open(), np.empty(0, np.int32))
 
     def _taken_over(self, donor: Held, length: int, room: int) -> Held | None:
-        """A kept sequence, cut to ``length``; it stays kept if even so there is no room."""
+        """A kept sequence, cut to ``length``; it stays kept if there is no room even so."""
         if length < len(donor.token_ids):
             self._runner.truncate(donor.sequence, length)
         self._kept.remove(donor)

@@ -1,4 +1,4 @@
-"""Which rows are decoded together: waiting requests enter as soon as there is room, finished rows leave."""
+"""Continuous batching: requests enter as soon as there is room, and finished candidates leave at once."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from copilot_server.engine.decoding.candidate import Candidate
 from copilot_server.engine.decoding.jobs import Job
 from copilot_server.engine.decoding.prefix_cache import Held, PrefixCache
-from copilot_server.engine.decoding.rows import Row
-from copilot_server.engine.decoding.streams import Stream, drafts_of
+from copilot_server.engine.decoding.sequence import RunningSequence, drafts_of
 from copilot_server.engine.runner import Chunk, Drawn, Runner
 from copilot_server.errors import EngineError
 
-#: Tokens of room that a sequence may hold and not use, since runners give memory by the page.
-PAGE = 64
+#: Tokens of room that each sequence may occupy without using them, since runners give out memory in blocks.
+BLOCK_SLACK = 64
 
 
 @dataclass(slots=True)
 class Counters:
-    """What decoding has done since the engine was made."""
+    """What has been decoded since the engine was created."""
 
     steps: int = 0
     prompt_tokens_read: int = 0
@@ -29,10 +29,10 @@ class Counters:
 
 
 class Schedule:
-    """Requests on their way through a runner: what each step reads, and what becomes of what it draws.
+    """Requests being decoded by a runner: what each step computes, and what becomes of the sampled tokens.
 
-    The first row of a request reads the prompt. The others begin with a fork of its sequence or, where
-    there are more of them than fit at once, take over the sequence of one that has finished.
+    The first candidate of a request reads the prompt. The others begin with a fork of its sequence or, where
+    more of them than fit were asked for, take over the sequence of one that has finished.
     """
 
     def __init__(  # noqa: PLR0913
@@ -50,11 +50,11 @@ class Schedule:
         self._batch_size = batch_size
         self._draft_length = draft_length
         self._counters = counters
-        # Prompts that begin alike come one after the other, so that the later find their beginning read.
+        # Prompts with a common beginning follow each other, so that the later ones find it in the cache.
         self._waiting = deque(sorted(jobs, key=lambda job: job.prompt_ids))
-        self._unstarted: dict[int, deque[Row]] = {}  # by a running job's index
-        self._running: list[Stream] = []
-        self._planned: list[tuple[Stream, Chunk]] = []
+        self._unstarted: dict[int, deque[Candidate]] = {}  # by the index of a running job
+        self._running: list[RunningSequence] = []
+        self._planned: list[tuple[RunningSequence, Chunk]] = []
 
     @property
     def is_done(self) -> bool:
@@ -62,113 +62,117 @@ class Schedule:
         return not self._waiting and not self._running
 
     def admit(self) -> None:
-        """Start as many rows as there is room for and time to read in one step.
+        """Start as many candidates as there is room for, and as one step has time to read.
 
         Raises:
-            EngineError: not even one has room.
+            EngineError: there is no room even for one.
         """
         while len(self._running) < self._batch_size:
-            stream = self._next_candidate() or self._next_request()
-            if stream is None:
+            sequence = self._next_candidate() or self._next_request()
+            if sequence is None:
                 break
-            self._running.append(stream)
+            self._running.append(sequence)
         if not self._running:
             tokens = self._waiting[0].most_tokens
             msg = f"There is no memory for the KV cache of {tokens} tokens, prompt and completion together."
             raise EngineError(msg, remedy="Lower completion.max_prompt_tokens or completion.max_new_tokens.")
 
     def plan(self) -> list[Chunk]:
-        """What the next step reads: a token of each row, drafts, and prompts as far as there is time."""
+        """What the next step computes: a token of each candidate, drafts, and a piece of the prompts."""
         reading, drafting = self._runner.prefill_chunk, self._draft_length
         self._planned = []
-        for place, stream in enumerate(self._running):
+        for index, sequence in enumerate(self._running):
             most = 1
-            if stream.unread > 1:
-                most = min(stream.unread, reading)
+            if sequence.unread > 1:
+                most = min(sequence.unread, reading)
                 reading -= most
             if most > 0:
-                # Rows share the drafts that a step verifies for nothing; what one leaves, the next may use.
-                chunk = stream.chunk(most, drafting // (len(self._running) - place))
+                # Candidates share the drafts that a step verifies at no cost; the next uses what one leaves.
+                chunk = sequence.chunk(most, drafting // (len(self._running) - index))
                 drafting -= len(drafts_of(chunk))
-                self._planned.append((stream, chunk))
+                self._planned.append((sequence, chunk))
         return [chunk for _, chunk in self._planned]
 
     def accept(self, drawn: Sequence[Sequence[Drawn]]) -> None:
-        """Write what a step drew after each chunk, and forget drafts that were wrong."""
+        """Append what a step sampled after each chunk, and forget drafts that were wrong."""
         self._counters.steps += 1
-        for (stream, chunk), tokens in zip(self._planned, drawn, strict=True):
+        for (sequence, chunk), tokens in zip(self._planned, drawn, strict=True):
             drafts = len(drafts_of(chunk))
-            self._counters.prompt_tokens_read += min(stream.unread_prompt, len(chunk.token_ids))
-            right = stream.accept(chunk, tokens)
+            self._counters.prompt_tokens_read += min(sequence.unread_prompt, len(chunk.token_ids))
+            right = sequence.accept(chunk, tokens)
             self._counters.tokens_drafted += drafts
             self._counters.drafts_accepted += right
             if right < drafts:
-                self._runner.truncate(stream.sequence, stream.length)
+                self._runner.truncate(sequence.sequence, sequence.length)
 
     def retire(self) -> list[Job]:
-        """Let finished rows go; the requests that are thereby finished."""
-        finished = [stream for stream in self._running if stream.row.finish_reason is not None]
-        self._running = [stream for stream in self._running if stream.row.finish_reason is None]
-        for stream in finished:
-            rows = self._unstarted[stream.job.index]
-            if rows:
-                self._running.append(self._handed_over(stream, rows.popleft()))
+        """Let finished candidates leave; return the requests that are thereby finished."""
+        finished = [one for one in self._running if one.candidate.finish_reason is not None]
+        self._running = [one for one in self._running if one.candidate.finish_reason is None]
+        for sequence in finished:
+            candidates = self._unstarted[sequence.job.index]
+            if candidates:
+                self._running.append(self._handed_over(sequence, candidates.popleft()))
             else:
-                self._cache.keep(stream.held)
-        return list({stream.job.index: stream.job for stream in finished if stream.job.is_done}.values())
+                self._cache.keep(sequence.held)
+        return list({one.job.index: one.job for one in finished if one.job.is_done}.values())
 
     def cancel(self) -> list[Job]:
-        """End every row where it is, and keep what has been read; the requests that are thereby finished."""
-        jobs = {stream.job.index: stream.job for stream in self._running}
+        """End every candidate where it is; return the requests that are thereby finished.
+
+        What has been read of their prompts is kept in the prefix cache.
+        """
+        jobs = {sequence.job.index: sequence.job for sequence in self._running}
         jobs |= {job.index: job for job in self._waiting}
-        for row in [row for job in jobs.values() for row in job.rows if row.finish_reason is None]:
-            row.cancel()
-        for stream in self._running:
-            self._cache.keep(stream.held)
+        for candidate in [one for job in jobs.values() for one in job.candidates]:
+            if candidate.finish_reason is None:
+                candidate.cancel()
+        for sequence in self._running:
+            self._cache.keep(sequence.held)
         self._waiting.clear()
         self._running.clear()
         return list(jobs.values())
 
     def close(self) -> None:
-        """Give back the sequences that are still in use, which is none unless a step failed."""
-        for stream in self._running:
-            self._cache.close(stream.held)
+        """Close the sequences that are still in use; there are none unless a step failed."""
+        for sequence in self._running:
+            self._cache.close(sequence.held)
         self._running.clear()
 
     @property
     def _reserved(self) -> int:
-        """Tokens that the rows being decoded may still need room for."""
-        return sum(stream.growth + PAGE for stream in self._running)
+        """How many more tokens the candidates being decoded may need room for."""
+        return sum(sequence.growth + BLOCK_SLACK for sequence in self._running)
 
-    def _next_candidate(self) -> Stream | None:
-        """A further row of a request whose prompt has been read, if there is one and there is room."""
+    def _next_candidate(self) -> RunningSequence | None:
+        """A further candidate of a request whose prompt has been read, if there is one and room for it."""
         for donor in self._running:
-            rows = self._unstarted[donor.job.index]
-            if rows and donor.unread_prompt == 0:
+            candidates = self._unstarted[donor.job.index]
+            if candidates and donor.unread_prompt == 0:
                 shared = len(donor.job.prompt_ids) - 1
-                room = self._reserved + donor.job.most_tokens - shared + PAGE
+                room = self._reserved + donor.job.most_tokens - shared + BLOCK_SLACK
                 held = self._cache.fork(donor.held, shared, room)
-                return None if held is None else Stream(donor.job, rows.popleft(), held)
+                return None if held is None else RunningSequence(donor.job, candidates.popleft(), held)
         return None
 
-    def _next_request(self) -> Stream | None:
-        """The first row of the next request, if there is room, and time to read some of its prompt."""
-        unread = sum(stream.unread_prompt for stream in self._running)
+    def _next_request(self) -> RunningSequence | None:
+        """The first candidate of the next request, if there is room, and time to read some of its prompt."""
+        unread = sum(sequence.unread_prompt for sequence in self._running)
         if not self._waiting or unread >= self._runner.prefill_chunk:
             return None
         job = self._waiting[0]
-        in_use = [stream.held for stream in self._running]
-        room = job.most_tokens + PAGE
+        in_use = [sequence.held for sequence in self._running]
+        room = job.most_tokens + BLOCK_SLACK
         held = self._cache.take(job.prompt, most=room, reserved=self._reserved, in_use=in_use)
         if held is None:
             return None
         self._waiting.popleft()
-        self._unstarted[job.index] = deque(job.rows[1:])
+        self._unstarted[job.index] = deque(job.candidates[1:])
         self._counters.prompt_tokens_reused += len(held.token_ids)
-        return Stream(job, job.rows[0], held)
+        return RunningSequence(job, job.candidates[0], held)
 
-    def _handed_over(self, finished: Stream, row: Row) -> Stream:
-        """A row that begins with the prompt in the sequence of one that has finished."""
+    def _handed_over(self, finished: RunningSequence, candidate: Candidate) -> RunningSequence:
+        """A candidate that begins with the prompt in the sequence of one that has finished."""
         shared = len(finished.job.prompt_ids) - 1
         self._runner.truncate(finished.sequence, shared)
-        return Stream(finished.job, row, Held(finished.sequence, finished.job.prompt[:shared]))
+        return RunningSequence(finished.job, candidate, Held(finished.sequence, finished.job.prompt[:shared]))

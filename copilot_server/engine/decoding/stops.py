@@ -1,4 +1,4 @@
-"""Stop texts: what ends a generation and is no part of it."""
+"""Stop texts, which end a generation and are not part of it."""
 
 from __future__ import annotations
 
@@ -7,5 +7,4 @@ from collections.abc import Sequence
 
 def first_stop(text: str, stops: Sequence[str]) -> int | None:
     """Where the first of the stop texts begins in ``text``; None where there is none."""
-    places = [place for stop in stops if (place := text.find(stop)) >= 0]
-    return min(places, default=None)
+    return min((index for stop in stops if (index := text.find(stop)) >= 0), default=None)

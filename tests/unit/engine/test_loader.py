@@ -10,7 +10,7 @@ import pytest
 from copilot_server.config import SpeedSettings
 from copilot_server.engine.backends.cpu import library
 from copilot_server.engine.backends.cpu.runner import CpuRunner
-from copilot_server.engine.backends.transformers.engine import TorchEngine
+from copilot_server.engine.backends.transformers.runner import TransformersRunner
 from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.loader import load_engine
 from copilot_server.errors import EngineError
@@ -35,12 +35,15 @@ def test_the_number_of_threads_is_what_the_settings_say(tiny_model_dir: Path):
 
 
 def test_any_other_model_is_served_by_transformers(tmp_path: Path):
-    assert isinstance(load_engine(build_tiny_model("gpt2", tmp_path), device="cpu"), TorchEngine)
+    engine = load_engine(build_tiny_model("gpt2", tmp_path), device="cpu")
+    assert isinstance(engine, DecodingEngine)
+    assert isinstance(engine.runner, TransformersRunner)
 
 
 def test_the_kernels_can_be_switched_off(tiny_model_dir: Path):
     engine = load_engine(tiny_model_dir, device="cpu", dtype="float32", speed=SpeedSettings(fast=False))
-    assert isinstance(engine, TorchEngine)
+    assert isinstance(engine, DecodingEngine)
+    assert isinstance(engine.runner, TransformersRunner)
 
 
 def test_without_compiled_kernels_transformers_serves_and_the_log_says_why(
@@ -51,7 +54,8 @@ def test_without_compiled_kernels_transformers_serves_and_the_log_says_why(
     with caplog.at_level(logging.WARNING):
         engine = load_engine(tiny_model_dir, device="cpu")
     library.load_library.cache_clear()
-    assert isinstance(engine, TorchEngine)
+    assert isinstance(engine, DecodingEngine)
+    assert isinstance(engine.runner, TransformersRunner)
     assert "C compiler" in caplog.text
     [notice] = engine.notices
     assert notice in caplog.text

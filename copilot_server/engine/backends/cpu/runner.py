@@ -15,7 +15,7 @@ from copilot_server.engine.backends.cpu import library as c
 from copilot_server.engine.backends.cpu.model import build_model
 from copilot_server.engine.backends.cpu.pages import PagePool
 from copilot_server.engine.backends.cpu.weights import Weights
-from copilot_server.engine.decoding.sampling import choose
+from copilot_server.engine.decoding.sampling import choose_token
 from copilot_server.engine.runner import Choice, Chunk, Drawn
 
 Array = npt.NDArray[Any]
@@ -164,7 +164,7 @@ class CpuRunner:
     def _draw_one(self, choice: Choice, row: int, best: int, log_total: float) -> Drawn:
         logits = self._logits[row, : self._weights.architecture.vocab_size]
         greedy = choice.temperature == 0.0 and choice.allowed is None
-        token_id = best if greedy else choose(logits, choice)
+        token_id = best if greedy else choose_token(logits, choice)
         return Drawn(token_id, float(logits[token_id]) - log_total)
 
 

@@ -29,7 +29,7 @@ from copilot_server.engine.backends.torch.plan import (
     pieces_of,
     plan,
 )
-from copilot_server.engine.backends.transformers.memory import memory_errors
+from copilot_server.engine.memory import memory_errors
 from copilot_server.engine.runner import Chunk, Drawn
 from copilot_server.errors import EngineError
 

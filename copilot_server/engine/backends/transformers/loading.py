@@ -1,38 +1,45 @@
-"""From a model's folder to the plain engine: any architecture that transformers knows, token by token."""
+"""From a model's folder to a runner on transformers, for any architecture that the library knows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
 import torch
 from tokenizers import Tokenizer as FastTokenizer
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from copilot_server.engine.backends.transformers.engine import TorchEngine
+from copilot_server.engine.backends.transformers.runner import TransformersRunner
 from copilot_server.engine.models.tokenizer import Tokenizer
 from copilot_server.errors import EngineError, ModelError
 
+#: The share of the memory that is available once the weights are there, which the KV cache may grow to.
+CACHE_SHARE = 0.4
+#: The most tokens that a KV cache grows to, and the least beside one sequence of full length.
+MAX_CACHE_TOKENS, SPARE_TOKENS = 131072, 1024
 
-def open_torch_engine(
-    folder: Path, device: torch.device, dtype: torch.dtype, notices: Sequence[str] = ()
-) -> TorchEngine:
-    """Load the model in a folder of transformers' format.
+
+def open_transformers_runner(
+    folder: Path, device: torch.device, dtype: torch.dtype
+) -> tuple[TransformersRunner, Tokenizer]:
+    """Load the model in a folder of transformers' format, and its tokenizer.
 
     Raises:
-        ModelError: the files are not a model that transformers reads.
-        EngineError: it does not fit in memory, or has no fast tokenizer.
+        ModelError: the files are not a model that transformers can read.
+        EngineError: the model does not fit in memory, or has no fast tokenizer.
     """
-    _be_quiet()
+    _silence_transformers()
     model, tokenizer = _load(folder, dtype)
     _move(model, device)
-    return TorchEngine(model, tokenizer, _context_length(model), notices)
+    length = _context_length(model)
+    runner = TransformersRunner(model, context_length=length, max_tokens=_cache_tokens(model, length))
+    return runner, tokenizer
 
 
-def _be_quiet() -> None:
-    """No progress bars or advice from transformers: standard output may belong to JSON-RPC."""
+def _silence_transformers() -> None:
+    """Switch off progress bars and advice: standard output may belong to JSON-RPC."""
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
@@ -71,3 +78,19 @@ def _context_length(model: PreTrainedModel) -> int:
         if isinstance(length, int):
             return length
     return 2048
+
+
+def _cache_tokens(model: PreTrainedModel, context_length: int) -> int:
+    """How many tokens the KV cache may hold: at least one sequence of full length, whatever that takes."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    bytes_per_token: int = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize
+    affordable: int = int(_available_bytes(model.device) * CACHE_SHARE) // bytes_per_token
+    return max(context_length + SPARE_TOKENS, min(affordable, MAX_CACHE_TOKENS))
+
+
+def _available_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)

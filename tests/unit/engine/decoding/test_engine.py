@@ -1,4 +1,4 @@
-"""The decoding loop: whatever makes it fast, every answer equals the plain path's, token by token."""
+"""The decoding loop: whatever makes it fast, every answer equals that of plain decoding, token by token."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from copilot_server.config import SpeedSettings
-from copilot_server.engine.backends.transformers.engine import TorchEngine
 from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sampling, Special
+from copilot_server.engine.decoding.candidate import Candidate
 from copilot_server.engine.decoding.engine import DecodingEngine
-from copilot_server.engine.decoding.rows import Row
-from copilot_server.engine.decoding.streams import drafts_of
+from copilot_server.engine.decoding.sequence import drafts_of
 from copilot_server.engine.loader import load_engine, load_transformers_engine
 from copilot_server.engine.models.tokenizer import load_tokenizer
 from copilot_server.engine.runner import Drawn, Runner
 from copilot_server.errors import EngineError, PromptTooLongError
+from tests.support.plain_decoding import PlainDecoding
 from tests.support.runners import RUNNERS
 from tests.support.tiny_models import ARCHITECTURES, build_tiny_model
 from tests.support.watched_runner import Limits, WatchedRunner
@@ -54,17 +54,20 @@ MakeEngine = Callable[..., DecodingEngine]
 
 
 @pytest.fixture(scope="module")
-def plain(tiny_model_dir: Path) -> TorchEngine:
-    """The plain path, which every answer is compared with."""
-    return load_transformers_engine(tiny_model_dir, device="cpu", dtype="float32")
+def plain(tiny_model_dir: Path) -> PlainDecoding:
+    """Plain decoding, which every answer is compared with."""
+    return PlainDecoding(tiny_model_dir)
 
 
 @pytest.fixture(scope="module", params=sorted(RUNNERS))
-def make_engine(request: pytest.FixtureRequest, tiny_model_dir: Path, plain: TorchEngine) -> MakeEngine:
+def make_engine(request: pytest.FixtureRequest, tiny_model_dir: Path, plain: PlainDecoding) -> MakeEngine:
     """Make an engine on each of the runners, with some limits tighter and some settings other."""
 
     def make(speed: SpeedSettings = SPEEDS["all"], **limits: int) -> DecodingEngine:
-        runner = WatchedRunner(RUNNERS[request.param](tiny_model_dir), Limits(**limits))
+        inner = RUNNERS[request.param](tiny_model_dir)
+        if inner.draft_length == 0:  # it can verify drafts, though it does not ask for them
+            limits.setdefault("draft_length", 8)
+        runner = WatchedRunner(inner, Limits(**limits))
         return DecodingEngine(runner, plain.tokenizer, speed)
 
     return make
@@ -105,13 +108,13 @@ class CancelAfter:
         return self.looks < 0
 
 
-# Equality with the plain path
+# Equality with plain decoding
 
 
 @pytest.mark.parametrize("speed", SPEEDS)
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 16])
-def test_every_mode_gives_what_the_plain_path_gives(
-    make_engine: MakeEngine, plain: TorchEngine, speed: str, batch_size: int
+def test_every_mode_gives_what_plain_decoding_gives(
+    make_engine: MakeEngine, plain: PlainDecoding, speed: str, batch_size: int
 ):
     requests = [
         *(ask(text) for text in TEXTS),
@@ -123,17 +126,18 @@ def test_every_mode_gives_what_the_plain_path_gives(
     for _ in range(2):  # the second time with a full prefix cache
         ours = engine.generate_batch(requests, NEVER, batch_size=batch_size)
         for one, request in zip(ours, requests, strict=True):
-            assert_same(one, plain.generate(request, NEVER))
+            assert_same(one, plain.generate(request))
 
 
+@pytest.mark.parametrize("name", ["reference", "transformers"])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_every_architecture_gives_what_the_plain_path_gives(architecture: str, tmp_path: Path):
+def test_every_architecture_gives_what_plain_decoding_gives(name: str, architecture: str, tmp_path: Path):
     folder = build_tiny_model(architecture, tmp_path)
-    plain = load_transformers_engine(folder, device="cpu", dtype="float32")
-    engine = DecodingEngine(RUNNERS["reference"](folder), plain.tokenizer, SpeedSettings())
+    plain = PlainDecoding(folder)
+    engine = DecodingEngine(RUNNERS[name](folder), plain.tokenizer, SpeedSettings())
     requests = [ask(text, lookup=TEXTS) for text in TEXTS]
     for one, request in zip(engine.generate_batch(requests, NEVER), requests, strict=True):
-        assert_same(one, plain.generate(request, NEVER))
+        assert_same(one, plain.generate(request))
 
 
 REQUESTS = st.builds(
@@ -166,7 +170,7 @@ LIMITS = st.fixed_dictionaries(
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_schedule_gives_what_each_request_gives_alone(  # noqa: PLR0917
     make_engine: MakeEngine,
-    plain: TorchEngine,
+    plain: PlainDecoding,
     requests: list[GenerationRequest],
     limits: dict[str, int],
     speed: str,
@@ -180,8 +184,8 @@ def test_any_schedule_gives_what_each_request_gives_alone(  # noqa: PLR0917
 
 
 @cache
-def _plain_answer(plain: TorchEngine, request: GenerationRequest) -> list[Generation]:
-    return plain.generate(request, NEVER)
+def _plain_answer(plain: PlainDecoding, request: GenerationRequest) -> list[Generation]:
+    return plain.generate(request)
 
 
 # Drafts
@@ -219,38 +223,38 @@ def test_drafts_that_are_wrong_change_nothing(make_engine: MakeEngine, temperatu
     assert sum(len(drafts_of(chunk)) for chunk in chunks) == engine.counters.tokens_drafted
 
 
-def test_drafts_are_verified_while_text_is_still_forced(make_engine: MakeEngine, plain: TorchEngine):
+def test_drafts_are_verified_while_text_is_still_forced(make_engine: MakeEngine, plain: PlainDecoding):
     forced = "    return text.strip()"
     request = ask("def wrap(text):\n", forced=forced, lookup=("def wrap(text):\n" + forced,))
     engine = make_engine(SPEEDS["drafts"])
-    assert_same(generate(engine, request), plain.generate(request, NEVER))
+    assert_same(generate(engine, request), plain.generate(request))
     drafting = [chunk for step in watched(engine).steps for chunk, _ in step if drafts_of(chunk)]
     assert any(choice.allowed is not None for chunk in drafting for choice in chunk.choices[1:])
 
 
-def test_a_row_says_of_drafts_what_it_will_say_once_they_are_written(plain: TorchEngine):
+def test_a_candidate_samples_after_drafts_as_it_would_once_they_are_written(plain: PlainDecoding):
     request = ask("x", forced="  return text", temperature=0.7, top_p=0.9, seed=2)
     drafts = plain.tokenizer.encode_text("  return textwrap")
-    row = Row(request, [], 0, plain.tokenizer)
-    foretold = row.choices(drafts)
-    said = row.choices()
+    candidate = Candidate(request, [], 0, plain.tokenizer)
+    predicted = candidate.choices(drafts)
+    made = candidate.choices()
     for token_id in drafts:
-        row.accept(Drawn(token_id, 0.0))
-        said += row.choices()
-    for before, then in zip(foretold, said, strict=True):
+        candidate.accept(Drawn(token_id, 0.0))
+        made += candidate.choices()
+    for before, then in zip(predicted, made, strict=True):
         assert replace(before, allowed=None) == replace(then, allowed=None)
         assert np.array_equal(before.allowed, then.allowed)
-    assert foretold[1].allowed is not None
-    assert foretold[-1].allowed is None
+    assert predicted[1].allowed is not None
+    assert predicted[-1].allowed is None
 
 
 def test_no_control_token_is_drafted_though_the_prompt_repeats_them(
-    make_engine: MakeEngine, plain: TorchEngine
+    make_engine: MakeEngine, plain: PlainDecoding
 ):
     parts = ("def f():\n    return x", Special("<|im_end|>"))
     request = GenerationRequest(Prompt(parts * 6 + parts[:1]), Sampling(max_new_tokens=24))
     engine = make_engine(SPEEDS["drafts"])
-    assert_same(generate(engine, request), plain.generate(request, NEVER))
+    assert_same(generate(engine, request), plain.generate(request))
     drafts = {draft for step in watched(engine).steps for chunk, _ in step for draft in drafts_of(chunk)}
     assert drafts
     assert not drafts & plain.tokenizer.control_ids
@@ -277,7 +281,7 @@ def test_until_is_asked_the_same_with_drafts_and_without(make_engine: MakeEngine
     assert drafting.counters.drafts_accepted > 0
 
 
-def test_a_step_drafts_no_more_than_the_runner_verifies_for_nothing(make_engine: MakeEngine):
+def test_a_step_drafts_no_more_than_the_runner_verifies_at_no_cost(make_engine: MakeEngine):
     repeating = TEXTS[6]
     most = []
     for rows in (1, 4, 16):
@@ -304,7 +308,7 @@ def test_nothing_is_drafted_that_could_not_be_written(make_engine: MakeEngine):
 # Continuous batching
 
 
-def test_a_finished_row_leaves_at_once_and_a_waiting_one_enters(make_engine: MakeEngine):
+def test_a_finished_candidate_leaves_at_once_and_a_waiting_one_enters(make_engine: MakeEngine):
     lengths = (2, 9, 4, 12, 3, 6)
     engine = make_engine(SPEEDS["none"])
     requests = [ask("x", temperature=0.9, seed=i, max_new_tokens=most) for i, most in enumerate(lengths)]
@@ -328,7 +332,7 @@ def test_a_batch_reports_each_request_as_it_finishes(make_engine: MakeEngine):
     assert [len(one.token_ids) for (one,) in generations] == [20, 16, 12, 8]
 
 
-def test_prompts_are_read_in_chunks_beside_the_rows_that_write(make_engine: MakeEngine):
+def test_prompts_are_read_in_chunks_beside_candidates_that_write(make_engine: MakeEngine):
     engine = make_engine(SPEEDS["none"], prefill_chunk=16)
     # The prompt with the lowest token goes first.
     engine.generate_batch([ask("!", max_new_tokens=40), ask(TEXTS[6], max_new_tokens=4)], NEVER)
@@ -388,11 +392,11 @@ def test_prompts_of_one_batch_share_their_beginning(make_engine: MakeEngine):
 
 @pytest.mark.parametrize("limits", [{"max_tokens": 256}, {"max_sequences": 1}, {}])
 def test_what_is_kept_makes_way_for_what_is_asked(
-    make_engine: MakeEngine, plain: TorchEngine, limits: dict[str, int]
+    make_engine: MakeEngine, plain: PlainDecoding, limits: dict[str, int]
 ):
     engine = make_engine(**limits)
     for text in (*TEXTS, *reversed(TEXTS)):
-        assert_same(generate(engine, ask(text)), plain.generate(ask(text), NEVER))
+        assert_same(generate(engine, ask(text)), plain.generate(ask(text)))
     assert engine.counters.prompt_tokens_reused > 0
     kept = watched(engine).lengths
     assert (sum(kept.values()) > 256) == (not limits)
@@ -437,15 +441,15 @@ def test_a_cancel_during_decode_costs_no_further_token(make_engine: MakeEngine):
 # Errors
 
 
-def test_a_failed_step_leaves_an_engine_that_works(make_engine: MakeEngine, plain: TorchEngine):
+def test_a_failed_step_leaves_an_engine_that_works(make_engine: MakeEngine, plain: PlainDecoding):
     engine = make_engine(fails_at=3)
     with pytest.raises(EngineError, match="no memory"):
         engine.generate_batch([ask(text, n=2) for text in TEXTS], NEVER)
     assert watched(engine).lengths == {}
-    assert_same(generate(engine, ask(TEXTS[0])), plain.generate(ask(TEXTS[0]), NEVER))
+    assert_same(generate(engine, ask(TEXTS[0])), plain.generate(ask(TEXTS[0])))
 
 
-def test_an_error_of_who_is_told_leaves_an_engine_that_works(make_engine: MakeEngine):
+def test_an_error_in_the_callback_leaves_an_engine_that_works(make_engine: MakeEngine):
     def fail(index: int, _: list[Generation]) -> None:
         raise KeyError(index)
 
@@ -482,16 +486,16 @@ def test_a_prompt_too_long_is_an_error_that_says_the_room(make_engine: MakeEngin
     assert generate(engine, ask("return " * 50))
 
 
-def test_a_prompt_without_a_token_is_a_text_that_begins(make_engine: MakeEngine, plain: TorchEngine):
+def test_a_prompt_without_a_token_is_a_text_that_begins(make_engine: MakeEngine, plain: PlainDecoding):
     (generation,) = generate(make_engine(), ask(""))
     assert len(generation.token_ids) == 24
-    assert_same([generation], plain.generate(ask(""), NEVER))
+    assert_same([generation], plain.generate(ask("")))
 
 
-def test_the_engine_says_what_the_runner_and_the_tokenizer_are(make_engine: MakeEngine, plain: TorchEngine):
+def test_the_engine_says_what_the_runner_and_the_tokenizer_are(make_engine: MakeEngine, plain: PlainDecoding):
     engine = make_engine()
     assert (engine.device, engine.dtype, engine.context_length) == ("cpu", "float32", 512)
-    assert engine.count_tokens(TEXTS[6]) == plain.count_tokens(TEXTS[6])
+    assert engine.count_tokens(TEXTS[6]) == len(plain.tokenizer.encode_text(TEXTS[6]))
     assert engine.knows(Special("<|im_end|>"))
     assert not engine.knows(Special("<|no_such|>"))
 
@@ -518,11 +522,15 @@ def _load_cpu(folder: Path) -> DecodingEngine:
     return engine
 
 
+def _load_transformers(folder: Path) -> DecodingEngine:
+    return load_transformers_engine(folder, device="cpu", dtype="float32")
+
+
 def _load_torch(folder: Path) -> DecodingEngine:
     return DecodingEngine(RUNNERS["torch"](folder), load_tokenizer(folder), SpeedSettings())
 
 
-@pytest.mark.parametrize("load", [_load_cpu, _load_torch])
+@pytest.mark.parametrize("load", [_load_cpu, _load_torch, _load_transformers])
 def test_closing_an_engine_frees_its_arrays(load: Callable[[Path], DecodingEngine], tmp_path: Path):
     """Nothing but the engine refers to them, so that closing it frees them, though the engine lives on."""
     engine = load(build_tiny_model("qwen2", tmp_path))

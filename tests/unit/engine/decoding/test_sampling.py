@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from copilot_server.engine.base import Sampling
-from copilot_server.engine.decoding.sampling import Uniforms, choose, draw
+from copilot_server.engine.decoding.sampling import Uniforms, choose_token, sample_token
 from copilot_server.engine.runner import Choice
 
 #: Numbers far apart, and some that are equal.
@@ -42,35 +42,40 @@ def test_a_draw_is_what_the_definition_gives(
     logits: np.ndarray, temperature: float, top_p: float, uniform: float
 ):
     choice = Choice(temperature, top_p, uniform)
-    token_id = choose(logits, choice)
+    token_id = choose_token(logits, choice)
     assert any(np.isclose(logits[token_id], logits[place]) for place in likely_places(logits, choice))
 
 
 def test_equally_likely_tokens_come_in_order_of_id():
     logits = np.array([0.0, 3.0, 3.0, 3.0, 3.0], np.float32)
-    assert choose(logits, Choice()) == 1
-    drawn = [choose(logits, Choice(0.1, 1.0, uniform)) for uniform in (0.0, 0.2, 0.3, 0.6, 0.99)]
+    assert choose_token(logits, Choice()) == 1
+    drawn = [choose_token(logits, Choice(0.1, 1.0, uniform)) for uniform in (0.0, 0.2, 0.3, 0.6, 0.99)]
     assert drawn == [1, 1, 2, 3, 4]
 
 
 def test_the_nucleus_is_cut_off_and_shares_out_its_mass():
     logits = np.log(np.array([0.05, 0.5, 0.3, 0.15], np.float32))
-    assert [choose(logits, Choice(1.0, 0.8, uniform)) for uniform in (0.0, 0.62, 0.63, 0.9999)] == [
+    assert [choose_token(logits, Choice(1.0, 0.8, uniform)) for uniform in (0.0, 0.62, 0.63, 0.9999)] == [
         1,
         1,
         2,
         2,
     ]
-    assert [choose(logits, Choice(1.0, 1.0, uniform)) for uniform in (0.49, 0.51, 0.81, 0.96)] == [1, 2, 3, 0]
+    assert [choose_token(logits, Choice(1.0, 1.0, uniform)) for uniform in (0.49, 0.51, 0.81, 0.96)] == [
+        1,
+        2,
+        3,
+        0,
+    ]
 
 
 def test_only_what_is_allowed_is_drawn_and_the_probability_is_over_all():
     logits = np.log(np.array([0.4, 0.3, 0.2, 0.1], np.float32))
-    drawn = draw(logits, Choice(allowed=[3, 2]))
+    drawn = sample_token(logits, Choice(allowed=[3, 2]))
     assert drawn.token_id == 2
     assert drawn.logprob == pytest.approx(np.log(0.2), abs=1e-6)
-    assert draw(logits, Choice()).token_id == 0
-    assert {choose(logits, Choice(1.0, 1.0, uniform / 9, [3, 2])) for uniform in range(9)} == {2, 3}
+    assert sample_token(logits, Choice()).token_id == 0
+    assert {choose_token(logits, Choice(1.0, 1.0, uniform / 9, [3, 2])) for uniform in range(9)} == {2, 3}
 
 
 def test_a_vocabulary_of_real_size_with_mass_in_its_tail():
@@ -78,9 +83,11 @@ def test_a_vocabulary_of_real_size_with_mass_in_its_tail():
     logits = np.full(152_000, -10.0, np.float32)
     logits[[7, 70_000]] = 0.0
     tail = np.exp(-10.0) * (152_000 - 2)
-    assert choose(logits, Choice(1.0, 1.0, 1.9 / (2 + tail))) == 70_000
-    assert choose(logits, Choice(1.0, 1.0, (2 + tail / 2) / (2 + tail))) == pytest.approx(76_000, abs=100)
-    assert choose(logits, Choice(1.0, 2 / (2 + tail), 0.9999)) == 70_000
+    assert choose_token(logits, Choice(1.0, 1.0, 1.9 / (2 + tail))) == 70_000
+    assert choose_token(logits, Choice(1.0, 1.0, (2 + tail / 2) / (2 + tail))) == pytest.approx(
+        76_000, abs=100
+    )
+    assert choose_token(logits, Choice(1.0, 2 / (2 + tail), 0.9999)) == 70_000
 
 
 def test_uniforms_are_the_same_in_whichever_order_they_are_asked_for():
@@ -103,5 +110,5 @@ def test_without_a_seed_no_two_candidates_are_alike():
 def test_draws_follow_the_probabilities():
     logits = np.log(np.array([0.5, 0.3, 0.2], np.float32))
     uniforms = Uniforms(Sampling(seed=1), 0)
-    drawn = [choose(logits, Choice(1.0, 1.0, uniforms[place])) for place in range(4000)]
+    drawn = [choose_token(logits, Choice(1.0, 1.0, uniforms[place])) for place in range(4000)]
     assert np.bincount(drawn) / 4000 == pytest.approx([0.5, 0.3, 0.2], abs=0.03)

@@ -36,8 +36,9 @@ from copilot_server.engine.backends.torch.plan import EXACT_SHAPES, GRAPH_SHAPES
 from copilot_server.engine.backends.torch.quantize import to_int4, to_int8
 from copilot_server.engine.backends.torch.runner import TorchRunner
 from copilot_server.engine.backends.torch.weights import folder_source, load_weights, random_source
-from copilot_server.engine.backends.transformers.engine import TorchEngine
-from copilot_server.engine.decoding.sampling import draw
+from copilot_server.engine.backends.transformers.runner import TransformersRunner
+from copilot_server.engine.decoding.engine import DecodingEngine
+from copilot_server.engine.decoding.sampling import sample_token
 from copilot_server.engine.models.architecture import Architecture
 from copilot_server.engine.runner import Choice, Chunk, Drawn
 from copilot_server.errors import EngineError, ModelError
@@ -198,12 +199,13 @@ def test_logprobs_are_those_of_transformers(runner: TorchRunner, reference: PreT
     sequence = read(runner, ids[:30])
     [drawn] = runner.step([Chunk(sequence, ids[30:], GREEDY * 10)])
     runner.close(sequence)
-    assert_alike(drawn, [draw(row, Choice()) for row in logits_after(reference, ids)[30:]])
+    assert_alike(drawn, [sample_token(row, Choice()) for row in logits_after(reference, ids)[30:]])
 
 
 @pytest.mark.model
-def test_greedy_is_token_identical_on_the_real_model(real_engine: TorchEngine):
-    model = real_engine.model
+def test_greedy_is_token_identical_on_the_real_model(real_engine: DecodingEngine):
+    assert isinstance(real_engine.runner, TransformersRunner)
+    model = real_engine.runner.model
     runner = open_torch_runner(Path(model.name_or_path), CPU, "float32", Options(kv_tokens=2048))
     tokenizer = AutoTokenizer.from_pretrained(model.name_or_path)
     for text in (
@@ -239,7 +241,7 @@ def test_a_chunk_longer_than_one_pass_is_read_in_order(tmp_path: Path):
     model.save_pretrained(tmp_path)
     runner, ids = make(tmp_path, tokens=8192), tokens(2100)
     [drawn] = runner.step([Chunk(runner.open(), ids, GREEDY * 60)])  # the choices lie in two passes
-    assert_alike(drawn, [draw(row, Choice()) for row in logits_after(model, ids)[-60:]])
+    assert_alike(drawn, [sample_token(row, Choice()) for row in logits_after(model, ids)[-60:]])
 
 
 def test_a_batch_gives_what_each_sequence_gives_alone(runner: TorchRunner):
@@ -275,7 +277,7 @@ def test_reading_writing_and_verifying_share_a_step(runner: TorchRunner, referen
     for sequence, ids, count, tokens_drawn in zip(sequences, prompts, chosen, drawn, strict=True):
         runner.close(sequence)
         rows = logits_after(reference, ids)[len(ids) - count :]
-        assert_alike(tokens_drawn, [draw(row, Choice()) for row in rows])
+        assert_alike(tokens_drawn, [sample_token(row, Choice()) for row in rows])
 
 
 @pytest.mark.parametrize("drafts", [1, 2, 3, 7, 15, 40])
@@ -358,7 +360,7 @@ def test_draws_follow_the_definition(runner: TorchRunner, reference: PreTrainedM
         sequence = read(runner, ids[:30])
         [drawn] = runner.step([Chunk(sequence, ids[30:], choices)])
         runner.close(sequence)
-        expected = [draw(row, choice) for row, choice in zip(logits[30:], choices, strict=True)]
+        expected = [sample_token(row, choice) for row, choice in zip(logits[30:], choices, strict=True)]
         assert_alike(drawn, expected)
         ranks = [(row > row[one.token_id]).sum() for row, one in zip(logits[30:], expected, strict=True)]
         seen_missing |= any(rank >= 256 for rank in ranks)

@@ -1,4 +1,4 @@
-"""One generation in progress: its tokens, its text, and whether it is done."""
+"""One generation in progress: its tokens, its text, and whether it is finished."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from copilot_server.engine.models.tokenizer import Tokenizer
 from copilot_server.engine.runner import Choice, Drawn
 
 
-class Row:
-    """A candidate of a request, one row of the batch being decoded.
+class Candidate:
+    """One of the generations that a request asks for.
 
-    Says how its next tokens are to be drawn, takes them one by one and looks at the text they make: a stop
-    text is found wherever token boundaries fall, and a control token never becomes text.
+    It says how its next tokens are to be sampled, takes them one by one, and examines the text they make: a
+    stop text is found wherever token boundaries fall, and a control token never becomes text.
     """
 
     def __init__(
-        self, request: GenerationRequest, prompt_ids: list[int], candidate: int, tokenizer: Tokenizer
+        self, request: GenerationRequest, prompt_ids: list[int], index: int, tokenizer: Tokenizer
     ) -> None:
         self.token_ids: list[int] = []
         self.finish_reason: FinishReason | None = None
         self._request = request
         self._tokenizer = tokenizer
         sampling = request.sampling
-        self._temperature = 0.0 if sampling.greedy_first and candidate == 0 else sampling.temperature
-        self._uniforms = Uniforms(sampling, candidate)
-        self._stream = tokenizer.text_stream(prompt_ids)
+        self._temperature = 0.0 if sampling.greedy_first and index == 0 else sampling.temperature
+        self._uniforms = Uniforms(sampling, index)
+        self._decoder = tokenizer.text_stream(prompt_ids)
         self._forced = request.prompt.forced.encode()
         self._text = ""
         self._logprob_sum = 0.0
 
     def choices(self, drafts: Sequence[int] = ()) -> list[Choice]:
-        """How the next token is drawn, and the one after each of ``drafts`` should they come true."""
+        """How to sample the next token, and the one after each of ``drafts`` if they prove right."""
         forced = self._forced
         choices = [self._choice(len(self.token_ids), forced)]
         for position, token_id in enumerate(drafts, start=len(self.token_ids) + 1):
@@ -43,15 +43,15 @@ class Row:
         return choices
 
     def accept(self, drawn: Drawn) -> None:
-        """Write the next token, and look whether it was the last."""
+        """Append the next token, and find out whether it was the last."""
         if drawn.token_id in self._tokenizer.control_ids:
             self.finish_reason = "eos"
             return
         self._logprob_sum += drawn.logprob
         self.token_ids.append(drawn.token_id)
         self._forced = self._after(self._forced, drawn.token_id)
-        self._text += self._stream.step(drawn.token_id)
-        self.finish_reason = self._look()
+        self._text += self._decoder.step(drawn.token_id)
+        self.finish_reason = self._reason_to_finish()
 
     def cancel(self) -> None:
         """End the generation where it is."""
@@ -69,11 +69,11 @@ class Row:
 
     @property
     def _written(self) -> str:
-        """The text after what was forced, a stop text in it included."""
+        """The text after the forced one, including a stop text."""
         return self._text[len(self._request.prompt.forced) :]
 
     def _choice(self, position: int, forced: bytes) -> Choice:
-        """How the token at ``position`` of the output is drawn when ``forced`` is still to be written."""
+        """How to sample the token at ``position`` of the output while ``forced`` is still to be written."""
         compatible = self._tokenizer.token_bytes.compatible(forced) if forced else ()
         allowed = compatible if len(compatible) else None
         if self._temperature == 0.0:
@@ -82,10 +82,10 @@ class Row:
         return Choice(self._temperature, top_p, self._uniforms[position], allowed)
 
     def _after(self, forced: bytes, token_id: int) -> bytes:
-        """What of ``forced`` is still to be written after a token."""
+        """What remains of ``forced`` after a token."""
         return forced and forced[len(self._tokenizer.token_bytes.by_id.get(token_id, b"")) :]
 
-    def _look(self) -> FinishReason | None:
+    def _reason_to_finish(self) -> FinishReason | None:
         text = self._written
         if first_stop(text, self._request.stop) is not None:
             return "stop"
