@@ -122,7 +122,7 @@ def _of_requests(counts: Counts) -> Iterator[Metric]:
     cancelled.add_metric(["waiting"], counts.cancelled_waiting)
     cancelled.add_metric(["running"], counts.cancelled_running)
     yield cancelled
-    yield _counter("generations_ahead", "Generations begun before anybody asked.", counts.made_ahead)
+    yield _counter("generations_ahead", "Generations begun before anybody asked.", counts.prefetches)
 
 
 def _of_suggestions(counts: SuggestionCounts) -> Iterator[Metric]:

@@ -72,7 +72,7 @@ class CopilotServer(LanguageServer):
         self.problems: list[str] = []
         self.accept_command = copilot.DID_ACCEPT
         self.scheduler = Scheduler()
-        self.scheduler.on_trouble = self.engine_changed
+        self.scheduler.on_engine_error = self.engine_changed
         self.loader = ModelLoader(self, open_pipeline)
         self.suggester = Suggester(self)
         self.statistics = Statistics(self._text_of)
@@ -289,7 +289,7 @@ def _stats(ls: CopilotServer, _params: object) -> dict[str, object]:
         "cancelledWaiting": counts.cancelled_waiting,
         "cancelledRunning": counts.cancelled_running,
         "failed": counts.failed,
-        "madeAhead": counts.made_ahead,
+        "madeAhead": counts.prefetches,
     }
 
 
