@@ -34,6 +34,7 @@ class InstantEngine:
     """
 
     device, dtype, context_length = "none", "none", 32_768
+    notices = ()
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -72,6 +73,9 @@ class InstantEngine:
         """See ``Engine.generate_batch``."""
         del on_done, batch_size
         return [self.generate(request, cancel) for request in requests]
+
+    def close(self) -> None:
+        """Do nothing: there is no memory to return."""
 
 
 def open_instant(settings: Settings, *_progress: object) -> Pipeline:
