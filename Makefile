@@ -50,9 +50,10 @@ test: lint browser
 	$(BIN)/pytest
 	$(MAKE) --no-print-directory test-editors
 
+# Also searches for new failing examples of the property tests, which `make test` repeats the same each time.
 test-long: lint browser
 	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
-	$(BIN)/pytest -m 'not editors'
+	$(BIN)/pytest -m 'not editors' --hypothesis-profile search
 	$(MAKE) --no-print-directory test-editors
 
 # Real editors, the real server, the real model. What could not be run is said, and is a failure in CI.

@@ -12,8 +12,9 @@ from copilot_server.evaluation.problems import load_problems
 from copilot_server.evaluation.results import Checked, Sample
 from copilot_server.evaluation.tasks import Task
 from copilot_server.sandbox import Limits, Sandbox, open_sandbox
+from tests.support.patience import PATIENCE_S
 
-LIMITS = Limits(timeout_s=20.0)
+LIMITS = Limits(timeout_s=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_verdicts_are_told_while_others_are_still_to_come(sandbox: Sandbox, task
 
     checker = Checker(sandbox, "strict", LIMITS, on_checked)
     checker.submit(tasks[0], Sample(tasks[0].task_id, 0, 0.0, tasks[0].canonical))
-    assert first_told.wait(timeout=60), "the first verdict did not come before the second program"
+    assert first_told.wait(timeout=PATIENCE_S), "the first verdict did not come before the second program"
     checker.submit(tasks[1], Sample(tasks[1].task_id, 0, 0.0, ""))
     assert [one.passed for one in checker.results()] == [True, False]
     assert [one.passed for one in told] == [True, False]
