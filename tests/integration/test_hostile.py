@@ -27,7 +27,10 @@ HOSTILE = sorted(path.stem.removesuffix("_twin") for path in PROGRAMS.glob("*_tw
 MARK = f"copilot-server-hostile-{os.getpid()}"
 SECRET = "host's secret"
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux's")
+pytestmark = [
+    pytest.mark.serial,  # short time limits, and counts of processes, memory and descriptors
+    pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is for Linux"),
+]
 
 #: The problem: to add. One sum is made up now, so that no program knows it.
 ANSWERS = [(2, 3, 5), (-5, 7, 2), (number := secrets.randbelow(10**6), 1, number + 1)]

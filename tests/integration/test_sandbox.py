@@ -42,7 +42,10 @@ if posix.fork() == 0:
 os.wait()
 """
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is Linux's")
+pytestmark = [
+    pytest.mark.serial,  # short time limits, and counts of processes, memory and descriptors
+    pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is for Linux"),
+]
 
 
 @pytest.fixture(scope="module")
