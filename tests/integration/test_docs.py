@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 import yaml
 from attrs import fields
-from copilot_server.evaluation.types import Protocol, Report, Score, Timing
 
 from copilot_server import __version__
 from copilot_server.bench import figures as bench_figures
@@ -28,6 +27,7 @@ from copilot_server.config import (
     load_settings,
 )
 from copilot_server.errors import CopilotServerError
+from copilot_server.evaluation.types import Protocol, Report, Score, Timing
 from copilot_server.lsp.status import Status
 from copilot_server.statistics import figures as statistics_figures
 from tests.support.markdown import anchors, code_blocks, links, without_code
