@@ -20,8 +20,8 @@ from importlib import metadata
 from pathlib import Path
 
 from copilot_server.evaluation.problems import load_problems
-from copilot_server.evaluation.results import Sample
-from copilot_server.evaluation.samples import read_samples
+from copilot_server.evaluation.samples_file import read_samples
+from copilot_server.evaluation.types import Sample
 from copilot_server.sandbox import Limits, Program, ProgramResult, bubblewrap, open_sandbox
 from copilot_server.sandbox.interpreter import base_python
 

@@ -34,6 +34,7 @@ class InstantEngine:
     """
 
     device, dtype, context_length = "none", "none", 32_768
+    notices = ()
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -73,6 +74,9 @@ class InstantEngine:
         del on_done, batch_size
         return [self.generate(request, cancel) for request in requests]
 
+    def close(self) -> None:
+        """Do nothing: there is no memory to return."""
+
 
 def open_instant(settings: Settings, *_progress: object) -> Pipeline:
     """Give the real pipeline over the engine that is none."""
@@ -80,7 +84,8 @@ def open_instant(settings: Settings, *_progress: object) -> Pipeline:
     path = ensure(ref, offline=True)
     folder = prepared_folder(path) if path.suffix == ".gguf" else path
     tokenizer = load_tokenizer(folder)
-    return Pipeline(InstantEngine(tokenizer), ref.manifest, settings.completion, ahead=settings.speed.ahead)
+    engine = InstantEngine(tokenizer)
+    return Pipeline(engine, ref.manifest, settings.completion, prefetch=settings.speed.ahead)
 
 
 def serve_pygls() -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from copilot_server.catalog import resolve
 from copilot_server.engine.backends.transformers.engine import TorchEngine
-from copilot_server.engine.loader import load_plain_engine
+from copilot_server.engine.loader import load_transformers_engine
 from copilot_server.fetch import ensure
 from tests.support.engines import llamacpp_engine
 from tests.support.skips import pytest_addoption, pytest_sessionfinish
@@ -68,4 +68,4 @@ def model_flags(request: pytest.FixtureRequest, tiny_model_dir: Path) -> tuple[s
 def real_engine() -> TorchEngine:
     """The real 0.5B in float32 on the CPU, where equalities are exact."""
     ref = resolve("qwen2.5-coder-0.5b")
-    return load_plain_engine(ensure(ref, offline=True), device="cpu", dtype="float32")
+    return load_transformers_engine(ensure(ref, offline=True), device="cpu", dtype="float32")

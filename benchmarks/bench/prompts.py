@@ -35,6 +35,7 @@ class PromptRecorder:
     """An engine that writes nothing and keeps what it was asked."""
 
     device, dtype, context_length = "none", "none", 32768
+    notices = ()
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
@@ -66,6 +67,9 @@ class PromptRecorder:
         for index, answer in enumerate(answers) if on_done else ():
             on_done(index, answer)  # type: ignore[misc]
         return answers
+
+    def close(self) -> None:
+        """Do nothing: there is no memory to return."""
 
 
 class PromptBook:

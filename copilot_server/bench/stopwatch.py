@@ -57,6 +57,11 @@ class StopwatchEngine:
         """See ``Engine.context_length``."""
         return self._engine.context_length
 
+    @property
+    def notices(self) -> Sequence[str]:
+        """See ``Engine.notices``."""
+        return self._engine.notices
+
     def knows(self, special: Special) -> bool:
         """See ``Engine.knows``."""
         return self._engine.knows(special)
@@ -97,6 +102,10 @@ class StopwatchEngine:
     ) -> list[list[Generation]]:
         """See ``Engine.generate_batch``; what runs side by side is not timed."""
         return self._engine.generate_batch(requests, cancel, on_done, batch_size=batch_size)
+
+    def close(self) -> None:
+        """See ``Engine.close``."""
+        self._engine.close()
 
     def time(self, request: GenerationRequest) -> Timing | None:
         """Generate, and give the times; None if no token came that can be read."""

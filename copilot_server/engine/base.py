@@ -92,7 +92,7 @@ class Generation:
 
 
 class Engine(Protocol):
-    """A model ready to generate. One thread at a time may call it."""
+    """A model ready to generate. One thread at a time may call it, until it is closed."""
 
     @property
     def device(self) -> str:
@@ -107,6 +107,15 @@ class Engine(Protocol):
     @property
     def context_length(self) -> int:
         """The most tokens that prompt and completion may have together."""
+        ...
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """What the user should know about how the model runs, one message each; often nothing.
+
+        A notice names a faster way that was passed over, why, and what can be done about it, such as kernels
+        that are not installed.
+        """
         ...
 
     def knows(self, special: Special) -> bool:
@@ -140,6 +149,13 @@ class Engine(Protocol):
 
         At most ``batch_size`` generations are decoded at a time. ``on_done(index, generations)`` is called
         as each request finishes.
+        """
+        ...
+
+    def close(self) -> None:
+        """Return the memory and the connections that the engine holds; it cannot generate afterwards.
+
+        Whoever replaces an engine closes it before loading the next one. Closing twice does no harm.
         """
         ...
 

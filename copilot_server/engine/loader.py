@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from ctypes import CDLL
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -31,55 +32,68 @@ _LOG = logging.getLogger(__name__)
 _KERNEL_DTYPES = ("float32", "bfloat16", "int8")
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be loaded and how; ``notices`` collects why faster ways were passed over."""
+
+    folder: Path
+    device: str
+    dtype: str
+    speed: SpeedSettings
+    notices: list[str] = field(default_factory=list)
+
+
 def load_engine(
     path: Path, *, device: str = "auto", dtype: str = "auto", speed: SpeedSettings | None = None
 ) -> Engine:
     """Load the model in a folder of transformers' format or in a ``.gguf`` file.
 
     Raises:
-        DeviceError: the device is not there.
+        DeviceError: the device is not available.
         ModelError: the files are not a model that can be read.
-        EngineError: it does not fit in memory, or does not go with ``dtype``.
+        EngineError: it does not fit in memory, or cannot be served in ``dtype``.
     """
-    speed = speed or SpeedSettings()
-    folder = prepared_folder(path) if path.suffix == ".gguf" else path
-    architecture = read_architecture(folder) if speed.fast else None
-    engine = _fast_engine(folder, architecture, device, dtype, speed) if architecture else None
-    engine = engine or load_plain_engine(path, device=device, dtype=dtype)
-    _LOG.info("loaded %s on %s in %s", folder.name, engine.device, engine.dtype)
+    wanted = _Wanted(_folder_of(path), device, dtype, speed or SpeedSettings())
+    architecture = read_architecture(wanted.folder) if wanted.speed.fast else None
+    engine = _fast_engine(wanted, architecture) if architecture else None
+    engine = engine or _transformers_engine(wanted)
+    _LOG.info("loaded %s on %s in %s", wanted.folder.name, engine.device, engine.dtype)
     return engine
 
 
-def load_plain_engine(path: Path, *, device: str = "auto", dtype: str = "auto") -> TorchEngine:
-    """Load any model that transformers knows, to be decoded as transformers does.
+def load_transformers_engine(path: Path, *, device: str = "auto", dtype: str = "auto") -> TorchEngine:
+    """Load any model that transformers knows, to be computed by transformers.
 
     Raises:
         DeviceError, ModelError, EngineError: as ``load_engine``.
     """
+    return _transformers_engine(_Wanted(_folder_of(path), device, dtype, SpeedSettings()))
+
+
+def _folder_of(path: Path) -> Path:
+    return prepared_folder(path) if path.suffix == ".gguf" else path
+
+
+def _transformers_engine(wanted: _Wanted) -> TorchEngine:
     from copilot_server.engine.backends.transformers.loading import open_torch_engine  # noqa: PLC0415 - imports torch
     from copilot_server.engine.device import choose_device, choose_dtype  # noqa: PLC0415 - imports torch
 
-    folder = prepared_folder(path) if path.suffix == ".gguf" else path
-    if dtype in ("int8", "int4"):
-        msg = f"{folder.name} cannot be served in {dtype} here."
-        remedy = "Use --dtype auto. int8 needs speed.fast and a Qwen2 or Llama model; int4 a GPU besides."
+    if wanted.dtype in ("int8", "int4"):
+        msg = f"{wanted.folder.name} cannot be served in {wanted.dtype} here."
+        remedy = "Use --dtype auto. int8 needs speed.fast and a Qwen2 or Llama model; int4 also needs a GPU."
         raise EngineError(msg, remedy=remedy)
-    where = choose_device(device)
-    return open_torch_engine(folder, where, choose_dtype(dtype, where))
+    device = choose_device(wanted.device)
+    return open_torch_engine(wanted.folder, device, choose_dtype(wanted.dtype, device), wanted.notices)
 
 
-def _fast_engine(
-    folder: Path, architecture: Architecture, device: str, dtype: str, speed: SpeedSettings
-) -> Engine | None:
-    """Our own decoder for this device; None where there is none for it."""
-    if device == "cpu" or (device == "auto" and not _may_have_accelerator()):
-        return _cpu_engine(folder, architecture, dtype, speed)
+def _fast_engine(wanted: _Wanted, architecture: Architecture) -> Engine | None:
+    """Our own decoder for this device; None where there is none for it, and in ``notices`` why."""
+    if wanted.device == "cpu" or (wanted.device == "auto" and not _may_have_accelerator()):
+        return _cpu_engine(wanted, architecture)
     from copilot_server.engine.device import choose_device  # noqa: PLC0415 - imports torch
 
-    where = choose_device(device)
-    if where.type == "cpu":
-        return _cpu_engine(folder, architecture, dtype, speed)
-    return _torch_engine(folder, where, dtype, speed)
+    device = choose_device(wanted.device)
+    return _cpu_engine(wanted, architecture) if device.type == "cpu" else _torch_engine(wanted, device)
 
 
 def _warm_tokenizer(folder: Path) -> Tokenizer:
@@ -100,28 +114,27 @@ def _may_have_accelerator() -> bool:
     return True
 
 
-def _cpu_engine(
-    folder: Path, architecture: Architecture, dtype: str, speed: SpeedSettings
-) -> DecodingEngine | None:
+def _cpu_engine(wanted: _Wanted, architecture: Architecture) -> DecodingEngine | None:
     from copilot_server.engine.backends.cpu.loading import open_cpu_runner  # noqa: PLC0415 - only where it computes
 
-    number = "int8" if dtype == "auto" else dtype
+    number = "int8" if wanted.dtype == "auto" else wanted.dtype
     if number not in _KERNEL_DTYPES:
         return None
     try:
         runner = open_cpu_runner(
-            folder,
+            wanted.folder,
             architecture,
             cast("Literal['float32', 'bfloat16', 'int8']", number),
-            threads=speed.threads,
+            threads=wanted.speed.threads,
         )
     except EngineError as error:
-        _LOG.warning("%s Until then completions are several times slower. %s", error, error.remedy)
+        wanted.notices.append(f"{error} Until then completions are several times slower.")
+        _LOG.warning("%s", wanted.notices[-1])
         return None
-    return DecodingEngine(runner, _warm_tokenizer(folder), speed)
+    return DecodingEngine(runner, _warm_tokenizer(wanted.folder), wanted.speed, wanted.notices)
 
 
-def _torch_engine(folder: Path, device: torch.device, dtype: str, speed: SpeedSettings) -> DecodingEngine:
+def _torch_engine(wanted: _Wanted, device: torch.device) -> DecodingEngine:
     from copilot_server.engine.backends.torch.loading import (  # noqa: PLC0415 - imports torch
         Options,
         open_torch_runner,
@@ -129,8 +142,10 @@ def _torch_engine(folder: Path, device: torch.device, dtype: str, speed: SpeedSe
     )
     from copilot_server.engine.device import choose_dtype  # noqa: PLC0415 - imports torch
 
-    number = dtype if dtype in ("int8", "int4") else str(choose_dtype(dtype, device)).removeprefix("torch.")
-    runner = open_torch_runner(folder, device, number, Options(cuda_graphs=speed.cuda_graphs))
+    number = wanted.dtype
+    if number not in ("int8", "int4"):
+        number = str(choose_dtype(number, device)).removeprefix("torch.")
+    runner = open_torch_runner(wanted.folder, device, number, Options(cuda_graphs=wanted.speed.cuda_graphs))
     if device.type == "cuda":
         warm_up(runner)
-    return DecodingEngine(runner, _warm_tokenizer(folder), speed)
+    return DecodingEngine(runner, _warm_tokenizer(wanted.folder), wanted.speed, wanted.notices)

@@ -69,6 +69,11 @@ class Runner(Protocol):
         ...
 
     @property
+    def notices(self) -> Sequence[str]:
+        """What the user should know about how the model runs; see ``Engine.notices``."""
+        ...
+
+    @property
     def max_sequences(self) -> int:
         """How many sequences can be open at once."""
         ...
@@ -113,4 +118,8 @@ class Runner(Protocol):
         Raises:
             EngineError: there is no memory for it.
         """
+        ...
+
+    def release(self) -> None:
+        """Return the memory of weights, KV cache and kernels; no other method may be called afterwards."""
         ...

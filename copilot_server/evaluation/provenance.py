@@ -1,4 +1,4 @@
-"""Where a run took place and what it was made of: hardware, versions, the command to have it again."""
+"""The provenance of a run: the hardware, the versions, and the command that reproduces it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_int8")
 
 
 def cores() -> int:
-    """The processor's cores that this process may use."""
+    """Return the number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:
-    """The processor's name and, on x86, the instructions that matter here."""
+    """Return the processor's name and, on x86, those of its instructions that matter here."""
     path = Path("/proc/cpuinfo")
     if not path.exists():
         return platform.processor() or platform.machine()
@@ -35,12 +35,12 @@ def _field(line: str) -> tuple[str, str]:
 
 
 def hardware() -> str:
-    """The machine in a line."""
+    """Return a description of the machine in one line."""
     return f"{processor()}, {cores()} cores, {platform.system()} {platform.machine()}"
 
 
 def versions() -> dict[str, str]:
-    """Python's version and those of the distributions that decide a score."""
+    """Return the versions of Python and of the distributions that can change a score."""
     found = {"python": platform.python_version()}
     for name in _DISTRIBUTIONS:
         with suppress(metadata.PackageNotFoundError):
@@ -49,5 +49,5 @@ def versions() -> dict[str, str]:
 
 
 def command() -> str:
-    """The command line of this process, as one would type it."""
+    """Return the command line of this process, quoted for a shell."""
     return shlex.join(["copilot-server", *sys.argv[1:]])

@@ -29,13 +29,12 @@ from prometheus_client.registry import Collector
 from copilot_server import __version__
 from copilot_server.completion.scheduling.counts import Counts
 from copilot_server.errors import ConfigError
-from copilot_server.lsp.suggesting import Asking, Outcome
+from copilot_server.lsp.session import Outcome, RequestKind, Session
 from copilot_server.statistics.types import SuggestionCounts, model_name
 
 if TYPE_CHECKING:
     from copilot_server.engine.backends.remote.replica import EndpointState
     from copilot_server.engine.decoding.schedule import Counters
-    from copilot_server.lsp.server import CopilotServer
 
 LOOPBACK = "127.0.0.1"
 _PREFIX = "copilot_server"
@@ -67,11 +66,11 @@ class _Decoding(Protocol):
 class Metrics:
     """The numbers of one server. They may be read on any thread."""
 
-    def __init__(self, server: CopilotServer) -> None:
+    def __init__(self, session: Session) -> None:
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self.registry.register(_Snapshot(server))
+        self.registry.register(_Snapshot(session))
         self._requests = Counter(
             f"{_PREFIX}_requests",
             "Requests for suggestions, by what has become of them and by what made the editor ask.",
@@ -85,30 +84,30 @@ class Metrics:
             registry=self.registry,
             buckets=_BUCKETS_S,
         )
-        server.suggester.on_outcome = self.count
+        session.on_outcome = self.count
 
-    def count(self, asking: Asking, outcome: Outcome, duration_s: float) -> None:
+    def count(self, kind: RequestKind, outcome: Outcome, duration_s: float) -> None:
         """Count one request that is over."""
-        self._requests.labels(outcome, asking).inc()
+        self._requests.labels(outcome, kind).inc()
         self._durations.labels(outcome).observe(duration_s)
 
 
 class _Snapshot(Collector):
-    """What the server counts anyway, as it is when somebody asks."""
+    """What the server counts anyway, read when Prometheus asks."""
 
-    def __init__(self, server: CopilotServer) -> None:
-        self._server = server
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def collect(self) -> Iterator[Metric]:
-        server = self._server
-        pipeline = server.scheduler.pipeline
-        model: str = getattr(pipeline, "model_id", server.settings.current.model)
+        session = self._session
+        pipeline = session.scheduler.pipeline
+        model: str = getattr(pipeline, "model_id", session.settings.current.model)
         about = "What is served; a model that is a path goes by a hash of it."
         build = {"version": __version__, "model": model_name(model)}
         yield InfoMetricFamily(f"{_PREFIX}_build", about, build)
         yield _gauge("model_loaded", "Whether there is a model that can answer.", pipeline is not None)
-        yield from _of_requests(server.scheduler.counts.copy())
-        yield from _of_suggestions(server.statistics.counts)
+        yield from _of_requests(session.scheduler.counts.copy())
+        yield from _of_suggestions(session.statistics.counts)
         engine: object = getattr(pipeline, "engine", None)
         if isinstance(engine, _Remote):
             yield from _of_endpoints(engine.endpoints)
@@ -122,7 +121,7 @@ def _of_requests(counts: Counts) -> Iterator[Metric]:
     cancelled.add_metric(["waiting"], counts.cancelled_waiting)
     cancelled.add_metric(["running"], counts.cancelled_running)
     yield cancelled
-    yield _counter("generations_ahead", "Generations begun before anybody asked.", counts.made_ahead)
+    yield _counter("generations_ahead", "Generations begun before anybody asked.", counts.prefetches)
 
 
 def _of_suggestions(counts: SuggestionCounts) -> Iterator[Metric]:

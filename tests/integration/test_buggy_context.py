@@ -12,8 +12,7 @@ from copilot_server.errors import DataError
 from copilot_server.evaluation.benchmarks import buggy_context
 from copilot_server.evaluation.benchmarks.buggy_context import Example, examples, mutations
 from copilot_server.evaluation.problems import load_problems
-from copilot_server.evaluation.results import Checked, Sample
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Sample, Task
 from copilot_server.sandbox import Limits, ProgramResult, Sandbox, open_sandbox
 
 #: Some functions with a bug never end: enough for the others on a busy machine.

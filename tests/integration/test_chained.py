@@ -9,8 +9,7 @@ import pytest
 
 from copilot_server.evaluation.benchmarks import chained
 from copilot_server.evaluation.benchmarks.chained import BLOCKS
-from copilot_server.evaluation.results import Checked, Sample
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Sample, Task
 from copilot_server.sandbox import Limits, ProgramResult, open_sandbox
 from tests.support.patience import PATIENCE_S
 

@@ -117,7 +117,9 @@ class TestErrors:
     def test_the_bench_measures_what_runs_here_and_says_so(self, home: dict[str, str], tmp_path: Path):
         (tmp_path / "config.toml").write_text('engine = "https://gpu.example.com"\nmodel = "nothing"\n')
         result = run("bench", "--config", str(tmp_path / "config.toml"), environment=home)
-        assert result.stderr.startswith("What runs here is measured, not the engine at gpu.example.com.")
+        assert result.stderr.startswith(
+            "The bench measures this machine, not the remote engine at gpu.example.com."
+        )
         assert result.returncode == 3  # there is no model of that name; the engine was not asked
         assert run("bench", "--engine", "https://gpu.example.com").returncode == 2
 

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from copilot_server.catalog import resolve
 from copilot_server.engine.backends.transformers.engine import TorchEngine
 from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sampling, Special
-from copilot_server.engine.loader import load_plain_engine
+from copilot_server.engine.loader import load_transformers_engine
 from copilot_server.engine.models.gguf import prepared_folder
 from copilot_server.errors import DeviceError, EngineError, ModelError, PromptTooLongError
 from copilot_server.fetch import ensure
@@ -35,7 +35,7 @@ NEVER = threading.Event()
 
 
 def load(folder: Path) -> TorchEngine:
-    return load_plain_engine(folder, device="cpu", dtype="float32")
+    return load_transformers_engine(folder, device="cpu", dtype="float32")
 
 
 @pytest.fixture(scope="module")
@@ -272,18 +272,18 @@ def test_a_prompt_too_long_is_an_error_that_says_the_room(engine: TorchEngine):
 
 def test_a_device_that_is_not_there_is_an_error(tiny_model_dir: Path):
     with pytest.raises(DeviceError, match="mps"):
-        load_plain_engine(tiny_model_dir, device="mps")
-    assert load_plain_engine(tiny_model_dir, device="cpu").device == "cpu"
+        load_transformers_engine(tiny_model_dir, device="mps")
+    assert load_transformers_engine(tiny_model_dir, device="cpu").device == "cpu"
 
 
 def test_files_that_are_no_model_are_an_error(tmp_path: Path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="does not hold"):
-        load_plain_engine(tmp_path)
+        load_transformers_engine(tmp_path)
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + b"\xff" * 100)
     with pytest.raises(ModelError, match=r"broken\.gguf"):
-        load_plain_engine(broken)
+        load_transformers_engine(broken)
 
 
 @pytest.mark.model
@@ -298,6 +298,6 @@ def test_the_real_gguf_is_unpacked_once_with_its_embedding_tied(real_engine: Tor
 
 @pytest.mark.long
 def test_the_larger_model_loads_and_writes_a_function():
-    engine = load_plain_engine(ensure(resolve("qwen2.5-coder-1.5b")), device="cpu", dtype="bfloat16")
+    engine = load_transformers_engine(ensure(resolve("qwen2.5-coder-1.5b")), device="cpu", dtype="bfloat16")
     text = 'def double(x):\n    """Return twice x."""\n'
     assert "return" in generate(engine, text, max_new_tokens=12)[0].text

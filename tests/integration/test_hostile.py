@@ -32,7 +32,10 @@ PATIENT = Limits(timeout_s=PATIENCE_S)
 #: For programs that do not.
 HURRIED = Limits(timeout_s=1.0)
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux's")
+pytestmark = [
+    pytest.mark.serial,  # short time limits, and counts of processes, memory and descriptors
+    pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is for Linux"),
+]
 
 #: The problem: to add. No program in ``hostile/`` has the last sum in its text.
 ANSWERS = [(2, 3, 5), (-5, 7, 2), (number := random.Random("hostile").randrange(10**6), 1, number + 1)]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.official_verdicts import differences, official_results
 from copilot_server.evaluation.problems import load_problems
-from copilot_server.evaluation.results import Sample
 from copilot_server.evaluation.run_folder import open_run
+from copilot_server.evaluation.types import Sample
 from tests.support.patience import PATIENCE_S
 
 #: Bodies with which harnesses are apt to disagree, the right one among them.

@@ -14,8 +14,7 @@ from playwright.sync_api import Browser
 from copilot_server.evaluation.report.html import render
 from copilot_server.evaluation.report.html.outcomes import MAX_FAILURES, MAX_TASKS
 from copilot_server.evaluation.report.html.text import MAX_TEXT
-from copilot_server.evaluation.results import Checked, Report
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Report, Task
 from copilot_server.sandbox import ProgramResult
 from tests.support.chromium import REMEDY, Tab, find_chromium, open_browser
 from tests.support.reports import a_report, checked, humaneval_tasks, of_samples
@@ -97,7 +96,7 @@ def test_shows_the_score_and_what_it_means(show: Open):
     passed = sum(one.passed for one in report.samples)
     assert tab.run("document.title") == f"qwen2.5-coder-0.5b: {100 * score.value:.1f} % on humaneval"
     assert _texts(tab, ".number") == [f"{100 * score.value:.1f}"]
-    assert f"Of 164 tasks, it solves {passed} at the first try." in _texts(tab, ".meaning")[0]
+    assert f"Of 164 tasks, it solves {passed} at the first attempt." in _texts(tab, ".meaning")[0]
     assert report.command in _texts(tab, ".command")[0]
     assert report.protocol.data_sha256 in _texts(tab, ".hash")
 
@@ -456,7 +455,7 @@ def test_where_the_checks_differ_is_listed(show: Open):
     one = checked(humaneval_tasks()[0], 0, 0.0, failure=0)
     cheated = replace(one, upstream=ProgramResult(passed=True, error="", wall_s=0.1))
     tab = show(of_samples(humaneval_tasks()[:1], [cheated]))
-    assert "On 1 sample of 1" in _texts(tab, "#differences")[0]
+    assert "give 1 sample of 1 another verdict" in _texts(tab, "#differences")[0]
     assert _texts(tab, ".difference .error") == ["strict: failed, upstream: passed"]
     assert 'id="differences"' not in render(of_samples(humaneval_tasks()[:1], [replace(one, upstream=None)]))
 

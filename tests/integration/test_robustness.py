@@ -10,8 +10,7 @@ import pytest
 
 from copilot_server.evaluation.benchmarks import robustness
 from copilot_server.evaluation.problems import load_problems
-from copilot_server.evaluation.results import Checked, Sample, Score
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Sample, Score, Task
 from copilot_server.sandbox import Check, Limits, ProgramResult, Sandbox, open_sandbox
 from tests.support.patience import PATIENCE_S
 

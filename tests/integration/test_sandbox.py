@@ -47,7 +47,10 @@ if posix.fork() == 0:
 os.wait()
 """
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is Linux's")
+pytestmark = [
+    pytest.mark.serial,  # short time limits, and counts of processes, memory and descriptors
+    pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap is for Linux"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -359,7 +362,8 @@ class TestPrograms:
     )
     def test_leave_no_file(self, alone: Sandbox, text: str):
         assert alone.run(script(text)).error == ""
-        assert alone.run(script("import os, tempfile\nassert os.listdir(tempfile.gettempdir()) == []")).error == ""
+        look = "import os, tempfile\nassert os.listdir(tempfile.gettempdir()) == []"
+        assert alone.run(script(look)).error == ""
 
     @pytest.mark.parametrize("check", CHECKS)
     def test_leave_no_process(self, alone: Sandbox, check: Check):

@@ -56,7 +56,7 @@ class StandIn:
             with self.seen.open("a", encoding="utf-8") as file:
                 file.write(request.cursor.document.text)
 
-    def ahead(self, *_answered: object) -> tuple[CompletionRequest, ...]:
+    def next_requests(self, *_answered: object) -> tuple[CompletionRequest, ...]:
         return ()
 
     def configure(self, settings: CompletionSettings) -> None:
@@ -65,7 +65,7 @@ class StandIn:
     def prepare(self, _document: Document) -> Iterator[None]:
         return iter(())
 
-    def watch(self, _on_trouble: object) -> None:
+    def watch(self, _on_error: object) -> None:
         pass
 
     def lookup(self, request: CompletionRequest) -> Completion | None:

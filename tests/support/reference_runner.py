@@ -23,6 +23,7 @@ class ReferenceRunner:
     max_sequences = 256
     prefill_chunk = 64
     draft_length = 8
+    notices = ()
 
     def __init__(self, folder: Path) -> None:
         self._model = _model(folder)
@@ -55,6 +56,9 @@ class ReferenceRunner:
     @torch.inference_mode()
     def step(self, chunks: Sequence[Chunk]) -> list[list[Drawn]]:
         return [self._append(chunk) for chunk in chunks]
+
+    def release(self) -> None:
+        self._caches.clear()
 
     def _add(self, kv_cache: DynamicCache) -> int:
         self._opened += 1

@@ -37,6 +37,7 @@ class WatchedRunner:
         self._unused = count()
 
     device = property(lambda self: self._inner.device)
+    notices = property(lambda self: self._inner.notices)
     dtype = property(lambda self: self._inner.dtype)
     context_length = property(lambda self: self._inner.context_length)
     max_sequences = property(lambda self: self._limit("max_sequences"))
@@ -83,6 +84,10 @@ class WatchedRunner:
             self._cells[chunk.sequence] += islice(self._unused, len(chunk.token_ids))
         self.steps.append(list(zip(chunks, drawn, strict=True)))
         return drawn
+
+    def release(self) -> None:
+        assert not self._cells
+        self._inner.release()
 
     def _opened(self, sequence: int, cells: list[int]) -> int:
         assert sequence not in self._cells

@@ -13,6 +13,7 @@ from copilot_server.engine.decoding.prefix_cache import PrefixCache
 from copilot_server.engine.decoding.schedule import Counters, Schedule
 from copilot_server.engine.models.tokenizer import Tokenizer
 from copilot_server.engine.runner import Runner
+from copilot_server.errors import EngineError
 
 OnDone = Callable[[int, list[Generation]], None]
 
@@ -20,8 +21,13 @@ OnDone = Callable[[int, list[Generation]], None]
 class DecodingEngine:
     """Decodes with the kernels of a ``Runner``: continuous batching, a prefix cache, and drafts."""
 
-    def __init__(self, runner: Runner, tokenizer: Tokenizer, speed: SpeedSettings) -> None:
+    def __init__(
+        self, runner: Runner, tokenizer: Tokenizer, speed: SpeedSettings, notices: Sequence[str] = ()
+    ) -> None:
         self._runner = runner
+        self._notices = notices
+        self._closed = False
+        self._device, self._dtype, self._context_length = runner.device, runner.dtype, runner.context_length
         self._tokenizer = tokenizer
         self._cache = PrefixCache(runner, enabled=speed.prefix_cache)
         self._draft_length = runner.draft_length if speed.drafts else 0
@@ -30,17 +36,22 @@ class DecodingEngine:
     @property
     def device(self) -> str:
         """Where the model runs, as ``cpu`` or ``cuda:0``."""
-        return self._runner.device
+        return self._device
 
     @property
     def dtype(self) -> str:
         """The number format of the weights, as ``int8``."""
-        return self._runner.dtype
+        return self._dtype
 
     @property
     def context_length(self) -> int:
         """The most tokens that prompt and completion may have together."""
-        return self._runner.context_length
+        return self._context_length
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """See ``Engine.notices``: the loader's, then the runner's."""
+        return self._notices if self._closed else (*self._notices, *self._runner.notices)
 
     @property
     def runner(self) -> Runner:
@@ -78,6 +89,8 @@ class DecodingEngine:
         batch_size: int = 16,
     ) -> list[list[Generation]]:
         """See ``Engine.generate_batch``; ``batch_size`` rows are decoded at a time, the others wait."""
+        if self._closed:
+            raise EngineError("The engine was closed.", remedy="Load the model again.")
         jobs = [
             make_job(index, request, self._tokenizer, self.context_length)
             for index, request in enumerate(requests)
@@ -95,6 +108,13 @@ class DecodingEngine:
                 if on_done is not None:
                     on_done(job.index, job.generations())
         return [job.generations() for job in jobs]
+
+    def close(self) -> None:
+        """See ``Engine.close``."""
+        if not self._closed:
+            self._notices, self._closed = self.notices, True
+            self._cache.clear()
+            self._runner.release()
 
     def _decode(self, schedule: Schedule, cancel: Cancel) -> Iterator[Job]:
         """Step until all is written or nothing is wanted any more; yields each job when it is done."""

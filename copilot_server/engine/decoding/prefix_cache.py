@@ -90,6 +90,11 @@ class PrefixCache:
         self._runner.close(held.sequence)
         self._open -= 1
 
+    def clear(self) -> None:
+        """Close every sequence that is kept."""
+        for held in list(self._kept):
+            self._drop(held)
+
     def make_room(self, tokens: int, *, sequences: int = 1, sparing: Held | None = None) -> bool:
         """Drop kept sequences until the runner has room for so many; whether it has."""
         for one in list(self._kept):

@@ -53,6 +53,9 @@ def test_without_compiled_kernels_transformers_serves_and_the_log_says_why(
     library.load_library.cache_clear()
     assert isinstance(engine, TorchEngine)
     assert "C compiler" in caplog.text
+    [notice] = engine.notices
+    assert notice in caplog.text
+    assert load_engine(tiny_model_dir, device="cpu").notices == ()
 
 
 @pytest.mark.parametrize(("dtype", "speed"), [("int4", SpeedSettings()), ("int8", SpeedSettings(fast=False))])

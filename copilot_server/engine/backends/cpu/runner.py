@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class CpuRunner:
         self._model, self._owned = build_model(weights, pages)
         self._threads = threads
         self._workers = self._library.pool_open(threads)
-        weakref.finalize(self, self._library.pool_close, self._workers)
+        self._stop_workers = weakref.finalize(self, self._library.pool_close, self._workers)
         self._scratch = np.empty(0, np.uint8)
         self._logits = np.empty((0, self._model.head.outputs), np.float32)
 
@@ -83,6 +84,11 @@ class CpuRunner:
         """Drafted tokens that a step verifies at little more than the cost of none."""
         return self._draft_length
 
+    @property
+    def notices(self) -> Sequence[str]:
+        """See ``Runner.notices``."""
+        return ()
+
     def open(self) -> int:
         """See ``Runner.open``."""
         return self._pool.open()
@@ -108,6 +114,14 @@ class CpuRunner:
         wanted = _wanted_rows(chunks)
         best, log_total = self._compute(token_ids, positions, tables, wanted)
         return self._draw(chunks, best, log_total)
+
+    def release(self) -> None:
+        """See ``Runner.release``: the threads end, and the arrays go with the last reference to them."""
+        self._stop_workers()
+        self._owned.clear()
+        del self._pool
+        self._weights = replace(self._weights, tensors={})
+        self._logits, self._scratch = np.empty((0, 0), np.float32), np.empty(0, np.uint8)
 
     def _extend(self, chunks: Sequence[Chunk]) -> Array:
         """Make room in the cache; the position of each token."""

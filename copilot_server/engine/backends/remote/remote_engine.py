@@ -75,6 +75,11 @@ class RemoteEngine:
         return min(known, default=UNKNOWN_CONTEXT)
 
     @property
+    def notices(self) -> Sequence[str]:
+        """See ``Engine.notices``; what a remote engine has to report goes to ``watch``."""
+        return ()
+
+    @property
     def endpoints(self) -> list[EndpointState]:
         """How each engine is doing. From any thread."""
         return [one.state() for one in self._replicas.all]

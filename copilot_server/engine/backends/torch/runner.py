@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -75,6 +76,11 @@ class TorchRunner:
         return min(self._decoder.architecture.context_length, self._cache.tokens)
 
     @property
+    def notices(self) -> Sequence[str]:
+        """See ``Runner.notices``."""
+        return ()
+
+    @property
     def max_sequences(self) -> int:
         """See ``Runner.max_sequences``."""
         return self._cache.max_sequences
@@ -122,6 +128,14 @@ class TorchRunner:
                 for chunk, start in zip(chunks, starts, strict=True):
                     self._cache.truncate(chunk.sequence, start)
                 raise
+
+    def release(self) -> None:
+        """See ``Runner.release``; torch's allocator gives the memory back to the device."""
+        on_gpu = self._decoder.device.type == "cuda"
+        del self._graphs, self._chooser, self._inputs, self._cache, self._decoder
+        gc.collect()
+        if on_gpu:
+            torch.cuda.empty_cache()
 
     def _check_lengths(self, chunks: Sequence[Chunk], starts: Sequence[int]) -> None:
         longest = max((start + len(c.token_ids) for c, start in zip(chunks, starts, strict=True)), default=0)

@@ -21,10 +21,13 @@ OnDone = Callable[[int, list[Generation]], None]
 class TorchEngine:
     """Decodes with any causal language model of transformers."""
 
-    def __init__(self, model: PreTrainedModel, tokenizer: Tokenizer, context_length: int) -> None:
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: Tokenizer, context_length: int, notices: Sequence[str] = ()
+    ) -> None:
         self._model = model
         self._tokenizer = tokenizer
         self._context_length = context_length
+        self._notices = tuple(notices)
 
     @property
     def device(self) -> str:
@@ -40,6 +43,11 @@ class TorchEngine:
     def context_length(self) -> int:
         """The most tokens that prompt and completion may have together."""
         return self._context_length
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """See ``Engine.notices``."""
+        return self._notices
 
     @property
     def model(self) -> PreTrainedModel:
@@ -82,6 +90,10 @@ class TorchEngine:
                     if on_done is not None:
                         on_done(job.index, job.generations())
         return [job.generations() for job in jobs]
+
+    def close(self) -> None:
+        """See ``Engine.close``."""
+        self._model.to("meta")  # type: ignore[arg-type]
 
     def _decode(self, jobs: Sequence[Job], cancel: Cancel) -> Iterator[Job]:
         """Prefill, then a token for each unfinished row at a time; yields each job when it is done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,7 +16,9 @@ from copilot_server.engine.models.tokenizer import Tokenizer
 from copilot_server.errors import EngineError, ModelError
 
 
-def open_torch_engine(folder: Path, device: torch.device, dtype: torch.dtype) -> TorchEngine:
+def open_torch_engine(
+    folder: Path, device: torch.device, dtype: torch.dtype, notices: Sequence[str] = ()
+) -> TorchEngine:
     """Load the model in a folder of transformers' format.
 
     Raises:
@@ -25,7 +28,7 @@ def open_torch_engine(folder: Path, device: torch.device, dtype: torch.dtype) ->
     _be_quiet()
     model, tokenizer = _load(folder, dtype)
     _move(model, device)
-    return TorchEngine(model, tokenizer, _context_length(model))
+    return TorchEngine(model, tokenizer, _context_length(model), notices)
 
 
 def _be_quiet() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import types
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,8 +23,9 @@ from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sa
 from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.decoding.rows import Row
 from copilot_server.engine.decoding.streams import drafts_of
-from copilot_server.engine.loader import load_plain_engine
-from copilot_server.engine.runner import Drawn
+from copilot_server.engine.loader import load_engine, load_transformers_engine
+from copilot_server.engine.models.tokenizer import load_tokenizer
+from copilot_server.engine.runner import Drawn, Runner
 from copilot_server.errors import EngineError, PromptTooLongError
 from tests.support.runners import RUNNERS
 from tests.support.tiny_models import ARCHITECTURES, build_tiny_model
@@ -51,7 +56,7 @@ MakeEngine = Callable[..., DecodingEngine]
 @pytest.fixture(scope="module")
 def plain(tiny_model_dir: Path) -> TorchEngine:
     """The plain path, which every answer is compared with."""
-    return load_plain_engine(tiny_model_dir, device="cpu", dtype="float32")
+    return load_transformers_engine(tiny_model_dir, device="cpu", dtype="float32")
 
 
 @pytest.fixture(scope="module", params=sorted(RUNNERS))
@@ -124,7 +129,7 @@ def test_every_mode_gives_what_the_plain_path_gives(
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_architecture_gives_what_the_plain_path_gives(architecture: str, tmp_path: Path):
     folder = build_tiny_model(architecture, tmp_path)
-    plain = load_plain_engine(folder, device="cpu", dtype="float32")
+    plain = load_transformers_engine(folder, device="cpu", dtype="float32")
     engine = DecodingEngine(RUNNERS["reference"](folder), plain.tokenizer, SpeedSettings())
     requests = [ask(text, lookup=TEXTS) for text in TEXTS]
     for one, request in zip(engine.generate_batch(requests, NEVER), requests, strict=True):
@@ -489,3 +494,59 @@ def test_the_engine_says_what_the_runner_and_the_tokenizer_are(make_engine: Make
     assert engine.count_tokens(TEXTS[6]) == plain.count_tokens(TEXTS[6])
     assert engine.knows(Special("<|im_end|>"))
     assert not engine.knows(Special("<|no_such|>"))
+
+
+# Closing
+
+
+def test_a_closed_engine_returns_what_it_kept_and_answers_no_more(make_engine: MakeEngine):
+    engine = make_engine()
+    assert generate(engine, ask(TEXTS[0]))
+    runner = watched(engine)
+    assert runner.lengths
+    engine.close()
+    engine.close()
+    assert runner.lengths == {}
+    assert engine.device == "cpu"
+    with pytest.raises(EngineError, match="closed"):
+        generate(engine, ask(TEXTS[0]))
+
+
+def _load_cpu(folder: Path) -> DecodingEngine:
+    engine = load_engine(folder, device="cpu", dtype="float32")
+    assert isinstance(engine, DecodingEngine)
+    return engine
+
+
+def _load_torch(folder: Path) -> DecodingEngine:
+    return DecodingEngine(RUNNERS["torch"](folder), load_tokenizer(folder), SpeedSettings())
+
+
+@pytest.mark.parametrize("load", [_load_cpu, _load_torch])
+def test_closing_an_engine_frees_its_arrays(load: Callable[[Path], DecodingEngine], tmp_path: Path):
+    """Nothing but the engine refers to them, so that closing it frees them, though the engine lives on."""
+    engine = load(build_tiny_model("qwen2", tmp_path))
+    generate(engine, ask(TEXTS[0]))
+    large = [weakref.ref(one) for one in _arrays_of(engine.runner)]
+    assert len(large) > 2
+    engine.close()
+    gc.collect()
+    assert [array.shape for one in large if (array := one()) is not None] == []
+
+
+def _arrays_of(runner: Runner) -> list[np.ndarray | torch.Tensor]:
+    """Every array of more than a thousand numbers that can be reached from a runner."""
+    found: dict[int, np.ndarray | torch.Tensor] = {}
+    seen: set[int] = set()
+    stack: list[object] = [runner]
+    while stack:
+        one = stack.pop()
+        if id(one) in seen or isinstance(one, (type, types.ModuleType, types.FunctionType)):
+            continue
+        seen.add(id(one))
+        if isinstance(one, (np.ndarray, torch.Tensor)):
+            if (one.size if isinstance(one, np.ndarray) else one.numel()) > 1000:
+                found[id(one)] = one
+            continue
+        stack += gc.get_referents(one)
+    return list(found.values())

@@ -1,4 +1,4 @@
-"""Drawing tokens: what a ``Choice`` means, against its definition spelled out slowly."""
+"""SamplingPlan tokens: what a ``Choice`` means, against its definition spelled out slowly."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from copilot_server.evaluation.report.console import ScoreBar, print_report, shown
-from copilot_server.evaluation.results import Checked, Protocol, Report, Sample, Score, Timing
+from copilot_server.evaluation.types import Checked, Protocol, Report, Sample, Score, Timing
 from copilot_server.sandbox import ProgramResult
 
 HOSTILE_TEXT = "[red]x[/red]\x1b[2J\x07\u202e[/]"

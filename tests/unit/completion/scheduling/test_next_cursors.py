@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from copilot_server.completion.pipeline import Pipeline, open_pipeline
-from copilot_server.completion.scheduling.prefetch import places_ahead
+from copilot_server.completion.scheduling.next_cursors import next_cursors
 from copilot_server.completion.scheduling.scheduler import Scheduler
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings, SpeedSettings
@@ -20,7 +20,7 @@ COMPLETION = CompletionSettings(max_new_tokens=12, max_prompt_tokens=128)
 
 
 def places(text: str, suggested: str, replaced: int = 0, language: str = "python") -> list[str]:
-    found = places_ahead(cursor_in(text, language), Candidate(suggested, 0.0, "stop", replaced))
+    found = next_cursors(cursor_in(text, language), Candidate(suggested, 0.0, "stop", replaced))
     return [drawn(place.document.text, place.offset) for place in found]
 
 
@@ -79,8 +79,8 @@ def forgetful(pipeline: Pipeline) -> Pipeline:
 
 def test_what_was_completed_ahead_is_found_when_the_cursor_is_there(pipeline: Pipeline):
     answered = pipeline.complete(request("width = ‸"), NEVER)
-    asked = pipeline.ahead(request("width = ‸"), answered)
-    assert [one.ahead for one in asked] == [True, True]
+    asked = pipeline.next_requests(request("width = ‸"), answered)
+    assert [one.prefetch for one in asked] == [True, True]
     assert asked[0].cursor.prefix == "width = " + answered.candidates[0].text
     for one in asked:
         made = pipeline.complete(one, NEVER)
@@ -94,15 +94,15 @@ def test_what_was_completed_ahead_is_found_when_the_cursor_is_there(pipeline: Pi
 
 def test_only_a_suggestion_made_while_typing_leads_anywhere(pipeline: Pipeline):
     suggestion = Completion((Candidate("1", 0.0, "stop"),), "model", "fim")
-    assert pipeline.ahead(request("x = ‸"), suggestion)
-    assert not pipeline.ahead(request("x = ‸", invoked=True), suggestion)
-    assert not pipeline.ahead(request("x = ‸"), Completion((), "model", "fim"))
-    assert not pipeline.ahead(request("x = ‸"), Completion((), "model", "fim", cancelled=True))
+    assert pipeline.next_requests(request("x = ‸"), suggestion)
+    assert not pipeline.next_requests(request("x = ‸", invoked=True), suggestion)
+    assert not pipeline.next_requests(request("x = ‸"), Completion((), "model", "fim"))
+    assert not pipeline.next_requests(request("x = ‸"), Completion((), "model", "fim", cancelled=True))
 
 
 def test_it_can_be_switched_off(tiny_model_dir: Path):
     off = open_pipeline(settings(tiny_model_dir, ahead=False))
-    assert not off.ahead(request("x = ‸"), Completion((Candidate("1", 0.0, "stop"),), "model", "fim"))
+    assert not off.next_requests(request("x = ‸"), Completion((Candidate("1", 0.0, "stop"),), "model", "fim"))
 
 
 async def test_the_next_suggestion_is_there_when_one_is_accepted(pipeline: Pipeline) -> None:
@@ -111,7 +111,7 @@ async def test_the_next_suggestion_is_there_when_one_is_accepted(pipeline: Pipel
     first = request("width = ‸\n")
     answered = await scheduler.submit(first)
     assert answered.source == "model"
-    accepted = CompletionRequest(places_ahead(first.cursor, answered.candidates[0])[0])
+    accepted = CompletionRequest(next_cursors(first.cursor, answered.candidates[0])[0])
     async with asyncio.timeout(60):  # as a patient user does, who looks at a suggestion before taking it
         while pipeline.lookup(accepted) is None:
             await asyncio.sleep(0.01)

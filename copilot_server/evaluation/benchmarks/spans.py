@@ -1,4 +1,4 @@
-"""Where the nodes of a syntax tree stand in its text."""
+"""The positions of syntax tree nodes in their source text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 
 
 def span(text: str, node: ast.expr | ast.stmt) -> tuple[int, int]:
-    """Return where ``node`` starts and ends in the ``text`` that it was parsed from, in code points."""
+    """Return the start and the end of ``node`` in the ``text`` that it was parsed from, in code points."""
     return (
         _offset(text, node.lineno, node.col_offset),
         _offset(text, node.end_lineno or 0, node.end_col_offset or 0),

@@ -1,4 +1,4 @@
-"""Published HumanEval figures, in percent, to see a run's score among."""
+"""Published HumanEval figures in percent, to compare the score of a run with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ CODEX_PAPER = "Chen et al. 2021, arXiv 2107.03374, tables 1 and 6"
 QWEN_REPORT = "Qwen2.5-Coder Technical Report, arXiv 2409.12186"
 CODEGEN_PAPER = "Nijkamp et al. 2022, arXiv 2203.13474"
 
-#: How a family's figures were had.
+#: How the figures of a family were measured.
 SAMPLED = "plain continuation, best temperature for each k"
 GREEDY = "plain continuation, greedy"
 CHAT = "chat prompt, greedy"
@@ -16,7 +16,7 @@ CHAT = "chat prompt, greedy"
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A model's published figures: ``pass_at`` by k. ``parameters`` are those that its name says."""
+    """The published figures of a model: ``pass_at`` by k. ``parameters`` is the number in its name."""
 
     name: str
     parameters: float
@@ -25,21 +25,21 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Models that differ in size, smallest first, measured in one way."""
+    """Models of different sizes, the smallest first, that were measured in the same way."""
 
     name: str
-    way: str
+    method: str
     source: str
     models: tuple[Published, ...] = field(repr=False)
 
 
-def _family(name: str, way: str, source: str, rows: dict[str, tuple[float, ...]]) -> Family:
-    """``rows``: by model, its parameters in millions, then pass@1 and, if published, pass@10 and pass@100."""
+def _family(name: str, method: str, source: str, rows: dict[str, tuple[float, ...]]) -> Family:
+    """``rows``: for each model its parameters in millions, pass@1 and, if published, pass@10 and pass@100."""
     models = tuple(
         Published(model, millions * 1e6, dict(zip((1, 10, 100), figures, strict=False)))
         for model, (millions, *figures) in rows.items()
     )
-    return Family(name, way, source, models)
+    return Family(name, method, source, models)
 
 
 FAMILIES = (

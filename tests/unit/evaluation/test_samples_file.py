@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot_server.errors import DataError
-from copilot_server.evaluation.results import Sample
-from copilot_server.evaluation.samples import parse_line, read_samples, to_line
+from copilot_server.evaluation.samples_file import parse_line, read_samples, to_line
+from copilot_server.evaluation.types import Sample
 
 LINE = {"task_id": "HumanEval/0", "completion": "    return 1\n"}
 
