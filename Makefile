@@ -1,11 +1,11 @@
-# Two commands are all a newcomer needs: `make run` and `make test`.
+# `make run` and `make test` are all that a newcomer needs; `make check` is the loop while you work.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Made anew when what it installs changes, else nothing to do.
+# Installation runs again when one of the files that it depends on has changed.
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test test-long test-editors browser emacs bench lint format clean
+.PHONY: install run check lint format test test-long test-editors browser emacs bench clean release
 .PHONY: vllm transformers-serve engine-llamacpp engine-vllm test-engine
 .PHONY: vsix lint-vscode editors-vscode docs-vscode
 
@@ -21,53 +21,54 @@ run: install
 	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
 	$(BIN)/copilot-server --selftest humaneval --model qwen2.5-coder-0.5b
 
-lint: install
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/deptry .
+# Lint, types, import contracts and the unit tests, side by side: under a minute from the second time on.
+check: install
+	@$(BIN)/python scripts/stages.py check
 
-# The report's page is tested in a real browser: as root on Debian it is installed, else its test says how to.
+# Everything but the long tests. A stage that fails keeps no other from running; the summary names it.
+test: install browser emacs
+	@$(BIN)/python scripts/stages.py test
+
+test-long: install browser emacs
+	@$(BIN)/python scripts/stages.py test-long
+
+# Real editors, the real server, the real model. What cannot be run is reported, and is a failure in CI.
+test-editors: install browser emacs
+	@$(BIN)/python scripts/stages.py editors
+
+lint: install
+	@$(BIN)/python scripts/stages.py lint
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The HTML report and VS Code are tested in a real browser. As root on Debian this installs one; elsewhere the tests
+# say which to install.
 browser:
 	@for name in $$COPILOT_SERVER_CHROMIUM chromium-headless-shell chromium google-chrome; do \
 	  command -v "$$name" >/dev/null && exit 0; \
 	done; \
 	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
-	    chromium-headless-shell >/dev/null; \
+	    chromium-headless-shell >/dev/null || echo "Chromium could not be installed."; \
 	fi
 
-# Its completion at point is tested in a real one.
+# Completion at point is tested in a real Emacs.
 emacs:
 	@command -v emacs >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || { \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
-	    emacs-nox elpa-eglot >/dev/null; \
+	    emacs-nox elpa-eglot >/dev/null || echo "Emacs could not be installed."; \
 	}
 
-test: lint browser
-	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
-	$(BIN)/pytest
-	$(MAKE) --no-print-directory test-editors
-
-test-long: lint browser
-	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
-	$(BIN)/pytest -m 'not editors'
-	$(MAKE) --no-print-directory test-editors
-
-# Real editors, the real server, the real model. What could not be run is said, and is a failure in CI.
-test-editors: editors-vscode emacs
-	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
-	$(BIN)/pytest -m editors --ignore tests/editors/test_vscode.py tests/editors
-
-# Engines elsewhere, each in a virtual environment of its own, for the long tests and for `make engine-vllm`.
+# Remote engines, each in a virtual environment of its own, for the long tests and for `make engine-vllm`.
 vllm: install
 	$(BIN)/python -m benchmarks.bench.venvs vllm
 
 transformers-serve: install
 	$(BIN)/python -m benchmarks.bench.venvs transformers
 
-# One that serves the 0.5B here, in the foreground: make engine-llamacpp PORT=8080
+# Serves the 0.5B on this machine, in the foreground: make engine-llamacpp PORT=8080
 engine-llamacpp: install
 	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
 	$(BIN)/python -m tests.support.engines llamacpp $(or $(PORT),8080)
@@ -76,37 +77,37 @@ engine-vllm: vllm
 	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
 	$(BIN)/python -m tests.support.engines vllm $(or $(PORT),8000)
 
-# The server's tests and the self-test's with an engine that is running: make test-engine ENGINE=http://...
+# Runs the tests of the server and of the self-test with a running engine: make test-engine ENGINE=http://...
 test-engine: install
 	@test -n "$(ENGINE)" || { echo "Which engine? make test-engine ENGINE=http://127.0.0.1:8080"; exit 2; }
 	$(BIN)/pytest --engine $(ENGINE) tests/integration/test_with_engine.py tests/integration/test_lsp_server.py
 
-# Compares with peers, which it installs beside the project: see benchmarks/bench.
+# Compares with other engines, which it installs beside the project: see benchmarks/bench.
 bench: install
 	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
 	$(BIN)/python -m benchmarks.bench
 
-# The extension as a file to install: code --install-extension editors/vscode/copilot-server.vsix
+# Packs the extension: code --install-extension editors/vscode/copilot-server.vsix
 vsix: install
 	@tests/editors/vscode.sh package
 
 lint-vscode: install
 	@tests/editors/vscode.sh check
 
-# All checks of the extension, the last of them in a real VS Code; says loudly what it could not run.
+# Runs all checks of the extension, the last of them in a real VS Code, and reports what it could not run.
 editors-vscode: install browser
 	@tests/editors/vscode.sh
 
-# The pictures in docs/, of a real VS Code.
+# Takes the pictures in docs/, of a real VS Code.
 docs-vscode: vsix browser
 	tests/editors/code_server/install.sh
 	$(BIN)/python -m tests.editors.vscode_pictures
 
-format: install
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+# Builds sdist, wheel and .vsix into dist/ and checks each in a clean environment.
+release: install
+	$(BIN)/python scripts/release.py
 
 clean:
-	rm -rf $(VENV) build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf editors/vscode/node_modules editors/vscode/dist editors/vscode/out editors/vscode/*.vsix
 	rm -rf tests/editors/code_server/node_modules

@@ -84,7 +84,8 @@ def open_instant(settings: Settings, *_progress: object) -> Pipeline:
     path = ensure(ref, offline=True)
     folder = prepared_folder(path) if path.suffix == ".gguf" else path
     tokenizer = load_tokenizer(folder)
-    return Pipeline(InstantEngine(tokenizer), ref.manifest, settings.completion, ahead=settings.speed.ahead)
+    engine = InstantEngine(tokenizer)
+    return Pipeline(engine, ref.manifest, settings.completion, prefetch=settings.speed.ahead)
 
 
 def serve_pygls() -> None:

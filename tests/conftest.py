@@ -13,7 +13,7 @@ from copilot_server.catalog import resolve
 from copilot_server.config import SpeedSettings
 from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.loader import load_transformers_engine
-from copilot_server.fetch import ensure
+from copilot_server.fetch import HOME_VARIABLE, ensure, home
 from tests.support.engines import llamacpp_engine
 from tests.support.skips import pytest_addoption, pytest_sessionfinish
 from tests.support.tiny_models import build_tiny_model
@@ -23,9 +23,14 @@ __all__ = ["pytest_addoption", "pytest_sessionfinish"]
 # Nothing in the tests may look for a model on the network by itself.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-# How long an example takes is the machine's affair: timing lives in benchmarks/.
+# How long an example takes depends on the machine: timing lives in benchmarks/. The suite draws the same
+# examples in every run. `make test-long` passes --hypothesis-profile=search, which draws other and more
+# examples each time, prints how to repeat a failure and keeps it in .hypothesis; an example that has failed
+# is added to its test with @example.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+settings.register_profile("repeatable", settings.get_profile("untimed"), derandomize=True, database=None)
+settings.register_profile("search", settings.get_profile("untimed"), max_examples=2000, print_blob=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,6 +38,19 @@ def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Servers that tests start keep their statistics by themselves, and not among the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests find the user's models, but neither read what was tuned for this machine nor leave a tuning."""
+    users, ours = home(), tmp_path_factory.mktemp("cache")
+    users.mkdir(parents=True, exist_ok=True)
+    for kept in users.iterdir():
+        if kept.name != "tuning":
+            (ours / kept.name).symlink_to(kept)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(HOME_VARIABLE, str(ours))
         yield
 
 

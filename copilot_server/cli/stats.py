@@ -1,4 +1,4 @@
-"""``copilot-server stats``: what became of the suggestions, as counted on this machine."""
+"""``copilot-server stats``: the statistics of suggestions, which are counted on this machine."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ def stats(
     *,
     days: Annotated[
         int,
-        typer.Option("--days", min=1, max=3650, metavar="N", help="How many days back, today among them."),
+        typer.Option(
+            "--days", min=1, max=3650, metavar="N", help="The number of days to show, including today."
+        ),
     ] = 30,
     by: Annotated[
-        Dimension | None, typer.Option("--by", help="Show all rows of this table, and no other table.")
+        Dimension | None, typer.Option("--by", help="Show only this table, with all of its rows.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    forget: Annotated[bool, typer.Option("--forget", help="Delete all that was counted, and exit.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before deleting.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Delete all statistics, and exit.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Tell what became of the suggestions: shown, accepted, kept, and how fast they came."""
+    """Show how many suggestions were shown, accepted and kept, and how fast they came."""
     from copilot_server.statistics.schema import database_path  # noqa: PLC0415
 
     path = database_path()
@@ -68,6 +70,6 @@ def _forget(path: Path, *, yes: bool) -> None:
     try:
         schema.forget(path)
     except (sqlite3.Error, OSError, filelock.Timeout) as error:
-        remedy = "Mend its permissions, or close the editors and try again."
+        remedy = "Check its permissions, or close the editors and try again."
         raise schema.StatisticsError(f"{path} cannot be deleted ({error}).", remedy=remedy) from error
     typer.echo("All statistics are deleted.")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from cachetools import LRUCache
 
 from copilot_server.catalog import Manifest, resolve
 from copilot_server.completion.cache import CompletionCache
-from copilot_server.completion.filters.filters import apply_filters
+from copilot_server.completion.filters.order import apply_filters
 from copilot_server.completion.plan import Plan, Planner
-from copilot_server.completion.scheduling.prefetch import places_ahead
+from copilot_server.completion.scheduling.next_cursors import next_cursors
 from copilot_server.completion.scope.scope import Situation
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings
@@ -21,6 +22,10 @@ from copilot_server.engine.models.vocabulary import detect_fim
 from copilot_server.errors import EngineError
 from copilot_server.fetch import ensure
 from copilot_server.fetch.progress import Progress
+
+#: Called when an engine fails, with the error, and with None when it works again.
+OnError = Callable[[EngineError | None], None]
+Watch = Callable[[OnError], None]
 
 #: Suggestions that are remembered for drafts: so many a document, of so many documents.
 SUGGESTIONS, DOCUMENTS = 3, 32
@@ -35,11 +40,15 @@ class Pipeline:
         manifest: Manifest,
         settings: CompletionSettings,
         *,
-        ahead: bool = True,
+        prefetch: bool = True,
+        watch: Watch | None = None,
     ) -> None:
+        """``prefetch``: whether to prefetch at all. ``watch``: how to learn of the engine's failures."""
         self._engine = engine
+        self._watch = partial(_watch_engine, engine) if watch is None else watch
+        self._on_error: OnError | None = None
         self._manifest = manifest
-        self._ahead = ahead
+        self._prefetch = prefetch
         self._planner = Planner(engine, manifest, settings)
         self._cache = CompletionCache()
         self._suggested: LRUCache[str, tuple[str, ...]] = LRUCache(DOCUMENTS)
@@ -64,16 +73,16 @@ class Pipeline:
         self._planner = Planner(self._engine, self._manifest, settings)
         self._cache.clear()
 
-    def watch(self, on_trouble: Callable[[EngineError | None], None]) -> None:
-        """Have ``on_trouble`` called, from any thread, when the engine fails, and when it works again.
+    def watch(self, on_error: OnError) -> None:
+        """Have ``on_error`` called, from any thread, when the engine fails, and with None when it recovers.
 
-        What runs in this process tells of its failures by raising them.
+        An engine in this process reports its failures by raising them.
         """
-        if isinstance(self._engine, WatchedEngine):
-            self._engine.watch(on_trouble)
+        self._on_error = on_error
+        self._watch(on_error)
 
     def prepare(self, document: Document) -> Iterator[None]:
-        """Do ahead, a little at each step, what the first requests for ``document`` would wait for."""
+        """Do in advance, a little at each step, what the first requests for ``document`` would wait for."""
         return self._planner.prepare(document)
 
     def lookup(self, request: CompletionRequest) -> Completion | None:
@@ -98,22 +107,24 @@ class Pipeline:
         plan = self._planner.plan(request, self._suggested.get(uri, ()))
         generation = _watched(plan.generation, on_text) if on_text else plan.generation
         completion = self._finish(plan, self._engine.generate(generation, cancel))
-        if request.ahead:
+        if request.prefetch:
             completion = replace(completion, source="ahead")
         self._cache.store(request.cursor, completion)
         self._remember(uri, completion)
         return completion
 
-    def ahead(self, request: CompletionRequest, completion: Completion) -> tuple[CompletionRequest, ...]:
-        """What to ask while nothing else is asked, in this order: what comes next if ``completion`` is right.
+    def next_requests(
+        self, request: CompletionRequest, completion: Completion
+    ) -> tuple[CompletionRequest, ...]:
+        """Return what to prefetch, in this order: what comes next if the user accepts ``completion``.
 
-        What is wanted next is worth guessing only while someone types, and only from a suggestion. Fast, and
+        The next request is worth guessing only while the user types, and only from a suggestion. Fast, and
         safe to call from any thread.
         """
-        if not self._ahead or request.invoked or not completion.candidates:
+        if not self._prefetch or request.invoked or not completion.candidates:
             return ()
-        places = places_ahead(request.cursor, completion.candidates[0])
-        return tuple(CompletionRequest(place, ahead=True) for place in places)
+        cursors = next_cursors(request.cursor, completion.candidates[0])
+        return tuple(CompletionRequest(cursor, prefetch=True) for cursor in cursors)
 
     def complete_batch(
         self,
@@ -169,20 +180,29 @@ def rank(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     return tuple(best.values())
 
 
-def open_pipeline(settings: Settings, progress: Progress | None = None) -> Pipeline:
+def open_engine(settings: Settings, progress: Progress | None = None) -> tuple[Engine, Manifest]:
     """Load the model that the settings name, fetching it if need be; takes seconds to minutes.
 
-    Where they name an engine elsewhere, that is asked instead, and nothing is loaded. ``progress`` is told
-    how far fetching has come.
+    Where the settings name a remote engine, this connects to it and loads nothing. ``progress`` receives how
+    far fetching has come.
 
     Raises:
-        ModelError: there is no such model, or it cannot be had.
-        EngineError: it cannot run here, or the engine elsewhere cannot be used.
+        ModelError: there is no such model, or no source delivers it.
+        EngineError: the model cannot run here, or the remote engine cannot be used.
         ConfigError: source would go unencrypted over a network.
     """
     engine, manifest = _connect(settings) if settings.engine else _load(settings, progress)
-    manifest = detect_fim(manifest, engine)
-    return Pipeline(engine, manifest, settings.completion, ahead=settings.speed.ahead)
+    return engine, detect_fim(manifest, engine)
+
+
+def open_pipeline(settings: Settings, progress: Progress | None = None) -> Pipeline:
+    """Open the engine that the settings name, and complete with it.
+
+    Raises:
+        ModelError, EngineError, ConfigError: as ``open_engine``.
+    """
+    engine, manifest = open_engine(settings, progress)
+    return Pipeline(engine, manifest, settings.completion, prefetch=settings.speed.ahead)
 
 
 def _load(settings: Settings, progress: Progress | None) -> tuple[Engine, Manifest]:
@@ -199,6 +219,11 @@ def _connect(settings: Settings) -> tuple[Engine, Manifest]:
 
     engine = connect(settings)
     return engine, engine.manifest
+
+
+def _watch_engine(engine: Engine, on_error: OnError) -> None:
+    if isinstance(engine, WatchedEngine):
+        engine.watch(on_error)
 
 
 def _watched(generation: GenerationRequest, on_text: Callable[[str], None]) -> GenerationRequest:

@@ -9,7 +9,7 @@ from copilot_server.catalog import PromptProtocol
 from copilot_server.context.document import Cursor
 from copilot_server.engine.base import FinishReason, Sampling
 
-#: Where an answer came from: "ahead" if the model was asked before the user was there.
+#: Where an answer came from; "ahead", a name that statistics and metrics have stored, is a prefetch.
 Source = Literal["model", "cache", "ahead", "none"]
 
 
@@ -17,25 +17,25 @@ Source = Literal["model", "cache", "ahead", "none"]
 class CompletionRequest:
     """Complete at ``cursor``.
 
-    ``invoked``: the user asked by a key, so the cache is passed over and several candidates are wanted;
-    else one candidate, as fast as can be.
+    ``invoked``: the user invoked completion explicitly, so the cache is not asked and several candidates are
+    wanted; otherwise one candidate, as fast as possible.
     ``sampling``, ``protocol``: None for what the settings say.
-    ``ahead``: nobody has asked yet; the answer is kept for when the cursor gets there.
+    ``prefetch``: nobody has asked yet; the answer is cached for when the cursor gets there.
     """
 
     cursor: Cursor
     invoked: bool = False
     sampling: Sampling | None = None
-    ahead: bool = False
+    prefetch: bool = False
     protocol: PromptProtocol | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A suggestion: put ``text`` in at the cursor, over the ``replaced`` code points that follow it.
+    """A suggestion: insert ``text`` at the cursor in place of the ``replaced`` code points that follow it.
 
-    ``tokens``: how many the model wrote for it, which filters may have cut; their mean log-probability is
-    ``mean_logprob``.
+    ``tokens``: how many tokens the model wrote, which filters may have cut since; ``mean_logprob`` is the
+    mean of their log-probabilities.
     """
 
     text: str
@@ -49,7 +49,8 @@ class Candidate:
 class Completion:
     """The candidates for one request, best first; none when there is nothing worth showing.
 
-    ``drawn``: each that the model drew, in that order, empty or twice though it be; for benchmarks.
+    ``drawn``: every candidate as the model sampled it, in that order, empty ones and duplicates included; for
+    benchmarks.
     """
 
     candidates: tuple[Candidate, ...]

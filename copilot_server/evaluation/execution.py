@@ -1,13 +1,12 @@
-"""What came of samples: each different program is run once, beside the drawing."""
+"""The third stage of a run: each different program runs once in the sandbox, while sampling continues."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from copilot_server.evaluation.results import Checked, Sample
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Sample, Task
 from copilot_server.sandbox import Check, Limits, Program, ProgramResult, Sandbox
 
 OnChecked = Callable[[Checked], None]
@@ -21,12 +20,15 @@ class _Running:
 
 
 class Checker:
-    """Runs samples in a sandbox, by the check that counts and, beside a strict one, by the upstream one.
+    """Runs samples of ``tasks`` in a sandbox, by the check that counts and, if that is strict, by both.
 
-    ``on_checked`` is called by the sandbox's workers as each sample's verdict comes.
+    The sandbox's workers call ``on_checked`` with each verdict as it comes.
     """
 
-    def __init__(self, sandbox: Sandbox, check: Check, limits: Limits, on_checked: OnChecked) -> None:
+    def __init__(
+        self, tasks: Sequence[Task], sandbox: Sandbox, check: Check, limits: Limits, on_checked: OnChecked
+    ) -> None:
+        self._tasks = {task.task_id: task for task in tasks}
         self._sandbox = sandbox
         self._check: Check = check
         self._limits = limits
@@ -34,25 +36,30 @@ class Checker:
         self._programs: dict[tuple[Program, Check], Future[ProgramResult]] = {}
         self._running: list[_Running] = []
 
-    def submit(self, task: Task, sample: Sample) -> None:
-        """Have a sample of ``task`` checked."""
-        program = task.program(sample.completion, sample.replaced)
-        result = self._run(program, self._check)
-        upstream = self._run(program, "upstream") if self._check == "strict" else None
-        running = _Running(sample, result, upstream)
-        self._running.append(running)
-        result.add_done_callback(lambda done: self._tell(sample, done))
+    def submit(self, samples: Sequence[Sample]) -> None:
+        """Start to check samples."""
+        for sample in samples:
+            self._submit(sample)
 
     def results(self) -> list[Checked]:
-        """Wait for every verdict; in the order in which the samples came.
+        """Wait for all verdicts. They are in the order of the tasks, the temperatures and the indices.
 
         Raises:
             SandboxUnavailableError: a program could not be started.
         """
-        return [
+        checked = [
             Checked(one.sample, one.result.result(), None if one.upstream is None else one.upstream.result())
             for one in self._running
         ]
+        positions = {name: position for position, name in enumerate(self._tasks)}
+        return sorted(checked, key=lambda one: (positions[one.sample.task_id], _within_task(one.sample)))
+
+    def _submit(self, sample: Sample) -> None:
+        program = self._tasks[sample.task_id].program(sample.completion, sample.replaced)
+        result = self._run(program, self._check)
+        upstream = self._run(program, "upstream") if self._check == "strict" else None
+        self._running.append(_Running(sample, result, upstream))
+        result.add_done_callback(lambda done: self._report(sample, done))
 
     def _run(self, program: Program, check: Check) -> Future[ProgramResult]:
         key = program, check
@@ -60,7 +67,11 @@ class Checker:
             self._programs[key] = self._sandbox.submit(program, self._limits, check=check)
         return self._programs[key]
 
-    def _tell(self, sample: Sample, done: Future[ProgramResult]) -> None:
-        # A cancelled or failed check is no verdict; its future raises where the run waits for it.
+    def _report(self, sample: Sample, done: Future[ProgramResult]) -> None:
+        # A check that was cancelled or failed has no verdict. ``results`` raises its error.
         if not done.cancelled() and done.exception() is None:
             self._on_checked(Checked(sample, done.result()))
+
+
+def _within_task(sample: Sample) -> tuple[float, int]:
+    return -1.0 if sample.temperature is None else sample.temperature, sample.index

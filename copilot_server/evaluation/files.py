@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writing of files: a file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Put ``text`` in the place of what is at ``path``, readable by all.
+    """Replace the file at ``path`` by ``text``. Everybody can read it.
 
     Raises:
-        OSError: it cannot be written; what was there still is.
+        OSError: it cannot be written. The old file is still there.
     """
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False

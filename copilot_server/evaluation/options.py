@@ -1,72 +1,214 @@
-"""What a self-test is told: the options, their defaults, and which make no sense."""
+"""The options of a self-test: their flags, their defaults, and which values and combinations are refused."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from copilot_server.errors import ConfigError
-from copilot_server.sandbox import Check, Limits
+from copilot_server.flags import flag
 
-#: As a file's name, the standard output.
+#: This file name stands for the standard output.
 STDOUT = Path("-")
 
-#: The paper's k (Chen et al. 2021, table 1).
+#: The k of Chen et al. 2021, table 1.
 PAPER_KS = (1, 10, 100)
-#: The paper's best temperature for pass@100, and its nucleus.
+#: The best temperature for pass@100 and the nucleus in Chen et al. 2021.
 DEFAULT_TEMPERATURE, DEFAULT_TOP_P = 0.8, 0.95
+
+_SELF_TEST = "Self-test"
+_SAMPLING = "Self-test: sampling"
+_RESULTS = "Self-test: results"
 
 
 def default_ks(samples: int) -> tuple[int, ...]:
-    """The k of pass@k unless told: the paper's, as far as so many samples go, and their number."""
+    """Return the default k of pass@k: the paper's up to the number of samples, and that number."""
     return tuple(sorted({*(k for k in PAPER_KS if k <= samples), samples}))
+
+
+def _numbers(name: str, kind: type[int] | type[float]) -> Callable[[str | None], tuple[float, ...]]:
+    """Return what reads the value of a flag such as ``--k 1,10``."""
+
+    def convert(given: str | None) -> tuple[float, ...]:
+        try:
+            return tuple(kind(one) for one in given.split(",")) if given else ()
+        except ValueError as error:
+            raise ConfigError(
+                f"{name} {given} is not a list of numbers.", remedy="As in 1,10,100."
+            ) from error
+
+    return convert
+
+
+def _tuple(given: list[str] | None) -> tuple[Any, ...]:
+    return tuple(given or ())
 
 
 @dataclass(frozen=True, slots=True)
 class SelftestOptions:
-    """What to measure and what to do with the score.
+    """What a self-test measures, and what it does with the score.
 
-    ``limit``: only the first so many problems. ``variants``: only these parts of the benchmark. ``full``: all
-    tasks where a seeded subset is the default. ``raw``: the bare model, without the pipeline.
-    ``samples``, ``temperatures``, ``top_p``, ``seed``: how samples are drawn; greedily unless told.
-    ``ks``: the k of pass@k; none for ``default_ks``.
-    ``samples_file``: evaluate what others made, without a model.
-    ``report``: the folder of the run, which goes on where an earlier one in it was interrupted.
-    ``min_pass_at_1``: a share from 0 to 1; the run fails if the first pass@1 of the report is below it.
+    Every field is a flag of the command line, in this order. ``temperatures`` is empty for the default, which
+    ``sampling_temperatures`` gives; ``ks`` is empty for ``default_ks``.
     """
 
-    benchmark: str = "humaneval"
-    data: Path | None = None
-    limit: int | None = None
-    variants: tuple[str, ...] = ()
-    full: bool = False
-    raw: bool = False
-    samples: int = 1
-    temperatures: tuple[float, ...] = ()
-    top_p: float = DEFAULT_TOP_P
-    ks: tuple[int, ...] = ()
-    seed: int = 0
-    check: Check = "strict"
-    timeout_s: float = Limits().timeout_s
-    samples_file: Path | None = None
-    report: Path | None = None
-    json_path: Path | None = None
-    min_pass_at_1: float | None = None
-    allow_unsandboxed: bool = False
-    batch_size: int = 32
+    benchmark: str = flag(
+        default="humaneval",
+        help="Measure the model with humaneval, infilling, robustness, chained, buggy-context or protocols.",
+        name="--selftest",
+        panel=_SELF_TEST,
+        metavar="BENCHMARK",
+        kind=str | None,
+        absent=None,
+    )
+    data: Path | None = flag(
+        default=None,
+        help="Use another problem set in HumanEval's format, compressed by gzip or not.",
+        name="--data",
+        panel=_SELF_TEST,
+        metavar="FILE",
+    )
+    limit: int | None = flag(
+        default=None,
+        help="Use only the first problems, this many of them.",
+        name="--limit",
+        panel=_SELF_TEST,
+        minimum=1,
+    )
+    variants: tuple[str, ...] = flag(
+        default=(),
+        help="Run only this part of the benchmark, such as single-line. Can be given more than once.",
+        name="--variant",
+        panel=_SELF_TEST,
+        metavar="NAME",
+        kind=list[str] | None,
+        absent=None,
+        convert=_tuple,
+    )
+    full: bool = flag(
+        default=False,
+        help="Run every task of a benchmark that takes a seeded subset by default.",
+        name="--full",
+        panel=_SELF_TEST,
+    )
+    raw: bool = flag(
+        default=False,
+        help="Ask the bare model, without the completion pipeline.",
+        name="--raw",
+        panel=_SELF_TEST,
+    )
+    check: Literal["strict", "upstream"] = flag(
+        default="strict",
+        help="How programs are judged: by a separate process, or by themselves as in OpenAI's harness.",
+        name="--check",
+        panel=_SELF_TEST,
+    )
+    timeout_s: float = flag(
+        default=3.0,
+        help="The time limit of each program.",
+        name="--timeout",
+        panel=_SELF_TEST,
+        metavar="SECONDS",
+    )
+    allow_unsandboxed: bool = flag(
+        default=False,
+        help="Run the model's programs even where no sandbox works.",
+        name="--allow-unsandboxed",
+        panel=_SELF_TEST,
+    )
+    batch_size: int = flag(
+        default=32,
+        help="The number of completions that are generated at the same time.",
+        name="--batch-size",
+        panel=_SELF_TEST,
+        minimum=1,
+    )
+    samples: int = flag(
+        default=1,
+        help="The number of samples of each task.",
+        name="--samples",
+        panel=_SAMPLING,
+        metavar="N",
+        minimum=1,
+    )
+    temperatures: tuple[float, ...] = flag(
+        default=(),
+        help="The sampling temperature; several make a grid. By default one sample is greedy, and several "
+        "are sampled at 0.8.",
+        name="--temperature",
+        panel=_SAMPLING,
+        metavar="T,...",
+        kind=str | None,
+        absent=None,
+        convert=_numbers("--temperature", float),
+    )
+    top_p: float = flag(
+        default=DEFAULT_TOP_P,
+        help="The probability mass of nucleus sampling.",
+        name="--top-p",
+        panel=_SAMPLING,
+        metavar="P",
+    )
+    ks: tuple[int, ...] = flag(
+        default=(),
+        help="The k of pass@k. By default 1, 10 and 100 up to the number of samples, and that number.",
+        name="--k",
+        panel=_SAMPLING,
+        metavar="K,...",
+        kind=str | None,
+        absent=None,
+        convert=_numbers("--k", int),
+    )
+    seed: int = flag(
+        default=0,
+        help="The seed of the random numbers: the same seed gives the same samples and subsets.",
+        name="--seed",
+        panel=_SAMPLING,
+    )
+    samples_file: Path | None = flag(
+        default=None,
+        help="Check the samples in this file, which is in OpenAI's format. No model is loaded.",
+        name="--samples-file",
+        panel=_SAMPLING,
+        metavar="FILE",
+    )
+    report: Path | None = flag(
+        default=None,
+        help="The folder of the run, with its samples, report.html and report.json. The same command resumes "
+        "an interrupted run.",
+        name="--report",
+        panel=_RESULTS,
+        metavar="DIR",
+    )
+    json_path: Path | None = flag(
+        default=None,
+        help="Write the results to this file as JSON; - is the standard output.",
+        name="--json",
+        panel=_RESULTS,
+        metavar="FILE",
+    )
+    min_pass_at_1: float | None = flag(
+        default=None,
+        help="Exit with status 10 if pass@1 is below this share.",
+        name="--min-pass-at-1",
+        panel=_RESULTS,
+        minimum=0.0,
+        maximum=1.0,
+    )
 
     @property
-    def drawn_at(self) -> tuple[float, ...]:
-        """The temperatures, given or not: greedy if there is one sample of each task."""
+    def sampling_temperatures(self) -> tuple[float, ...]:
+        """The temperatures to sample at: those given, or else the default."""
         return self.temperatures or ((0.0,) if self.samples == 1 else (DEFAULT_TEMPERATURE,))
 
 
 def check_options(options: SelftestOptions, benchmarks: Collection[str]) -> None:
-    """Refuse what makes no sense.
+    """Refuse values that make no sense.
 
     Raises:
-        ConfigError: naming the option and what it may be.
+        ConfigError: names the option and its permitted values.
     """
     if options.benchmark not in benchmarks:
         known = ", ".join(benchmarks)
@@ -99,7 +241,7 @@ def _check_sampling(options: SelftestOptions) -> None:
         raise ConfigError(f"top-p is {options.top_p}.", remedy="It is a number above 0 and up to 1.")
     if len(set(options.temperatures)) < len(options.temperatures):
         raise ConfigError("A temperature is named twice.", remedy="Name each once.")
-    if options.samples > 1 and 0.0 in options.drawn_at:
+    if options.samples > 1 and 0.0 in options.sampling_temperatures:
         raise ConfigError(
             f"At temperature 0 all {options.samples} samples of a task are the same.",
             remedy="Leave out --samples, or choose another temperature.",

@@ -1,4 +1,4 @@
-"""Two runs over the same tasks: how far apart they are, and whether that could be chance."""
+"""Paired tests: how much two runs over the same tasks differ, and whether that could be chance."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import numpy as np
 
 from copilot_server.evaluation.passk import bootstrap_interval
 
-#: Above so many additions no exact distribution is made. Runs of 200 samples of 164 problems need 5 million.
+#: The exact distribution is not computed if it takes more additions. Runs with 200 samples of each of 164
+#: problems take 5 million.
 _MAX_ADDITIONS = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One task in two runs: how many samples of it each drew, and how many of them passed."""
+    """One task in two runs: how many samples each run has, and how many of them passed."""
 
     problem_id: str
     samples_a: int
@@ -28,15 +29,15 @@ class Pair:
 
     @property
     def difference(self) -> Fraction:
-        """What the second run's pass@1 of the task is above the first's."""
+        """The second run's pass@1 of the task minus the first's."""
         return Fraction(self.correct_b, self.samples_b) - Fraction(self.correct_a, self.samples_a)
 
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
-    """pass@1 of the second run less that of the first, with its 95 % bootstrap interval over problems.
+    """pass@1 of the second run minus that of the first, with its 95 % bootstrap interval over problems.
 
-    ``p_value``: two-sided, by ``test``; None if the runs' numbers of samples are too uneven for it.
+    ``p_value`` is two-sided and comes from ``test``. It is None if the exact distribution is too large.
     """
 
     value: float
@@ -49,13 +50,14 @@ class PairedDifference:
 
 
 def paired_difference(pairs: Sequence[Pair]) -> PairedDifference:
-    """Compare two runs over tasks that both have.
+    """Compare two runs over the tasks that both have.
 
-    The test is McNemar's where each problem is one task and one sample in each run. Samples and tasks of one
-    problem are not independent, so with several the test flips the signs of whole problems' differences.
+    The test is McNemar's where each problem has one task with one sample in each run. Otherwise the test
+    flips the signs of the differences of whole problems, since the samples and tasks of one problem are not
+    independent.
 
     Raises:
-        ValueError: there is no pair, or one without samples.
+        ValueError: there are no pairs, or one has no samples.
     """
     if not pairs or any(min(pair.samples_a, pair.samples_b) < 1 for pair in pairs):
         raise ValueError("A paired difference needs tasks, each with a sample in both runs")
@@ -82,10 +84,10 @@ def paired_difference(pairs: Sequence[Pair]) -> PairedDifference:
 def mcnemar_exact(gained: int, lost: int) -> float:
     """Return the exact two-sided p-value of McNemar's test, given the counts on which two runs differ.
 
-    If neither run were better, each of the ``gained + lost`` tasks would fall to a side like a fair coin; p
-    is the chance of a split at least as uneven (Q. McNemar 1947, "Note on the sampling error of the
-    difference between correlated proportions or percentages", Psychometrika 12; exact by the binomial).
-    Whole numbers up to the one division: nothing overflows.
+    If neither run were better, each of the ``gained + lost`` tasks would be gained or lost like the toss of
+    a fair coin. The p-value is the chance of a split at least as uneven (Q. McNemar 1947, "Note on the
+    sampling error of the difference between correlated proportions or percentages", Psychometrika 12; exact
+    by the binomial distribution). The sums are integers, so nothing overflows.
 
     Raises:
         ValueError: a count is negative.
@@ -103,10 +105,10 @@ def mcnemar_exact(gained: int, lost: int) -> float:
 def sign_flip_p(differences: Iterable[Fraction]) -> float | None:
     """Return the exact two-sided p-value of the paired randomization test.
 
-    If the two runs were alike, each difference could as well have had the other sign (R. A. Fisher 1935,
-    "The Design of Experiments", section 21): p is the share of all 2**n choices of signs whose sum is at
-    least as far from 0. For differences of -1, 0 and 1 that is McNemar's exact test. None where the
-    distribution of the sum has too many places.
+    If neither run were better, each difference could just as well have the other sign (R. A. Fisher 1935,
+    "The Design of Experiments", section 21). The p-value is the share of all 2**n choices of signs whose sum
+    is at least as far from 0. For differences of -1, 0 and 1 this is McNemar's exact test. It is None where
+    the distribution of the sum is too large to compute.
     """
     different = [one for one in differences if one]
     scale = math.lcm(*(one.denominator for one in different))
@@ -114,7 +116,7 @@ def sign_flip_p(differences: Iterable[Fraction]) -> float | None:
     reach = sum(steps)
     if reach * len(steps) > _MAX_ADDITIONS:
         return None
-    # chances[i]: of i taken from the full sum, which is twice what the flipped differences add up to.
+    # chances[i]: the probability that the flipped differences add up to i.
     chances = np.ones(1)
     for step in steps:
         flipped = np.zeros(len(chances) + step)
@@ -122,5 +124,5 @@ def sign_flip_p(differences: Iterable[Fraction]) -> float | None:
         flipped[step:] += chances / 2
         chances = flipped
     observed = abs(int(sum(different, Fraction()) * scale))
-    outside = (reach - observed) // 2  # flipping more than that brings the sum nearer to 0
+    outside = (reach - observed) // 2  # flipping more than that brings the sum closer to 0
     return min(1.0, 2 * float(chances[: outside + 1].sum()))

@@ -1,4 +1,4 @@
-"""pass@k and how sure of it one can be."""
+"""pass@k and its confidence intervals."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-#: Two-sided 95 % of the standard normal distribution.
+#: The 97.5th percentile of the standard normal distribution, for a two-sided interval of 95 %.
 Z_95 = 1.959963984540054
 
 
 def pass_at_k(samples: int, correct: int, k: int) -> float:
     """Return the unbiased estimate of pass@k for one problem: 1 - C(n-c, k) / C(n, k).
 
-    It is the chance that at least one of k samples, drawn without replacement from the ``samples`` = n of
-    which ``correct`` = c passed, is correct; computed as a product, for the binomials overflow
+    It is the chance that at least one of k samples is correct if they are drawn without replacement from
+    ``samples`` = n samples of which ``correct`` = c passed. It is computed as a product, since the binomials
+    would overflow
     (Chen et al. 2021, "Evaluating Large Language Models Trained on Code", arXiv 2107.03374, section 2.1).
 
     Raises:
@@ -54,12 +55,12 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Return the 95 % percentile bootstrap interval over problems of sum(sums) / sum(counts).
 
-    ``sums``, ``counts``: (problems,), what a problem adds up to and over how many tasks or samples. Problems
-    are drawn with replacement, each whole: what came of one problem is not independent (B. Efron and R. J.
-    Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13). Where all problems came out alike the
-    interval has no width, which says nothing about problems that were not asked.
+    ``sums``, ``counts``: (problems,), what a problem adds up to and over how many tasks or samples. Whole
+    problems are drawn with replacement, since the results of one problem are not independent (B. Efron and
+    R. J. Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13). Where all problems have the same
+    result the interval has no width, which says nothing about other problems.
 
-    The same values give the same interval, in whatever order the problems come.
+    The interval does not depend on the order of the problems.
 
     Raises:
         ValueError: unless there is a problem, both are finite and of one length, and each count is positive.
@@ -67,7 +68,7 @@ def bootstrap_interval(
     problems = np.column_stack([np.asarray(sums, dtype=float), np.asarray(counts, dtype=float)])
     if not (len(problems) and np.isfinite(problems).all() and (problems[:, 1] > 0).all()):
         raise ValueError("The bootstrap needs problems, each with a finite sum and a positive count")
-    # How often each different value is drawn is multinomial: far fewer draws than one for each problem.
+    # How often each different value is drawn is multinomial, which takes far fewer random numbers.
     values, times = np.unique(problems, axis=0, return_counts=True)
     drawn = np.random.default_rng(seed).multinomial(len(problems), times / len(problems), size=resamples)
     totals = drawn @ values  # (resamples, 2)

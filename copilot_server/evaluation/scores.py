@@ -1,4 +1,4 @@
-"""What checked samples amount to: pass@k with its interval, and what a ranking of samples is worth."""
+"""The fourth stage of a run: pass@k with confidence intervals, and how well samples can be ranked."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ import numpy as np
 
 from copilot_server.evaluation.options import default_ks
 from copilot_server.evaluation.passk import bootstrap_interval, pass_at_k, wilson_interval
-from copilot_server.evaluation.results import Checked, Score
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Score, Task
 
-#: How to choose one of a task's samples when there are no tests to tell (Chen et al. 2021, section 3.3).
+#: Ways to choose one of a task's samples without tests (Chen et al. 2021, section 3.3).
 RANKINGS = ("mean log-probability", "sum of log-probabilities", "random", "oracle")
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A task's samples at one temperature."""
+    """The samples of a task at one temperature."""
 
     task: Task
     temperature: float | None
@@ -28,16 +27,16 @@ class Group:
 
     @property
     def correct(self) -> int:
-        """How many of them passed."""
+        """The number of samples that passed."""
         return sum(one.passed for one in self.samples)
 
     def pass_at(self, k: int) -> float:
-        """The unbiased estimate of pass@k for the task."""
+        """Return the unbiased estimate of pass@k for the task."""
         return pass_at_k(len(self.samples), self.correct, k)
 
 
 def grouped(tasks: Sequence[Task], checked: Iterable[Checked]) -> dict[tuple[str, float | None], list[Group]]:
-    """The groups of each variant and temperature, in the order of ``tasks`` and of falling first sight."""
+    """Return the groups of each variant and temperature, in the order of ``tasks`` and of ``checked``."""
     by_task: defaultdict[str, dict[float | None, list[Checked]]] = defaultdict(dict)
     for one in checked:
         by_task[one.sample.task_id].setdefault(one.sample.temperature, []).append(one)
@@ -49,16 +48,16 @@ def grouped(tasks: Sequence[Task], checked: Iterable[Checked]) -> dict[tuple[str
 
 
 def scores_of(tasks: Sequence[Task], checked: Sequence[Checked], ks: Sequence[int] = ()) -> list[Score]:
-    """pass@k of each variant and temperature, for those ``ks`` that there are samples enough for.
+    """Return pass@k and the rankings of each variant and temperature.
 
-    Without ``ks``, for those of ``default_ks``.
+    The k are those of ``ks`` or, without them, of ``default_ks``, up to the number of samples.
     """
     cells = grouped(tasks, checked).values()
     return [score for groups in cells for score in (*_pass_at(groups, ks), *_rankings(groups))]
 
 
 def best_temperatures(scores: Sequence[Score]) -> list[str]:
-    """A sentence for each k: the temperature that did best, as in the paper's figure 5."""
+    """Return a sentence for each k with its best temperature (Chen et al. 2021, figure 5)."""
     sentences = []
     for name in dict.fromkeys(score.name for score in scores if score.name.startswith("pass@")):
         rivals = [score for score in scores if score.name == name and not score.variant]
@@ -66,6 +65,15 @@ def best_temperatures(scores: Sequence[Score]) -> list[str]:
             best = max(rivals, key=lambda score: score.value)
             sentences.append(f"{name} is best at temperature {best.temperature:g}: {best.value:.1%}.")
     return sentences
+
+
+def best_pass_at_1(scores: Sequence[Score]) -> float:
+    """Return pass@1 at its best temperature, which is the one that a user would choose.
+
+    Where the benchmark has variants, it is that of the first one.
+    """
+    rivals = [one for one in scores if one.name == "pass@1"]
+    return max(one.value for one in rivals if one.variant == rivals[0].variant)
 
 
 def _pass_at(groups: Sequence[Group], ks: Sequence[int]) -> Iterator[Score]:
@@ -76,10 +84,10 @@ def _pass_at(groups: Sequence[Group], ks: Sequence[int]) -> Iterator[Score]:
 
 
 def mean_score(name: str, groups: Sequence[Group], value: Callable[[Group], float]) -> Score:
-    """The mean over the tasks of ``value``, with its 95 % interval over problems.
+    """Return the mean of ``value`` over the tasks, with its 95 % confidence interval over problems.
 
-    Wilson's where each problem gave one yes or no; else a bootstrap over the problems, since what came of one
-    problem is not independent.
+    The interval is Wilson's where each problem has one task with one sample. Otherwise it is a bootstrap over
+    problems, since the tasks and samples of one problem are not independent.
     """
     values: defaultdict[str, list[float]] = defaultdict(list)
     for group in groups:
@@ -96,23 +104,23 @@ def mean_score(name: str, groups: Sequence[Group], value: Callable[[Group], floa
 
 
 def _rankings(groups: Sequence[Group]) -> Iterator[Score]:
-    """The chance that the sample which each ranking would show passes."""
+    """For each ranking, the chance that the sample which it puts first passes."""
     samples = [one.sample for group in groups for one in group.samples]
     several = min(len(group.samples) for group in groups) > 1
     if not several or any(sample.mean_logprob is None or sample.tokens is None for sample in samples):
         return
     for ranking in RANKINGS:
-        yield mean_score(f"ranking: {ranking}", groups, partial(_shown_passes, ranking=ranking))
+        yield mean_score(f"ranking: {ranking}", groups, partial(_first_passes, ranking=ranking))
 
 
-def _shown_passes(group: Group, ranking: str) -> float:
+def _first_passes(group: Group, ranking: str) -> float:
     if ranking == "random":
         return group.pass_at(1)
     if ranking == "oracle":
         return float(group.correct > 0)
-    of = _mean_logprob if ranking == RANKINGS[0] else _logprob_sum
-    # An empty suggestion is never shown before one with something in it.
-    best = max(group.samples, key=lambda one: (bool(one.sample.completion.strip()), of(one)))
+    logprob = _mean_logprob if ranking == RANKINGS[0] else _logprob_sum
+    # An empty suggestion is never put before one that has text.
+    best = max(group.samples, key=lambda one: (bool(one.sample.completion.strip()), logprob(one)))
     return float(best.passed)
 
 

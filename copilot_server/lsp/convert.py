@@ -1,4 +1,4 @@
-"""Candidates in the shapes that editors show: inline completion items and items of a menu."""
+"""Candidates as the items that editors show: inline completion items and items of a completion menu."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from lsprotocol import types
 from copilot_server.completion.types import Candidate
 from copilot_server.context.document import Cursor
 from copilot_server.lsp.lines import Lines
-from copilot_server.lsp.position import Place
+from copilot_server.lsp.snapshot import Snapshot
 
 
 def inline_items(
-    place: Place, candidates: Sequence[Candidate], encoding: str
+    snapshot: Snapshot, candidates: Sequence[Candidate], encoding: str
 ) -> list[types.InlineCompletionItem]:
-    """Make inline completion items of ``candidates``, in their order."""
-    position_at = place.document.lines.position_at
+    """Make an inline completion item of each candidate, in their order."""
+    position_at = snapshot.document.lines.position_at
     return [
         types.InlineCompletionItem(
-            insert_text=place.head + candidate.text,
+            insert_text=snapshot.head + candidate.text,
             range=types.Range(
-                position_at(place.start, encoding), position_at(place.end + candidate.replaced, encoding)
+                position_at(snapshot.start, encoding),
+                position_at(snapshot.end + candidate.replaced, encoding),
             ),
         )
         for candidate in candidates
@@ -31,7 +32,7 @@ def inline_items(
 
 
 def legacy_completion(item: types.InlineCompletionItem, version: int) -> dict[str, Any]:
-    """Give an item as ``getCompletions`` does."""
+    """Give an item as ``getCompletions`` returns it."""
     return {
         "uuid": item_id(item),
         "text": item.insert_text,
@@ -43,7 +44,7 @@ def legacy_completion(item: types.InlineCompletionItem, version: int) -> dict[st
 
 
 def item_id(item: types.InlineCompletionItem) -> str | None:
-    """The id that an item's command carries."""
+    """Give the id that an item's command has as its argument; None if it has none."""
     arguments = item.command.arguments if item.command else None
     return str(arguments[0]) if arguments else None
 
@@ -51,10 +52,10 @@ def item_id(item: types.InlineCompletionItem) -> str | None:
 def completion_items(
     candidates: Sequence[Candidate], cursor: Cursor, encoding: str, lines: Lines | None = None
 ) -> list[types.CompletionItem]:
-    """Make items for an editor's completion menu of ``candidates``, in their order.
+    """Make an item for an editor's completion menu of each candidate, in their order.
 
-    The word before the cursor is part of the item: menus show whole words and filter by them. ``lines`` are
-    those of the cursor's document, if they are known.
+    The word before the cursor is part of the item, because menus show whole words and filter by them.
+    ``lines``: the lines of the cursor's document, if they are known already.
     """
     word = word_before(cursor)
     lines = lines or Lines(cursor.document.text)
@@ -80,13 +81,13 @@ def _menu_item(text: str, replaced: types.Range, *, rank: int) -> types.Completi
         filter_text=text,
         text_edit=types.TextEdit(range=replaced, new_text=text),
         insert_text_format=types.InsertTextFormat.PlainText,
-        # The model wrote the indentation; an editor that adjusts it would add it twice.
+        # The model has written the indentation: an editor that adjusted it would add it twice.
         insert_text_mode=types.InsertTextMode.AsIs,
     )
 
 
 def word_before(cursor: Cursor) -> str:
-    """The word that the cursor stands behind, or in."""
+    """Give the part of a word that stands directly before the cursor; it may be empty."""
     word = re.search(r"\w*\Z", cursor.line_prefix)
     return word.group() if word else ""
 

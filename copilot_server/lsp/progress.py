@@ -1,28 +1,22 @@
-"""What an editor shows while the model loads: work-done progress, or lines in its log."""
+"""How far loading a model has come, and how the editor shows it: as progress, or as lines in its log."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from lsprotocol import types
-from pygls.exceptions import JsonRpcException
-
-if TYPE_CHECKING:
-    from pygls.lsp.server import LanguageServer
+from copilot_server.lsp.client import Client
 
 
 class LoadProgress:
-    """How far fetching has come: told by the engine thread, and listened to on the event loop.
+    """A ``fetch.progress.Progress`` that the engine thread reports to and the event loop listens to.
 
-    A ``fetch.progress.Progress``. ``quiet``: nobody is told, for it has been tried before.
+    ``quiet``: the user is not shown it, because it repeats an attempt that failed before.
     """
 
     def __init__(self, title: str, *, quiet: bool = False) -> None:
-        self.message = title
+        self.title = self.message = title
         self.quiet = quiet
         self.percent: int | None = None
         self.on_change: list[Callable[[], None]] = []
@@ -32,68 +26,43 @@ class LoadProgress:
     def start(self, description: str, total_bytes: int) -> None:
         """Begin something of ``total_bytes``."""
         self._done_bytes, self._total_bytes = 0, total_bytes
-        self._tell(description, 0 if total_bytes else None)
+        self._update(description, 0 if total_bytes else None)
 
     def advance(self, count_bytes: int) -> None:
-        """Count more bytes, or fewer."""
+        """Count more bytes; a negative number takes some back."""
         self._done_bytes += count_bytes
         if self._total_bytes:
-            self._tell(self.message, min(100, 100 * self._done_bytes // self._total_bytes))
+            self._update(self.message, min(100, 100 * self._done_bytes // self._total_bytes))
 
     def note(self, message: str) -> None:
-        """Show one thing worth knowing until the next."""
-        self._tell(message, self.percent)
+        """Show a message until the next one."""
+        self._update(message, self.percent)
 
-    def _tell(self, message: str, percent: int | None) -> None:
+    def _update(self, message: str, percent: int | None) -> None:
         if (message, percent) != (self.message, self.percent):
             self.message, self.percent = message, percent
-            with contextlib.suppress(RuntimeError):  # the loop is closed: the server is going down
-                self._loop.call_soon_threadsafe(self._changed)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the server is ending
+                self._loop.call_soon_threadsafe(self._notify)
 
-    def _changed(self) -> None:
+    def _notify(self) -> None:
         for listener in self.on_change:
             listener()
 
 
-async def report_loading(
-    server: LanguageServer, loading: asyncio.Future[None], title: str, progress: LoadProgress
-) -> None:
-    """Show ``title`` until ``loading`` is done, and then how it went.
+async def show_loading(client: Client, loading: asyncio.Future[None], progress: LoadProgress) -> None:
+    """Show the title and the progress until ``loading`` is done, and then the outcome.
 
-    Nothing waits for this: an editor that never answers the request for a progress bar only goes without.
+    Nothing waits for this, so that an editor which never answers the request for a progress bar is served.
     """
-    token = await _progress_token(server)
-    if token is None:
-        _log(server, title)
+    bar = await client.create_progress(progress.title)
+    if bar is None:
+        client.log(progress.title)
     else:
-        server.work_done_progress.begin(token, types.WorkDoneProgressBegin(title=title))
-        progress.on_change.append(lambda: _report(server, token, progress))
+        progress.on_change.append(lambda: bar.report(progress.message, progress.percent))
     await asyncio.wait([loading])
     progress.on_change.clear()
     outcome = "failed" if loading.cancelled() or loading.exception() else "done"
-    if token is None:
-        _log(server, f"{title}: {outcome}")
+    if bar is None:
+        client.log(f"{progress.title}: {outcome}")
     else:
-        server.work_done_progress.end(token, types.WorkDoneProgressEnd(message=outcome))
-
-
-def _report(server: LanguageServer, token: str, progress: LoadProgress) -> None:
-    step = types.WorkDoneProgressReport(message=progress.message, percentage=progress.percent)
-    server.work_done_progress.report(token, step)
-
-
-async def _progress_token(server: LanguageServer) -> str | None:
-    """Ask the editor for a progress bar; None if it has none."""
-    window = server.client_capabilities.window
-    if window is None or not window.work_done_progress:
-        return None
-    token = str(uuid.uuid4())
-    try:
-        await server.work_done_progress.create_async(token)
-    except JsonRpcException:
-        return None
-    return token
-
-
-def _log(server: LanguageServer, message: str) -> None:
-    server.window_log_message(types.LogMessageParams(type=types.MessageType.Info, message=message))
+        bar.end(outcome)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks the VS Code extension: lint, types, unit tests, the package, and the package in a real VS Code.
-# `vscode.sh check` does all but the last, `vscode.sh package` makes the package alone. What cannot be run is
-# said loudly, and is a failure in CI.
+# `vscode.sh check` does all but the last, `vscode.sh drive` makes the package and drives the real VS Code with it, and
+# `vscode.sh package` makes the package alone. What cannot be run is reported loudly, and is a failure in CI.
 set -eu
 cd "$(dirname "$0")/../.."
 what=${1:-all}
@@ -40,14 +40,14 @@ if ! test node_modules/.installed -nt package-lock.json; then
     "npm could not install what it is made with."
   touch node_modules/.installed
 fi
-if test "$what" != package; then
+if test "$what" = all || test "$what" = check; then
   npm run --silent lint
   npm run --silent typecheck
   npm run --silent test
 fi
 npm run --silent package
 cd - >/dev/null
-test "$what" = all || exit 0
+test "$what" = all || test "$what" = drive || exit 0
 
 tests/editors/code_server/install.sh || not_run "the extension in a real VS Code" \
   "npm could not install code-server, the VS Code that runs in a browser."

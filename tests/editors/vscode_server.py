@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 import psutil
 
+from copilot_server import __version__
+
 ROOT = Path(__file__).parents[2]
 CODE_SERVER = Path(__file__).parent / "code_server" / "node_modules"
 VSIX = ROOT / "editors" / "vscode" / "copilot-server.vsix"
@@ -24,7 +26,7 @@ COPILOT_SERVER = ROOT / ".venv" / "bin" / "copilot-server"
 REMEDY = "Run `make editors-vscode`, which makes it."
 
 _READY_S = 60.0
-_EXTENSION_ID = "copilot-server.copilot-server-0.1.0"
+_EXTENSION_ID = f"copilot-server.copilot-server-{__version__}"
 
 #: Nothing on the screen but the editor, and nothing that suggests beside us.
 QUIET: Mapping[str, object] = {

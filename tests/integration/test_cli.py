@@ -15,6 +15,7 @@ import pytest
 
 from copilot_server import __version__
 from tests.support.hub_server import Hub, running_hub
+from tests.support.patience import PATIENCE_S
 
 FLAGS = (
     *("--model", "--engine", "--device", "--dtype", "--offline", "--config", "--log-level", "--protocol"),
@@ -37,7 +38,7 @@ def run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
 
@@ -116,7 +117,9 @@ class TestErrors:
     def test_the_bench_measures_what_runs_here_and_says_so(self, home: dict[str, str], tmp_path: Path):
         (tmp_path / "config.toml").write_text('engine = "https://gpu.example.com"\nmodel = "nothing"\n')
         result = run("bench", "--config", str(tmp_path / "config.toml"), environment=home)
-        assert result.stderr.startswith("What runs here is measured, not the engine at gpu.example.com.")
+        assert result.stderr.startswith(
+            "The bench measures this machine, not the remote engine at gpu.example.com."
+        )
         assert result.returncode == 3  # there is no model of that name; the engine was not asked
         assert run("bench", "--engine", "https://gpu.example.com").returncode == 2
 
@@ -230,6 +233,6 @@ class TestServing:
             process.kill()
             process.communicate()
         editor = subprocess.run(
-            SERVER, input=b"", capture_output=True, env=os.environ | home, check=False, timeout=60
+            SERVER, input=b"", capture_output=True, env=os.environ | home, check=False, timeout=PATIENCE_S
         )
         assert hint not in editor.stderr.decode()

@@ -1,4 +1,4 @@
-"""Checking samples in the real sandbox, beside whatever draws them."""
+"""Checking samples in the real sandbox while sampling continues."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 
 from copilot_server.evaluation.execution import Checker
 from copilot_server.evaluation.problems import load_problems
-from copilot_server.evaluation.results import Checked, Sample
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Sample, Task
 from copilot_server.sandbox import Limits, Sandbox, open_sandbox
+from tests.support.patience import PATIENCE_S
 
-LIMITS = Limits(timeout_s=20.0)
+LIMITS = Limits(timeout_s=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,9 @@ def tasks() -> list[Task]:
 
 
 def check_all(sandbox: Sandbox, tasks: list[Task], completions: list[str], check: str) -> list[Checked]:
-    checker = Checker(sandbox, check, LIMITS, lambda _: None)
-    for index, (task, completion) in enumerate(zip(tasks, completions, strict=True)):
-        checker.submit(task, Sample(task.task_id, index, 0.0, completion))
+    checker = Checker(tasks, sandbox, check, LIMITS, lambda _: None)
+    samples = enumerate(zip(tasks, completions, strict=True))
+    checker.submit([Sample(task.task_id, index, 0.0, completion) for index, (task, completion) in samples])
     return checker.results()
 
 
@@ -90,23 +90,36 @@ def test_identical_programs_run_once(sandbox: Sandbox, tasks: list[Task]):
 
 def test_a_completion_may_replace_what_follows_it(sandbox: Sandbox):
     task = Task("t", "t", "def f():\n    return (1", "))\n", "", "f", "def check(f):\n    assert f() == 1\n")
-    checker = Checker(sandbox, "strict", LIMITS, lambda _: None)
-    checker.submit(task, Sample("t", 0, 0.0, "", replaced=1))
-    checker.submit(task, Sample("t", 1, 0.0, "", replaced=0))
+    checker = Checker([task], sandbox, "strict", LIMITS, lambda _: None)
+    checker.submit([Sample("t", index, 0.0, "", replaced=replaced) for index, replaced in enumerate([1, 0])])
     assert [one.passed for one in checker.results()] == [True, False]
 
 
-def test_verdicts_are_told_while_others_are_still_to_come(sandbox: Sandbox, tasks: list[Task]):
-    first_told = threading.Event()
-    told: list[Checked] = []
+def test_verdicts_are_reported_while_programs_are_still_submitted(sandbox: Sandbox, tasks: list[Task]):
+    first = threading.Event()
+    reported: list[Checked] = []
 
     def on_checked(one: Checked) -> None:
-        told.append(one)
-        first_told.set()
+        reported.append(one)
+        first.set()
 
-    checker = Checker(sandbox, "strict", LIMITS, on_checked)
-    checker.submit(tasks[0], Sample(tasks[0].task_id, 0, 0.0, tasks[0].canonical))
-    assert first_told.wait(timeout=60), "the first verdict did not come before the second program"
-    checker.submit(tasks[1], Sample(tasks[1].task_id, 0, 0.0, ""))
+    checker = Checker(tasks, sandbox, "strict", LIMITS, on_checked)
+    checker.submit([Sample(tasks[0].task_id, 0, 0.0, tasks[0].canonical)])
+    assert first.wait(timeout=PATIENCE_S), "the first verdict did not come before the second program"
+    checker.submit([Sample(tasks[1].task_id, 0, 0.0, "")])
     assert [one.passed for one in checker.results()] == [True, False]
-    assert [one.passed for one in told] == [True, False]
+    assert [one.passed for one in reported] == [True, False]
+
+
+def test_results_are_in_the_order_of_tasks_temperatures_and_indices(sandbox: Sandbox, tasks: list[Task]):
+    checker = Checker(tasks[:2], sandbox, "upstream", LIMITS, lambda _: None)
+    keys = [(1, 0.0, 0), (0, 0.8, 1), (0, 0.8, 0), (0, 0.2, 0), (0, None, 0)]
+    checker.submit([Sample(tasks[task].task_id, index, at, "") for task, at, index in keys])
+    results = [one.sample for one in checker.results()]
+    assert [(one.task_id, one.temperature, one.index) for one in results] == [
+        (tasks[0].task_id, None, 0),
+        (tasks[0].task_id, 0.2, 0),
+        (tasks[0].task_id, 0.8, 0),
+        (tasks[0].task_id, 0.8, 1),
+        (tasks[1].task_id, 0.0, 0),
+    ]

@@ -19,8 +19,8 @@ from copilot_server.context.document import Cursor, Document
 from copilot_server.lsp.convert import completion_items, inline_items
 from copilot_server.lsp.documents import OpenDocument
 from copilot_server.lsp.lines import Lines
-from copilot_server.lsp.position import take_place
 from copilot_server.lsp.server import CopilotServer
+from copilot_server.lsp.snapshot import snapshot_at
 from copilot_server.lsp.wire.protocol import CopilotProtocol
 from copilot_server.lsp.wire.transport import FrameParser
 from tests.support.lsp_client import inline_params
@@ -139,8 +139,8 @@ def test_a_position_inside_a_code_point_is_its_beginning(encoding: str, inside: 
 @pytest.mark.parametrize(("encoding", "start", "end"), [("utf-8", 5, 7), ("utf-16", 3, 5), ("utf-32", 2, 4)])
 def test_an_item_replaces_what_follows_the_cursor(encoding: str, start: int, end: int) -> None:
     document = OpenDocument(URI, "python", 1, Lines("\n😀(])"))
-    place = take_place(document, types.Position(1, start), None, encoding)
-    (item,) = inline_items(place, [Candidate("1)", 0.0, "stop", replaced=2)], encoding)
+    snapshot = snapshot_at(document, types.Position(1, start), None, encoding)
+    (item,) = inline_items(snapshot, [Candidate("1)", 0.0, "stop", replaced=2)], encoding)
     assert item.insert_text == "1)"
     assert item.range == types.Range(types.Position(1, start), types.Position(1, end))
 
@@ -204,7 +204,7 @@ class Wire:
         self.send("textDocument/didChange", {"textDocument": document, "contentChanges": changes})
 
     def text(self) -> str | None:
-        document = self.protocol.documents.get(URI)
+        document = self.server.session.documents.get(URI)
         return document and document.text
 
     def answers_to(self, msg_id: object) -> list[dict[str, Any]]:
@@ -226,7 +226,7 @@ async def wire() -> AsyncIterator[Wire]:
     server = CopilotServer(Settings(), {}, open_stand_in)
     yield Wire(server)
     server.protocol.disconnected()
-    assert server.scheduler.close(30)
+    assert server.session.scheduler.close(30)
 
 
 # The editor's text and ours.
@@ -261,7 +261,7 @@ def test_incremental_edits_keep_the_texts_equal(
                 assert wire.text() == ours
         wire.change(99, *changes)
         assert wire.text() == ours
-        wire.server.scheduler.close(30)
+        wire.server.session.scheduler.close(30)
 
     asyncio.run(session())
 
@@ -324,7 +324,7 @@ async def test_the_position_encoding_is_the_first_of_the_editors_that_is_known(
     wire: Wire, offered: list[Any], chosen: str
 ) -> None:
     assert wire.initialize(*offered)["capabilities"]["positionEncoding"] == chosen
-    assert wire.protocol.documents.encoding == chosen
+    assert wire.server.session.documents.encoding == chosen
 
 
 # One answer for every request.
@@ -419,7 +419,7 @@ def test_whatever_the_params_are_a_request_gets_one_answer(method: str, params: 
         wire.send(method, params, id=1)
         await wire.settled()
         assert len(wire.answers_to(1)) == 1
-        wire.server.scheduler.close(30)
+        wire.server.session.scheduler.close(30)
 
     asyncio.run(session())
 

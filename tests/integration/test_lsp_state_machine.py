@@ -177,7 +177,7 @@ class InProcess:
         self._loop.run_until_complete(receive())
 
     def differences(self, model: NaiveDocuments) -> list[str]:
-        held = {name: self._server.protocol.documents.get(name) for name in NAMES}
+        held = {name: self._server.session.documents.get(name) for name in NAMES}
         ours = {name: held_now.text for name, held_now in held.items() if held_now is not None}
         for document in filter(None, held.values()):
             assert document.lines.starts == lines.Lines(document.text).starts
@@ -192,7 +192,7 @@ class InProcess:
 
     def close(self) -> str:
         self._server.protocol.disconnected()
-        assert self._server.scheduler.close(PATIENCE_S)
+        assert self._server.session.scheduler.close(PATIENCE_S)
         self._loop.run_until_complete(_cancel_others())
         self._loop.close()
         return self._log.text()

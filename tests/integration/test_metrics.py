@@ -121,6 +121,12 @@ def server() -> CopilotServer:
     return CopilotServer(Settings(), {}, open_stand_in)
 
 
+def metrics_of(server: CopilotServer) -> Metrics:
+    metrics = Metrics(Settings())
+    metrics.add(server.session)
+    return metrics
+
+
 # What is counted.
 
 
@@ -277,7 +283,7 @@ async def test_it_ends_with_the_server() -> None:
 
 def test_it_ends_by_itself_too(server: CopilotServer, capsys: pytest.CaptureFixture[str]) -> None:
     before = set(threading.enumerate())
-    with serving(Metrics(server), "0"):
+    with serving(metrics_of(server), "0"):
         url = capsys.readouterr().err.split()[-1]
         assert scrape(url).value("model_loaded") == 0
         assert set(threading.enumerate()) > before
@@ -288,8 +294,8 @@ def test_it_ends_by_itself_too(server: CopilotServer, capsys: pytest.CaptureFixt
 
 def test_two_servers_of_one_process_count_apart(server: CopilotServer) -> None:
     other = CopilotServer(Settings(), {}, open_stand_in)
-    metrics, others = Metrics(server), Metrics(other)
-    server.suggester.on_outcome("automatic", "model", 0.1)
+    metrics, others = metrics_of(server), metrics_of(other)
+    server.session.on_outcome("automatic", "model", 0.1)
     labels = {"source": "model", "trigger": "automatic"}
     assert metrics.registry.get_sample_value("copilot_server_requests_total", labels) == 1
     assert others.registry.get_sample_value("copilot_server_requests_total", labels) is None
@@ -316,7 +322,7 @@ def test_an_address_is_a_port_with_or_without_a_host(text: str, address: tuple[s
     "text", ["", "x", ":9464", "65536", "-1", "::1:9464", "a:b:1", "host:", "1 ", "٣", "[]:1"]
 )
 def test_what_is_no_address_is_told(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no address") as caught:
+    with pytest.raises(ConfigError, match="is not an address") as caught:
         read_address(text)
     assert "9464" in caught.value.remedy
 
@@ -355,8 +361,8 @@ class Pipeline(StandIn):
 
 @pytest.fixture
 async def metrics(server: CopilotServer) -> AsyncIterator[Metrics]:
-    yield Metrics(server)
-    assert server.scheduler.close(PATIENCE_S)
+    yield metrics_of(server)
+    assert server.session.scheduler.close(PATIENCE_S)
 
 
 def read(metrics: Metrics) -> Scrape:
@@ -369,7 +375,7 @@ async def test_each_engine_elsewhere_is_told(server: CopilotServer, metrics: Met
         EndpointState("b", "open", pending=0, requests=3, failures=3, trouble="cannot be reached"),
         EndpointState("b", "half-open", pending=1, requests=4, failures=0, trouble="is not well"),
     )
-    await server.scheduler.load(lambda: Pipeline(engine))
+    await server.session.scheduler.load(lambda: Pipeline(engine))
     found = read(metrics)
     assert found.values("engine_endpoint_up") == {("a:1",): 1, ("b",): 0, ("b (2)",): 0}
     assert found.values("engine_endpoint_pending") == {("a:1",): 2, ("b",): 0, ("b (2)",): 1}
@@ -393,8 +399,8 @@ async def test_a_real_engine_elsewhere_is_told(engine_url: str) -> None:
 
 async def test_what_is_documented_is_what_is_served(server: CopilotServer, metrics: Metrics) -> None:
     engine = Engines(EndpointState("a:1", "closed", pending=0, requests=0, failures=0, trouble=""))
-    await server.scheduler.load(lambda: Pipeline(engine))
-    server.suggester.on_outcome("automatic", "model", 0.1)
+    await server.session.scheduler.load(lambda: Pipeline(engine))
+    server.session.on_outcome("automatic", "model", 0.1)
     row = re.compile(r"^\| `(copilot_server_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
     documented = {
         name: (kind, set(re.findall(r"\w+", labels))) for name, kind, labels in row.findall(DOCUMENTATION)

@@ -27,13 +27,13 @@ class Echo:
             raise RuntimeError(f"cannot read {text}")
         return Completion((Candidate(digest(text), 0.0, "stop"),), "model", "echo")
 
-    def ahead(self, *_answered: object) -> tuple[CompletionRequest, ...]:
+    def next_requests(self, *_answered: object) -> tuple[CompletionRequest, ...]:
         return ()
 
     def configure(self, settings: CompletionSettings) -> None:
         pass
 
-    def watch(self, _on_trouble: object) -> None:
+    def watch(self, _on_error: object) -> None:
         pass
 
     def lookup(self, _request: CompletionRequest) -> Completion | None:

@@ -56,7 +56,7 @@ class StandIn:
             with self.seen.open("a", encoding="utf-8") as file:
                 file.write(request.cursor.document.text)
 
-    def ahead(self, *_answered: object) -> tuple[CompletionRequest, ...]:
+    def next_requests(self, *_answered: object) -> tuple[CompletionRequest, ...]:
         return ()
 
     def configure(self, settings: CompletionSettings) -> None:
@@ -65,7 +65,7 @@ class StandIn:
     def prepare(self, _document: Document) -> Iterator[None]:
         return iter(())
 
-    def watch(self, _on_trouble: object) -> None:
+    def watch(self, _on_error: object) -> None:
         pass
 
     def lookup(self, request: CompletionRequest) -> Completion | None:
@@ -111,6 +111,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seen", type=Path)
     parser.add_argument("--metrics")
+    parser.add_argument("--keep-alive", action="store_true")
     given = parser.parse_args()
     StandIn.seen = given.seen
     flags = {"model": given.model}
@@ -120,6 +121,7 @@ def main() -> None:
         given.transport,
         "127.0.0.1",
         given.port,
+        keep_alive=given.keep_alive,
         metrics=given.metrics,
         flags=flags,
         open_pipeline=open_stand_in,

@@ -8,9 +8,8 @@ from dataclasses import replace
 from functools import cache
 
 from copilot_server.evaluation.problems import load_problems
-from copilot_server.evaluation.results import Checked, Protocol, Report, Sample, Timing
 from copilot_server.evaluation.scores import scores_of
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Protocol, Report, Sample, Task, Timing
 from copilot_server.sandbox import ProgramResult
 
 #: What an invented failure says: its error, and the assertion that failed.

@@ -1,48 +1,89 @@
-"""Where the cursor will be next, if the suggestion on show is what the user wants."""
+"""Completions made before anybody asks for them, while the engine has nothing else to do."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from copilot_server.completion.types import Candidate
-from copilot_server.context.document import Cursor
-from copilot_server.context.source.code import indent_unit, line_end, plain_line_ends
+from copilot_server.completion.scheduling.counts import Counts
+from copilot_server.completion.scheduling.ticket import Superseded, Ticket
+from copilot_server.completion.types import CompletionRequest
+from copilot_server.errors import CopilotServerError
 
-_INDENT = re.compile(r"[ \t]*")
-#: Editors indent the line after these deeper, and in Python that after these less deep.
-_OPENS = re.compile(r"[(\[{][ \t]*\Z")
-_OPENS_PYTHON = re.compile(
-    r"\s*(?:async|class|def|if|elif|else|for|while|try|except|finally|with|match|case)\b.*:[ \t]*(?:#.*)?\Z"
-)
-_LEAVES_PYTHON = re.compile(r"\s*(?:break|continue|pass|raise|return)\b")
-
-
-def places_ahead(cursor: Cursor, candidate: Candidate) -> tuple[Cursor, ...]:
-    """Return where accepting the candidate leads, and where Enter leads from there, in this order.
-
-    Only at the end of a line is Enter what comes next. The indentation is the one that editors put in.
-    """
-    accepted = _put_in(cursor, candidate.text, candidate.replaced)
-    if accepted.line_suffix.strip():
-        return (accepted,)
-    text = accepted.document.text
-    return accepted, _put_in(accepted, line_end(text) + _next_indent(accepted))
+#: How long after an answer prefetching begins, in seconds. Most keys come sooner, and one that needs the
+#: engine would wait for the piece of a prompt being read; a user who takes a suggestion has read it first.
+QUIET_S = 0.3
 
 
-def _put_in(cursor: Cursor, text: str, replaced: int = 0) -> Cursor:
-    whole = cursor.prefix + text + cursor.suffix[replaced:]
-    return Cursor(replace(cursor.document, text=whole), cursor.offset + len(text))
+@dataclass(eq=False, slots=True)
+class _Prefetch:
+    """Requests that nobody has made yet, being completed one after the other."""
+
+    requests: tuple[CompletionRequest, ...]
+    cancel: threading.Event = field(default_factory=threading.Event)
+    task: asyncio.Task[None] | None = None
+
+    def stop(self) -> None:
+        """Free the engine at its next token."""
+        self.cancel.set()
+        if self.task is not None:
+            self.task.cancel()
 
 
-def _next_indent(cursor: Cursor) -> str:
-    """Return what an editor begins the line after the cursor's with."""
-    line, unit = cursor.line_prefix, indent_unit(plain_line_ends(cursor.document.text))
-    found = _INDENT.match(line)
-    indent = found[0] if found else ""
-    is_python = cursor.document.language_id == "python"
-    if _OPENS.search(line) or (is_python and _OPENS_PYTHON.match(line)):
-        return indent + unit
-    if is_python and _LEAVES_PYTHON.match(line):
-        return indent.removesuffix(unit)
-    return indent
+class Prefetcher:
+    """Completes for one scheduler what its last answer leads to. For the event loop's thread."""
+
+    def __init__(self, enqueue: Callable[[Ticket], None], counts: Counts, quiet_s: float = QUIET_S) -> None:
+        """``enqueue``: has the engine thread complete a ticket. ``quiet_s``: the pause before the first."""
+        self._enqueue = enqueue
+        self._counts = counts
+        self._quiet_s = quiet_s
+        self._current: _Prefetch | None = None
+
+    def start(self, requests: tuple[CompletionRequest, ...]) -> None:
+        """Prefetch ``requests`` instead of any others, unless that has been done or is being done."""
+        if self._current is not None and self._current.requests == requests:
+            return
+        self.stop()
+        self._current = prefetch = _Prefetch(requests)
+        prefetch.task = asyncio.create_task(self._run(prefetch))
+
+    def leads_to(self, request: CompletionRequest) -> bool:
+        """Whether an answer that is being prefetched will be the answer to ``request``."""
+        prefetched = self._current.requests if self._current else ()
+        return not request.invoked and any(one.cursor == request.cursor for one in prefetched)
+
+    def stop(self) -> None:
+        """End what is being prefetched and forget it."""
+        if self._current is not None:
+            self._current.stop()
+            self._current = None
+
+    async def _run(self, prefetch: _Prefetch) -> None:
+        is_complete = False
+        try:
+            await asyncio.sleep(self._quiet_s)
+            is_complete = await self._complete(prefetch)
+        finally:
+            if not is_complete and self._current is prefetch:
+                self._current = None  # so that the same requests can be prefetched again
+
+    async def _complete(self, prefetch: _Prefetch) -> bool:
+        """Complete one request after the other; return whether all that was worth completing has been.
+
+        A request is worth completing only if nothing is suggested for the one before it.
+        """
+        for request in prefetch.requests:
+            ticket = Ticket(request, cancel=prefetch.cancel)
+            self._enqueue(ticket)
+            try:
+                completion = await ticket.answer
+            except (CopilotServerError, Superseded):
+                return False  # whoever asks for it meets the error again
+            finally:
+                self._counts.prefetches += ticket.begun
+            if completion.candidates:
+                return True
+        return not prefetch.cancel.is_set()

@@ -1,4 +1,4 @@
-"""The benchmarks by name: what each asks, and what it says beyond pass@k."""
+"""The benchmarks by name: their tasks, and their scores beyond pass@k."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from copilot_server.evaluation.benchmarks import buggy_context, chained, infilling, protocols, robustness
 from copilot_server.evaluation.problems import Problem
-from copilot_server.evaluation.results import Checked, Score
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Score, Task
 from copilot_server.sandbox import Sandbox
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
-    """What tasks are made of. ``full``: all of them where a benchmark takes a seeded subset otherwise."""
+class Ingredients:
+    """What tasks are made from. With ``full`` a benchmark makes all of them, and not only a seeded subset."""
 
     problems: Sequence[Problem]
     seed: int
@@ -28,44 +27,48 @@ Notes = Callable[[Sequence[Task], Sequence[Checked]], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A way to make tasks of problems, and what their checked samples say beyond pass@k of each variant.
+    """How a benchmark makes its tasks, and what it reports beyond pass@k of each variant.
 
-    ``from_problems``: whether tasks are made of the problems at all.
+    Attributes:
+        tasks: makes the tasks.
+        scores: computes scores from the checked samples; it may run more programs in the sandbox.
+        notes: returns sentences to show beside the scores.
+        from_problems: whether the tasks are made from the problems at all.
     """
 
-    tasks: Callable[[Making], list[Task]]
+    tasks: Callable[[Ingredients], list[Task]]
     scores: Scores = lambda _tasks, _checked, _sandbox: []
     notes: Notes = lambda _tasks, _checked: []
     from_problems: bool = True
 
 
-def _humaneval(making: Making) -> list[Task]:
-    return [problem.task() for problem in making.problems]
+def _humaneval(given: Ingredients) -> list[Task]:
+    return [problem.task() for problem in given.problems]
 
 
-def _infilling(making: Making) -> list[Task]:
-    subset = None if making.full else infilling.MULTI_LINE_SUBSET
-    return infilling.tasks(making.problems, multi_line_subset=subset, seed=making.seed)
+def _infilling(given: Ingredients) -> list[Task]:
+    subset = None if given.full else infilling.MULTI_LINE_SUBSET
+    return infilling.tasks(given.problems, multi_line_subset=subset, seed=given.seed)
 
 
-def _robustness(making: Making) -> list[Task]:
-    return robustness.tasks(making.problems)
+def _robustness(given: Ingredients) -> list[Task]:
+    return robustness.tasks(given.problems)
 
 
-def _chained(making: Making) -> list[Task]:
-    return chained.tasks(seed=making.seed)
+def _chained(given: Ingredients) -> list[Task]:
+    return chained.tasks(seed=given.seed)
 
 
-def _buggy_context(making: Making) -> list[Task]:
-    return buggy_context.tasks(making.problems, making.sandbox, seed=making.seed)
+def _buggy_context(given: Ingredients) -> list[Task]:
+    return buggy_context.tasks(given.problems, given.sandbox, seed=given.seed)
 
 
-def _protocols(making: Making) -> list[Task]:
-    return protocols.tasks(making.problems)
+def _protocols(given: Ingredients) -> list[Task]:
+    return protocols.tasks(given.problems)
 
 
-def _alone(scores: Callable[[Sequence[Task], Sequence[Checked]], list[Score]]) -> Scores:
-    """Scores for which nothing more need be run."""
+def _without_sandbox(scores: Callable[[Sequence[Task], Sequence[Checked]], list[Score]]) -> Scores:
+    """Adapt a function that runs no programs."""
     return lambda tasks, checked, _sandbox: scores(tasks, checked)
 
 
@@ -73,7 +76,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "humaneval": Benchmark(_humaneval),
     "infilling": Benchmark(_infilling, infilling.scores),
     "robustness": Benchmark(_robustness, robustness.scores),
-    "chained": Benchmark(_chained, _alone(chained.scores), from_problems=False),
-    "buggy-context": Benchmark(_buggy_context, _alone(buggy_context.scores)),
-    "protocols": Benchmark(_protocols, _alone(protocols.scores), protocols.notes),
+    "chained": Benchmark(_chained, _without_sandbox(chained.scores), from_problems=False),
+    "buggy-context": Benchmark(_buggy_context, _without_sandbox(buggy_context.scores)),
+    "protocols": Benchmark(_protocols, _without_sandbox(protocols.scores), protocols.notes),
 }

@@ -1,40 +1,39 @@
-"""What stands in for a model, so that a score is read between what nothing and what a perfect answer gets."""
+"""Lower and upper bounds of a score: what an empty answer gets, and what a perfect one gets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from copilot_server.completion.filters.filters import apply_filters
+from copilot_server.completion.filters.order import apply_filters
 from copilot_server.completion.scope.scope import situation_at
 from copilot_server.context.document import Cursor, Document
-from copilot_server.evaluation.results import Checked, Sample, Score
 from copilot_server.evaluation.scores import grouped, mean_score
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Sample, Score, Task
 from copilot_server.sandbox import Sandbox
 
-#: What is put in, and over how many of the code points after the cursor.
+#: A completion, and how many code points after the cursor it replaces.
 Answer = Callable[[Task], tuple[str, int]]
 
 
 def empty(_: Task) -> tuple[str, int]:
-    """Nothing at all."""
+    """Answer with nothing."""
     return "", 0
 
 
 def canonical(task: Task) -> tuple[str, int]:
-    """The canonical answer as it is."""
+    """Answer with the canonical completion."""
     return task.canonical, 0
 
 
 def canonical_as_served(task: Task) -> tuple[str, int]:
-    """What an editor gets if the model writes the canonical answer: a suggestion may end before that does."""
+    """Answer with what an editor gets if the model writes the canonical completion: its beginning."""
     cursor = Cursor(Document(task.uri, "python", task.prefix + task.suffix), len(task.prefix))
     draft = apply_filters(task.canonical, situation_at(cursor), "eos")
     return ("", 0) if draft is None else (draft.text, draft.replaced)
 
 
 def bound(name: str, tasks: Sequence[Task], answer: Answer, sandbox: Sandbox) -> list[Score]:
-    """pass@1 of each variant with that answer to every task; equal programs run once."""
+    """Return pass@1 of each variant with that answer to every task. Equal programs run once."""
     answers = {task.task_id: answer(task) for task in tasks}
     programs = {task.task_id: task.program(*answers[task.task_id]) for task in tasks}
     running = {program: sandbox.submit(program) for program in dict.fromkeys(programs.values())}

@@ -1,7 +1,7 @@
-"""Other problems' functions above the prompt: right ones, or the same ones subtly wrong.
+"""Functions of other problems above the prompt, either correct or with subtle bugs.
 
-A model goes on as it is begun: shown code with subtle bugs, it writes worse code (Chen et al. 2021, arXiv
-2107.03374, section 7.2). The gap between the two contexts says by how much.
+A model that sees code with subtle bugs writes worse code (Chen et al. 2021, arXiv 2107.03374, section 7.2).
+The difference between the two contexts measures how much worse.
 """
 
 from __future__ import annotations
@@ -13,24 +13,23 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from copilot_server.errors import DataError
-from copilot_server.evaluation.benchmarks.chance import seeded
-from copilot_server.evaluation.benchmarks.places import span
+from copilot_server.evaluation.benchmarks.seeding import seeded
+from copilot_server.evaluation.benchmarks.spans import span
 from copilot_server.evaluation.benchmarks.variants import as_variant, by_temperature, difference
 from copilot_server.evaluation.problems import Problem
-from copilot_server.evaluation.results import Checked, Score
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Score, Task
 from copilot_server.sandbox import Sandbox
 
 NONE, CORRECT, BUGGY = "no context", "correct context", "buggy context"
 
-#: Functions above a prompt, and how long all together may be: what the pipeline shows a model of a document
-#: is 1024 tokens, of about three characters.
+#: The number of functions above a prompt, and the maximum length of the whole. The pipeline shows the model
+#: 1024 tokens of a document, each of about three characters.
 EXAMPLES = 2
 MAX_CHARACTERS = 2_600
-#: Longer functions leave no room for a second one.
+#: The maximum length of a function, which leaves room for a second one.
 _MAX_EXAMPLE = 900
-#: Wrong versions of a function that are tried before it is passed over.
-_MUTANTS = 6
+#: The number of wrong versions of a function that are tried.
+_MUTATIONS = 6
 
 _COMPARISONS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
 _ARITHMETIC = {"+": "-", "-": "+", "*": "+", "//": "%", "%": "//", "/": "//"}
@@ -40,7 +39,7 @@ _NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A function to stand above a prompt: as it should be, and with a bug that its test finds."""
+    """A function to put above a prompt, correct and with a bug that its test finds."""
 
     problem_id: str
     correct: str
@@ -49,36 +48,36 @@ class Example:
 
 
 def tasks(problems: Sequence[Problem], sandbox: Sandbox, *, seed: int = 0) -> list[Task]:
-    """Each problem without context, under correct functions and under the same ones with bugs.
+    """Return each problem without context, below correct functions, and below the same functions with bugs.
 
     Raises:
         DataError: there are too few problems with short canonical solutions to take functions from.
     """
     pool = examples(problems, sandbox, seed=seed)
-    contexts = {problem.task_id: _chosen(problem, pool, seed) for problem in problems}
+    contexts = {problem.task_id: _choose(problem, pool, seed) for problem in problems}
     return [
-        _under(problem, variant, contexts[problem.task_id])
+        _below(problem, variant, contexts[problem.task_id])
         for variant in (NONE, CORRECT, BUGGY)
         for problem in problems
     ]
 
 
 def scores(tasks: Sequence[Task], checked: Sequence[Checked]) -> list[Score]:
-    """How much less is solved under functions with bugs than under correct ones."""
+    """Return how much lower pass@1 is below functions with bugs than below correct ones."""
     cells_of_each = [cells for _, cells in by_temperature(tasks, checked)]
     found = [difference("gap to correct context", cells, BUGGY, CORRECT) for cells in cells_of_each]
     return [score for score in found if score is not None]
 
 
 def examples(problems: Sequence[Problem], sandbox: Sandbox, *, seed: int = 0) -> list[Example]:
-    """Short problems' functions, each with the first bug tried that makes an assertion of its test fail.
+    """Return the functions of short problems, each with the first bug that makes an assertion fail.
 
-    A bug that raises another error, or never ends, is none that one could read past.
+    Bugs that raise another error or never end are not subtle, so they do not count.
     """
     short = [one for one in problems if len(_solved(one)) <= _MAX_EXAMPLE and one.canonical_solution.strip()]
-    tried = {problem.task_id: (problem, _mutants(problem, seed)) for problem in short}
+    tried = {problem.task_id: (problem, _sampled_mutations(problem, seed)) for problem in short}
     buggy: dict[str, str] = {}
-    for turn in range(_MUTANTS):
+    for turn in range(_MUTATIONS):
         running = {
             name: sandbox.submit(problem.task().program(mutants[turn].removeprefix(problem.prompt)))
             for name, (problem, mutants) in tried.items()
@@ -95,24 +94,24 @@ def examples(problems: Sequence[Problem], sandbox: Sandbox, *, seed: int = 0) ->
 
 
 def mutations(problem: Problem) -> list[str]:
-    """The problem's solution, prompt included, with one small change: each there is to its body."""
+    """Return every version of the prompt with its solution that differs by one small change to the body."""
     text = _solved(problem)
     edits = sorted({edit for node in ast.walk(_body(problem)) for edit in _edits(text, node)})
     return [text[:start] + new + text[end:] for start, end, new in edits]
 
 
-def _mutants(problem: Problem, seed: int) -> list[str]:
+def _sampled_mutations(problem: Problem, seed: int) -> list[str]:
     found = mutations(problem)
-    return seeded(seed, "mutants", problem.task_id).sample(found, min(_MUTANTS, len(found)))
+    return seeded(seed, "mutants", problem.task_id).sample(found, min(_MUTATIONS, len(found)))
 
 
-def _chosen(problem: Problem, pool: Sequence[Example], seed: int) -> list[Example]:
-    """Different functions that fit and whose names the problem does not use."""
-    chance = seeded(seed, "buggy-context", problem.task_id)
+def _choose(problem: Problem, pool: Sequence[Example], seed: int) -> list[Example]:
+    """Choose different functions that fit, and whose names the problem does not use."""
+    rng = seeded(seed, "buggy-context", problem.task_id)
     used = set(re.findall(r"\w+", problem.prompt + problem.canonical_solution))
     room = MAX_CHARACTERS - len(problem.prompt)
     chosen: list[Example] = []
-    for example in chance.sample(pool, len(pool)):
+    for example in rng.sample(pool, len(pool)):
         length = max(len(example.correct), len(example.buggy)) + 3
         if len(chosen) < EXAMPLES and length <= room and not example.names & used:
             chosen.append(example)
@@ -126,7 +125,7 @@ def _chosen(problem: Problem, pool: Sequence[Example], seed: int) -> list[Exampl
     return chosen
 
 
-def _under(problem: Problem, variant: str, context: Sequence[Example]) -> Task:
+def _below(problem: Problem, variant: str, context: Sequence[Example]) -> Task:
     above = {
         NONE: "",
         CORRECT: "".join(f"{example.correct.strip()}\n\n\n" for example in context),
@@ -145,7 +144,7 @@ def _top_names(text: str) -> frozenset[str]:
 
 
 def _body(problem: Problem) -> ast.Module:
-    """The canonical solution's statements, at their places in the whole."""
+    """Parse the canonical solution; its statements have their positions in the whole text."""
     first_line = problem.prompt.count("\n") + 1
     try:
         tree = ast.parse(_solved(problem))
@@ -156,7 +155,7 @@ def _body(problem: Problem) -> ast.Module:
 
 
 def _edits(text: str, node: ast.AST) -> Iterator[tuple[int, int, str]]:
-    """The small changes to one node, as the span to replace and what by."""
+    """Yield the small changes to one node, as a span and its replacement."""
     match node:
         case ast.Compare(left, _, comparators):
             operands = [left, *comparators]
@@ -176,7 +175,7 @@ def _edits(text: str, node: ast.AST) -> Iterator[tuple[int, int, str]]:
 def _operator(
     text: str, left: ast.expr, right: ast.expr, swaps: dict[str, str]
 ) -> Iterator[tuple[int, int, str]]:
-    """The operator between two operands, parentheses and blanks around it passed over."""
+    """Yield a change of the operator between two operands, which may have parentheses around them."""
     start, end = span(text, left)[1], span(text, right)[0]
     found = re.fullmatch(r"[\s)\\]*([^\s()\\]+)[\s(\\]*", text[start:end])
     if found and found[1] in swaps:

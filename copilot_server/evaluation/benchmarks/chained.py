@@ -1,8 +1,8 @@
-"""Chained building blocks: a docstring that asks for one manipulation of a string after another.
+"""Chained building blocks: a docstring that asks for a sequence of manipulations of a string.
 
-The thirteen blocks and the frame of the prompt follow Chen et al. 2021 (arXiv 2107.03374, section 5 and
-appendix C; figure 11 has the curve); chains and test inputs are drawn by a seed. The paper finds that each
-added block divides the pass rate by 2 to 3.
+The thirteen blocks and the wording of the prompt follow Chen et al. 2021 (arXiv 2107.03374, section 5 and
+appendix C; figure 11 has the curve). A seed determines the chains and the inputs of the tests. The paper
+finds that each added block divides the pass rate by 2 to 3.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from random import Random
 import numpy as np
 import numpy.typing as npt
 
-from copilot_server.evaluation.benchmarks.chance import seeded
-from copilot_server.evaluation.results import Checked, Score
+from copilot_server.evaluation.benchmarks.seeding import seeded
 from copilot_server.evaluation.scores import grouped
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Score, Task
 
-#: Chains of so many blocks, so many of each length.
+#: The most blocks in a chain, and the number of chains of each length.
 LENGTHS, CHAINS = 5, 26
 INPUTS = 8
 ENTRY_POINT = "string_manipulation"
@@ -37,7 +36,7 @@ _ENDINGS = ("", "", "", "!", "?", ".", "!?")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A manipulation: what the prompt calls it, and what ``s`` becomes by it."""
+    """A manipulation: how the prompt describes it, and the expression that computes it from ``s``."""
 
     words: str
     expression: str
@@ -76,19 +75,19 @@ BLOCKS = (
 
 
 def tasks(*, seed: int = 0, lengths: int = LENGTHS, chains: int = CHAINS) -> list[Task]:
-    """Chains of 1 to ``lengths`` different blocks, ``chains`` different ones of each length.
+    """Return chains of 1 to ``lengths`` different blocks, ``chains`` of each length.
 
-    There are but thirteen of one block. Every block of a chain makes a difference to its tests.
+    There are only thirteen chains of one block. Every block of a chain changes the results of its tests.
     """
     return [
         _task(number, chain, _inputs(seeded(seed, "inputs", length, number)))
         for length in range(1, lengths + 1)
-        for number, chain in enumerate(_drawn(seed, length, chains))
+        for number, chain in enumerate(_chains(seed, length, chains))
     ]
 
 
 def scores(tasks: Sequence[Task], checked: Sequence[Checked]) -> list[Score]:
-    """What one more block leaves of pass@1, fitted over all lengths at each temperature."""
+    """Return the factor by which each added block changes pass@1, fitted over all lengths."""
     by_temperature: dict[float | None, dict[int, list[float]]] = {}
     for (variant, temperature), groups in grouped(tasks, checked).items():
         rates = [group.pass_at(1) for group in groups]
@@ -98,38 +97,38 @@ def scores(tasks: Sequence[Task], checked: Sequence[Checked]) -> list[Score]:
 
 
 def result(chain: Sequence[Block], text: str) -> str:
-    """What becomes of ``text`` by one block after another."""
+    """Return ``text`` after the manipulations of a chain."""
     for block in chain:
         text = eval(block.expression, {"s": text})  # noqa: S307 - an expression of this module
     return text
 
 
-def _drawn(seed: int, length: int, chains: int) -> list[tuple[Block, ...]]:
-    """Different chains whose every block matters, as far as there are enough."""
-    chance = seeded(seed, "chains", length)
+def _chains(seed: int, length: int, chains: int) -> list[tuple[Block, ...]]:
+    """Return up to ``chains`` different chains in which every block matters."""
+    rng = seeded(seed, "chains", length)
     wanted = min(chains, math.perm(len(BLOCKS), length))
     found: dict[tuple[Block, ...], None] = {}
     for _ in range(100 * chains):
-        chain = tuple(chance.sample(BLOCKS, length))
+        chain = tuple(rng.sample(BLOCKS, length))
         if len(found) < wanted and _all_matter(chain, _inputs(seeded(seed, "inputs", length, len(found)))):
             found[chain] = None
     return list(found)
 
 
 def _all_matter(chain: tuple[Block, ...], inputs: Sequence[str]) -> bool:
-    """Whether leaving out any block changes what comes out."""
+    """Whether the result changes if any one block is left out."""
     wanted = [result(chain, text) for text in inputs]
     shorter = itertools.combinations(chain, len(chain) - 1)
     return all([result(rest, text) for text in inputs] != wanted for rest in shorter)
 
 
-def _inputs(chance: Random) -> list[str]:
-    """Sentences long enough that something is left of them after five blocks."""
-    return [_sentence(chance, words) for words in range(5, 5 + 2 * INPUTS, 2)]
+def _inputs(rng: Random) -> list[str]:
+    """Return sentences that are long enough for something to be left after five blocks."""
+    return [_sentence(rng, words) for words in range(5, 5 + 2 * INPUTS, 2)]
 
 
-def _sentence(chance: Random, words: int) -> str:
-    return " ".join(chance.choice(_WORDS) + chance.choice(_ENDINGS) for _ in range(words))
+def _sentence(rng: Random, words: int) -> str:
+    return " ".join(rng.choice(_WORDS) + rng.choice(_ENDINGS) for _ in range(words))
 
 
 def _task(number: int, chain: tuple[Block, ...], inputs: Sequence[str]) -> Task:
@@ -157,17 +156,17 @@ def _task(number: int, chain: tuple[Block, ...], inputs: Sequence[str]) -> Task:
 
 
 def _factor(rates: dict[int, list[float]], temperature: float | None) -> Score | None:
-    """Fit pass@1 = a * f**(blocks - 1) and return f, its interval by bootstrap over the tasks.
+    """Fit pass@1 = a * f**(blocks - 1), and return f with a bootstrap interval over the tasks.
 
-    None unless there are several lengths, and something passed.
+    Return None unless there are several lengths and a sample that passed.
     """
     lengths = np.array(sorted(rates))
     tasks = np.array([len(rates[length]) for length in lengths])
     if len(lengths) < 2 or not any(map(any, rates.values())):
         return None
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     resampled = np.stack(
-        [chance.choice(rates[length], (_RESAMPLES, len(rates[length]))).mean(axis=1) for length in lengths],
+        [rng.choice(rates[length], (_RESAMPLES, len(rates[length]))).mean(axis=1) for length in lengths],
         axis=1,
     )
     means = np.array([np.mean(rates[length]) for length in lengths])
@@ -188,10 +187,13 @@ def _factor(rates: dict[int, list[float]], temperature: float | None) -> Score |
 def _fitted(
     rates: npt.NDArray[np.float64], lengths: npt.NDArray[np.int_], tasks: npt.NDArray[np.int_]
 ) -> npt.NDArray[np.float64]:
-    """The factors, 0.001 to 1, by least squares weighted by tasks; (fits, lengths) of rates -> (fits,)."""
+    """Return the factors, from 0.001 to 1, of the least-squares fits; ``rates``: (fits, lengths) -> (fits,).
+
+    The squares are weighted by the number of tasks.
+    """
     factors = np.linspace(0.001, 1, 1000)
     curves = factors[:, None] ** (lengths - lengths[0])  # (factors, lengths)
-    # For a factor, the best a is a quotient of sums; what is left of the squares then needs no residuals.
+    # For a given factor the best ``a`` has a closed form, so the residuals need not be computed.
     explained = (rates * tasks) @ curves.T / np.sqrt((tasks * curves**2).sum(axis=1))  # (fits, factors)
     best: npt.NDArray[np.float64] = factors[explained.argmax(axis=1)]
     return best

@@ -1,9 +1,9 @@
-"""Infilling: a part of a canonical solution is missing, with what stands before and after it to be seen.
+"""Infilling: a part of a canonical solution is missing, and the code before and after it is given.
 
 Single-line and multi-line tasks are those of the HumanEval infilling benchmarks (Bavarian et al. 2022,
 "Efficient Training of Language Models to Fill in the Middle", arXiv 2207.14255, section 4.1), byte for byte
-and under the same names: derived here from the canonical solutions. Random spans are drawn as there, by a
-seed of our own.
+and with the same names. They are derived here from the canonical solutions. Random spans are chosen as in the
+paper, by a seed of our own.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from typing import Literal, get_args
 
 from copilot_server.errors import DataError
 from copilot_server.evaluation.benchmarks import bounds
-from copilot_server.evaluation.benchmarks.chance import seeded
+from copilot_server.evaluation.benchmarks.seeding import seeded
 from copilot_server.evaluation.problems import Problem
-from copilot_server.evaluation.results import Checked, Score
 from copilot_server.evaluation.scores import Group, grouped, mean_score
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Score, Task
 from copilot_server.sandbox import Sandbox
 
 Kind = Literal["single-line", "multi-line", "random-span"]
@@ -29,12 +28,12 @@ _NAMES: dict[Kind, str] = {
     "random-span": "RandomSpanInfilling",
 }
 
-#: Random spans of a problem.
+#: The number of random spans of a problem.
 SPANS = 10
-#: Multi-line tasks that are asked unless all 5815 are wanted.
+#: The number of multi-line tasks by default; there are 5815.
 MULTI_LINE_SUBSET = 1000
 
-#: What stands in for the model, to show between which figures a score lies.
+#: Answers that take the model's place, to show the bounds of a score.
 BOUNDS: dict[str, bounds.Answer] = {
     "floor: empty middle": bounds.empty,
     "floor: canonical middle": bounds.canonical,
@@ -49,7 +48,7 @@ def tasks(
     multi_line_subset: int | None = MULTI_LINE_SUBSET,
     seed: int = 0,
 ) -> list[Task]:
-    """The tasks of each kind; of the multi-line ones a seeded subset, all if ``multi_line_subset`` is None.
+    """Return the tasks of each kind. ``multi_line_subset`` is the size of a seeded subset; None is all.
 
     Raises:
         DataError: a problem has no canonical solution.
@@ -66,17 +65,17 @@ def tasks(
 
 
 def scores(tasks: Sequence[Task], checked: Sequence[Checked], sandbox: Sandbox) -> list[Score]:
-    """Exact match beside pass@k, and what stands in for the model passes."""
+    """Return the rate of exact matches, and the bounds of pass@1."""
     matches = [mean_score("exact match", groups, _matching) for groups in grouped(tasks, checked).values()]
     beside = [bounds.bound(name, tasks, answer, sandbox) for name, answer in BOUNDS.items()]
     return [*matches, *chain.from_iterable(beside)]
 
 
 def is_exact_match(task: Task, completion: str, replaced: int = 0) -> bool:
-    """Whether the completion is the canonical middle, blanks around both left out.
+    """Whether the completion equals the canonical middle, apart from white space around them.
 
-    A completion may go in over some of the suffix, because it repeats that at its end: the middle is what
-    comes before. One that takes characters away without giving them back is no match.
+    A completion that ends with a copy of the suffix's beginning replaces that part of the suffix, so the copy
+    does not count. A completion that removes characters without restoring them is not a match.
     """
     overwritten = task.suffix[:replaced].rstrip()
     completion = completion.rstrip()
@@ -114,31 +113,31 @@ def _visible_lines(problem: Problem) -> list[int]:
 
 
 def _without_lines(problem: Problem, kind: Kind, first: int, last: int) -> Task:
-    """Take out the lines from ``first`` to ``last``; before line 0 the benchmark has one more line feed."""
+    """Remove the lines from ``first`` to ``last``. Before line 0 the benchmark has one more line feed."""
     lines = problem.canonical_solution.split("\n")
     before = problem.prompt + "\n".join(lines[:first]) + "\n"
     middle = "\n".join(lines[first : last + 1]) + ("\n" if last + 1 < len(lines) else "")
-    place = f"L{first}" if kind == "single-line" else f"L{first}_L{last}"
-    return _task(problem, kind, place, (before, middle, "\n".join(lines[last + 1 :])))
+    name = f"L{first}" if kind == "single-line" else f"L{first}_L{last}"
+    return _task(problem, kind, name, (before, middle, "\n".join(lines[last + 1 :])))
 
 
 def _random_spans(problem: Problem, seed: int) -> Iterator[Task]:
-    """Take out different spans that are not empty, each as likely as any other."""
+    """Remove different spans that are not empty, chosen uniformly."""
     solution = problem.canonical_solution
-    chance = seeded(seed, "random-span", problem.task_id)
+    rng = seeded(seed, "random-span", problem.task_id)
     spans: dict[tuple[int, int], None] = {}
     while len(spans) < min(SPANS, len(solution) * (len(solution) + 1) // 2):
-        start, end = sorted(chance.sample(range(len(solution) + 1), 2))
+        start, end = sorted(rng.sample(range(len(solution) + 1), 2))
         spans[start, end] = None
     for number, (start, end) in enumerate(spans, start=1):
         parts = problem.prompt + solution[:start], solution[start:end], solution[end:]
         yield _task(problem, "random-span", str(number), parts)
 
 
-def _task(problem: Problem, kind: Kind, place: str, parts: tuple[str, str, str]) -> Task:
+def _task(problem: Problem, kind: Kind, name: str, parts: tuple[str, str, str]) -> Task:
     prefix, middle, suffix = parts
     return Task(
-        task_id=f"{_NAMES[kind]}/{problem.task_id}/{place}",
+        task_id=f"{_NAMES[kind]}/{problem.task_id}/{name}",
         problem_id=problem.task_id,
         prefix=prefix,
         suffix=suffix,
@@ -151,21 +150,21 @@ def _task(problem: Problem, kind: Kind, place: str, parts: tuple[str, str, str])
 
 
 def _subset(families: list[list[Task]], size: int, seed: int) -> list[list[Task]]:
-    """Take ``size`` tasks, of each problem in proportion to how many it has, but at least one."""
+    """Choose ``size`` tasks: of each problem in proportion to how many it has, and at least one."""
     total = sum(map(len, families))
     if size >= total:
         return families
     shares = [len(family) * size / total for family in families]
     taken = [max(1, int(share)) for share in shares]
-    largest_rests = sorted(range(len(families)), key=lambda place: taken[place] - shares[place])
-    for place in largest_rests[: max(0, size - sum(taken))]:
-        taken[place] += 1
-    return [_chosen(family, count, seed) for family, count in zip(families, taken, strict=True)]
+    largest_remainders = sorted(range(len(families)), key=lambda index: taken[index] - shares[index])
+    for index in largest_remainders[: max(0, size - sum(taken))]:
+        taken[index] += 1
+    return [_choose(family, count, seed) for family, count in zip(families, taken, strict=True)]
 
 
-def _chosen(family: list[Task], count: int, seed: int) -> list[Task]:
-    chance = seeded(seed, "multi-line", family[0].problem_id)
-    return [family[place] for place in sorted(chance.sample(range(len(family)), count))]
+def _choose(family: list[Task], count: int, seed: int) -> list[Task]:
+    rng = seeded(seed, "multi-line", family[0].problem_id)
+    return [family[index] for index in sorted(rng.sample(range(len(family)), count))]
 
 
 def _matching(group: Group) -> float:

@@ -1,4 +1,4 @@
-"""The same problems asked in each way: as served, and by each prompt protocol there is."""
+"""The same problems with each prompt protocol, and as they are served."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from copilot_server.evaluation.benchmarks.variants import (
     as_variant,
     by_temperature,
     difference,
+    gained_and_lost,
     p_value,
     pairs,
-    told,
 )
 from copilot_server.evaluation.paired import paired_difference
 from copilot_server.evaluation.problems import Problem
-from copilot_server.evaluation.results import Checked, Score
 from copilot_server.evaluation.scores import Group
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Score, Task
 
 SERVED = "served"
 PROTOCOLS: dict[str, Protocol] = {
@@ -30,19 +29,19 @@ PROTOCOLS: dict[str, Protocol] = {
     "chat-prefill": "chat-prefill",
     "fim": "fim",
 }
-#: What the model sees, and why that can make a difference.
+#: What each protocol shows the model, and why that can make a difference.
 _SHOWN = {
-    "causal": "shows the code before the cursor and nothing else, so a model that was tuned to follow "
-    "instructions is given none",
-    "chat-prefill": "shows a chat that asks for the code and an answer begun with it, which a model without "
-    "a chat template was never trained on",
-    "fim": "shows the code before and after the cursor between the model's infilling tokens; here nothing "
-    "comes after it, which training had seldom",
+    "causal": "shows only the code before the cursor, so a model that was tuned to follow instructions "
+    "gets none",
+    "chat-prefill": "shows a chat that asks for the code, and the beginning of the answer; a model without "
+    "a chat template was never trained on that",
+    "fim": "shows the code before and after the cursor between the model's infilling tokens; here there is "
+    "no code after it, which is rare in training",
 }
 
 
 def tasks(problems: Sequence[Problem]) -> list[Task]:
-    """Each problem once by each protocol."""
+    """Return each problem with each protocol."""
     return [
         replace(as_variant(problem.task(), name), protocol=protocol)
         for name, protocol in PROTOCOLS.items()
@@ -51,7 +50,7 @@ def tasks(problems: Sequence[Problem]) -> list[Task]:
 
 
 def scores(tasks: Sequence[Task], checked: Sequence[Checked]) -> list[Score]:
-    """What pass@1 of each protocol is above what is served, paired over the problems."""
+    """Return the difference in pass@1 between what is served and each protocol, paired over the problems."""
     found = [
         difference("served above it", cells, name, SERVED)
         for _, cells in by_temperature(tasks, checked)
@@ -62,12 +61,12 @@ def scores(tasks: Sequence[Task], checked: Sequence[Checked]) -> list[Score]:
 
 
 def notes(tasks: Sequence[Task], checked: Sequence[Checked]) -> list[str]:
-    """What each protocol shows the model and, where verdicts differ from the served ones, how they do."""
+    """Describe each protocol and, where its verdicts differ from the served ones, the differences."""
     sentences = []
     for temperature, cells in by_temperature(tasks, checked):
         at = "" if temperature in (None, 0.0) else f" at temperature {temperature:g}"
         if SERVED in cells:
-            sentences.append(f"Served{at}: asked by {_asked(cells[SERVED].values())}.")
+            sentences.append(f"Served{at}: prompted with {_prompts(cells[SERVED].values())}.")
             sentences += [_compared(name, cells, at) for name in cells if name != SERVED]
     return sentences
 
@@ -75,22 +74,22 @@ def notes(tasks: Sequence[Task], checked: Sequence[Checked]) -> list[str]:
 def _compared(name: str, cells: Cells, at: str) -> str:
     paired = pairs(cells, name, SERVED)
     if not paired:
-        return f"{name}{at} {_SHOWN[name]}; it shares no problem with what is served."
+        return f"{name}{at} {_SHOWN[name]}; it has no problem in common with what is served."
     if not any(pair.difference for pair in paired):
-        return f"{name}{at} {_SHOWN[name]}. Its verdicts are those of what is served."
+        return f"{name}{at} {_SHOWN[name]}. Its verdicts equal those of what is served."
     lost = [cells[name][pair.problem_id] for pair in paired if pair.difference > 0]
-    why = f" What failed on those lost: {_failures(lost)}." if lost else ""
-    counted = f"{told(paired)}; {p_value(paired_difference(paired))}"
-    return f"{name}{at} {_SHOWN[name]}. Beside what is served: {counted}.{why}"
+    why = f" Errors of the lost ones: {_failures(lost)}." if lost else ""
+    counted = f"{gained_and_lost(paired)}; {p_value(paired_difference(paired))}"
+    return f"{name}{at} {_SHOWN[name]}. Compared with what is served: {counted}.{why}"
 
 
-def _asked(groups: Iterable[Group]) -> str:
+def _prompts(groups: Iterable[Group]) -> str:
     counts = Counter(one.sample.protocol or "unknown" for group in groups for one in group.samples)
     return ", ".join(f"{name} ({count})" for name, count in counts.most_common())
 
 
 def _failures(groups: Sequence[Group]) -> str:
-    """How often samples failed in which way, without a word of the model's."""
+    """Count the samples that failed by the kind of failure. The model's own text does not appear."""
     failed = [one for group in groups for one in group.samples if not one.passed]
     counts = Counter(_kind(one) for one in failed)
     return ", ".join(f"{kind} {count}" for kind, count in counts.most_common())
@@ -98,7 +97,7 @@ def _failures(groups: Sequence[Group]) -> str:
 
 def _kind(one: Checked) -> str:
     if not one.sample.completion.strip():
-        return "nothing written"
+        return "empty completion"
     if one.sample.finish_reason == "length":
         return "cut at the token limit"
     name = one.result.error.partition(":")[0]

@@ -1,7 +1,7 @@
-"""The same problems with their prompts put otherwise, as they are met in editors, and what that costs.
+"""The same problems with changed prompts, as they occur in editors, and how much each change costs.
 
-Each variant means the same: the canonical solution, put likewise, passes. The kinds of change are in the
-manner of ReCode (Wang et al. 2022, arXiv 2212.10264), and so is the worst case.
+A change keeps the meaning: the canonical solution, changed in the same way, passes. The kinds of change and
+the worst case follow ReCode (Wang et al. 2022, arXiv 2212.10264).
 """
 
 from __future__ import annotations
@@ -15,22 +15,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from copilot_server.evaluation.benchmarks import bounds
-from copilot_server.evaluation.benchmarks.places import span
+from copilot_server.evaluation.benchmarks.spans import span
 from copilot_server.evaluation.benchmarks.variants import Cells, as_variant, by_temperature, difference
 from copilot_server.evaluation.passk import bootstrap_interval
 from copilot_server.evaluation.problems import Problem
-from copilot_server.evaluation.results import Checked, Score
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Score, Task
 from copilot_server.sandbox import Sandbox
 
 PLAIN = "plain"
 _UNIT = "    "
-#: Letters of a word that is cut in two.
+#: The minimum number of letters in a word that is cut in two.
 _SHORTEST_WORD = 3
 
 
 def tasks(problems: Sequence[Problem]) -> list[Task]:
-    """Every variant of each problem, where it has one: without a canonical solution no word can be begun."""
+    """Return every variant of each problem. Without a canonical solution there is no ``mid-word``."""
     made = []
     for name, change in VARIANTS.items():
         for problem in problems:
@@ -41,16 +40,16 @@ def tasks(problems: Sequence[Problem]) -> list[Task]:
 
 
 def scores(tasks: Sequence[Task], checked: Sequence[Checked], sandbox: Sandbox) -> list[Score]:
-    """The drops, and beside them what the canonical solution passes as it is served.
+    """Return the drops, and the upper bound that the canonical solution reaches as it is served.
 
-    Inside a word a suggestion ends with its line, so what is lost there is mostly not the model's doing.
+    Inside a word a suggestion ends with its line, so most of the drop there is not due to the model.
     """
     ceilings = bounds.bound("ceiling: canonical as served", tasks, bounds.canonical_as_served, sandbox)
     return drops(tasks, checked) + ceilings
 
 
 def drops(tasks: Sequence[Task], checked: Sequence[Checked]) -> list[Score]:
-    """The drop in pass@1 from the plain prompt to each variant, and pass@1 in the worst case."""
+    """Return the drop in pass@1 from the plain prompt to each variant, and pass@1 in the worst case."""
     found: list[Score | None] = []
     for _, cells in by_temperature(tasks, checked):
         if len(cells) > 1:
@@ -60,7 +59,7 @@ def drops(tasks: Sequence[Task], checked: Sequence[Checked]) -> list[Score]:
 
 
 def _worst_case(cells: Cells) -> Score:
-    """pass@1 if of each problem the variant were asked on which the model does worst."""
+    """Return pass@1 over the worst variant of each problem."""
     by_problem: dict[str, float] = {}
     for groups in cells.values():
         for name, group in groups.items():
@@ -78,7 +77,7 @@ def _plain(problem: Problem) -> Task:
 
 
 def _trailing_spaces(problem: Problem) -> Task:
-    """The indentation of the body stands there already, as editors put it."""
+    """Put the indentation of the body before the cursor, as editors do."""
     visible = problem.canonical_solution.lstrip("\n")
     indent = visible[: len(visible) - len(visible.lstrip(" \t"))] or _UNIT
     return replace(problem.task(), prefix=problem.prompt + indent, canonical=visible.removeprefix(indent))
@@ -90,13 +89,13 @@ def _crlf(problem: Problem) -> Task:
 
 
 def _tabs(problem: Problem) -> Task:
-    """Every line of the document is indented by tabs."""
+    """Indent every line of the document with tabs."""
     prefix, canonical = _indented_by_tabs(problem)
     return replace(problem.task(), prefix=prefix, canonical=canonical)
 
 
 def _camel_case(problem: Problem) -> Task:
-    """``has_close_elements`` is ``hasCloseElements`` wherever it stands; a name of one word stays."""
+    """Rename ``has_close_elements`` to ``hasCloseElements`` everywhere. A name of one word stays the same."""
     first, *rest = filter(None, problem.entry_point.split("_"))
     if not rest:
         return problem.task()
@@ -134,19 +133,19 @@ def _docstring_missing(problem: Problem) -> Task:
 
 
 def _mid_word(problem: Problem) -> Task | None:
-    """The canonical solution is begun, up to the middle of its first word of three letters or more.
+    """Put the cursor in the middle of the canonical solution's first word of three letters or more.
 
-    Comments and strings are passed over; of an odd number of letters the smaller half stands there.
+    Words in comments and strings do not count. Of an odd number of letters the smaller half is given.
     """
-    begun = next(_words(problem), None)
-    if begun is None:
+    word = next(_words(problem), None)
+    if word is None:
         return None
-    cut = begun.start + len(begun.text) // 2
+    cut = word.start + len(word.text) // 2
     whole = problem.prompt + problem.canonical_solution
     return replace(problem.task(), prefix=whole[:cut], canonical=whole[cut:])
 
 
-#: Each makes a problem's task anew; None where that cannot be.
+#: Each returns the changed task of a problem, or None where that is impossible.
 VARIANTS: dict[str, Callable[[Problem], Task | None]] = {
     PLAIN: _plain,
     "trailing-spaces": _trailing_spaces,
@@ -161,7 +160,7 @@ VARIANTS: dict[str, Callable[[Problem], Task | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A piece of a problem's text: where it is, in code points, and what it says."""
+    """A part of a problem's text: its span in code points, and its value."""
 
     start: int
     end: int
@@ -169,14 +168,14 @@ class _Found:
 
 
 def _whole(problem: Problem) -> str:
-    """The prompt with a body, so that it parses."""
+    """Return the prompt with a body, so that it parses."""
     return problem.prompt + (problem.canonical_solution or f"{_UNIT}pass\n")
 
 
 def _docstring(problem: Problem) -> _Found | None:
-    """The string that says what the entry point does, in the prompt; indentation taken off its text.
+    """Return the string in the prompt that describes the entry point, without its indentation.
 
-    Not always a docstring: of HumanEval/115 an import comes before it.
+    It is not always a docstring: in HumanEval/115 an import precedes it.
     """
     try:
         tree = ast.parse(_whole(problem))
@@ -192,7 +191,7 @@ def _docstring(problem: Problem) -> _Found | None:
 
 
 def _words(problem: Problem) -> Iterator[_Found]:
-    """The names and keywords of the canonical solution that are long enough to be cut."""
+    """Yield the names and keywords of the canonical solution that are long enough to be cut."""
     text = problem.prompt + problem.canonical_solution
     starts = [0, *(found.end() for found in re.finditer("\n", text))]
     for token in _tokens(text):
@@ -206,7 +205,7 @@ def _words(problem: Problem) -> Iterator[_Found]:
 
 
 def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
-    """The tokens of ``text``, up to where it is no Python any more."""
+    """Yield the tokens of ``text`` up to the first error."""
     try:
         yield from tokenize.generate_tokens(io.StringIO(text).readline)
     except (SyntaxError, tokenize.TokenError):
@@ -214,7 +213,10 @@ def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
 
 
 def _indented_by_tabs(problem: Problem) -> tuple[str, str]:
-    """Prompt and canonical solution: a tab for each level where a statement begins, else for four spaces."""
+    """Return the prompt and the canonical solution with tabs.
+
+    A line that begins a statement has a tab for each level, any other a tab for every four spaces.
+    """
     lines = _whole(problem).split("\n")
     levels = _levels("\n".join(lines))
     tabbed = []
@@ -223,7 +225,7 @@ def _indented_by_tabs(problem: Problem) -> tuple[str, str]:
         spaces = len(line) - len(text)
         indent = "\t" * levels[number] if number in levels else "\t" * (spaces // 4) + " " * (spaces % 4)
         tabbed.append(indent + text)
-    # What stands after the cursor on its line is the same as before, but for indentation.
+    # The text after the cursor on its line stays the same, apart from indentation.
     cursor_line = problem.prompt.count("\n")
     rest = len(lines[cursor_line]) - len(problem.prompt.rpartition("\n")[2])
     cut = sum(len(one) + 1 for one in tabbed[:cursor_line]) + max(0, len(tabbed[cursor_line]) - rest)
@@ -232,7 +234,7 @@ def _indented_by_tabs(problem: Problem) -> tuple[str, str]:
 
 
 def _levels(text: str) -> dict[int, int]:
-    """How deep the statement is indented that begins on a line."""
+    """Return the indentation level of the statement that begins on each line."""
     levels: dict[int, int] = {}
     level, begins = 0, True
     for token in _tokens(text):

@@ -1,6 +1,6 @@
-"""A run on the terminal: a bar while it goes, a table after it.
+"""A run on the terminal: a progress bar while it lasts, and tables at its end.
 
-Completions and errors are the model's own words. They reach the terminal only through ``shown``.
+The model wrote the completions and caused the errors. They reach the terminal only through ``shown``.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from copilot_server.evaluation.results import Checked, Report, Score
+from copilot_server.evaluation.types import Checked, Report, Score
 
 _MAX_ERROR_KINDS = 5
 _WIDTH_OF_A_PIPE = 120
 
-#: Where no bar can be drawn, as in a CI log, a line is printed each time so many more are checked.
+#: Where a bar cannot be drawn, as in a CI log, a line is printed every so many samples.
 LOG_EVERY = 16
-#: So many lines at the most, however many samples there are.
+#: The most lines that are printed, however many samples there are.
 LOG_LINES = 40
 
 
 def shown(text: str) -> str:
-    """Return untrusted text fit for a terminal: control characters spelled out, markup taken as it is."""
+    """Return untrusted text that is safe for a terminal: control characters and markup are escaped."""
     visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return escape(visible)
 
 
 def console_on(stream: TextIO) -> Console:
-    """Where tables are printed: as wide as the terminal; a file or a pipe has no width of its own."""
+    """Return a console that is as wide as the terminal, or has a fixed width for a file or a pipe."""
     return Console(file=stream, width=None if stream.isatty() else _WIDTH_OF_A_PIPE, highlight=False)
 
 
-def tell(message: str) -> None:
-    """Say one line on stderr."""
+def notify(message: str) -> None:
+    """Print one line on stderr."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(shown(message))
 
 
 def print_report(report: Report, *, to_stderr: bool = False) -> None:
-    """Print the run's tables, on stdout unless that belongs to the JSON."""
+    """Print the tables of a run on stdout, or on stderr where stdout belongs to the JSON."""
     console = console_on(sys.stderr if to_stderr else sys.stdout)
     console.print(_scores(report))
     console.print(_facts(report))
@@ -60,8 +60,8 @@ def print_report(report: Report, *, to_stderr: bool = False) -> None:
 
 
 def _scores(report: Report) -> Table:
-    """The figures; columns that would be empty are left out."""
-    table = Table(title=shown(f"{report.protocol.benchmark}, {_way(report)}"))
+    """Return the table of scores without the columns that would be empty."""
+    table = Table(title=shown(f"{report.protocol.benchmark}, {_sampling(report)}"))
     columns = [
         ("variant", [score.variant for score in report.scores]),
         ("T", ["" if score.temperature is None else f"{score.temperature:g}" for score in report.scores]),
@@ -81,17 +81,17 @@ def _scores(report: Report) -> Table:
 
 
 def percent(score: Score) -> str:
-    """A score's value for people."""
+    """Return the value of a score in percent."""
     return f"{score.value:.1%}"
 
 
-def _way(report: Report) -> str:
+def _sampling(report: Report) -> str:
     asked = report.protocol
     if asked.temperatures == (0.0,):
         return "greedy"
     samples = "one sample" if asked.samples == 1 else f"{asked.samples} samples"
     if not asked.temperatures:
-        return f"{samples} a task, made elsewhere"
+        return f"{samples} a task, from a file"
     return f"{samples} a task, top-p {asked.top_p:g}, seed {asked.seed}"
 
 
@@ -107,16 +107,21 @@ def _facts(report: Report) -> Table:
 def _fact_rows(report: Report) -> Iterator[tuple[str, str]]:
     asked, samples = report.protocol, report.samples
     yield "passed", f"{sum(one.passed for one in samples)} of {len(samples)}"
-    yield "failed by", _error_kinds(samples)
+    yield "errors", _error_kinds(samples)
     yield "protocol", asked.prompt
-    yield "model", f"{asked.model} ({asked.device}, {asked.dtype})"
+    yield "model", f"{asked.model} ({', '.join(report.device_details)})"
+    yield "hardware", report.hardware
     yield "check", f"{asked.check} in {asked.sandbox}"
+    for reason in report.sandboxes_passed_over:
+        yield "better sandbox", reason
+    for notice in report.notices:
+        yield "notice", notice
     differing = [one for one in samples if one.upstream and one.upstream.passed != one.passed]
     if differing:
         names = dict.fromkeys(one.sample.task_id for one in differing)
         yield "upstream differs", f"on {len(differing)}: {', '.join(names)}"
     if report.timing.tokens:
-        yield "written", f"{report.timing.tokens} tokens in {report.timing.sampling_s:.1f} s"
+        yield "generated", f"{report.timing.tokens} tokens in {report.timing.sampling_s:.1f} s"
     yield "wall time", f"{report.timing.wall_s:.1f} s"
 
 
@@ -128,7 +133,10 @@ def _error_kinds(samples: Iterable[Checked]) -> str:
 
 
 class ScoreBar:
-    """The bar on stderr: how many are checked, how many of them passed. Any thread may call ``checked``."""
+    """A progress bar on stderr with the number of samples checked and passed.
+
+    Any thread may call ``checked``.
+    """
 
     def __init__(self, total: int) -> None:
         self._lock = threading.Lock()
@@ -145,14 +153,14 @@ class ScoreBar:
         self._task = self._progress.add_task("pass@1   ...", total=total)
 
     def checked(self, one: Checked) -> None:
-        """Count one more verdict."""
+        """Count a verdict."""
         with self._lock:
             self._checked += 1
             self._passed += one.passed
             score = f"pass@1 {self._passed / self._checked:6.1%}"
             self._progress.update(self._task, completed=self._checked, description=score)
             if not self._progress.console.is_terminal and self._checked % self._log_every == 0:
-                tell(f"{score} ({self._passed} of {self._checked})")
+                notify(f"{score} ({self._passed} of {self._checked})")
 
     def __enter__(self) -> Self:
         self._progress.start()

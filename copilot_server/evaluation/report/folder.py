@@ -1,4 +1,4 @@
-"""The files of a run: a JSON for programs, a page for people."""
+"""The files of a report: JSON for programs, and HTML for people."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from copilot_server.errors import ConfigError
 from copilot_server.evaluation.files import write_atomically
 from copilot_server.evaluation.options import STDOUT
 from copilot_server.evaluation.report.json_report import to_json
-from copilot_server.evaluation.results import Report
+from copilot_server.evaluation.types import Report
 
-REPORT_JSON, REPORT_PAGE = "report.json", "report.html"
+REPORT_JSON, REPORT_HTML = "report.json", "report.html"
 
 
 def write_json(report: Report, path: Path) -> None:
-    """Write the run as JSON, whole or not at all; ``-`` is stdout.
+    """Write the report as JSON to a file, or to stdout if its name is ``-``.
 
     Raises:
         ConfigError: the file cannot be written.
@@ -30,10 +30,10 @@ def write_json(report: Report, path: Path) -> None:
 
 
 def make_report_folder(folder: Path) -> None:
-    """Make the folder of a run, unless it is there already.
+    """Make the folder of a run, unless it exists.
 
     Raises:
-        ConfigError: it cannot be made, or nothing can be written to it.
+        ConfigError: it cannot be made, or cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def make_report_folder(folder: Path) -> None:
 
 
 def write_report(report: Report, folder: Path) -> None:
-    """Put the JSON and the page into ``folder``.
+    """Write the JSON and the HTML to ``folder``.
 
     Raises:
         ConfigError: they cannot be written.
@@ -53,7 +53,7 @@ def write_report(report: Report, folder: Path) -> None:
     from copilot_server.evaluation.report.html import render  # noqa: PLC0415
 
     write_json(report, folder / REPORT_JSON)
-    _write(folder / REPORT_PAGE, render(report))
+    _write(folder / REPORT_HTML, render(report))
 
 
 def _write(path: Path, text: str) -> None:

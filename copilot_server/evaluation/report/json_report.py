@@ -1,8 +1,8 @@
-"""A run as JSON, for programs and to be read back: every field of the report, after a summary of it.
+"""A report as JSON: a summary for scripts, then every field of the report. It can be read back.
 
-The summary is what a script most often wants: ``jq '.pass_at_k["0"]["1"]'`` is greedy pass@1, and
-``jq '.pass_at_k["0.8"]["100"]'`` is pass@100 at temperature 0.8. Where the tasks have variants it is empty;
-``scores`` has them all. On reading, it is passed over: ``scores`` is what counts.
+``jq '.pass_at_k["0"]["1"]'`` is greedy pass@1, and ``jq '.pass_at_k["0.8"]["100"]'`` is pass@100 at
+temperature 0.8. Where the tasks have variants ``pass_at_k`` is empty, and ``scores`` has all figures. The
+summary is ignored when a report is read.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from cattrs.errors import CattrsError
 
 from copilot_server.config import strict_converter
 from copilot_server.errors import DataError
-from copilot_server.evaluation.results import Checked, Report, Score
+from copilot_server.evaluation.types import Checked, Report, Score
 
-#: Of the file; another number is another layout.
+#: The version of the layout.
 FORMAT = 1
 
 _SUMMARY = ("format", "benchmark", "model", "pass_at_k")
-_REMEDY = "Name a report that this version wrote, as report.json in the folder that --report names."
+_REMEDY = "Name a report that this version wrote, such as report.json in the folder of --report."
 _MAX_COMPLAINTS = 3
 
 
 def to_json(report: Report) -> dict[str, Any]:
-    """Return the run as plain values, the summary first."""
+    """Return the report as plain values, with the summary first."""
     fields = asdict(report)
     return {
         "format": FORMAT,
@@ -44,10 +44,10 @@ def to_json(report: Report) -> dict[str, Any]:
 
 
 def from_json(values: Mapping[str, Any]) -> Report:
-    """Return the run that ``to_json`` made ``values`` of, or its JSON.
+    """Return the report that ``to_json`` made ``values`` from. They may have been JSON in the meantime.
 
     Raises:
-        DataError: ``values`` is no such thing, or contradicts itself; naming what is wrong.
+        DataError: ``values`` is not a report, or contradicts itself. The message says how.
     """
     version = values.get("format")
     if type(version) is not int or version != FORMAT:
@@ -58,13 +58,13 @@ def from_json(values: Mapping[str, Any]) -> Report:
         report = _CONVERTER.structure(fields, Report)
     except (CattrsError, ValueError, TypeError, OverflowError) as error:
         complaints = cattrs.transform_error(error)
-        raise DataError(f"It is no report: {_few(complaints)}.", remedy=_REMEDY) from error
+        raise DataError(f"It is not a report: {_few(complaints)}.", remedy=_REMEDY) from error
     _check(report)
     return report
 
 
 def read_report(path: Path) -> Report:
-    """Read the file that a run wrote.
+    """Return the report in a file.
 
     Raises:
         DataError: it cannot be read, or is not a report.
@@ -85,7 +85,7 @@ def read_report(path: Path) -> Report:
 
 
 def _pass_at_k(scores: Iterable[Score]) -> dict[str, dict[str, float]]:
-    """pass@k of the whole benchmark, by temperature (``any`` where samples do not say) and k."""
+    """Return pass@k of the whole benchmark by temperature (``any`` if the samples do not say) and k."""
     by_temperature: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for score in scores:
         if score.name.startswith("pass@") and not score.variant:
@@ -95,13 +95,13 @@ def _pass_at_k(scores: Iterable[Score]) -> dict[str, dict[str, float]]:
 
 
 def _check(report: Report) -> None:
-    """Refuse what no run writes, which readers of a report need not think of then."""
+    """Refuse a report that no run writes, so that its readers need not consider it."""
     ids = [task.task_id for task in report.tasks]
     known = set(ids)
     keys = [(one.sample.task_id, one.sample.temperature, one.sample.index) for one in report.samples]
     complaints = [
         (len(known) < len(ids), "two tasks have one id"),
-        (any(one.sample.task_id not in known for one in report.samples), "a sample is of no task"),
+        (any(one.sample.task_id not in known for one in report.samples), "a sample belongs to no task"),
         (len(set(keys)) < len(keys), "two samples have one task, temperature and index"),
         (
             any(_contradicts_itself(one) for one in report.samples),
@@ -110,7 +110,7 @@ def _check(report: Report) -> None:
     ]
     for wrong, complaint in complaints:
         if wrong:
-            raise DataError(f"It is no report: {complaint}.", remedy=_REMEDY)
+            raise DataError(f"It is not a report: {complaint}.", remedy=_REMEDY)
 
 
 def _contradicts_itself(one: Checked) -> bool:
@@ -138,7 +138,7 @@ def _finite(value: object, _: type) -> float:
 
 
 def _converter() -> cattrs.Converter:
-    """One that refuses unknown fields, numbers such as 1e999, and text where a list should be."""
+    """Return a converter that refuses unknown fields, numbers such as 1e999, and a string for a list."""
     converter = strict_converter().copy(forbid_extra_keys=True)
     converter.register_structure_hook(float, _finite)
 

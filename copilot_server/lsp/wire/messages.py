@@ -1,7 +1,8 @@
-"""What an editor may send, read with more patience than the protocol's own types have.
+"""The messages that an editor sends, read more leniently than the protocol's own types would be.
 
-A request whose parameters do not fit gets no completion, and an ``initialize`` that does not fit gets no
-server. So only what is used here is read, and what editors are known to leave out may be missing.
+A request whose parameters are invalid gets no completion, and an editor whose ``initialize`` is invalid gets
+no server. So only the fields that are used here are read, and those that editors are known to leave out may
+be missing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _Raw = Mapping[str, Any]
 
 @attrs.frozen
 class TextDocument:
-    """A document by name. Copilot's clients send the version that the request was made for."""
+    """A document by its URI. Copilot's clients send the version that the request was made for."""
 
     uri: str = attrs.field(validator=attrs.validators.instance_of(str))
     version: int | None = None
@@ -29,7 +30,7 @@ class TextDocument:
 
 @attrs.frozen
 class SelectedCompletion:
-    """The item selected in the editor's completion menu: accepting it puts ``text`` into ``range``."""
+    """The item selected in the editor's completion menu. Accepting it replaces ``range`` by ``text``."""
 
     range: types.Range
     text: str
@@ -37,7 +38,7 @@ class SelectedCompletion:
 
 @attrs.frozen
 class InlineCompletionContext:
-    """Why the request was made. ``trigger_kind`` may be missing or a number the protocol does not know."""
+    """Why the request was made. ``trigger_kind`` may be missing, or any JSON value."""
 
     trigger_kind: Any = None
     selected_completion_info: SelectedCompletion | None = None
@@ -59,12 +60,12 @@ class InlineCompletionParams(CompletionParams):
 
     @property
     def selected(self) -> SelectedCompletion | None:
-        """What is selected in the editor's menu meanwhile."""
+        """The item that is selected in the editor's menu meanwhile."""
         return self.context.selected_completion_info if self.context else None
 
     @property
     def invoked(self) -> bool:
-        """Whether the user asked by a key; anything unclear is taken for typing."""
+        """Whether the user invoked the completion explicitly; anything unclear counts as typing."""
         return (
             self.context is not None
             and self.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
@@ -80,20 +81,20 @@ class PanelParams(CompletionParams):
 
 @attrs.frozen
 class FocusParams:
-    """Parameters of ``textDocument/didFocus``; none when the focus has left all documents."""
+    """Parameters of ``textDocument/didFocus``, without a document when the focus has left all of them."""
 
     text_document: TextDocument | None = None
 
 
 @attrs.frozen
 class ShownParams:
-    """Parameters of ``textDocument/didShowCompletion``: an item of ours, or what of it has its id."""
+    """Parameters of ``textDocument/didShowCompletion``: an item that was sent, or only its ``command``."""
 
     item: Any = None
 
     @property
     def item_id(self) -> str | None:
-        """Which suggestion it is about; None for one that has no id of ours."""
+        """The id of the suggestion; None if the item has none."""
         return _item_id(self.item)
 
 
@@ -109,7 +110,7 @@ class PartlyAcceptedParams(ShownParams):
 
 @attrs.frozen
 class LegacyDocument:
-    """Where ``getCompletions`` wants completions."""
+    """The document and position of a ``getCompletions`` request."""
 
     uri: str
     position: types.Position
@@ -123,8 +124,8 @@ class LegacyParams:
     doc: LegacyDocument
 
     @property
-    def place(self) -> CompletionParams:
-        """The same as the newer requests say it."""
+    def completion_params(self) -> CompletionParams:
+        """The same parameters in the form of the newer requests."""
         return CompletionParams(TextDocument(self.doc.uri, self.doc.version), self.doc.position)
 
 
@@ -158,51 +159,51 @@ _OURS: dict[str, type] = {
     NOTIFY_ACCEPTED: LegacyVerdict,
     NOTIFY_REJECTED: LegacyVerdict,
 }
-#: In an order in which each comes after those it is made of.
-_KINDS = (TextDocument, SelectedCompletion, InlineCompletionContext, LegacyDocument)
+#: Parts of the parameters, each after the parts that it consists of.
+_PARTS = (TextDocument, SelectedCompletion, InlineCompletionContext, LegacyDocument)
 
 
 def make_converter() -> cattrs.Converter:
-    """Make the converter between JSON's values and the types of the protocol."""
+    """Make the converter between JSON values and the types of the protocol."""
     converter = converters.get_converter()
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(int, _whole_number)
     converter.register_structure_hook(bool, _truth)
-    for kind in (*_KINDS, *dict.fromkeys(_OURS.values())):
+    for kind in (*_PARTS, *dict.fromkeys(_OURS.values())):
         names = {field.name: override(rename=_camel(field.name)) for field in attrs.fields(kind)}
         converter.register_structure_hook(kind, make_dict_structure_fn(kind, converter, **names))  # type: ignore[arg-type]
     return converter
 
 
-# By themselves the converters would put "None" into a document for null, and take true for 1. A hook serves
-# the kinds of its kind too: the enumerations of the protocol are text and numbers.
+# Without these hooks the converter would read null as the text "None", and true as 1. A hook also serves the
+# subclasses of its type: the enumerations of the protocol are strings and integers.
 
 
 def _text(value: object, kind: type[str]) -> str:
-    """Take text alone."""
+    """Accept strings only."""
     if not isinstance(value, str):
-        raise TypeError("expected text")
+        raise TypeError("expected a string")
     return kind(value)
 
 
 def _whole_number(value: object, kind: type[int]) -> int:
-    """Take whole numbers alone, which some editors write as 3.0."""
+    """Accept integers only; some editors write them as 3.0."""
     if isinstance(value, float) and value.is_integer():
         return kind(value)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError("expected a whole number")
+        raise TypeError("expected an integer")
     return kind(value)
 
 
 def _truth(value: object, _kind: type[bool]) -> bool:
-    """Take true and false alone."""
+    """Accept true and false only."""
     if not isinstance(value, bool):
         raise TypeError("expected true or false")
     return value
 
 
 def _item_id(item: object) -> str | None:
-    """The id that an item's command carries as its first argument."""
+    """Give the first argument of an item's command, which is the id; None if there is none."""
     command = item.get("command") if isinstance(item, Mapping) else None
     arguments = command.get("arguments") if isinstance(command, Mapping) else None
     first = arguments[0] if isinstance(arguments, list) and arguments else None
@@ -214,10 +215,10 @@ def _camel(name: str) -> str:
 
 
 def read_params(converter: cattrs.Converter, method: str, params: object) -> Any:  # noqa: ANN401 - by method
-    """Read the parameters of ``method``; those of a method the protocol does not know stay as they are.
+    """Read the parameters of ``method``. Those of an unknown method are returned as they are.
 
     Raises:
-        JsonRpcInvalidParams: they do not fit. The message names the places, and quotes nothing.
+        JsonRpcInvalidParams: they are invalid. The message names the fields and quotes no value.
     """
     known = types.METHOD_TO_TYPES.get(method)
     kind: Any = _OURS.get(method) or (known[2] if known else None)
@@ -226,30 +227,30 @@ def read_params(converter: cattrs.Converter, method: str, params: object) -> Any
     try:
         return converter.structure(_repaired(method, params), kind)
     except Exception as error:
-        # Converters raise whatever their hooks raise, and each of it means the same.
-        raise JsonRpcInvalidParams(f"Invalid parameters of {method}{_places(error)}") from error
+        # Converters raise whatever their hooks raise, and all of it means the same.
+        raise JsonRpcInvalidParams(f"Invalid parameters of {method}{_invalid_fields(error)}") from error
 
 
 def _repaired(method: str, params: object) -> object:
-    """Mend what editors get wrong, before the types see it."""
+    """Correct known mistakes of editors before the converter reads the parameters."""
     if params is None:
         return {}
     repair = _REPAIRS.get(method)
     return repair(params) if repair and isinstance(params, Mapping) else params
 
 
-def _places(error: Exception) -> str:
+def _invalid_fields(error: Exception) -> str:
     if not isinstance(error, cattrs.BaseValidationError):
         return "."
-    places = {line.rpartition("@ ")[2] for line in cattrs.transform_error(error) if "@ " in line}
-    return f": {', '.join(sorted(places))}." if places else "."
+    fields = {line.rpartition("@ ")[2] for line in cattrs.transform_error(error) if "@ " in line}
+    return f": {', '.join(sorted(fields))}." if fields else "."
 
 
 def _essential(params: _Raw) -> _Raw:
-    """Keep of ``initialize`` what is used here.
+    """Keep the fields of ``initialize`` that are used here.
 
-    One unknown value among the hundreds of capabilities would else refuse the whole message; and each
-    version of the protocol adds some.
+    Otherwise one unknown value among the hundreds of capabilities would make the whole message invalid, and
+    each version of the protocol adds some.
     """
     capabilities = params.get("capabilities", {})
     if not isinstance(capabilities, Mapping):
@@ -270,7 +271,7 @@ def _essential(params: _Raw) -> _Raw:
 
 
 def _client_info(params: _Raw) -> dict[str, str] | None:
-    """Which editor this is. Copilot's clients say it among their options."""
+    """Give the editor's name, which Copilot's clients send in their initializationOptions."""
     for name in (
         _dig(params, "initializationOptions", "editorInfo", "name"),
         _dig(params, "clientInfo", "name"),
@@ -281,7 +282,7 @@ def _client_info(params: _Raw) -> dict[str, str] | None:
 
 
 def _folders(params: _Raw) -> list[dict[str, str]]:
-    """Give the folders of the workspace, each with a name, which Copilot's clients leave out."""
+    """Give the folders of the workspace. Copilot's clients leave out their names, which are required."""
     folders = params.get("workspaceFolders")
     if not isinstance(folders, list):
         folders = [{"uri": params.get("rootUri")}]
@@ -311,9 +312,9 @@ def _dig(value: object, *path: str) -> object:
 
 
 def _without_nulls(params: _Raw) -> _Raw:
-    """Read a change whose range is null as one of the whole text, which has no range.
+    """Treat a change whose range is null as one without a range, which replaces the whole text.
 
-    A version may be null too (LSP 3.15 and before): the editor does not count.
+    The version may be null too, as in LSP 3.15 and older: the editor does not count versions.
     """
     changes, document = params["contentChanges"], params["textDocument"]
     if not isinstance(changes, list):

@@ -1,8 +1,8 @@
-"""JSON-RPC with one promise: every request gets exactly one answer.
+"""JSON-RPC with one guarantee: every request gets exactly one answer.
 
-pygls gives the lifecycle, the capabilities and the requests to the editor. Reading messages, calling
-handlers and answering are done here, because pygls leaves a request without an answer when its parameters
-do not fit, answers with tracebacks, logs the users' source, and cannot shut down with work in its queue.
+pygls implements the lifecycle, the capabilities and the requests to the editor. This module reads messages,
+calls handlers and answers, because pygls leaves a request unanswered when its parameters are invalid, answers
+with tracebacks, logs the users' source, and cannot shut down while requests are queued.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import json
 import logging
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
@@ -28,30 +28,26 @@ from pygls.exceptions import (
 )
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
-from copilot_server.lsp.documents import Documents, Edit, OpenDocument
 from copilot_server.lsp.wire.messages import read_params
 
 logger = logging.getLogger(__name__)
 
 _Id = int | str
 
-#: What makes our text of a document the editor's.
-_KEEPS_TEXT = {types.TEXT_DOCUMENT_DID_OPEN, types.TEXT_DOCUMENT_DID_CHANGE, types.TEXT_DOCUMENT_DID_CLOSE}
-
 
 class CopilotProtocol(LanguageServerProtocol):
     """One editor's connection, from its first message to its last."""
 
+    # pygls's own handlers would keep a second copy of each document. Ours are registered as features.
+    lsp_text_document__did_open = None  # type: ignore[assignment]
+    lsp_text_document__did_change = None  # type: ignore[assignment]
+    lsp_text_document__did_close = None  # type: ignore[assignment]
+
     def __init__(self, server: Any, converter: cattrs.Converter) -> None:  # noqa: ANN401 - pygls's own cycle
         super().__init__(server, converter)
-        self.documents = Documents()
-        #: Called when a document was opened.
-        self.on_open: Callable[[OpenDocument], None] | None = None
-        #: Called when a document was edited, with what it was, what it is, and the edits between.
-        self.on_edits: Callable[[OpenDocument, OpenDocument, Sequence[Edit]], None] | None = None
-        #: Called when a document was closed, with its URI.
-        self.on_close: Callable[[str], None] | None = None
-        #: Done when the connection is over, with the exit code; a transport sets it up.
+        #: Called with the method and the raw parameters of a notification whose handler failed.
+        self.on_failed_notification: Callable[[str, object], None] = lambda _method, _params: None
+        #: Done when the connection has ended, with the exit code; a transport creates it.
         self.ended: asyncio.Future[int]
         self._initialized = False
         self._running: dict[_Id, asyncio.Task[Any]] = {}
@@ -59,7 +55,7 @@ class CopilotProtocol(LanguageServerProtocol):
     # Reading.
 
     def receive(self, body: bytes) -> None:
-        """Handle one message. Whatever it is, a request in it is answered once, now or later."""
+        """Handle one message, whatever it contains. A request is answered once, now or later."""
         try:
             message = json.loads(body)
         except (ValueError, RecursionError):
@@ -87,7 +83,7 @@ class CopilotProtocol(LanguageServerProtocol):
         elif "id" not in message:
             self._receive_notification(method, message.get("params"))
         elif not _is_id(message["id"]) or message["id"] in self._running:
-            self._refuse(message, "A request's id must be text or a whole number that is not in use.")
+            self._refuse(message, "A request's id must be a string or an integer that is not in use.")
         else:
             self._receive_request(message["id"], method, message.get("params"))
 
@@ -100,7 +96,7 @@ class CopilotProtocol(LanguageServerProtocol):
             self._check_state(method)
             handler = self._get_handler(method)
             answer = _call(handler, read_params(self._converter, method, params))
-        except Exception as error:  # noqa: BLE001 - the request's boundary: whatever fails, it is answered
+        except Exception as error:  # noqa: BLE001 - whatever fails, the request must be answered
             self._send_error(msg_id, error)
             return
         if inspect.isawaitable(answer):
@@ -125,7 +121,7 @@ class CopilotProtocol(LanguageServerProtocol):
         return handler
 
     def _finish(self, msg_id: _Id, task: asyncio.Task[Any]) -> None:
-        """Answer a request whose handler has ended, unless a cancel has answered it before."""
+        """Answer a request whose handler has ended, unless it was answered as cancelled before."""
         error = (
             JsonRpcRequestCancelled("The request was cancelled.") if task.cancelled() else task.exception()
         )
@@ -138,7 +134,7 @@ class CopilotProtocol(LanguageServerProtocol):
             self._send_error(msg_id, error)
 
     def _cancel(self, msg_id: _Id) -> None:
-        """Answer a running request as cancelled, at once, and stop its handler."""
+        """Answer a running request as cancelled at once, and stop its handler."""
         task = self._running.pop(msg_id, None)
         if task is not None:
             task.cancel()
@@ -152,29 +148,21 @@ class CopilotProtocol(LanguageServerProtocol):
         if method == types.EXIT:
             self.disconnected()
         elif not self._initialized or self._shutdown:
-            logger.debug("Passed over %s, which came at the wrong time", method)
+            logger.debug("Ignored %s, which came before initialize or after shutdown", method)
         else:
-            self._notified(method, params)
+            self._call_notification_handler(method, params)
 
-    def _notified(self, method: str, params: object) -> None:
+    def _call_notification_handler(self, method: str, params: object) -> None:
         try:
             _call(self._get_handler(method), read_params(self._converter, method, params))
         except JsonRpcMethodNotFound:
-            logger.debug("Passed over the unknown notification %s", method)
-        except Exception as error:  # noqa: BLE001 - the message's boundary: the next one still counts
+            logger.debug("Ignored the unknown notification %s", method)
+        except Exception as error:  # noqa: BLE001 - the next message must still be handled
             _log_failure(f"The notification {method} failed", error)
-            if method in _KEEPS_TEXT:
-                self._distrust(params)
-
-    def _distrust(self, params: object) -> None:
-        """Forget the document of a message that failed: its text may no longer be the editor's."""
-        document = params.get("textDocument") if isinstance(params, Mapping) else None
-        uri = document.get("uri") if isinstance(document, Mapping) else None
-        if isinstance(uri, str):
-            self.documents.close(uri)
+            self.on_failed_notification(method, params)
 
     def _receive_response(self, message: dict[str, Any]) -> None:
-        """Give the editor's answer to whoever asked."""
+        """Settle the future of a request that the server made to the editor."""
         future = self._request_futures.pop(message["id"], None)
         result_type = self._result_types.pop(message["id"], None)
         if future is None or not future.set_running_or_notify_cancel():
@@ -184,8 +172,8 @@ class CopilotProtocol(LanguageServerProtocol):
                 future.set_exception(JsonRpcException("The editor answered with an error."))
             else:
                 future.set_result(self._read_result(message, result_type))
-        except Exception:  # noqa: BLE001 - an answer that does not fit, for whichever reason a hook has
-            future.set_exception(JsonRpcException("The editor's answer does not fit the request."))
+        except Exception:  # noqa: BLE001 - converters raise whatever their hooks raise
+            future.set_exception(JsonRpcException("The editor's answer is invalid."))
 
     def _read_result(self, message: dict[str, Any], result_type: type | None) -> object:
         if result_type is None:
@@ -197,7 +185,7 @@ class CopilotProtocol(LanguageServerProtocol):
     def _send_result(self, msg_id: _Id, result: object) -> None:
         try:
             self._send_data({"jsonrpc": self.VERSION, "id": msg_id, "result": result})
-        except (TypeError, ValueError, AttributeError) as error:  # a result that JSON cannot hold
+        except (TypeError, ValueError, AttributeError) as error:  # JSON cannot represent the result
             self._send_error(msg_id, error)
 
     def _send_error(self, msg_id: _Id | None, error: BaseException) -> None:
@@ -205,7 +193,7 @@ class CopilotProtocol(LanguageServerProtocol):
         self._send_data({"jsonrpc": self.VERSION, "id": msg_id, "error": answer})
 
     def _send_data(self, data: object) -> None:
-        """Write a message, and log none of it: it may quote the users' source."""
+        """Write a message. None of it is logged, because it may quote the users' source."""
         if self.writer is None:
             return
         body = json.dumps(data, default=self._serialize_message, separators=(",", ":")).encode()
@@ -217,50 +205,24 @@ class CopilotProtocol(LanguageServerProtocol):
             self.writer = None
             self.disconnected()
 
-    # The lifecycle and the documents, in place of pygls's own handlers.
+    # The lifecycle, where it differs from pygls's own.
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
-        """Answer ``initialize`` as pygls does, with documents of our own."""
+        """Answer ``initialize`` as pygls does, and accept other messages from then on."""
         result = yield from super().lsp_initialize(params)
-        self.documents.encoding = types.PositionEncodingKind(result.capabilities.position_encoding).value
         self._initialized = True
         return result
 
     @lsp_method(types.SHUTDOWN)
     def lsp_shutdown(self, *_: object) -> None:  # type: ignore[override]
-        """Cancel and answer what runs, whatever it is: pygls's own fails while requests are queued."""
+        """Cancel and answer all running requests. pygls's own handler fails while requests are queued."""
         self._shutdown = True
         self._cancel_all()
 
-    @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
-    def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:
-        """Take up a document."""
-        document = self.documents.open(params.text_document)
-        if self.on_open is not None:
-            self.on_open(document)
-
-    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
-    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> None:
-        """Follow the editor's changes."""
-        document = params.text_document
-        before = self.documents.get(document.uri)
-        edits = self.documents.change(document.uri, document.version, params.content_changes)
-        after = self.documents.get(document.uri)
-        if self.on_edits is not None and before is not None and after is not None:
-            self.on_edits(before, after, edits)
-
-    @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
-    def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> None:
-        """Forget a document."""
-        document = self.documents.get(params.text_document.uri)
-        self.documents.close(params.text_document.uri)
-        if self.on_close is not None and document is not None:
-            self.on_close(document.uri)
-
     @lsp_method(types.CANCEL_REQUEST)
     def lsp_cancel_request(self, params: types.CancelParams) -> None:
-        """Cancel a running request; one that is unknown or answered needs nothing."""
+        """Cancel a running request. One that is unknown or has been answered is ignored."""
         if _is_id(params.id):
             self._cancel(params.id)
 
@@ -270,14 +232,14 @@ def _is_id(value: object) -> bool:
 
 
 def _call(handler: Callable[[Any], Any], params: object) -> Any:  # noqa: ANN401 - by method
-    """Call a handler and give its answer, or an awaitable of it.
+    """Call a handler and return its answer, or an awaitable of it.
 
-    The part of a handler before it returns an awaitable runs now, while the documents are as they were
-    when the message came; a coroutine of its own would begin after the messages that follow.
+    What a handler does before it returns an awaitable happens now, while the documents are as they were when
+    the message came. A coroutine would start only after the messages that follow have been read.
     """
     if not inspect.isgeneratorfunction(handler):
         return handler(params)
-    # pygls's own handlers are generators, which yield the handlers to call on the way.
+    # pygls's own handlers are generators, which yield further handlers to call.
     steps, value = handler(params), None
     try:
         while True:
@@ -292,7 +254,7 @@ def _code(error: BaseException) -> int:
 
 
 def _message(error: BaseException) -> str:
-    """Say what went wrong, without words that may quote the users' source."""
+    """Describe an error without quoting its own message, which may quote the users' source."""
     if isinstance(error, JsonRpcException):
         return error.message
     _log_failure("A request failed", error)
@@ -300,7 +262,7 @@ def _message(error: BaseException) -> str:
 
 
 def _log_failure(what: str, error: BaseException) -> None:
-    """Name the kind of error; its message and traceback may quote the users' source."""
+    """Log the type of an error; its message and traceback may quote the users' source."""
     detail = error.message if isinstance(error, JsonRpcInvalidParams) else type(error).__name__
     logger.warning("%s: %s", what, detail)
     logger.debug("%s", what, exc_info=error)

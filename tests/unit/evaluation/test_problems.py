@@ -14,7 +14,8 @@ import pytest
 from copilot_server.errors import DataError
 from copilot_server.evaluation import problems as problems_module
 from copilot_server.evaluation.problems import SHA256, Problem, load_problem_file, load_problems, needs
-from copilot_server.sandbox import open_sandbox
+from copilot_server.sandbox import Limits, open_sandbox
+from tests.support.patience import PATIENCE_S
 
 GOOD = {
     "task_id": "Own/0",
@@ -101,7 +102,7 @@ class TestFile:
 
     def test_its_canonical_solution_passes(self, tmp_path: Path):
         task = load_problem_file(file_of(tmp_path, line())).problems[0].task()
-        with open_sandbox() as sandbox:
+        with open_sandbox(limits=Limits(timeout_s=PATIENCE_S)) as sandbox:
             assert sandbox.submit(task.program(task.canonical)).result().passed
             assert not sandbox.submit(task.program("    return x\n")).result().passed
 
@@ -126,19 +127,19 @@ class TestFile:
             (b'"\xff"\n', "not UTF-8: "),
             (line(task_id=None), "task_id is missing"),
             (line(test=None), "test is missing"),
-            (line(prompt=7), "prompt is no text but 7"),
-            (line(canonical_solution=["x"]), 'canonical_solution is no text but ["x"]'),
+            (line(prompt=7), "prompt is not a string but 7"),
+            (line(canonical_solution=["x"]), 'canonical_solution is not a string but ["x"]'),
             (line(task_id=" "), "task_id is empty"),
             (line(prompt="\n"), "prompt is empty"),
-            (line(prompt="\ud800"), "prompt has half a surrogate pair"),
-            (line(entry_point="a b"), "entry_point 'a b' is no function's name"),
-            (line(entry_point="def"), "entry_point 'def' is no function's name"),
+            (line(prompt="\ud800"), "prompt has an unpaired surrogate"),
+            (line(entry_point="a b"), "entry_point 'a b' is not the name of a function"),
+            (line(entry_point="def"), "entry_point 'def' is not the name of a function"),
             (line(test="def check(candidate:"), "test does not compile: "),
             (line(test="x = '\0'"), "test does not compile: "),
             (line(test="-" * 100_000 + "1"), "test does not compile: "),
             (line(test="def prove(candidate): pass"), "test does not define the function check"),
             (line(test="class A:\n    def check(self): pass"), "test does not define the function check"),
-            (line(task_id="Own/0"), "task_id 'Own/0' is that of line 1"),
+            (line(task_id="Own/0"), "task_id 'Own/0' is also that of line 1"),
         ],
     )
     def test_malformed_line_is_told_with_its_number(self, tmp_path: Path, bad: bytes, said: str):

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from copilot_server.evaluation.passk import wilson_interval
-from copilot_server.evaluation.results import Checked, Sample, Score
 from copilot_server.evaluation.scores import best_temperatures, scores_of
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Sample, Score, Task
 from copilot_server.sandbox import ProgramResult
 
 

@@ -1,8 +1,8 @@
-"""A run as one HTML page: everything in it, nothing fetched, readable without its script and on paper.
+"""A report as one HTML page, which loads nothing and can be read without its script and on paper.
 
-Whatever a model, a program or a file said is text there and nothing else. All of it goes through
-``text.py``; and should something slip through, the page's content security policy lets no script run and no
-style apply but the page's own two, which it names by their hashes.
+Whatever a model, a program or a file says appears as text. All of it goes through ``text.py``. Should
+something slip through, the page's content security policy permits only the page's own script and style, which
+it names by their hashes.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from copilot_server.evaluation.report.html.figures import figures
 from copilot_server.evaluation.report.html.problems import problems
 from copilot_server.evaluation.report.html.summary import header, reproduction, score_table, title
 from copilot_server.evaluation.report.html.text import escaped
-from copilot_server.evaluation.results import Report
+from copilot_server.evaluation.types import Report
 
 __all__ = ["render"]
 
 
 def render(report: Report) -> str:
     """Return the whole page."""
-    style, script = _own("page.css"), _own("page.js")
+    style, script = _resource("page.css"), _resource("page.js")
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -40,11 +40,11 @@ def render(report: Report) -> str:
     )
 
 
-def _own(name: str) -> str:
-    """A file of this package, line feeds as a browser hashes them."""
+def _resource(name: str) -> str:
+    """Return a file of this package with the line feeds that a browser hashes."""
     return (resources.files(__package__) / name).read_text("utf-8").replace("\r\n", "\n")
 
 
 def _hash(text: str) -> str:
-    """As a content security policy names an inline script or style."""
+    """Return the name of an inline script or style in a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

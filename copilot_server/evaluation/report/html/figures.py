@@ -1,4 +1,4 @@
-"""The plots of a run: among published models, by temperature, by k, and what a ranking is worth."""
+"""The plots of a run: among published models, by temperature, by k, and the rankings of samples."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 
 from copilot_server.evaluation.passk import pass_at_k
 from copilot_server.evaluation.problems import SHA256
-from copilot_server.evaluation.published import FAMILIES, Family
 from copilot_server.evaluation.report.html.plot import Axis, Point, Series, interval_bar, legend, plot
 from copilot_server.evaluation.report.html.text import RANKING, escaped, line, percent, percent_html
-from copilot_server.evaluation.results import Report, Score
+from copilot_server.evaluation.report.published import FAMILIES, Family
 from copilot_server.evaluation.scores import RANKINGS, grouped
+from copilot_server.evaluation.types import Report, Score
 
-#: Fewer of HumanEval's tasks than all say nothing beside figures over all.
+#: A run over fewer tasks cannot be compared with published figures.
 _ALL_TASKS = 164
 _WIDE, _NARROW = (760, 400), (360, 320)
 _BLOCKS = re.compile(r"(\d{1,3}) blocks?")
@@ -24,7 +24,7 @@ _SIZES = (1e7, "10M"), (1e8, "100M"), (1e9, "1B"), (1e10, "10B")
 
 
 def figures(report: Report) -> str:
-    """All plots that there are values for."""
+    """Return all plots for which the report has values."""
     kinds = (_among_published, _by_blocks, _by_temperature, _by_k, _rankings)
     return "".join(figure for kind in kinds for figure in kind(report))
 
@@ -37,10 +37,10 @@ def _figure(name: str, caption: str, plots: str, *, title: str, kind: str = "") 
 
 
 def _small(name: str, caption: str, series: Sequence[Series], axis: Axis, *, title: str) -> str:
-    """A figure of half the page's width, on a phone of all of it."""
+    """Return a figure of half the page's width, or on a phone of all of it."""
     highest = max(max(point.y, point.high or 0.0) for one in series for point in one.points)
-    drawn = plot(series, axis, title=title, size=_NARROW, top=0.5 if highest <= 0.5 else 1.0)
-    return _figure(name, caption, drawn + legend(series), title=title, kind="half")
+    svg = plot(series, axis, title=title, size=_NARROW, top=0.5 if highest <= 0.5 else 1.0)
+    return _figure(name, caption, svg + legend(series), title=title, kind="half")
 
 
 def _best(report: Report, k: int) -> Score | None:
@@ -60,7 +60,7 @@ def _among_published(report: Report) -> Iterator[str]:
 
 def _published_figure(report: Report, score: Score, k: int, parameters: int) -> str:
     families = [one for one in FAMILIES if k in one.models[0].pass_at]
-    series = [_family(one, k, place) for place, one in enumerate(families)]
+    series = [_family(one, k, index) for index, one in enumerate(families)]
     title = f"{report.protocol.model}: {_with_interval(score)}"
     here = Point(float(parameters), score.value, title, score.low, score.high)
     series.append(Series("this run", (here,), "own", "large", f"this run {percent(score.value)}"))
@@ -77,27 +77,29 @@ def _published_figure(report: Report, score: Score, k: int, parameters: int) -> 
 
 def _about_published(report: Report, score: Score) -> str:
     ways = "".join(
-        f"<li><b>{escaped(one.name)}</b>: {escaped(one.way)} ({escaped(one.source)})</li>" for one in FAMILIES
+        f"<li><b>{escaped(one.name)}</b>: {escaped(one.method)} ({escaped(one.source)})</li>"
+        for one in FAMILIES
     )
     return (
-        f"Beside published figures. The bar is this run’s 95&#160;% interval, {percent_html(score.low)} to "
-        f"{percent_html(score.high)}; this run was asked by {line(report.protocol.prompt)}. The same weights "
-        "move by 4 to 20 points with the way they are asked, so compare like with like."
-        f"<details><summary>Where the figures are from</summary><ul>{ways}</ul></details>"
+        "Compared with published figures. The bar is this run’s 95&#160;% interval, "
+        f"{percent_html(score.low)} to {percent_html(score.high)}. Its prompt protocol is "
+        f"{line(report.protocol.prompt)}. The score of the same weights moves by 4 to 20 points with the "
+        "prompt protocol, so compare like with like."
+        f"<details><summary>Sources of the figures</summary><ul>{ways}</ul></details>"
     )
 
 
-def _family(family: Family, k: int, place: int) -> Series:
+def _family(family: Family, k: int, index: int) -> Series:
     points = [
-        Point(one.parameters, one.pass_at[k] / 100, f"{one.name}: {one.pass_at[k]:g} % ({family.way})")
+        Point(one.parameters, one.pass_at[k] / 100, f"{one.name}: {one.pass_at[k]:g} % ({family.method})")
         for one in family.models
         if k in one.pass_at
     ]
-    return Series(family.name, tuple(points), f"s{place}", _SHAPES[place % len(_SHAPES)])
+    return Series(family.name, tuple(points), f"s{index}", _SHAPES[index % len(_SHAPES)])
 
 
 def _by_blocks(report: Report) -> Iterator[str]:
-    """pass@1 of chained building blocks over their number, as the paper's figure 11."""
+    """Plot pass@1 over the number of chained building blocks (Chen et al. 2021, figure 11)."""
     points: defaultdict[float | None, list[Point]] = defaultdict(list)
     for one in report.scores:
         blocks = _BLOCKS.fullmatch(one.variant)
@@ -122,7 +124,7 @@ def _x(point: Point) -> float:
 
 
 def _by_temperature(report: Report) -> Iterator[str]:
-    """pass@k over the temperature, as the paper's figure 5."""
+    """Plot pass@k over the temperature (Chen et al. 2021, figure 5)."""
     scores = [
         one
         for one in report.scores
@@ -132,22 +134,22 @@ def _by_temperature(report: Report) -> Iterator[str]:
     if len(temperatures) < 2:
         return
     series = []
-    for place, name in enumerate(dict.fromkeys(one.name for one in scores)):
+    for index, name in enumerate(dict.fromkeys(one.name for one in scores)):
         of_k = sorted((one for one in scores if one.name == name), key=_temperature)
         points = [Point(_temperature(one), one.value, _with_interval(one), one.low, one.high) for one in of_k]
-        series.append(Series(name, tuple(points), f"k{place % 4}", _SHAPES[place % 4]))
+        series.append(Series(name, tuple(points), f"k{index % 4}", _SHAPES[index % 4]))
     gap = (temperatures[-1] - temperatures[0]) * 0.08
     ticks = tuple((one, f"{one:g}") for one in temperatures)
     axis = Axis(temperatures[0] - gap, temperatures[-1] + gap, ticks, "temperature")
     caption = (
-        "Bars are 95&#160;% intervals over problems. The same problems are asked at each temperature, so "
-        "differences are surer than the bars suggest."
+        "Bars are 95&#160;% intervals over problems. Every temperature has the same problems, so differences "
+        "are more certain than the bars suggest."
     )
     yield _small("by-temperature", caption, series, axis, title="pass@k by temperature")
 
 
 def _by_k(report: Report) -> Iterator[str]:
-    """The estimate of pass@k for each k up to the number of samples."""
+    """Plot the estimate of pass@k for each k up to the number of samples."""
     series: list[Series] = []
     for (variant, temperature), groups in grouped(report.tasks, report.samples).items():
         fewest = min(len(group.samples) for group in groups)
@@ -156,17 +158,17 @@ def _by_k(report: Report) -> Iterator[str]:
         tallies = [(len(group.samples), group.correct) for group in groups]
         points = []
         for k in sorted({*(k for k in _KS if k <= fewest), fewest}):
-            value = sum(pass_at_k(drawn, correct, k) for drawn, correct in tallies) / len(tallies)
+            value = sum(pass_at_k(samples, correct, k) for samples, correct in tallies) / len(tallies)
             points.append(Point(k, value, f"pass@{k}: {percent(value)}"))
         name = "samples" if temperature is None else f"T {temperature:g}"
-        place = len(series) % 4
-        series.append(Series(name, tuple(points), f"k{place}", _SHAPES[place]))
+        index = len(series) % 4
+        series.append(Series(name, tuple(points), f"k{index}", _SHAPES[index]))
     if series:
         most = max(point.x for one in series for point in one.points)
         ticks = tuple((k, str(k)) for k in _KS if k <= most)
-        axis = Axis(1, most, ticks, "k, the samples that may be tried", logarithmic=True)
+        axis = Axis(1, most, ticks, "k, the number of samples that may be tried", logarithmic=True)
         caption = (
-            "How likely one of k samples passes: the unbiased estimate "
+            "The probability that at least one of k samples passes: the unbiased estimate "
             "1&#160;−&#160;C(n−c,&#160;k)/C(n,&#160;k), over all tasks."
         )
         yield _small("by-k", caption, series, axis, title="pass@k by k")
@@ -184,9 +186,8 @@ def _rankings(report: Report) -> Iterator[str]:
         f"<tbody>{rows}</tbody></table></div>"
     )
     caption = (
-        "How often the one sample that each ranking would show passes. An editor has no tests to choose by: "
-        "it shows the sample of the best mean log-probability. The oracle chooses by the tests; no ranking "
-        "can do better."
+        "How often the sample that each ranking puts first passes. An editor has no tests, so it shows the "
+        "sample with the best mean log-probability. The oracle knows the verdicts; no ranking can do better."
     )
     yield _figure("ranking", caption, table, title="Which sample to show")
 

@@ -1,16 +1,15 @@
-"""What came of the samples, put in order for the page: by problem, and the failures of each task."""
+"""The verdicts ordered for the page: by problem, and the failures of each task."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from copilot_server.evaluation.results import Checked, Report
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Report, Task
 
-#: So many tasks are shown with their failures, and so many different failures of each; the rest are counted.
+#: The most tasks that are shown with their failures, and the most failures of each. The rest is counted.
 MAX_TASKS, MAX_FAILURES = 400, 6
-#: Kinds of errors to choose among; the rarer ones go by one name. A program can raise what it likes.
+#: The most kinds of errors to choose from, since a program can raise anything. The others share one name.
 _MAX_KINDS = 12
 _MAX_KIND = 40
 OTHER = "other"
@@ -18,7 +17,7 @@ OTHER = "other"
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A completion that failed, once for all samples that have it; ``first`` is the first of them."""
+    """A completion that failed, and the number of samples that have it; ``first`` is the first of them."""
 
     first: Checked
     times: int
@@ -27,27 +26,27 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A task: how many samples were drawn and passed, and its different failures, the most frequent first."""
+    """A task with its numbers of samples and of passes, and its different failures by falling frequency."""
 
     task: Task
-    drawn: int
+    samples: int
     correct: int
     failures: tuple[Failure, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A problem: its tasks' samples together, and the place among ``outcomes`` of its first failed task."""
+    """A problem: the samples of all its tasks, and the index in ``outcomes`` of its first failed task."""
 
     problem_id: str
     tasks: int
-    drawn: int
+    samples: int
     correct: int
     failed: int | None
 
 
 def outcomes(report: Report) -> list[Outcome]:
-    """What came of each task that has samples, in the report's order."""
+    """Return the outcome of each task that has samples, in the report's order."""
     by_task: defaultdict[str, list[Checked]] = defaultdict(list)
     for one in report.samples:
         by_task[one.sample.task_id].append(one)
@@ -71,29 +70,29 @@ def _outcome(task: Task, samples: list[Checked]) -> Outcome:
 
 
 def cells(found: list[Outcome]) -> list[Cell]:
-    """The problems, in the order in which their first tasks come."""
+    """Return the problems, in the order of their first tasks."""
     by_problem: defaultdict[str, list[int]] = defaultdict(list)
-    for place, one in enumerate(found):
-        by_problem[one.task.problem_id].append(place)
+    for index, one in enumerate(found):
+        by_problem[one.task.problem_id].append(index)
     return [
         Cell(
             problem_id,
-            len(places),
-            sum(found[place].drawn for place in places),
-            sum(found[place].correct for place in places),
-            next((place for place in places if found[place].failures), None),
+            len(indices),
+            sum(found[index].samples for index in indices),
+            sum(found[index].correct for index in indices),
+            next((index for index in indices if found[index].failures), None),
         )
-        for problem_id, places in by_problem.items()
+        for problem_id, indices in by_problem.items()
     ]
 
 
 def kind_of(error: str) -> str:
-    """An error without what it says, as ``NameError``."""
+    """Return the kind of an error without its message, such as ``NameError``."""
     return error.partition(":")[0].strip()[:_MAX_KIND] or OTHER
 
 
 def common_kinds(report: Report) -> list[tuple[str, int]]:
-    """The kinds of errors and how many samples failed by each, the most frequent first."""
+    """Return the kinds of errors with their numbers of samples, the most frequent first."""
     kinds = Counter(kind_of(one.result.error) for one in report.samples if not one.passed)
     most = [(kind, times) for kind, times in kinds.most_common(_MAX_KINDS) if kind != OTHER]
     rest = kinds.total() - sum(times for _, times in most)
@@ -101,5 +100,5 @@ def common_kinds(report: Report) -> list[tuple[str, int]]:
 
 
 def differing(report: Report) -> list[Checked]:
-    """The samples of which the original harness's rules and ours say different things."""
+    """Return the samples with different verdicts by the rules of the original harness and by ours."""
     return [one for one in report.samples if one.upstream is not None and one.upstream.passed != one.passed]

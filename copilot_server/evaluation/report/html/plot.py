@@ -1,4 +1,4 @@
-"""Small plots as inline SVG. Colours are classes, so that they follow the page from light to dark."""
+"""Small plots as inline SVG. Colours are CSS classes, so that they follow the page's light or dark scheme."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LABEL_HEIGHT, _LABEL_WIDTH = 15.0, 160.0
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A value from 0 to 1 over ``x``, with its interval if it has one; ``title`` is shown when pointed at."""
+    """A value from 0 to 1 at ``x``, with its interval if it has one. ``title`` is its tooltip."""
 
     x: float
     y: float
@@ -25,9 +25,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Points joined by a line. ``style`` is the class that gives it a colour; ``shape`` marks its points.
+    """Points joined by a line.
 
-    ``label`` is written beside its first point, instead of its name at the right end.
+    Attributes:
+        style: the CSS class that colours the line.
+        shape: the marker of its points.
+        label: text beside its first point, which replaces the name at the right end.
     """
 
     name: str
@@ -39,7 +42,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The horizontal axis: its ends and ticks, and what they stand for."""
+    """The horizontal axis: its ends, its ticks and its title."""
 
     low: float
     high: float
@@ -47,15 +50,15 @@ class Axis:
     title: str
     logarithmic: bool = False
 
-    def place(self, x: float) -> float:
-        """Where ``x`` lies, from 0 to 1."""
+    def position(self, x: float) -> float:
+        """Return the position of ``x`` on the axis, from 0 to 1."""
         low, high, x = (math.log(v) if self.logarithmic else v for v in (self.low, self.high, x))
         return (x - low) / (high - low)
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """The area that is plotted in, in the SVG's own units."""
+    """The plotting area, in the SVG's own units."""
 
     axis: Axis
     width: float
@@ -64,13 +67,13 @@ class _Frame:
     top_value: float
 
     def x(self, value: float) -> float:
-        return _LEFT + self.axis.place(value) * (self.width - _LEFT - self.right)
+        return _LEFT + self.axis.position(value) * (self.width - _LEFT - self.right)
 
     def y(self, value: float) -> float:
         return self.height - _BOTTOM - value / self.top_value * (self.height - _TOP - _BOTTOM)
 
 
-def plot(  # noqa: PLR0913 - what is drawn, and how
+def plot(  # noqa: PLR0913 - the data and their presentation
     series: Sequence[Series],
     axis: Axis,
     *,
@@ -79,19 +82,19 @@ def plot(  # noqa: PLR0913 - what is drawn, and how
     labels: int = 0,
     top: float = 1.0,
 ) -> str:
-    """A plot of shares from 0 to ``top``; ``labels`` is the width kept on the right for the series' names."""
+    """Return a plot of shares from 0 to ``top``. ``labels`` is the width for the names on the right."""
     width, height = size
     frame = _Frame(axis, width, height, labels or 12.0, top)
-    drawn = "".join(_drawn(one, frame) for one in series)
+    lines = "".join(_line(one, frame) for one in series)
     names = _names(series, frame) if labels else ""
     return (
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escaped(title)}">'
-        f"{_grid(frame)}{drawn}{names}</svg>"
+        f"{_grid(frame)}{lines}{names}</svg>"
     )
 
 
 def legend(series: Sequence[Series]) -> str:
-    """The series' names with their marks, for where there is no room beside the lines."""
+    """Return the series' names with their markers, for a plot that has no room beside its lines."""
     items = "".join(
         f'<li><svg viewBox="0 0 14 14" class="key" aria-hidden="true"><g class="series {one.style}">'
         f"{_shape(one.shape, 7, 7)}</g></svg>{escaped(one.name)}</li>"
@@ -101,7 +104,7 @@ def legend(series: Sequence[Series]) -> str:
 
 
 def interval_bar(value: float, low: float, high: float, span: tuple[float, float]) -> str:
-    """A value and its interval on a scale that all rows of a table share, as wide as there is room."""
+    """Return a value and its interval on a scale that all rows of a table share."""
     first, last = span
 
     def x(share: float) -> float:
@@ -137,22 +140,22 @@ def _grid(frame: _Frame) -> str:
     return "".join(pieces)
 
 
-def _drawn(series: Series, frame: _Frame) -> str:
-    places = [(frame.x(point.x), frame.y(point.y), point) for point in series.points]
-    way = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
-    line = f'<polyline points="{way}"/>' if len(places) > 1 else ""
+def _line(series: Series, frame: _Frame) -> str:
+    positions = [(frame.x(point.x), frame.y(point.y), point) for point in series.points]
+    way = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in positions)
+    line = f'<polyline points="{way}"/>' if len(positions) > 1 else ""
     marks = "".join(
         f"<g><title>{escaped(point.title)}</title>{_whisker(x, point, frame)}{_shape(series.shape, x, y)}</g>"
-        for x, y, point in places
+        for x, y, point in positions
     )
-    return f'<g class="series {series.style}">{line}{marks}</g>{_label(series, *places[0][:2])}'
+    return f'<g class="series {series.style}">{line}{marks}</g>{_label(series, *positions[0][:2])}'
 
 
 def _label(series: Series, x: float, y: float) -> str:
     if not series.label:
         return ""
     label = escaped(series.label)
-    # To the left, where smaller models are and lines are low, if there is room.
+    # On the left, where models are smaller and lines are lower, if there is room.
     anchor, x = ("end", x - 12) if x > _LABEL_WIDTH else ("start", x + 12)
     return f'<text class="name {anchor} {series.style}" x="{x:.1f}" y="{y + 4:.1f}">{label}</text>'
 
@@ -176,10 +179,10 @@ def _shape(shape: str, x: float, y: float) -> str:
 
 
 def _names(series: Sequence[Series], frame: _Frame) -> str:
-    """Each series' name beside its last point, moved apart where they would touch."""
+    """Return the series' names beside their last points, moved apart where they would overlap."""
     x = frame.width - frame.right + 10
     named = [one for one in series if not one.label]
-    wanted = sorted((frame.y(one.points[-1].y), place, one) for place, one in enumerate(named))
+    wanted = sorted((frame.y(one.points[-1].y), index, one) for index, one in enumerate(named))
     pieces, last = [], -math.inf
     for y, _, one in wanted:
         last = max(y, last + _LABEL_HEIGHT)

@@ -1,4 +1,4 @@
-"""The problems on the page: a grid of all, the failures in full, and where the two checks differ."""
+"""The problems on the page: a grid of all, the failures in full, and the differences between the checks."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ from copilot_server.evaluation.report.html.outcomes import (
     outcomes,
 )
 from copilot_server.evaluation.report.html.text import code, code_at_cursor, count, escaped, line
-from copilot_server.evaluation.results import Checked, Report
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Report, Task
 from copilot_server.sandbox import ProgramResult
 
 _MAX_DIFFERING = 50
 
 
 def problems(report: Report) -> str:
-    """The grid, the failures and the differences."""
+    """Return the grid, the failures and the differences."""
     found = outcomes(report)
     listed = {
-        place: number
-        for number, place in enumerate(
-            [place for place, one in enumerate(found) if one.failures][:MAX_TASKS], start=1
+        index: number
+        for number, index in enumerate(
+            [index for index, one in enumerate(found) if one.failures][:MAX_TASKS], start=1
         )
     }
     return _grid(found, listed) + _failures(report, found, listed) + _differences(report)
@@ -40,23 +39,23 @@ def problems(report: Report) -> str:
 def _grid(found: list[Outcome], listed: dict[int, int]) -> str:
     if not found:
         return ""
-    drawn = "".join(_cell(one, listed) for one in cells(found))
+    items = "".join(_cell(one, listed) for one in cells(found))
     return (
         '<section id="problems"><h2>Problems</h2>'
-        f'<ol class="grid">{drawn}</ol>'
+        f'<ol class="grid">{items}</ol>'
         '<ul class="legend"><li><span class="cell l10">7</span>every sample passes</li>'
-        '<li><span class="cell l5">7</span>filled as far as samples pass</li>'
+        '<li><span class="cell l5">7</span>filled by the share of samples that pass</li>'
         '<li><span class="cell l0">7</span>none passes</li>'
-        "<li>A problem with failures leads to them.</li></ul></section>"
+        "<li>A problem with failures links to them.</li></ul></section>"
     )
 
 
 def _cell(cell: Cell, listed: dict[int, int]) -> str:
-    # All and none are for exactly all and none.
-    share = cell.correct / cell.drawn
+    # The first and the last level stand for exactly none and all.
+    share = cell.correct / cell.samples
     level = 10 if share == 1 else 0 if share == 0 else min(9, max(1, round(10 * share)))
     tasks = "" if cell.tasks == 1 else f" of {cell.tasks} tasks"
-    said = f"{escaped(cell.problem_id)}: {cell.correct} of {count(cell.drawn, 'sample')}{tasks} passed"
+    said = f"{escaped(cell.problem_id)}: {cell.correct} of {count(cell.samples, 'sample')}{tasks} passed"
     name = line(cell.problem_id.rpartition("/")[2], 5)
     number = None if cell.failed is None else listed.get(cell.failed)
     if number is None:
@@ -73,8 +72,8 @@ def _failures(report: Report, found: list[Outcome], listed: dict[int, int]) -> s
     kinds = common_kinds(report)
     variants = list(dict.fromkeys(one.task.variant for one in failed if one.task.variant))
     entries = "".join(
-        _entry(found[place], number, [kind for kind, _ in kinds], variants)
-        for place, number in listed.items()
+        _entry(found[index], number, [kind for kind, _ in kinds], variants)
+        for index, number in listed.items()
     )
     left_out = len(failed) - len(listed)
     rest = (
@@ -87,15 +86,15 @@ def _failures(report: Report, found: list[Outcome], listed: dict[int, int]) -> s
     return (
         '<section id="failures"><h2>Failures</h2>'
         f"<p>{count(samples, 'sample')} of {count(len(failed), 'task')} failed: {tally}. "
-        "Same completions are shown once.</p>"
-        '<p class="paper">On paper a failure is a line; its prompt and completion are on the page itself.</p>'
+        "Equal completions are shown once.</p>"
+        '<p class="paper">In print a failure is one line. Its prompt and its completion are on the page.</p>'
         f'{_controls(kinds, variants)}<div id="entries">{entries}</div>'
-        f'<p id="none" hidden>No failure is like that.</p>{rest}</section>'
+        f'<p id="none" hidden>No failure matches.</p>{rest}</section>'
     )
 
 
 def _controls(kinds: Sequence[tuple[str, int]], variants: Sequence[str]) -> str:
-    """What the script sorts and filters by; without it they stay hidden."""
+    """Return the controls of the script, which stay hidden without it."""
     variant = f"<label>Variant {_select('variant', variants)}</label>" if variants else ""
     return (
         '<form id="controls" hidden>'
@@ -112,14 +111,14 @@ def _controls(kinds: Sequence[tuple[str, int]], variants: Sequence[str]) -> str:
 
 def _select(name: str, choices: Sequence[str]) -> str:
     options = "".join(
-        f'<option value="{place}">{line(one, 60)}</option>' for place, one in enumerate(choices)
+        f'<option value="{index}">{line(one, 60)}</option>' for index, one in enumerate(choices)
     )
     return f'<select id="{name}"><option value="">all</option>{options}</select>'
 
 
 def _entry(outcome: Outcome, number: int, kinds: Sequence[str], variants: Sequence[str]) -> str:
     task, shown = outcome.task, outcome.failures[:MAX_FAILURES]
-    places = {kinds.index(_listed(failure, kinds)) for failure in outcome.failures}
+    indices = {kinds.index(_listed(failure, kinds)) for failure in outcome.failures}
     variant = variants.index(task.variant) if task.variant else ""
     longest = max(len(failure.first.sample.completion) for failure in outcome.failures)
     left_out = len(outcome.failures) - len(shown)
@@ -128,14 +127,14 @@ def _entry(outcome: Outcome, number: int, kinds: Sequence[str], variants: Sequen
     said = line(first.assertion or first.error.partition(":")[2], 200)
     passed = (
         ""
-        if outcome.drawn == 1
-        else f'<span class="share">{outcome.correct} of {outcome.drawn} passed</span>'
+        if outcome.samples == 1
+        else f'<span class="share">{outcome.correct} of {outcome.samples} passed</span>'
     )
     tag = f'<span class="tag">{line(task.variant, 60)}</span>' if task.variant else ""
     return (
         f'<details class="failure" id="f{number}" data-order="{number}" data-variant="{variant}" '
-        f'data-kind="{" ".join(map(str, sorted(places)))}" data-length="{longest}" '
-        f'data-share="{outcome.correct / outcome.drawn:.4f}">'
+        f'data-kind="{" ".join(map(str, sorted(indices)))}" data-length="{longest}" '
+        f'data-share="{outcome.correct / outcome.samples:.4f}">'
         f'<summary><span class="task">{line(task.task_id, 80)}</span>'
         f'<span class="entry">{line(task.entry_point)}</span>{tag}{passed}'
         f'<span class="error">{line(kind_of(first.error))}</span><code class="said">{said}</code></summary>'
@@ -157,10 +156,10 @@ def _failure(failure: Failure) -> str:
     sample, result = failure.first.sample, failure.first.result
     times = "" if failure.times == 1 else f"{failure.times} times"
     temperatures = ", ".join(f"T {one:g}" for one in failure.temperatures if one)
-    replaced = f"in the place of {count(sample.replaced, 'character')}" if sample.replaced else ""
+    replaced = f"replaces {count(sample.replaced, 'character')}" if sample.replaced else ""
     finished = f"ended by {line(sample.finish_reason)}" if sample.finish_reason else ""
-    sure = "" if sample.mean_logprob is None else f"mean log-probability {sample.mean_logprob:.2f}"
-    about = " · ".join(filter(None, (times, temperatures, replaced, finished, sure)))
+    certainty = "" if sample.mean_logprob is None else f"mean log-probability {sample.mean_logprob:.2f}"
+    about = " · ".join(filter(None, (times, temperatures, replaced, finished, certainty)))
     return f"<h4>Completion <small>{about}</small></h4>{code(sample.completion)}{''.join(_verdict(result))}"
 
 
@@ -169,7 +168,7 @@ def _verdict(result: ProgramResult) -> Iterator[str]:
     if result.assertion:
         yield f"<h4>First failing assertion</h4>{code(result.assertion)}"
     if result.output:
-        yield f"<details><summary>What it printed</summary>{code(result.output)}</details>"
+        yield f"<details><summary>Output</summary>{code(result.output)}</details>"
 
 
 def _differences(report: Report) -> str:
@@ -177,11 +176,11 @@ def _differences(report: Report) -> str:
     if not any(one.upstream is not None for one in report.samples):
         return ""
     if not found:
-        said = "The original harness’s rules give every sample the same verdict."
+        said = "The rules of the original harness give every sample the same verdict."
     else:
         said = (
-            f"On {count(len(found), 'sample')} of {len(report.samples):,} the original harness’s rules say "
-            "otherwise than the strict check, which is the one that counts."
+            f"The rules of the original harness give {count(len(found), 'sample')} of "
+            f"{len(report.samples):,} another verdict than the strict check, which is the one that counts."
         )
     entries = "".join(_difference(one) for one in found[:_MAX_DIFFERING])
     rest = len(found) - _MAX_DIFFERING
@@ -191,7 +190,7 @@ def _differences(report: Report) -> str:
 
 def _difference(one: Checked) -> str:
     upstream = one.upstream
-    assert upstream is not None  # noqa: S101 - differing() has picked it by that
+    assert upstream is not None  # noqa: S101 - differing() returns only these
     verdicts = f"strict: {_word(one.result)}, upstream: {_word(upstream)}"
     return (
         f'<details class="difference"><summary><span class="task">{line(one.sample.task_id)}</span>'

@@ -1,4 +1,4 @@
-"""What a reader wants first and last: the score and what it means, all scores, and how to have them again."""
+"""The top and the bottom of the page: the score and its meaning, all scores, and how to reproduce them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from copilot_server.evaluation.report.html.plot import interval_bar
 from copilot_server.evaluation.report.html.text import RANKING, count, escaped, line, percent, percent_html
-from copilot_server.evaluation.results import Report, Score
+from copilot_server.evaluation.types import Report, Score
 
 
 def headline_score(report: Report) -> Score | None:
-    """The score that the page opens with: pass@1 of the whole at its best temperature, or the first."""
+    """Return the score at the top of the page: the best pass@1 of the whole benchmark, or else the first."""
     pass_at_1 = [one for one in report.scores if one.name.endswith("pass@1")]
     whole = [one for one in pass_at_1 if not one.variant]
     first = next(iter([*pass_at_1, *report.scores]), None)
@@ -18,14 +18,14 @@ def headline_score(report: Report) -> Score | None:
 
 
 def title(report: Report) -> str:
-    """The page's title, as plain text."""
+    """Return the title of the page as plain text."""
     score = headline_score(report)
     value = "" if score is None else f" {percent(score.value)}"
     return f"{report.protocol.model}:{value} on {report.protocol.benchmark}"
 
 
 def header(report: Report) -> str:
-    """The top of the page."""
+    """Return the top of the page."""
     asked = report.protocol
     score = headline_score(report)
     figure = "" if score is None else _headline(report, score)
@@ -57,7 +57,7 @@ def _headline(report: Report, score: Score) -> str:
 
 
 def _meter(score: Score) -> str:
-    """The score on a scale from 0 to 100 %, its interval as a band, as wide as there is room."""
+    """Return the score and its interval on a scale from 0 to 100 %."""
     low, high, value = (100 * min(max(share, 0.0), 1.0) for share in (score.low, score.high, score.value))
     ticks = "".join(
         f'<text class="tick {anchor}" x="{at}%" y="46">{at}</text>'
@@ -76,33 +76,35 @@ def _meaning(report: Report, score: Score) -> str:
     if score.name != "pass@1":
         said = f"Over {over}{f': {escaped(score.note)}' if score.note else ''}."
     elif samples == 1:
-        said = f"Of {over}, it solves {round(score.value * score.tasks):,} at the first try."
+        said = f"Of {over}, it solves {round(score.value * score.tasks):,} at the first attempt."
     else:
         temperature = "" if score.temperature is None else f" at temperature {score.temperature:g}"
-        said = f"One completion{temperature} solves a task that often: {over}, {samples} samples of each."
+        said = (
+            f"This is how often one completion{temperature} solves a task: {over}, {samples} samples of each."
+        )
     return (
-        f"{said} Asked other problems like these, the same model in the same way would most likely score "
+        f"{said} On other problems like these, the same model would most likely score "
         f"between {percent_html(score.low, 0)} and {percent_html(score.high, 0)}."
     )
 
 
 def _protocol_line(report: Report) -> str:
     asked = report.protocol
-    drawn = [f"T&#160;{one:g}" for one in asked.temperatures]
-    way = "greedy" if asked.temperatures == (0.0,) else ", ".join(drawn) or "samples made elsewhere"
+    temperatures = ", ".join(f"T&#160;{one:g}" for one in asked.temperatures)
+    sampling = "greedy" if asked.temperatures == (0.0,) else temperatures or "samples from a file"
     samples = "" if asked.samples == 1 else f"{asked.samples} samples a task, top-p {asked.top_p:g}"
     parts = [
-        f"asked by <b>{line(asked.prompt)}</b>" if asked.prompt else "",
-        way,
+        f"prompt <b>{line(asked.prompt)}</b>" if asked.prompt else "",
+        sampling,
         samples,
-        f"{line(asked.device)}, {line(asked.dtype)}",
+        ", ".join(map(line, report.device_details)),
         f"<b>{escaped(asked.check)}</b> check in {line(asked.sandbox)}",
     ]
     return " · ".join(filter(None, parts))
 
 
 def score_table(report: Report) -> str:
-    """Every score with its interval drawn on one scale; columns that would be empty are left out."""
+    """Return all scores with their intervals on one scale, without the columns that would be empty."""
     scores = [one for one in report.scores if not one.name.startswith(RANKING)]
     if not scores:
         return ""
@@ -136,11 +138,11 @@ def score_table(report: Report) -> str:
 
 
 def reproduction(report: Report) -> str:
-    """Timing, and all that is needed to have the run again."""
+    """Return the times, and all that is needed to reproduce the run."""
     return (
         f'<section id="again"><h2>Time</h2>{_facts(_timing(report))}'
-        "<h2>To have this run again</h2>"
-        '<pre class="command" tabindex="0" title="A click selects it">'
+        "<h2>Reproduce this run</h2>"
+        '<pre class="command" tabindex="0" title="Click to select">'
         f"<code>{line(report.command, 2000)}</code></pre>"
         f"{_facts(_provenance(report))}</section>"
     )
@@ -157,10 +159,10 @@ def _timing(report: Report) -> Iterator[tuple[str, str]]:
     if timing.loading_s:
         yield "loading the model", _seconds(timing.loading_s)
     if timing.sampling_s:
-        yield "writing", f"{_seconds(timing.sampling_s)}, checking beside it"
-    yield "checking, all programs of both checks together", _seconds(timing.checking_s)
+        yield "sampling", f"{_seconds(timing.sampling_s)}, while programs run"
+    yield "running times of all programs, for both checks", _seconds(timing.checking_s)
     if timing.tokens and timing.sampling_s:
-        yield "written", f"{timing.tokens:,} tokens, {timing.tokens / timing.sampling_s:.1f} a second"
+        yield "generated", f"{timing.tokens:,} tokens, {timing.tokens / timing.sampling_s:.1f} a second"
     yield "samples", f"{samples:,}"
 
 
@@ -170,14 +172,20 @@ def _provenance(report: Report) -> Iterator[tuple[str, str]]:
     if report.parameters is not None:
         yield "parameters", f"{report.parameters:,}"
     yield "device, data type", f"{line(asked.device)}, {line(asked.dtype)}"
-    yield "asked by", line(asked.prompt)
+    if report.instruction_set:
+        yield "instruction set", line(report.instruction_set)
+    yield "prompt", line(asked.prompt)
     yield "samples a task", f"{asked.samples}"
-    yield "temperature", escaped(", ".join(f"{one:g}" for one in asked.temperatures)) or "not said"
+    yield "temperature", escaped(", ".join(f"{one:g}" for one in asked.temperatures)) or "unknown"
     yield "top-p", f"{asked.top_p:g}"
-    yield "new tokens, at most", f"{asked.max_new_tokens}"
+    yield "most new tokens", f"{asked.max_new_tokens}"
     yield "seed", f"{asked.seed}"
     yield "check", escaped(asked.check)
     yield "sandbox", line(asked.sandbox)
+    for reason in report.sandboxes_passed_over:
+        yield "better sandbox", line(reason)
+    for notice in report.notices:
+        yield "notice", line(notice)
     yield "data", line(asked.data)
     yield "sha256 of the data", f'<code class="hash">{line(asked.data_sha256)}</code>'
     yield "hardware", line(report.hardware)

@@ -7,7 +7,7 @@ import pytest
 from copilot_server.completion.scheduling.debounce import (
     BURST_S,
     FAST_S,
-    GAPS,
+    INTERVALS,
     LONGEST_S,
     SHORTEST_S,
     Debounce,
@@ -41,7 +41,7 @@ def test_a_fast_model_never_waits() -> None:
 
 
 def test_the_wait_follows_the_typing() -> None:
-    assert waits(2.0, 0.15)[-1] == pytest.approx(GAPS * 0.15, rel=0.01)
+    assert waits(2.0, 0.15)[-1] == pytest.approx(INTERVALS * 0.15, rel=0.01)
     assert waits(2.0, 0.01)[-1] == SHORTEST_S
     assert waits(2.0, 0.9)[-1] == LONGEST_S
 

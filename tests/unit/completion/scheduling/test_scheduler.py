@@ -11,6 +11,7 @@ from types import MappingProxyType
 import pytest
 
 from copilot_server.completion.cache import CompletionCache
+from copilot_server.completion.scheduling.engine_thread import EngineThread
 from copilot_server.completion.scheduling.scheduler import Scheduler, Superseded
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings
@@ -28,7 +29,7 @@ def request(text: str, uri: str = "file:///a.py", *, invoked: bool = False) -> C
 
 
 def ahead_of(text: str, uri: str = "file:///a.py") -> CompletionRequest:
-    return replace(request(text, uri), ahead=True)
+    return replace(request(text, uri), prefetch=True)
 
 
 def completion(text: str) -> Completion:
@@ -65,11 +66,13 @@ class Scripted:
             assert cancel.wait(PATIENCE_S)
             self.cancelled.append(text)
             return Completion((), "model", "causal", cancelled=True)
-        if request.ahead:
+        if request.prefetch:
             self.kept[text] = replace(completion(text), source="ahead")
         return Completion((), "model", "causal") if text.startswith("empty") else completion(text)
 
-    def ahead(self, request: CompletionRequest, *_completion: object) -> tuple[CompletionRequest, ...]:
+    def next_requests(
+        self, request: CompletionRequest, *_completion: object
+    ) -> tuple[CompletionRequest, ...]:
         cursor = request.cursor
         texts = self.leads_to.get(cursor.document.text, ())
         return tuple(ahead_of(text, cursor.document.uri) for text in texts)
@@ -82,7 +85,7 @@ class Scripted:
             self.begun.append(f"{document.text} {step}")
             yield
 
-    def watch(self, _on_trouble: object) -> None:
+    def watch(self, _on_error: object) -> None:
         pass
 
     def lookup(self, request: CompletionRequest) -> Completion | None:
@@ -352,7 +355,7 @@ async def test_who_waits_for_what_is_completed_ahead_waits_for_the_model(schedul
 
     class Held(Scripted):
         def complete(self, request: CompletionRequest, cancel: Cancel, on_text: OnText = None) -> Completion:
-            if request.ahead:
+            if request.prefetch:
                 began.set()
                 assert released.wait(PATIENCE_S)
             return super().complete(request, cancel, on_text)
@@ -632,7 +635,7 @@ async def test_every_request_is_counted_once_with_what_became_of_it(scheduler: S
         await scheduler.submit(request("boom"))
     counts = scheduler.counts
     assert counts.answers == {"model": 3, "ahead": 1}  # this pipeline says of all it knows "model"
-    assert (counts.requests, counts.failed, counts.made_ahead) == (5, 1, 1)
+    assert (counts.requests, counts.failed, counts.prefetches) == (5, 1, 1)
     assert counts.cancelled_waiting + counts.cancelled_running == 0
 
 
@@ -641,3 +644,125 @@ async def test_the_counts_can_be_kept_as_they_are(scheduler: Scheduler, pipeline
     await scheduler.submit(request("a"))
     assert (before.requests, before.answers) == (0, {})
     assert (live.requests, live.answers) == (1, {"model": 1})
+
+
+async def test_a_prefetch_that_typing_cancels_ends_and_can_be_made_again(scheduler: Scheduler) -> None:
+    class Diverging(Scripted):
+        def complete(self, request: CompletionRequest, cancel: Cancel, on_text: OnText = None) -> Completion:
+            if request.prefetch and not self.slow_began.is_set():
+                self.begun.append("prefetch")
+                self.slow_began.set()
+                assert on_text is not None
+                while not cancel.is_set():
+                    on_text("something else than what is typed")
+                return Completion((), "model", "causal", cancelled=True)
+            return super().complete(request, cancel, on_text)
+
+    pipeline = Diverging({"known": ["x = ", "next"]})
+    await scheduler.load(lambda: pipeline)
+    await scheduler.submit(request("known"))
+    await until(pipeline.slow_began)
+    assert await text_of(begin(scheduler, request("x = 1"))) == "x = 1"
+    async with asyncio.timeout(PATIENCE_S):
+        while len(asyncio.all_tasks()) > 1:  # only the test itself
+            await asyncio.sleep(0.001)
+    assert pipeline.begun == ["prefetch", "x = 1"]
+    await scheduler.submit(request("known"))
+    await until_begun(pipeline, "prefetch", "x = 1", "x = ")
+
+
+# Several sessions on one engine thread.
+
+
+class Sessions:
+    """Two schedulers that share an engine thread, each with a pipeline of its own."""
+
+    def __init__(self) -> None:
+        self.thread = EngineThread()
+        self.one, self.other = (Scheduler(0.0, self.thread) for _ in range(2))
+
+    async def load(self, one: Scripted, other: Scripted) -> None:
+        await self.one.load(lambda: one)
+        await self.other.load(lambda: other)
+
+
+@pytest.fixture
+async def sessions() -> AsyncIterator[Sessions]:
+    sessions = Sessions()
+    yield sessions
+    assert sessions.one.close(PATIENCE_S)
+    assert sessions.other.close(PATIENCE_S)
+    sessions.thread.close()
+
+
+async def test_sessions_share_one_thread_and_nothing_else(sessions: Sessions) -> None:
+    one, other = Scripted(), Scripted()
+    await sessions.load(one, other)
+    same = request("a")
+    answers = [begin(scheduler, same) for scheduler in (sessions.one, sessions.other)]
+    assert [await text_of(answer) for answer in answers] == ["a", "a"]  # neither superseded the other
+    assert one.threads == other.threads
+    assert (sessions.one.counts.requests, sessions.other.counts.requests) == (1, 1)
+
+
+async def test_sessions_take_turns(sessions: Sessions) -> None:
+    one, other = Scripted(), Scripted()
+    one.begun = other.begun
+    await sessions.load(one, other)
+    running = begin(sessions.one, request("slow"))
+    await until(one.slow_began)
+    waiting = [begin(sessions.one, request(f"one {n}", f"file:///{n}")) for n in range(3)]
+    await asyncio.sleep(0)
+    waiting.append(begin(sessions.other, request("other")))
+    await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(*waiting)
+    assert one.begun == ["slow", "other", "one 0", "one 1", "one 2"]
+
+
+async def test_a_prefetch_yields_to_another_session(sessions: Sessions) -> None:
+    one = Scripted({"a": ["slow"]})
+    await sessions.load(one, Scripted())
+    await sessions.one.submit(request("a"))
+    await until(one.slow_began)
+    assert await text_of(begin(sessions.other, request("b"))) == "b"
+    assert one.cancelled == ["slow"]
+
+
+async def test_a_generation_that_nobody_waits_for_yields_to_another_session(sessions: Sessions) -> None:
+    one = Writing()  # would linger for the next key
+    await sessions.load(one, Scripted())
+    cancelled = begin(sessions.one, request("x = "))
+    await until(one.slow_began)
+    answer = begin(sessions.other, request("b"))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    assert await text_of(answer) == "b"
+    assert one.cancelled == ["x = "]
+
+
+async def test_a_generation_that_is_waited_for_does_not_yield(sessions: Sessions) -> None:
+    one = Writing()
+    await sessions.load(one, Scripted())
+    waiting = begin(sessions.one, request("x = "))
+    await until(one.slow_began)
+    answer = begin(sessions.other, request("b"))
+    await asyncio.sleep(0)
+    one.write()
+    assert await text_of(waiting) == "one two three"
+    assert await text_of(answer) == "b"
+    assert one.cancelled == []
+
+
+async def test_a_session_that_closes_leaves_the_others_alone(sessions: Sessions) -> None:
+    one, other = Scripted(), Scripted()
+    await sessions.load(one, other)
+    running = begin(sessions.one, request("slow"))
+    await until(one.slow_began)
+    waiting = begin(sessions.other, request("b"))
+    await asyncio.sleep(0)
+    assert sessions.one.close(PATIENCE_S)
+    with pytest.raises(Superseded):
+        await running
+    assert await text_of(waiting) == "b"
+    assert await text_of(begin(sessions.other, request("c"))) == "c"

@@ -1,4 +1,4 @@
-"""Protocols side by side: the same tasks, and a stated reason where verdicts differ."""
+"""The prompt protocols: the same tasks, and an explanation where verdicts differ."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pytest
 
 from copilot_server.evaluation.benchmarks import protocols
 from copilot_server.evaluation.problems import load_problems
-from copilot_server.evaluation.results import Checked, Sample
-from copilot_server.evaluation.tasks import Task
+from copilot_server.evaluation.types import Checked, Sample, Task
 from copilot_server.sandbox import ProgramResult
 
 TASKS = protocols.tasks(load_problems().problems)
@@ -18,7 +17,7 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 def checked(failing: dict[str, str], tasks: Sequence[Task] = TASKS, completion: str = "x") -> list[Checked]:
-    """All pass but those ``failing``, each with its error."""
+    """All samples pass except those in ``failing``, which have the given errors."""
     return [
         Checked(
             Sample(
@@ -38,7 +37,7 @@ def note(notes: Sequence[str], name: str) -> str:
     return next(one for one in notes if one.startswith(name))
 
 
-def test_tasks_differ_only_in_how_the_model_is_asked():
+def test_tasks_differ_only_in_their_protocol():
     assert Counter(task.protocol for task in TASKS) == dict.fromkeys(
         ("auto", "causal", "chat-prefill", "fim"), 164
     )
@@ -56,30 +55,30 @@ def test_differences_are_paired_with_what_is_served():
     assert scores["fim"].value == pytest.approx(-1 / 164)
 
 
-def test_notes_say_what_is_shown_and_how_verdicts_differ():
+def test_notes_describe_the_prompts_and_the_differences_between_verdicts():
     failing = {f"HumanEval/{n}/causal": "AssertionError: x" for n in range(12)}
     failing["HumanEval/30/causal"] = "timed out"
     notes = protocols.notes(TASKS, checked(failing))
-    assert notes[0] == "Served: asked by chat-prefill (164)."
+    assert notes[0] == "Served: prompted with chat-prefill (164)."
     assert "gained 0, lost 13 of 164; exact McNemar test: p = 0.00024" in note(notes, "causal")
-    assert "What failed on those lost: AssertionError 12, timed out 1." in note(notes, "causal")
-    assert "Its verdicts are those of what is served." in note(notes, "fim")
+    assert "Errors of the lost ones: AssertionError 12, timed out 1." in note(notes, "causal")
+    assert "Its verdicts equal those of what is served." in note(notes, "fim")
     assert len(notes) == 4
 
 
-def test_notes_have_no_word_of_the_models():
+def test_notes_contain_no_text_of_the_model():
     failing = {"HumanEval/0/fim": f"{HOSTILE}: {HOSTILE}", "HumanEval/1/fim": "print: boo"}
     said = note(protocols.notes(TASKS, checked(failing, completion=HOSTILE)), "fim")
-    assert "What failed on those lost: other 2." in said
+    assert "Errors of the lost ones: other 2." in said
     assert "script" not in said
 
 
-def test_failures_without_an_error_are_told_apart():
+def test_failures_without_an_error_have_a_kind_of_their_own():
     failing = {"HumanEval/0/fim": "SyntaxError"}
-    assert "nothing written 1" in note(protocols.notes(TASKS, checked(failing, completion="")), "fim")
+    assert "empty completion 1" in note(protocols.notes(TASKS, checked(failing, completion="")), "fim")
 
 
-def test_a_protocol_alone_has_nothing_to_be_compared_with():
+def test_a_single_protocol_is_compared_with_nothing():
     alone = [task for task in TASKS if task.variant == "fim"]
     assert protocols.scores(alone, checked({}, alone)) == []
     assert protocols.notes(alone, checked({}, alone)) == []

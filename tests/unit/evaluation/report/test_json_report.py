@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from copilot_server.errors import DataError
 from copilot_server.evaluation.report.json_report import from_json, read_report, to_json
-from copilot_server.evaluation.results import Report
+from copilot_server.evaluation.types import Report
 from copilot_server.sandbox import ProgramResult
 from tests.support.reports import a_report, checked, humaneval_tasks, of_samples
 
@@ -84,11 +84,11 @@ def test_reads_a_file(tmp_path: Path):
         (b"{}", "does not say its format"),
         (b'{"format": 2}', "is of format 2"),
         (b'{"format": true}', "is of format True"),
-        (b'{"format": 1}', "is no report"),
+        (b'{"format": 1}', "is not a report"),
         (b'{"task_id": "HumanEval/0", "completion": ""}', "does not say its format"),
     ],
 )
-def test_what_is_no_report_is_refused(tmp_path: Path, data: bytes, complaint: str):
+def test_what_is_not_a_report_is_refused(tmp_path: Path, data: bytes, complaint: str):
     path = tmp_path / "report.json"
     path.write_bytes(data)
     with pytest.raises(DataError, match=complaint) as refused:
@@ -127,7 +127,7 @@ def _changed(path: str, value: object) -> dict[str, Any]:
         ("timing", None, "timing"),
         ("surplus", 1, "extra fields"),
         ("tasks.0.surplus", 1, "extra fields"),
-        ("samples.0.sample.task_id", "HumanEval/99", "a sample is of no task"),
+        ("samples.0.sample.task_id", "HumanEval/99", "a sample belongs to no task"),
         ("samples.1.sample.index", 0, "two samples have one task"),
         ("tasks.1.task_id", "HumanEval/0", "two tasks have one id"),
     ],
@@ -169,3 +169,10 @@ def test_any_change_gives_a_report_or_our_error(data: st.DataObject):
     place[step] = data.draw(_ANYTHING)
     with suppress(DataError):
         assert isinstance(from_json(values), Report)
+
+
+def test_a_report_of_an_earlier_version_can_be_read():
+    values = json.loads(json.dumps(to_json(_small())))
+    for name in ("notices", "instruction_set", "sandboxes_passed_over"):
+        assert not values.pop(name)
+    assert from_json(values) == _small()

@@ -1,0 +1,48 @@
+"""Where the cursor will be next if the user accepts the suggestion on show."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from copilot_server.completion.types import Candidate
+from copilot_server.context.document import Cursor
+from copilot_server.context.indentation import indent_of, indent_unit
+from copilot_server.context.source.code import line_end, plain_line_ends
+
+#: Editors indent the line after one that matches the first two more, and after one that leaves a block less.
+_OPENS = re.compile(r"[(\[{][ \t]*\Z")
+_OPENS_PYTHON = re.compile(
+    r"\s*(?:async|class|def|if|elif|else|for|while|try|except|finally|with|match|case)\b.*:[ \t]*(?:#.*)?\Z"
+)
+_LEAVES_PYTHON = re.compile(r"\s*(?:break|continue|pass|raise|return)\b")
+
+
+def next_cursors(cursor: Cursor, candidate: Candidate) -> tuple[Cursor, ...]:
+    """Return where the cursor is after accepting the candidate, and where it is after Enter from there.
+
+    The second is left out in the middle of a line, where Enter is unlikely. Its indentation is the one that
+    editors insert.
+    """
+    accepted = _insert(cursor, candidate.text, candidate.replaced)
+    if accepted.line_suffix.strip():
+        return (accepted,)
+    text = accepted.document.text
+    return accepted, _insert(accepted, line_end(text) + _next_indent(accepted))
+
+
+def _insert(cursor: Cursor, text: str, replaced: int = 0) -> Cursor:
+    whole = cursor.prefix + text + cursor.suffix[replaced:]
+    return Cursor(replace(cursor.document, text=whole), cursor.offset + len(text))
+
+
+def _next_indent(cursor: Cursor) -> str:
+    """Return the indentation that an editor gives the line after the cursor's."""
+    line, unit = cursor.line_prefix, indent_unit(plain_line_ends(cursor.document.text))
+    indent = indent_of(line)
+    is_python = cursor.document.language_id == "python"
+    if _OPENS.search(line) or (is_python and _OPENS_PYTHON.match(line)):
+        return indent + unit
+    if is_python and _LEAVES_PYTHON.match(line):
+        return indent.removesuffix(unit)
+    return indent

@@ -1,0 +1,119 @@
+"""One editor as the server sees it: what it can do, and everything that is sent to it."""
+
+from __future__ import annotations
+
+import uuid
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from copilot_server.lsp.status import DID_CHANGE_STATUS, Status
+from copilot_server.lsp.wire.protocol import CopilotProtocol
+
+_SECTION = "copilot-server"
+
+
+class Client:
+    """Messages to one editor. Its capabilities are known once ``initialize`` has come."""
+
+    def __init__(self, protocol: CopilotProtocol) -> None:
+        self._protocol = protocol
+        self._status: Status | None = None
+
+    # What the editor can do.
+
+    @property
+    def position_encoding(self) -> str:
+        """The units of a position's column, as negotiated: utf-8, utf-16 or utf-32."""
+        return types.PositionEncodingKind(self._protocol.workspace.position_encoding or "utf-16").value
+
+    @property
+    def folders(self) -> list[str]:
+        """The URIs of the workspace's folders."""
+        return [folder.uri for folder in self._protocol.workspace.folders.values()]
+
+    @property
+    def shows_inline_completion(self) -> bool:
+        """Whether the editor shows ghost text by itself."""
+        text_document = self._protocol.client_capabilities.text_document
+        return text_document is not None and text_document.inline_completion is not None
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether the editor can be asked for a progress bar."""
+        window = self._protocol.client_capabilities.window
+        return window is not None and bool(window.work_done_progress)
+
+    @property
+    def answers_configuration(self) -> bool:
+        """Whether the editor can be asked for its settings."""
+        workspace = self._protocol.client_capabilities.workspace
+        return workspace is not None and bool(workspace.configuration)
+
+    # What is sent to it.
+
+    def show_error(self, message: str) -> None:
+        """Show an error to the user."""
+        self._show(types.MessageType.Error, message)
+
+    def show_warning(self, message: str) -> None:
+        """Show a warning to the user."""
+        self._show(types.MessageType.Warning, message)
+
+    def _show(self, kind: types.MessageType, message: str) -> None:
+        params = types.ShowMessageParams(type=kind, message=f"copilot-server: {message}")
+        self._protocol.notify(types.WINDOW_SHOW_MESSAGE, params)
+
+    def log(self, message: str) -> None:
+        """Write a line into the editor's log."""
+        params = types.LogMessageParams(type=types.MessageType.Info, message=message)
+        self._protocol.notify(types.WINDOW_LOG_MESSAGE, params)
+
+    def report_status(self, status: Status) -> None:
+        """Send a status, unless it is the one that was sent last."""
+        if status != self._status:
+            self._status = status
+            self._protocol.notify(DID_CHANGE_STATUS, status.params())
+
+    def send_partial_result(self, token: int | str, value: object) -> None:
+        """Send a part of the answer to the request that gave ``token``."""
+        self._protocol.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))
+
+    async def configuration(self) -> object:
+        """Ask for the editor's settings; None if it has none for this server.
+
+        Raises:
+            JsonRpcException: the editor answered with an error.
+        """
+        wanted = types.ConfigurationParams(items=[types.ConfigurationItem(section=_SECTION)])
+        answer = await self._protocol.send_request_async(types.WORKSPACE_CONFIGURATION, wanted)
+        return answer[0] if answer else None
+
+    async def create_progress(self, title: str) -> ProgressBar | None:
+        """Ask for a progress bar and show it; None if the editor has none."""
+        if not self.shows_progress:
+            return None
+        token = str(uuid.uuid4())
+        try:
+            await self._protocol.progress.create_async(token)
+        except JsonRpcException:
+            return None
+        return ProgressBar(self._protocol, token, title)
+
+
+class ProgressBar:
+    """Work-done progress in the editor, from its beginning to its end."""
+
+    def __init__(self, protocol: CopilotProtocol, token: str, title: str) -> None:
+        self._progress = protocol.progress
+        self._token = token
+        self._progress.begin(token, types.WorkDoneProgressBegin(title=title))
+
+    def report(self, message: str, percent: int | None) -> None:
+        """Show how far the work has come."""
+        step = types.WorkDoneProgressReport(message=message, percentage=percent)
+        self._progress.report(self._token, step)
+
+    def end(self, message: str) -> None:
+        """Take the bar away."""
+        self._progress.end(self._token, types.WorkDoneProgressEnd(message=message))

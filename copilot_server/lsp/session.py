@@ -1,0 +1,268 @@
+"""The state of one editor's session."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Literal
+
+from cachetools import TTLCache
+from lsprotocol import types
+
+from copilot_server.completion.scheduling.engine_thread import EngineThread
+from copilot_server.completion.scheduling.scheduler import Scheduler
+from copilot_server.completion.types import Source
+from copilot_server.config import Settings
+from copilot_server.context.document import Document
+from copilot_server.context.exclusion import Exclusions
+from copilot_server.errors import (
+    CopilotServerError,
+    EngineChangedError,
+    EngineError,
+    EngineUnavailableError,
+)
+from copilot_server.lsp.client import Client
+from copilot_server.lsp.documents import Documents
+from copilot_server.lsp.loading import ModelLoader, OpenPipeline
+from copilot_server.lsp.progress import LoadProgress, show_loading
+from copilot_server.lsp.settings import ClientSettings
+from copilot_server.lsp.status import Status
+from copilot_server.lsp.tasks import BackgroundTasks
+from copilot_server.statistics.recorder import Statistics
+from copilot_server.statistics.text import minimal_edit
+
+#: What made the editor request a completion. A panel makes two requests.
+RequestKind = Literal["automatic", "invoked", "menu", "panel"]
+#: Where the answer to a request came from, or why there was none.
+Outcome = Source | Literal["cancelled", "failed"]
+
+#: The command that an editor runs when an item was accepted. Editors register the commands of all their
+#: servers globally, so the name that Copilot's clients know is used with those clients alone.
+DID_ACCEPT = "copilotServer.didAcceptCompletionItem"
+COPILOTS_DID_ACCEPT = "github.copilot.didAcceptCompletionItem"
+
+#: How long it is remembered whether a document is excluded, in seconds: looking at the disk for each key
+#: would cost more than everything else that the server does for it.
+_EXCLUDED_S = 1.0
+#: After how long the status shows that the model is at work, in seconds. Most answers come sooner, and the
+#: status bar should not flicker.
+THINKING_S = 0.15
+
+
+class Session:
+    """What the server knows of one editor, and what it decides for it.
+
+    All methods are for the thread of the event loop.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        settings: Settings,
+        flags: Mapping[str, object],
+        open_pipeline: OpenPipeline,
+        engine_thread: EngineThread | None = None,
+    ) -> None:
+        """``engine_thread``: the one that this session shares with others; by default one of its own."""
+        self.client = client
+        self.settings = ClientSettings(settings, flags)
+        self.documents = Documents()
+        self.background = BackgroundTasks()
+        self.scheduler = Scheduler(engine_thread=engine_thread)
+        self.scheduler.on_engine_error = self.engine_changed
+        self.loader = ModelLoader(self.scheduler, self.settings, self.background, self, open_pipeline)
+        self.statistics = Statistics(self._text_of)
+        self.accept_command = DID_ACCEPT
+        #: Called with each request that is over, and its duration from its arrival, in seconds.
+        self.on_outcome: Callable[[RequestKind, Outcome, float], None] = lambda *_outcome: None
+        self._problems: list[str] = []
+        self._exclusions = Exclusions()
+        self._excluded: TTLCache[str, bool] = TTLCache(64, _EXCLUDED_S)
+        self._focused: str | None = None
+        #: What has failed, until something works.
+        self._failure: str | None = None
+        #: How many requests the model has been working on for longer than a moment.
+        self._thinking = 0
+
+    def close(self) -> None:
+        """End the session, without waiting for anything."""
+        self.background.cancel()
+        self.loader.close()
+        self.scheduler.close(0.0)
+        self.statistics.close(0.0)
+
+    # Settings.
+
+    def initialize(self, options: object, editor: str) -> None:
+        """Take what ``initialize`` brings: the editor's initializationOptions and its name."""
+        self.documents.encoding = self.client.position_encoding
+        self._problems = self.settings.initialize(options)
+        self.statistics.configure(enabled=False, editor=editor)
+        is_copilots = isinstance(options, dict) and "editorInfo" in options
+        self.accept_command = COPILOTS_DID_ACCEPT if is_copilots else DID_ACCEPT
+
+    def show_problems(self) -> None:
+        """Show once what was wrong with the settings that ``initialize`` brought."""
+        self._show(self._problems)
+        self._problems = []
+
+    def change_settings(self, options: object) -> None:
+        """Take the settings that the editor sends while it runs, and show what is wrong with them."""
+        self._show(self.settings.change(options))
+        self.apply_settings()
+
+    def _show(self, problems: Sequence[str]) -> None:
+        for problem in problems:
+            self.client.show_warning(problem)
+
+    def apply_settings(self) -> None:
+        """Do what changed settings ask for. A failed load is tried again: they may have removed its cause."""
+        current = self.settings.current
+        self._exclusions = Exclusions(current.exclude, self.client.folders)
+        self._excluded.clear()
+        self.scheduler.debounce.enabled = current.debounce == "auto"
+        self.statistics.configure(enabled=current.statistics)
+        self.loader.load(again=True)
+        self.report_status()
+
+    # Documents.
+
+    def open(self, item: types.TextDocumentItem) -> None:
+        """Take up a document, and prepare for requests in it."""
+        document = self.documents.open(item)
+        if self.settings.current.enabled and self.why_silent(document.uri) is None:
+            self.scheduler.prepare(Document(document.uri, document.language_id, document.text))
+
+    def change(self, uri: str, version: int, changes: Sequence[types.TextDocumentContentChangeEvent]) -> None:
+        """Apply the editor's changes to a document.
+
+        Where an editor sent the whole text, the statistics get the part of it that differs.
+        """
+        before = self.documents.get(uri)
+        edits = self.documents.change(uri, version, changes)
+        after = self.documents.get(uri)
+        if before is None or after is None:
+            return
+        is_whole = any(edit.end - edit.start == len(before.text) for edit in edits)
+        self.statistics.changed(after.uri, (minimal_edit(before.text, after.text),) if is_whole else edits)
+
+    def close_document(self, uri: str) -> None:
+        """Forget a document."""
+        document = self.documents.get(uri)
+        self.documents.close(uri)
+        if document is not None:
+            self.statistics.closed(document.uri)
+
+    def focus(self, uri: str | None) -> None:
+        """Remember which document the user looks at: the status is about that one."""
+        if uri != self._focused:
+            self._focused = uri
+            self.report_status()
+
+    def why_silent(self, uri: str) -> str | None:
+        """Say why nothing is suggested in an open document; None if suggestions are wanted there."""
+        document = self.documents.get(uri)
+        if document is None:
+            return None
+        if self._is_excluded(document.uri):
+            return "This file is excluded."
+        languages = self.settings.current.languages
+        if not languages.get(document.language_id, languages.get("*", True)):
+            return f"Suggestions are off for {document.language_id}."
+        return None
+
+    def _is_excluded(self, uri: str) -> bool:
+        excluded = self._excluded.get(uri)
+        if excluded is None:
+            self._excluded[uri] = excluded = self._exclusions.excludes(uri)
+        return excluded
+
+    def _text_of(self, uri: str) -> str | None:
+        document = self.documents.get(uri)
+        return document.text if document else None
+
+    # The model, and how it is doing.
+
+    @property
+    def model(self) -> str:
+        """The model's name: the settings' own, or the one that a remote engine gives."""
+        current = self.settings.current
+        if not current.engine:
+            return current.model
+        served: str = getattr(self.scheduler.pipeline, "model_id", current.remote.model)
+        return served
+
+    def load_began(self, loading: asyncio.Future[None], progress: LoadProgress) -> None:
+        """Show the user how a load goes on, unless it is quiet."""
+        if not progress.quiet:
+            self.background.start(show_loading(self.client, loading, progress))
+        self.report_status()
+
+    def failed(self, error: CopilotServerError) -> None:
+        """Show an error to the user once; the status shows it until something works.
+
+        A remote engine comes and goes by itself, so that one which cannot be reached is only in the status.
+        """
+        if str(error) != self._failure:
+            self._failure = str(error)
+            if not isinstance(error, EngineUnavailableError):
+                self.client.show_error(str(error))
+        self.report_status()
+
+    def works(self) -> None:
+        """Forget the last failure: the model has answered, or has been loaded."""
+        self._failure = None
+        self.report_status()
+
+    def engine_changed(self, error: EngineError | None) -> None:
+        """Take a report of a remote engine: an error, or None if it works again.
+
+        An engine that serves another model than before is connected to again.
+        """
+        if error is None:
+            self.works()
+        elif isinstance(error, EngineChangedError):
+            self.loader.reload()
+        else:
+            self.failed(error)
+
+    @contextlib.contextmanager
+    def thinking(self) -> Iterator[None]:
+        """Show in the status that the model is at work, once that takes longer than ``THINKING_S``."""
+        shown = False
+
+        def show() -> None:
+            nonlocal shown
+            shown = True
+            self._think(1)
+
+        timer = asyncio.get_running_loop().call_later(THINKING_S, show)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            if shown:
+                self._think(-1)
+
+    def _think(self, more: int) -> None:
+        self._thinking += more
+        self.report_status()
+
+    def report_status(self) -> None:
+        """Send the editor the status, if it has changed."""
+        self.client.report_status(self._status())
+
+    def _status(self) -> Status:
+        settings, loading = self.settings.current, self.loader.progress
+        status = partial(Status, model=self.model, engine=settings.engine_hosts or None)
+        if not settings.enabled:
+            return status("off", "Suggestions are off.")
+        if loading is not None and not loading.quiet:
+            return status("loading", loading.message, percent=loading.percent)
+        if self._failure is not None:
+            return status("error", self._failure)
+        if self._focused is not None and (reason := self.why_silent(self._focused)) is not None:
+            return status("off", reason)
+        return status("thinking", "Thinking") if self._thinking else status("ready", "Ready")
