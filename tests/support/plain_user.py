@@ -1,4 +1,4 @@
-"""Runs code as a plain user, with a copy of the sandbox that everybody can read, wherever the project lies."""
+"""Runs code as a plain user, with a copy of the sandbox that every user can read."""
 
 from __future__ import annotations
 
