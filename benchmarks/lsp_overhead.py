@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bench.corpus import library_texts
-from copilot_server.evaluation.provenance import hardware, versions
+from copilot_server.provenance import hardware, versions
 
 URI = "file:///bench/long.py"
 INLINE, STATS = "textDocument/inlineCompletion", "copilotServer/stats"

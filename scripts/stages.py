@@ -85,13 +85,13 @@ EDITORS: Round = (
 MODEL: Lane = (Stage("default model", tool("copilot-server", "pull", "qwen2.5-coder-0.5b"), live=True),)
 
 
-def tests(side_by_side: str, alone: str) -> Sequence[Round]:
+def tests(side_by_side: str, alone: str, *flags: str) -> Sequence[Round]:
     """Return the rounds for two selections of tests: those that run beside others, and those that do not."""
-    beside = Stage("tests", pytest("-m", side_by_side, workers=workers_with_models()), live=True)
+    beside = Stage("tests", pytest("-m", side_by_side, *flags, workers=workers_with_models()), live=True)
     return (
         (MODEL,),
         ((beside,), (*LINT, *VSCODE_CHECKS)),
-        ((Stage("tests, one at a time", pytest("-m", alone), live=True),),),
+        ((Stage("tests, one at a time", pytest("-m", alone, *flags), live=True),),),
         EDITORS,
     )
 
@@ -101,7 +101,12 @@ PLANS: dict[str, Sequence[Round]] = {
     "check": (((Stage("unit tests", pytest("--quiet", "tests/unit", workers=cores()), live=True),), LINT),),
     "editors": ((MODEL, VSCODE_CHECKS), EDITORS),
     "test": tests("not long and not editors and not serial", "not long and not editors and serial"),
-    "test-long": tests("not long and not editors and not serial", "not editors and (long or serial)"),
+    # Also searches for new failing examples of the property tests: see tests/conftest.py.
+    "test-long": tests(
+        "not long and not editors and not serial",
+        "not editors and (long or serial)",
+        "--hypothesis-profile=search",
+    ),
 }
 
 

@@ -22,9 +22,14 @@ __all__ = ["pytest_addoption", "pytest_sessionfinish"]
 # Nothing in the tests may look for a model on the network by itself.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-# How long an example takes is the machine's affair: timing lives in benchmarks/.
+# How long an example takes depends on the machine: timing lives in benchmarks/. The suite draws the same
+# examples in every run. `make test-long` passes --hypothesis-profile=search, which draws other and more
+# examples each time, prints how to repeat a failure and keeps it in .hypothesis; an example that has failed
+# is added to its test with @example.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+settings.register_profile("repeatable", settings.get_profile("untimed"), derandomize=True, database=None)
+settings.register_profile("search", settings.get_profile("untimed"), max_examples=2000, print_blob=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)

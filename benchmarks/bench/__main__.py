@@ -19,8 +19,8 @@ from benchmarks.bench.results import figures_of
 from copilot_server.catalog import resolve
 from copilot_server.config import DEFAULT_MODEL
 from copilot_server.engine.models.gguf import prepared_folder
-from copilot_server.evaluation.provenance import versions
 from copilot_server.fetch import ensure
+from copilot_server.provenance import versions
 
 PLOT = Path(__file__).parents[1] / "results" / "bench.png"
 #: How long a part waits for others to stop computing.

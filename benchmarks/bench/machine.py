@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from copilot_server.evaluation.provenance import cores, processor
+from copilot_server.provenance import cores, processor
 
 
 def machine() -> dict[str, object]:

@@ -32,7 +32,7 @@ from benchmarks.bench.prompts import PromptBook
 from benchmarks.bench.recording import Sitting, in_a_hurry, make_recording
 from benchmarks.bench.results import Results
 from benchmarks.bench.vllm import Asked, Vllm
-from copilot_server.evaluation.provenance import cores
+from copilot_server.provenance import cores
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from benchmarks.load.engine_tokens import EngineTokens, read_engine_tokens
 from benchmarks.load.engines import running_engine
 from benchmarks.load.report import figures, table
 from benchmarks.load.typing import TypingEditor
-from copilot_server.evaluation.provenance import versions
+from copilot_server.provenance import versions
 from tests.support.engines import RunningEngine
 
 #: Servers that start at a time, and how far apart editors begin to type, in seconds together.

@@ -1,1 +1,1 @@
-"""How fast completions are on this machine, for who wants to choose a model by it."""
+"""``copilot-server bench``: how fast a model is on this machine, to help users choose one."""

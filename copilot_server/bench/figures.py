@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import statistics
 import sys
 import time
@@ -17,25 +16,36 @@ from copilot_server.bench.stopwatch import StopwatchEngine, Timing
 from copilot_server.bench.workload import texts_of, tokens_per_line
 from copilot_server.completion.pipeline import Pipeline, open_pipeline
 from copilot_server.config import Settings
+from copilot_server.engine import details
 from copilot_server.engine.base import Engine, GenerationRequest, Prompt, Sampling
 from copilot_server.errors import EngineError
+from copilot_server.provenance import hardware
 
 PROMPT_TOKENS = 1000
 NEW_TOKENS = 64
 ROUNDS = 3
-#: Lines of the function whose time is told: a short one, as people ask for them.
+#: The number of lines of the function whose time is shown; people often ask for short ones.
 FUNCTION_LINES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How fast a model is here.
+    """How fast a model is on this machine. Speeds are in tokens per second.
 
-    ``prefill_tok_s``: of a prompt that was never read before; ``decode_tok_s``: after such a prompt, without
-    drafts, and ``decode_drafts_tok_s`` with them, None where they are switched off. ``line_ms`` and
-    ``function_s``: from a keystroke to a suggestion of a line, and of ``FUNCTION_LINES`` lines, in a file
-    that is being worked on, when no draft is right. ``rss_mb``: this process with the model loaded, in units
-    of 10^6 bytes.
+    Attributes:
+        instruction_set: the processor's instructions that the engine uses, such as ``avx2``; empty if the
+            engine does not say.
+        threads: the number of threads that compute; None if the engine does not say.
+        load_s: loading the model.
+        prefill_tok_s: reading a prompt that has not been read before.
+        decode_tok_s: writing after such a prompt, without drafts.
+        decode_drafts_tok_s: writing with drafts; None if they are switched off.
+        line_ms: from a keystroke to a suggestion of one line, in a file that is being edited, if no draft is
+            right.
+        function_s: the same for a suggestion of ``FUNCTION_LINES`` lines.
+        rss_mb: the memory of this process with the model loaded, in units of 10^6 bytes.
+        hardware: the machine in one line.
+        notices: what the user should know about the engine, such as that its kernels are missing.
     """
 
     model: str
@@ -49,11 +59,14 @@ class Figures:
     line_ms: float
     function_s: float
     rss_mb: float
+    instruction_set: str = ""
+    hardware: str = ""
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What one loading of a model came to: medians, in tokens a second and seconds."""
+    """The medians of one engine, in tokens per second and in seconds."""
 
     prefill_tok_s: float
     decode_tok_s: float
@@ -61,11 +74,11 @@ class Speed:
 
 
 def measure(settings: Settings) -> Figures:
-    """Load the model that ``settings`` name, twice where drafts are on, and measure it; takes a minute or so.
+    """Load the model that ``settings`` name and measure it, with and without drafts, in about a minute.
 
     Raises:
-        ModelError: there is no such model, or it cannot be had.
-        EngineError: it cannot run here, or writes nothing that could be timed.
+        ModelError: there is no such model, or it cannot be downloaded.
+        EngineError: it cannot run on this machine, or writes nothing that could be timed.
     """
     start = time.perf_counter()
     pipeline = open_pipeline(settings)
@@ -73,18 +86,19 @@ def measure(settings: Settings) -> Figures:
     engine = pipeline.engine
     served = _speed(engine)
     line_tokens = tokens_per_line(engine.count_tokens)
-    model, device, dtype, threads = pipeline.model_id, engine.device, engine.dtype, _threads(engine)
+    instructions, threads = details.instruction_set(engine), details.threads(engine)
+    notices = tuple(engine.notices)
     rss_mb = resident_bytes() / 1e6
     drafts = settings.speed.drafts and settings.speed.fast
     if drafts:
-        del pipeline, engine
-        gc.collect()  # two models must not share the memory
+        engine.close()  # before the next model is loaded
     plain = _speed(_without_drafts(settings).engine) if drafts else served
     return Figures(
-        model=model,
-        device=device,
-        dtype=dtype,
+        model=pipeline.model_id,
+        device=engine.device,
+        dtype=engine.dtype,
         threads=threads,
+        instruction_set=instructions,
         load_s=load_s,
         prefill_tok_s=served.prefill_tok_s,
         decode_tok_s=plain.decode_tok_s,
@@ -92,11 +106,13 @@ def measure(settings: Settings) -> Figures:
         line_ms=1e3 * (served.next_key_s + line_tokens / plain.decode_tok_s),
         function_s=served.next_key_s + FUNCTION_LINES * line_tokens / plain.decode_tok_s,
         rss_mb=rss_mb,
+        hardware=hardware(),
+        notices=notices,
     )
 
 
 def resident_bytes() -> int:
-    """The memory of this process, now; where only that is told (macOS), the most it ever was."""
+    """Return the current memory of this process; on macOS, the most it ever was."""
     import resource  # noqa: PLC0415 - Windows has none
 
     status = Path("/proc/self/statm")
@@ -111,13 +127,13 @@ def _without_drafts(settings: Settings) -> Pipeline:
 
 
 def _speed(engine: Engine) -> Speed:
-    """Time ``ROUNDS`` texts, each read and gone on from, and then read with a key more."""
+    """Time ``ROUNDS`` texts, each by itself and then again after two more keystrokes."""
     stopwatch = StopwatchEngine(engine)
     tokens = min(PROMPT_TOKENS, engine.context_length // 2)
     warm_up, *texts = islice(texts_of(tokens, engine.count_tokens), ROUNDS + 1)
     _time(stopwatch, warm_up, 8)
     read = [_time(stopwatch, text, min(NEW_TOKENS, tokens // 2)) for text in texts]
-    # What was typed goes on from the end of what has been read: a name that begins.
+    # The keystrokes are the beginning of a name, after the text that the engine has just read.
     again = [_time(stopwatch, f"{text}re", 2) for text in texts]
     return Speed(
         prefill_tok_s=_median(timing.prefill_tok_s for timing in read),
@@ -138,11 +154,5 @@ def _median(values: Iterable[float]) -> float:
     known = list(values)
     if not known:
         msg = "The model stopped after one token each time, so decoding cannot be timed."
-        raise EngineError(msg, remedy="Measure one that is trained to go on from code.")
+        raise EngineError(msg, remedy="Measure a model that is trained to continue code.")
     return statistics.median(known)
-
-
-def _threads(engine: Engine) -> int | None:
-    """How many threads compute, where the engine tells."""
-    threads = getattr(engine, "threads", None)
-    return threads if isinstance(threads, int) else None

@@ -1,4 +1,4 @@
-"""What ``copilot-server bench`` shows: one screen, or JSON."""
+"""The output of ``copilot-server bench``: one screen, or JSON."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from copilot_server.bench.figures import FUNCTION_LINES, PROMPT_TOKENS, Figures, measure
@@ -14,13 +15,13 @@ from copilot_server.config import Settings
 
 
 def run(settings: Settings, *, as_json: bool) -> None:
-    """Measure, and print the figures on stdout; what goes on meanwhile is told on stderr.
+    """Measure, and print the figures on stdout. Progress goes to stderr.
 
     Raises:
-        ModelError: there is no such model, or it cannot be had.
-        EngineError: it cannot run here.
+        ModelError: there is no such model, or it cannot be downloaded.
+        EngineError: it cannot run on this machine.
     """
-    print(f"Measuring {settings.model}; leave the machine alone for a minute ...", file=sys.stderr)  # noqa: T201
+    print(f"Measuring {settings.model}. Run nothing else for a minute ...", file=sys.stderr)  # noqa: T201
     figures = measure(settings)
     if as_json:
         sys.stdout.write(json.dumps(_rounded(figures), indent=2) + "\n")
@@ -29,20 +30,23 @@ def run(settings: Settings, *, as_json: bool) -> None:
 
 
 def table(figures: Figures) -> Table:
-    """The screen: what was measured, and what it means while one types."""
+    """Return the screen: what was measured, and what it means for somebody who types."""
     drafts = figures.decode_drafts_tok_s
-    device = f"{figures.device}, {figures.dtype}"
+    threads = "" if figures.threads is None else f"{figures.threads} threads"
+    device = (figures.device, figures.dtype, figures.instruction_set, threads)
     rows = [
-        ("device", device if figures.threads is None else f"{device}, {figures.threads} threads"),
+        ("hardware", figures.hardware),
+        ("device", ", ".join(filter(None, device))),
         ("loaded in", f"{figures.load_s:.1f} s"),
         ("reads", f"{figures.prefill_tok_s:,.0f} tokens/s of a new prompt of {PROMPT_TOKENS:,}"),
         ("writes", f"{figures.decode_tok_s:,.1f} tokens/s after it"),
         ("with drafts", "off" if drafts is None else f"{drafts:,.1f} tokens/s"),
         ("memory", f"{figures.rss_mb / 1e3:.2f} GB"),
         ("", ""),
-        ("a line", f"is suggested about {figures.line_ms:,.0f} ms after a key"),
+        ("a line", f"is suggested about {figures.line_ms:,.0f} ms after a keystroke"),
         (f"{FUNCTION_LINES} lines", f"take about {figures.function_s:.1f} s"),
         ("a new file", f"is read in {PROMPT_TOKENS / figures.prefill_tok_s:.1f} s, once"),
+        *(("notice", escape(notice)) for notice in figures.notices),
     ]
     screen = Table(title=f"{figures.model} on this machine", show_header=False, title_justify="left")
     screen.add_column(style="bold")

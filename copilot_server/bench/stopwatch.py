@@ -1,4 +1,4 @@
-"""When each token of a generation came, whichever engine made it."""
+"""Timing the tokens of a generation, with any engine."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from copilot_server.engine.base import Cancel, Engine, Generation, GenerationReq
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One generation. ``decode_s`` is the time from its first token to its last, ``tokens`` among them all.
+    """The times of one generation.
 
-    ``first_token_s`` is the time from the request to the first token: tokenizing, what of the prompt had to
-    be read, and one step.
+    Attributes:
+        prompt_tokens: the length of the prompt.
+        first_token_s: from the request to the first token. It includes tokenizing, reading the part of the
+            prompt that was not cached, and one decoding step.
+        tokens: the number of generated tokens.
+        decode_s: from the first token to the last.
+        text: the generated text.
     """
 
     prompt_tokens: int
@@ -26,17 +31,17 @@ class Timing:
 
     @property
     def prefill_tok_s(self) -> float:
-        """Prompt tokens a second up to the first token; it means something only for an unseen prompt."""
+        """Prompt tokens per second up to the first token; meaningful only without a cached prompt."""
         return self.prompt_tokens / self.first_token_s
 
     @property
     def decode_tok_s(self) -> float:
-        """Tokens a second after the first; 0 where there was no second."""
+        """Tokens per second after the first; 0 if there was only one."""
         return (self.tokens - 1) / self.decode_s if self.decode_s > 0 else 0.0
 
 
 class StopwatchEngine:
-    """An engine that works as ``engine`` does, and keeps the times of what it generates one at a time."""
+    """An engine that delegates to ``engine`` and keeps the times of single generations."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -71,7 +76,7 @@ class StopwatchEngine:
         return self._engine.count_tokens(text)
 
     def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
-        """See ``Engine.generate``; adds to ``timings`` what was not cancelled before its first token."""
+        """See ``Engine.generate``. Adds to ``timings`` if there is a first token."""
         stamps: list[float] = []
 
         def until(text: str) -> bool:
@@ -100,7 +105,7 @@ class StopwatchEngine:
         *,
         batch_size: int = 16,
     ) -> list[list[Generation]]:
-        """See ``Engine.generate_batch``; what runs side by side is not timed."""
+        """See ``Engine.generate_batch``. Generations that run side by side are not timed."""
         return self._engine.generate_batch(requests, cancel, on_done, batch_size=batch_size)
 
     def close(self) -> None:
@@ -108,13 +113,13 @@ class StopwatchEngine:
         self._engine.close()
 
     def time(self, request: GenerationRequest) -> Timing | None:
-        """Generate, and give the times; None if no token came that can be read."""
+        """Generate, and return the times; None if the model wrote no visible token."""
         before = len(self.timings)
         self.generate(request, threading.Event())
         return self.timings[-1] if len(self.timings) > before else None
 
     def _count(self, request: GenerationRequest) -> int:
-        """The tokens of a prompt, give or take one where text and control tokens meet."""
+        """Return the number of tokens in a prompt, to within one wherever text meets a control token."""
         parts = request.prompt.parts
         texts = sum(self.count_tokens(part) for part in parts if isinstance(part, str))
         return texts + sum(isinstance(part, Special) for part in parts)

@@ -19,6 +19,7 @@ from copilot_server.completion.types import Candidate, Completion, CompletionReq
 from copilot_server.config import Settings
 from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.base import Cancel, Engine, Generation, GenerationRequest, Prompt, Sampling
+from copilot_server.engine.details import instruction_set
 from copilot_server.errors import ConfigError
 from copilot_server.evaluation.options import SelftestOptions
 from copilot_server.evaluation.run_folder import RunFolder, open_run
@@ -116,6 +117,8 @@ class ModelSource:
             parameters=self._pipeline.parameters,
             device=engine.device,
             dtype=engine.dtype,
+            instruction_set=instruction_set(engine),
+            notices=tuple(engine.notices),
             temperatures=self._options.sampling_temperatures,
             loading_s=self._loading_s,
             sampling_s=time.monotonic() - start,

@@ -62,12 +62,15 @@ def evaluate(settings: Settings, options: SelftestOptions) -> Report:
     problem_set = load_problem_set(options)
     preload = needs(problem_set.problems)
     with open_sandbox(allow_unsandboxed=options.allow_unsandboxed, preload=preload) as sandbox:
+        passed_over: tuple[str, ...] = getattr(sandbox, "passed_over", ())
         tasks = make_tasks(options, problem_set, sandbox)
         source: Source = (
             ModelSource(settings, options, tasks, problem_set.sha256)
             if options.samples_file is None
             else FileSource(options.samples_file, tasks, options.ks)
         )
+        for reason in passed_over:
+            notify(f"A better sandbox does not work here: {reason}.")
         notify(f"Sandbox: {sandbox.tier}. {source.opening} ...")
         with ScoreBar(source.open()) as bar:
             start = time.monotonic()
@@ -77,7 +80,7 @@ def evaluate(settings: Settings, options: SelftestOptions) -> Report:
             checked = checker.results()
             wall_s = time.monotonic() - start
         scores = scores_of(tasks, checked, options.ks) + benchmark.scores(tasks, checked, sandbox)
-        facts = Facts(started, settings, options, problem_set, sampled, wall_s, sandbox.tier)
+        facts = Facts(started, settings, options, problem_set, sampled, wall_s, sandbox.tier, passed_over)
     return build_report(facts, tasks, checked, scores)
 
 

@@ -18,7 +18,7 @@ from copilot_server.sandbox import bubblewrap
 from copilot_server.sandbox.failure import MAX_CHARACTERS
 from copilot_server.sandbox.probe import probe_program
 from copilot_server.sandbox.tiers import Tier, tiers, unsandboxed
-from copilot_server.sandbox.types import Check, Limits, Program, ProgramResult
+from copilot_server.sandbox.types import DEFAULT_LIMITS, Check, Limits, Program, ProgramResult
 from copilot_server.sandbox.worker import Ended, Worker
 
 logger = logging.getLogger(__name__)
@@ -42,9 +42,17 @@ class Sandbox:
     one program at a time, so that no program meets another, and is replaced if one has left something behind.
     """
 
-    def __init__(self, tier: Tier, *, workers: int | None = None, preload: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        tier: Tier,
+        *,
+        workers: int | None = None,
+        preload: tuple[str, ...] = (),
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
         self._tier = tier
         self._preload = preload
+        self._limits = limits
         self._pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="sandbox")
         self._own = threading.local()
         self._lock = threading.Lock()
@@ -59,8 +67,8 @@ class Sandbox:
     def submit(
         self, program: Program, limits: Limits | None = None, *, check: Check = "strict"
     ) -> Future[ProgramResult]:
-        """Run the program when a worker is free."""
-        return self._pool.submit(self._run, program, check, limits or Limits())
+        """Run the program when a worker is free, within ``limits`` or those of the sandbox."""
+        return self._pool.submit(self._run, program, check, limits or self._limits)
 
     def run_many(
         self, programs: Iterable[Program], limits: Limits | None = None, *, check: Check = "strict"
@@ -143,7 +151,11 @@ class Sandbox:
 
 
 def open_sandbox(
-    *, allow_unsandboxed: bool = False, workers: int | None = None, preload: tuple[str, ...] = ()
+    *,
+    allow_unsandboxed: bool = False,
+    workers: int | None = None,
+    preload: tuple[str, ...] = (),
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Sandbox:
     """Return the first sandbox that holds a probe program, tried by running it.
 
@@ -151,6 +163,7 @@ def open_sandbox(
         allow_unsandboxed: where none works, run programs as plain processes with limits and a deadline.
         workers: programs at a time; the number of processors unless given.
         preload: modules of this environment, as numpy, that programs may import besides the standard library.
+        limits: what a program may use unless ``submit`` or ``run`` is given other limits.
 
     Raises:
         SandboxUnavailableError: none works here, and ``allow_unsandboxed`` was not given.
@@ -161,7 +174,7 @@ def open_sandbox(
         )
     reasons = [] if bubblewrap.find_binaries() else ["no bubblewrap was found"]
     for tier in tiers():
-        sandbox = Sandbox(tier, workers=workers, preload=preload)
+        sandbox = Sandbox(tier, workers=workers, preload=preload, limits=limits)
         reason = tier.unavailable or _probe(sandbox)
         if not reason:
             logger.info("Sandbox: %s", sandbox.tier)
@@ -172,7 +185,7 @@ def open_sandbox(
     if not allow_unsandboxed:
         raise SandboxUnavailableError(f"No sandbox works here ({why}).", remedy=_REMEDY)
     logger.warning("No sandbox works here (%s). Programs run with your own rights.", why)
-    return Sandbox(unsandboxed(), workers=workers, preload=preload)
+    return Sandbox(unsandboxed(), workers=workers, preload=preload, limits=limits)
 
 
 def _probe(sandbox: Sandbox) -> str:

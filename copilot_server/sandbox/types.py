@@ -66,6 +66,9 @@ class Limits:
         }
 
 
+DEFAULT_LIMITS = Limits()
+
+
 @dataclass(frozen=True, slots=True)
 class ProgramResult:
     """What came of one program. ``error`` is empty exactly when it passed.

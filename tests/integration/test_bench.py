@@ -12,11 +12,10 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from benchmarks.bench import venvs
 from benchmarks.bench.corpus import Passage, Place, choose_passages
@@ -31,9 +30,7 @@ from benchmarks.bench.results import Results, figures_of, percentile_ms
 from benchmarks.bench.typist import Typist
 from copilot_server.bench.figures import Figures, measure
 from copilot_server.bench.screen import run
-from copilot_server.bench.screen import table as screen
 from copilot_server.bench.stopwatch import StopwatchEngine
-from copilot_server.bench.workload import texts_of, tokens_per_line
 from copilot_server.catalog import resolve
 from copilot_server.config import Settings, SpeedSettings
 from copilot_server.engine.base import GenerationRequest, Prompt, Sampling
@@ -87,16 +84,6 @@ class TestStopwatch:
         assert stopwatch.timings == []
 
 
-class TestWorkload:
-    def test_texts_are_long_enough_and_begin_differently(self):
-        texts = list(islice(texts_of(100, words), 20))
-        assert all(100 <= words(text) < 100 + 60 for text in texts)
-        assert len({text[:40] for text in texts}) == len(texts)
-
-    def test_a_line_has_some_tokens(self):
-        assert 2 < tokens_per_line(words) < 20
-
-
 class TestFigures:
     def test_a_tiny_model_is_measured(self, tiny_settings: Settings):
         figures = measure(tiny_settings)
@@ -111,32 +98,9 @@ class TestFigures:
         figures = measure(Settings(model=str(tiny_model_dir), device="cpu", dtype="float32", speed=speed))
         assert figures.decode_drafts_tok_s is None
 
-    def test_the_screen_is_one_screen(self):
-        console = Console(width=80, record=True, file=sys.stderr)
-        console.print(screen(FIGURES))
-        shown = console.export_text()
-        assert len(shown.splitlines()) < 24
-        for word in ("int8", "1,234 tokens/s", "41.5 tokens/s", "off", "56 ms", "3.2 s", "0.79 GB"):
-            assert word in shown
-
     def test_json_has_every_figure(self, tiny_settings: Settings, capsys: pytest.CaptureFixture[str]):
         run(tiny_settings, as_json=True)
         assert json.loads(capsys.readouterr().out).keys() == set(Figures.__dataclass_fields__)
-
-
-FIGURES = Figures(
-    model="some-model",
-    device="cpu",
-    dtype="int8",
-    threads=2,
-    load_s=1.5,
-    prefill_tok_s=1234.0,
-    decode_tok_s=41.5,
-    decode_drafts_tok_s=None,
-    line_ms=56.0,
-    function_s=3.21,
-    rss_mb=789.0,
-)
 
 
 class TestCorpus:

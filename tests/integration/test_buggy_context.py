@@ -13,15 +13,17 @@ from copilot_server.evaluation.benchmarks import buggy_context
 from copilot_server.evaluation.benchmarks.buggy_context import Example, examples, mutations
 from copilot_server.evaluation.problems import load_problems
 from copilot_server.evaluation.types import Checked, Sample, Task
-from copilot_server.sandbox import ProgramResult, Sandbox, open_sandbox
+from copilot_server.sandbox import Limits, ProgramResult, Sandbox, open_sandbox
 
+#: Some functions with a bug never end: enough for the others on a busy machine.
+LIMITS = Limits(timeout_s=10.0)
 PROBLEMS = load_problems().problems
 BY_ID = {problem.task_id: problem for problem in PROBLEMS}
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with open_sandbox() as opened:
+    with open_sandbox(limits=LIMITS) as opened:
         yield opened
 
 

@@ -10,7 +10,8 @@ import pytest
 from copilot_server.evaluation.benchmarks import chained
 from copilot_server.evaluation.benchmarks.chained import BLOCKS
 from copilot_server.evaluation.types import Checked, Sample, Task
-from copilot_server.sandbox import ProgramResult, open_sandbox
+from copilot_server.sandbox import Limits, ProgramResult, open_sandbox
+from tests.support.patience import PATIENCE_S
 
 ALL = chained.tasks()
 
@@ -76,7 +77,7 @@ class TestTasks:
         assert {task.test for task in other}.isdisjoint({task.test for task in ALL})
 
     def test_canonical_solutions_pass_and_shorter_ones_do_not(self):
-        with open_sandbox() as sandbox:
+        with open_sandbox(limits=Limits(timeout_s=PATIENCE_S)) as sandbox:
             whole = [
                 sandbox.submit(task.program(task.canonical), check=check)
                 for check in ("strict", "upstream")

@@ -15,6 +15,7 @@ import pytest
 
 from copilot_server import __version__
 from tests.support.hub_server import Hub, running_hub
+from tests.support.patience import PATIENCE_S
 
 FLAGS = (
     *("--model", "--engine", "--device", "--dtype", "--offline", "--config", "--log-level", "--protocol"),
@@ -37,7 +38,7 @@ def run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
 
@@ -232,6 +233,6 @@ class TestServing:
             process.kill()
             process.communicate()
         editor = subprocess.run(
-            SERVER, input=b"", capture_output=True, env=os.environ | home, check=False, timeout=60
+            SERVER, input=b"", capture_output=True, env=os.environ | home, check=False, timeout=PATIENCE_S
         )
         assert hint not in editor.stderr.decode()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from copilot_server.engine.backends.remote.api_key import VARIABLE
 from copilot_server.engine.base import Sampling
 from copilot_server.errors import ConfigError, EngineChangedError, EngineError, EngineUnavailableError
 from tests.support.fault_proxy import FaultProxy
+from tests.support.patience import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.model
 
@@ -124,11 +123,15 @@ def test_a_key_that_is_gone_is_told_and_asked_for_again(proxy: FaultProxy, tmp_p
     with pytest.raises(EngineUnavailableError, match=r"is not asked: The file .* cannot be read"):
         complete(pipeline, "numbers = [1, 2,")
     file.write_text("second")
-    for _ in range(300):
-        with contextlib.suppress(EngineUnavailableError):
+
+    def is_answered() -> bool:
+        try:
             complete(pipeline, "numbers = [1, 2,")
-            break
-        time.sleep(0.1)
+        except EngineUnavailableError:
+            return False
+        return True
+
+    wait_until(is_answered, "an answer with the key")
     assert b"Bearer second" in proxy.last_request
 
 
@@ -237,5 +240,5 @@ def test_an_engine_that_serves_another_model_after_a_restart_is_told(proxy: Faul
     proxy.mode, proxy.renamed = "404", (NAME, b"qwen2.5-coder-7b")
     with pytest.raises(EngineUnavailableError):
         complete(pipeline, "numbers = [1, 2,")
-    assert changed.wait(60)
+    assert changed.wait(PATIENCE_S)
     assert "qwen2.5-coder-7b" in str(told[-1])

@@ -11,8 +11,9 @@ from copilot_server.evaluation.execution import Checker
 from copilot_server.evaluation.problems import load_problems
 from copilot_server.evaluation.types import Checked, Sample, Task
 from copilot_server.sandbox import Limits, Sandbox, open_sandbox
+from tests.support.patience import PATIENCE_S
 
-LIMITS = Limits(timeout_s=20.0)
+LIMITS = Limits(timeout_s=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,7 @@ def test_verdicts_are_reported_while_programs_are_still_submitted(sandbox: Sandb
 
     checker = Checker(tasks, sandbox, "strict", LIMITS, on_checked)
     checker.submit([Sample(tasks[0].task_id, 0, 0.0, tasks[0].canonical)])
-    assert first.wait(timeout=60), "the first verdict did not come before the second program"
+    assert first.wait(timeout=PATIENCE_S), "the first verdict did not come before the second program"
     checker.submit([Sample(tasks[1].task_id, 0, 0.0, "")])
     assert [one.passed for one in checker.results()] == [True, False]
     assert [one.passed for one in reported] == [True, False]

@@ -39,7 +39,8 @@ def request(
     """A completion being streamed, as httpx gives it; changed fields are put into its body."""
     (model,) = get(f"{url}/v1/models").json()["data"]
     body = {"model": model["id"], "prompt": PROMPT, "max_tokens": 12, "temperature": 0, "stream": True}
-    return httpx.stream("POST", f"{url}/v1/completions", json=body | changed, timeout=silence_s)
+    waits = httpx.Timeout(None, read=silence_s)
+    return httpx.stream("POST", f"{url}/v1/completions", json=body | changed, timeout=waits)
 
 
 def answer(url: str, **changed: object) -> bytes:

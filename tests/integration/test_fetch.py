@@ -11,11 +11,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -25,6 +24,7 @@ from copilot_server.fetch.store import RESERVE_BYTES
 from tests.support.hub_server import COMMIT, Hub, running_hub
 from tests.support.paths import REPOSITORY as CHECKOUT
 from tests.support.paths import TESTS
+from tests.support.patience import PATIENCE_S, wait_until
 
 PULL_ONCE = TESTS / "support" / "pull_once.py"
 REPOSITORY = "team/tiny"
@@ -103,7 +103,7 @@ class Machine:
 
     @staticmethod
     def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, err
         return json.loads(out)
 
@@ -116,13 +116,6 @@ def machine(tmp_path: Path, hub: Hub) -> Machine:
 @pytest.fixture
 def hubless(tmp_path: Path) -> Machine:
     return Machine(tmp_path, NO_HUB)
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, f"waited too long for {what}"
-        time.sleep(0.02)
 
 
 class TestHub:
@@ -181,7 +174,8 @@ class TestHub:
         first = machine.start("pull")
         wait_until(machine.partial.exists, "the first pull")
         second = machine.start("pull")
-        time.sleep(1)
+        assert second.stderr is not None
+        assert "waiting" in second.stderr.readline()
         assert second.poll() is None
         hub.stalled.set()
         results = [machine.finish(first), machine.finish(second)]
@@ -490,13 +484,20 @@ class TestWheels:
 
 
 @pytest.mark.model
-def test_the_default_model_is_here_and_a_second_pull_is_quick():
+def test_the_default_model_is_here_and_a_second_pull_does_not_read_it(monkeypatch: pytest.MonkeyPatch):
     manifest = find("qwen2.5-coder-0.5b")
     path = fetch.pull(manifest)
     assert path == fetch.cached_path(manifest) == fetch.model_path(manifest)
-    start = time.perf_counter()
+
+    def read(*_: object) -> NoReturn:
+        raise AssertionError("the model was read")
+
+    module = sys.modules["copilot_server.fetch.pull"]  # `fetch.pull` is its function
+    monkeypatch.setattr(module, "hash_file", read)
+    monkeypatch.setattr(module, "Partial", read)
     assert fetch.pull(manifest) == path
-    assert time.perf_counter() - start < 0.5
+    with pytest.raises(AssertionError, match="the model was read"):
+        fetch.verify(manifest)
 
 
 def pulled_into(home: Path, model_id: str, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -16,7 +16,8 @@ from copilot_server.evaluation.benchmarks import infilling
 from copilot_server.evaluation.benchmarks.infilling import is_exact_match
 from copilot_server.evaluation.problems import load_problems
 from copilot_server.evaluation.types import Checked, Sample, Score, Task
-from copilot_server.sandbox import ProgramResult, Sandbox, open_sandbox
+from copilot_server.sandbox import Limits, ProgramResult, Sandbox, open_sandbox
+from tests.support.patience import PATIENCE_S
 
 PROBLEMS = load_problems().problems
 ALL = infilling.tasks(PROBLEMS, multi_line_subset=None)
@@ -30,7 +31,7 @@ PUBLISHED = {
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with open_sandbox() as opened:
+    with open_sandbox(limits=Limits(timeout_s=PATIENCE_S)) as opened:
         yield opened
 
 

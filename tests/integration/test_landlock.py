@@ -20,6 +20,7 @@ from copilot_server.sandbox import landlock, seccomp
 from copilot_server.sandbox.bubblewrap import NOBODY
 from copilot_server.sandbox.interpreter import base_python
 from tests.support.paths import REPOSITORY
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
 needs_landlock = pytest.mark.skipif(
@@ -32,7 +33,12 @@ LIBRARIES = Path(os.__file__).parent
 def run(command: list[str], code: str) -> str:
     """Run code in a bare interpreter; return what it printed, and its error."""
     done = subprocess.run(
-        [*command, "-S", "-B", "-c", code], env={}, capture_output=True, text=True, check=False, timeout=60
+        [*command, "-S", "-B", "-c", code],
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
     )
     return done.stdout.strip() + done.stderr.strip().rpartition("\n")[2]
 

@@ -9,6 +9,7 @@ from benchmarks.official_verdicts import differences, official_results
 from copilot_server.evaluation.problems import load_problems
 from copilot_server.evaluation.run_folder import open_run
 from copilot_server.evaluation.types import Sample
+from tests.support.patience import PATIENCE_S
 
 #: Bodies with which harnesses are apt to disagree, the right one among them.
 TRICKS = (
@@ -42,7 +43,7 @@ def test_it_reads_what_we_write_and_agrees_with_our_upstream_check(tmp_path: Pat
         problem.task_id: problem.canonical_solution if trick is None else trick
         for problem, trick in zip(problems, cycle(TRICKS), strict=False)
     }
-    count, differing = differences(write_run(tmp_path / "tricks", completions))
+    count, differing = differences(write_run(tmp_path / "tricks", completions), PATIENCE_S)
     assert count == 164
     assert differing == []
 
@@ -51,6 +52,6 @@ def test_what_is_compared_can_differ(tmp_path: Path):
     """The twin: verdicts on other samples are other verdicts."""
     problems = load_problems().problems
     right = write_run(tmp_path / "right", {one.task_id: one.canonical_solution for one in problems})
-    assert sum(result["passed"] is True for result in official_results(right)) == 164
+    assert sum(result["passed"] is True for result in official_results(right, PATIENCE_S)) == 164
     wrong = write_run(tmp_path / "wrong", {one.task_id: "" for one in problems})
-    assert sum(result["passed"] is True for result in official_results(wrong)) == 0
+    assert sum(result["passed"] is True for result in official_results(wrong, PATIENCE_S)) == 0

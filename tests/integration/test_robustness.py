@@ -11,7 +11,8 @@ import pytest
 from copilot_server.evaluation.benchmarks import robustness
 from copilot_server.evaluation.problems import load_problems
 from copilot_server.evaluation.types import Checked, Sample, Score, Task
-from copilot_server.sandbox import Check, ProgramResult, Sandbox, open_sandbox
+from copilot_server.sandbox import Check, Limits, ProgramResult, Sandbox, open_sandbox
+from tests.support.patience import PATIENCE_S
 
 PROBLEMS = load_problems().problems
 ALL = robustness.tasks(PROBLEMS)
@@ -27,7 +28,7 @@ OWN = replace(
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with open_sandbox() as opened:
+    with open_sandbox(limits=Limits(timeout_s=PATIENCE_S)) as opened:
         yield opened
 
 

@@ -22,6 +22,7 @@ from copilot_server.evaluation.problems import load_problems
 from copilot_server.evaluation.report.json_report import read_report
 from copilot_server.evaluation.selftest import run
 from copilot_server.evaluation.types import Report
+from tests.support.patience import PATIENCE_S
 
 COMMAND = [str(Path(sys.executable).with_name("copilot-server"))]
 NO_MODEL = Settings(model="no/such/model", offline=True)
@@ -96,11 +97,11 @@ class TestCommandLine:
                 assert line, "it ended before it was interrupted"
             process.send_signal(signal.SIGINT)
             children = process.children(recursive=True)
-            _, err = process.communicate(timeout=120)
+            _, err = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 130, err
         assert "Interrupted." in err
         assert "Traceback" not in err
-        assert not psutil.wait_procs(children, timeout=10)[1]
+        assert not psutil.wait_procs(children, timeout=PATIENCE_S)[1]
 
 
 class TestGoingOn:

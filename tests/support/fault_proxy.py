@@ -8,7 +8,6 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
@@ -17,7 +16,8 @@ from typing import Any, Self
 
 import httpx
 
-PATIENCE_S = 60.0
+from tests.support.patience import PATIENCE_S, wait_until
+
 #: Events of an answer that pass before a fault in the middle of it.
 BEFORE_FAULT = 2
 
@@ -203,6 +203,8 @@ class FaultProxy:
 
     def __init__(self, upstream: str, tls: ssl.SSLContext | None = None) -> None:
         self.mode = "pass"
+        #: The modes of the next completions, in order; ``mode`` is that of all after them.
+        self.next_modes: list[str] = []
         #: Put in the place of another text in every answer about the engine, as the name of its model.
         self.renamed: tuple[bytes, bytes] = (b"", b"")
         #: Whether whatever else is asked, as how the engine is, goes unanswered too.
@@ -229,10 +231,7 @@ class FaultProxy:
 
     def wait_for(self, holds: Callable[[], bool]) -> None:
         """Wait until something holds, as that a client has hung up."""
-        deadline_s = time.monotonic() + PATIENCE_S
-        while not holds():
-            assert time.monotonic() < deadline_s, f"{self.requests} requests, {self.hung_up} hung up"
-            time.sleep(0.01)
+        wait_until(holds, f"the proxy: {self.requests} requests, {self.hung_up} hung up")
 
     async def _listen(self) -> None:
         """Serve until told to stop; what is under way ends with it."""
@@ -298,7 +297,7 @@ class FaultProxy:
             raise failure
 
     async def _answered(self, answer: Answer, url: str, body: bytes, headers: dict[str, str]) -> None:
-        fault = FAULTS[self.mode]
+        fault = FAULTS[self.next_modes.pop(0) if self.next_modes else self.mode]
         async with (
             httpx.AsyncClient(timeout=None) as client,
             client.stream("POST", url, content=body, headers=headers) as response,

@@ -1,7 +1,8 @@
 """Pulls one manifest in a process of its own: huggingface_hub reads its environment once.
 
 Usage: python pull_once.py pull|verify|ensure|ensure-offline|pull-offline MANIFEST.toml
-Prints one JSON object: the path, or the error's type and text, and the notes that were told.
+Prints one JSON object: the path, or the error's type and text, and the notes. Each note is also written to
+stderr as it comes.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class Notes:
 
     def note(self, message: str) -> None:
         self.told.append(message)
+        sys.stderr.write(message + "\n")
+        sys.stderr.flush()
 
 
 def main(action: str, manifest_path: str) -> None:

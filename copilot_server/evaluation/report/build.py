@@ -10,9 +10,9 @@ from copilot_server.config import Settings
 from copilot_server.evaluation.benchmarks import BENCHMARKS
 from copilot_server.evaluation.options import SelftestOptions
 from copilot_server.evaluation.problems import ProblemSet
-from copilot_server.evaluation.provenance import command, hardware, versions
 from copilot_server.evaluation.scores import best_temperatures
 from copilot_server.evaluation.types import Checked, Protocol, Report, Score, SourceFacts, Task, Timing
+from copilot_server.provenance import command, hardware, versions
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ import pytest
 from copilot_server.errors import DataError
 from copilot_server.evaluation import problems as problems_module
 from copilot_server.evaluation.problems import SHA256, Problem, load_problem_file, load_problems, needs
-from copilot_server.sandbox import open_sandbox
+from copilot_server.sandbox import Limits, open_sandbox
+from tests.support.patience import PATIENCE_S
 
 GOOD = {
     "task_id": "Own/0",
@@ -101,7 +102,7 @@ class TestFile:
 
     def test_its_canonical_solution_passes(self, tmp_path: Path):
         task = load_problem_file(file_of(tmp_path, line())).problems[0].task()
-        with open_sandbox() as sandbox:
+        with open_sandbox(limits=Limits(timeout_s=PATIENCE_S)) as sandbox:
             assert sandbox.submit(task.program(task.canonical)).result().passed
             assert not sandbox.submit(task.program("    return x\n")).result().passed
 

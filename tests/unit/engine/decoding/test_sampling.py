@@ -1,4 +1,4 @@
-"""SamplingPlan tokens: what a ``Choice`` means, against its definition spelled out slowly."""
+"""Drawing tokens: what a ``Choice`` means, against its definition spelled out slowly."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""A run on the terminal: everything is named, and no model text can steer it."""
+"""A run on the terminal: the tables are complete, and no text of the model can control the terminal."""
 
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -55,7 +56,7 @@ def report_of(*samples: Checked, scores: tuple[Score, ...] = ()) -> Report:
     )
 
 
-def test_tables_name_everything(capsys: pytest.CaptureFixture[str]):
+def test_tables_are_complete(capsys: pytest.CaptureFixture[str]):
     print_report(report_of(sample(0, passed=True), sample(1, passed=False)))
     out, err = capsys.readouterr()
     assert not err
@@ -66,13 +67,31 @@ def test_tables_name_everything(capsys: pytest.CaptureFixture[str]):
         "AssertionError 1",
         "causal",
         "a-model (cpu, int8)",
+        "a machine",
         "strict in bubblewrap",
         "100 tokens in 1.2 s",
         "1.5 s",
     ):
         assert word in out
     assert "upstream differs" not in out
-    assert "variant" not in out, "a column with nothing in it is left out"
+    assert "variant" not in out, "an empty column is left out"
+    assert "better sandbox" not in out
+    assert "notice" not in out
+
+
+def test_tables_have_what_the_user_should_know(capsys: pytest.CaptureFixture[str]):
+    report = replace(
+        report_of(sample(0, passed=True)),
+        instruction_set="avx2",
+        notices=("The kernels are missing.", HOSTILE_TEXT),
+        sandboxes_passed_over=(f"bubblewrap: no user namespaces {HOSTILE_TEXT}",),
+    )
+    print_report(report)
+    out, _ = capsys.readouterr()
+    assert "a-model (cpu, int8, avx2)" in out
+    assert "The kernels are missing." in out
+    assert "bubblewrap: no user namespaces" in out
+    assert not {"\x1b", "\x07", "\u202e"} & set(out)
 
 
 def test_samples_on_which_the_checks_differ_are_named(capsys: pytest.CaptureFixture[str]):
@@ -89,7 +108,7 @@ def test_variants_and_temperatures_have_columns(capsys: pytest.CaptureFixture[st
     assert "0.2" in out
 
 
-def test_model_text_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]):
+def test_model_text_cannot_control_the_terminal(capsys: pytest.CaptureFixture[str]):
     print_report(report_of(sample(0, passed=False, error=f"{HOSTILE_TEXT}: boo")), to_stderr=True)
     out, err = capsys.readouterr()
     assert not out

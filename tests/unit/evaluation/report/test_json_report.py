@@ -169,3 +169,10 @@ def test_any_change_gives_a_report_or_our_error(data: st.DataObject):
     place[step] = data.draw(_ANYTHING)
     with suppress(DataError):
         assert isinstance(from_json(values), Report)
+
+
+def test_a_report_of_an_earlier_version_can_be_read():
+    values = json.loads(json.dumps(to_json(_small())))
+    for name in ("notices", "instruction_set", "sandboxes_passed_over"):
+        assert not values.pop(name)
+    assert from_json(values) == _small()

@@ -1,0 +1,21 @@
+"""What an engine on this machine says about itself, beyond the interface that all engines share."""
+
+from __future__ import annotations
+
+from copilot_server.engine.base import Engine
+
+
+def instruction_set(engine: Engine) -> str:
+    """Return the processor instructions that the engine uses, such as ``avx2``; empty if it does not say."""
+    found = _of_runner(engine, "instruction_set")
+    return found if isinstance(found, str) else ""
+
+
+def threads(engine: Engine) -> int | None:
+    """Return the number of threads that compute, or None if the engine does not say."""
+    found = _of_runner(engine, "threads")
+    return found if isinstance(found, int) else None
+
+
+def _of_runner(engine: Engine, name: str) -> object:
+    return getattr(getattr(engine, "runner", None), name, None)
