@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: the kernels in C, and where the manifests go."""
+"""The parts of the build that pyproject.toml cannot express: the C kernels, and where the manifests go."""
 
 from pathlib import Path
 
@@ -6,10 +6,12 @@ from setuptools import Extension, find_packages, setup
 from setuptools.command.build_py import build_py
 
 KERNELS = Path("copilot_server/engine/backends/cpu/kernels")
+# Without contraction every sum is rounded in the same way wherever it is computed: see kernels/simd.h.
+COMPILE_ARGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-pthread"]
 
 
 class BuildWithManifests(build_py):
-    """Ships ``models/`` inside the package; an editable install reads it where it is."""
+    """Copies ``models/`` into the package; an editable install reads it from the checkout."""
 
     def run(self) -> None:
         """Build as usual, then copy the manifests."""
@@ -20,7 +22,7 @@ class BuildWithManifests(build_py):
 
 setup(
     packages=find_packages(include=["copilot_server", "copilot_server.*"]),
-    # Said although it is the default: an editable install is then a path and no import hook.
+    # The default, but only stating it makes an editable install a path instead of an import hook.
     package_dir={"": "."},
     cmdclass={"build_py": BuildWithManifests},
     ext_modules=[
@@ -28,10 +30,9 @@ setup(
             "copilot_server.engine.backends.cpu._kernels",
             sources=sorted(map(str, KERNELS.glob("*.c"))),
             depends=sorted(map(str, KERNELS.glob("*.h"))),
-            # Without contraction every sum is rounded alike wherever it is made: see kernels/simd.h.
-            extra_compile_args=["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-pthread"],
+            extra_compile_args=COMPILE_ARGS,
             extra_link_args=["-pthread"],
-            # Without a compiler the server still runs, on torch alone and slower, and says so.
+            # Without a compiler the server still runs, slower, on torch alone; its first start says so.
             optional=True,
         )
     ],

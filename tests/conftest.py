@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from copilot_server.catalog import resolve
 from copilot_server.engine.backends.transformers.engine import TorchEngine
 from copilot_server.engine.loader import load_transformers_engine
-from copilot_server.fetch import ensure
+from copilot_server.fetch import HOME_VARIABLE, ensure, home
 from tests.support.engines import llamacpp_engine
 from tests.support.skips import pytest_addoption, pytest_sessionfinish
 from tests.support.tiny_models import build_tiny_model
@@ -37,6 +37,19 @@ def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Servers that tests start keep their statistics by themselves, and not among the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests find the user's models, but neither read what was tuned for this machine nor leave a tuning."""
+    users, ours = home(), tmp_path_factory.mktemp("cache")
+    users.mkdir(parents=True, exist_ok=True)
+    for kept in users.iterdir():
+        if kept.name != "tuning":
+            (ours / kept.name).symlink_to(kept)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(HOME_VARIABLE, str(ours))
         yield
 
 

@@ -12,6 +12,21 @@ from copilot_server.errors import ModelError
 
 #: Families that are nothing but RMSNorm, RoPE, grouped attention and SwiGLU.
 FAMILIES = ("qwen2", "llama")
+#: The least and the largest value of each size in config.json. The decoders allocate and index memory by
+#: these numbers, so they are checked before anything else. No published model of these families comes near
+#: the limits.
+SIZES = {
+    "layers": (1, 1024),
+    "hidden": (1, 2**16),
+    "heads": (1, 1024),
+    "kv_heads": (1, 1024),
+    "head_dim": (2, 1024),
+    "intermediate": (1, 2**18),
+    "vocab_size": (1, 2**22),
+    "context_length": (1, 2**24),
+}
+#: The same for the numbers that are not whole.
+FACTORS = {"rms_eps": (1e-30, 1.0), "rope_theta": (1.0, 1e15), "rope_factor": (1e-3, 1e6)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +50,27 @@ class Architecture:
     rope_factor: float = 1.0
     tied: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where no model can have these numbers."""
+        for name, (least, most) in SIZES.items():
+            size = getattr(self, name)
+            if type(size) is not int or not least <= size <= most:
+                raise ValueError(f"{name} is {size!r}, not a whole number from {least} to {most}")
+        for name, (low, high) in FACTORS.items():
+            factor = getattr(self, name)
+            if type(factor) not in (int, float) or not low <= factor <= high:
+                raise ValueError(f"{name} is {factor!r}, not a number from {low:g} to {high:g}")
+        if self.heads % self.kv_heads or self.head_dim % 2 or type(self.tied) is not bool:
+            shape = f"{self.heads} heads, {self.kv_heads} of keys, of {self.head_dim}; tied: {self.tied!r}"
+            raise ValueError(f"no decoder has this shape: {shape}")
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Architecture:
-        """Read a ``config.json`` that ``supports`` says yes to."""
+        """Read a ``config.json`` of a model that ``supports`` accepts.
+
+        Raises:
+            ValueError, KeyError, TypeError, ZeroDivisionError: it lacks a number, or has an impossible one.
+        """
         heads = config["num_attention_heads"]
         rope = _rope(config)
         return cls(
@@ -65,10 +98,22 @@ def read_architecture(folder: Path) -> Architecture | None:
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
         return Architecture.from_config(config) if supports(config) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         msg = f"{folder} does not hold a language model that can be read (config.json: {error!r})."
         remedy = "It needs config.json, tokenizer.json and weights in safetensors."
         raise ModelError(msg, remedy=remedy) from error
+
+
+#: What reading a damaged or hostile config.json raises.
+_UNREADABLE = (
+    OSError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 def supports(config: Mapping[str, Any]) -> bool:

@@ -47,8 +47,8 @@ def test_without_compiled_kernels_transformers_serves_and_the_log_says_why(
     tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     library.load_library.cache_clear()
-    monkeypatch.setattr(library, "EXTENSION_SUFFIXES", [".none"])
-    with caplog.at_level(logging.WARNING):
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
+        patch.setattr(library, "EXTENSION_SUFFIXES", [".none"])
         engine = load_engine(tiny_model_dir, device="cpu")
     library.load_library.cache_clear()
     assert isinstance(engine, TorchEngine)

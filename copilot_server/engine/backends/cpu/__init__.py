@@ -1,1 +1,1 @@
-"""The runner for CPUs: our own kernels in C, over int8 weights mapped from a file; needs no torch."""
+"""The runner for CPUs: this project's own kernels in C, over int8 weights mapped from a file, no torch."""

@@ -1,9 +1,9 @@
-"""The compiled kernels, called through ctypes: the structures of ``kernels/decoder.h`` and its functions."""
+"""The compiled kernels, called through ctypes: the structures and functions of ``kernels/decoder.h``."""
 
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, c_char_p, c_float, c_int32, c_int64, c_void_p
+from ctypes import POINTER, c_char_p, c_float, c_int32, c_int64, c_uint32, c_void_p
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from copilot_server.errors import EngineError
 
 #: Constants of ``kernels/decoder.h``.
-BLOCK, GROUP, PAGE = 16, 64, 16
+BLOCK, GROUP, PAGE_TOKENS, MAX_HEAD_SIZE = 16, 64, 16, 256
 WEIGHT_TYPES = {"float32": 0, "bfloat16": 1, "int8": 2}
 CACHE_TYPES = {"float32": 0, "float16": 1}
 
@@ -67,7 +67,7 @@ class Model(ctypes.Structure):
 
 
 class Step(ctypes.Structure):
-    """The tokens of one step, and where its results go."""
+    """The tokens of one step, and the arrays that receive its results."""
 
     _fields_ = (
         ("tokens", c_int32),
@@ -85,11 +85,11 @@ class Step(ctypes.Structure):
 
 
 @cache
-def load_library() -> Any:  # noqa: ANN401 - ctypes makes the functions up
-    """The library, with its functions' types declared.
+def load_library() -> Any:  # noqa: ANN401 - ctypes generates the functions
+    """The library that was compiled when this package was installed.
 
     Raises:
-        EngineError: it was not compiled when this package was installed.
+        EngineError: it was not compiled, or the system cannot load it.
     """
     folder = Path(__file__).parent
     paths = [path for suffix in EXTENSION_SUFFIXES if (path := folder / f"_kernels{suffix}").is_file()]
@@ -98,11 +98,21 @@ def load_library() -> Any:  # noqa: ANN401 - ctypes makes the functions up
             "The kernels for the CPU were not compiled when copilot-server was installed.",
             remedy="Install a C compiler (gcc or clang) and install copilot-server again.",
         )
-    library = ctypes.CDLL(str(paths[0]))
+    try:
+        return open_library(paths[0])
+    except OSError as error:
+        msg = f"The kernels for the CPU cannot be loaded ({error})."
+        raise EngineError(msg, remedy="Install copilot-server again on this machine.") from error
+
+
+def open_library(path: Path) -> Any:  # noqa: ANN401 - ctypes generates the functions
+    """A library of kernels, with the types of its functions declared."""
+    library = ctypes.CDLL(str(path))
     for name, result, *arguments in (
         ("pool_open", c_void_p, c_int32),
         ("pool_close", None, c_void_p),
         ("decoder_isa", c_char_p),
+        ("decoder_isa_with", c_char_p, c_uint32),
         ("decoder_use_isa", c_int32, c_char_p),
         ("decoder_scratch", c_int64, POINTER(Model), c_int32),
         ("decoder_step", None, POINTER(Model), POINTER(Step), c_void_p, c_void_p),

@@ -1,4 +1,4 @@
-"""From a model's folder to a runner on the CPU, with what was measured to suit this machine."""
+"""From a model's folder to a runner on the CPU, with the tuning that was measured on this machine."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from pathlib import Path
 
 import psutil
 
+from copilot_server.engine.backends.cpu.layout import Dtype
 from copilot_server.engine.backends.cpu.library import load_library
+from copilot_server.engine.backends.cpu.model import check_architecture
 from copilot_server.engine.backends.cpu.runner import CpuRunner
 from copilot_server.engine.backends.cpu.tuning import tune
-from copilot_server.engine.backends.cpu.weights import Dtype, open_weights
+from copilot_server.engine.backends.cpu.weights import open_weights
 from copilot_server.engine.models.architecture import Architecture
 
-#: The most tokens that a KV cache is made for: 64 rows of 2,048. Memory is only taken as it is written to.
+#: The most tokens of a KV cache: 64 sequences of 2,048. It takes memory only as it is written to.
 MOST_CACHE_TOKENS = 131072
-#: The share of the memory that is available when the model is loaded, which the KV cache may grow to.
+#: The KV cache may grow to this share of the memory that is available when the model is loaded.
 CACHE_SHARE = 0.4
 MAX_SEQUENCES = 256
 
@@ -23,10 +25,11 @@ def open_cpu_runner(folder: Path, architecture: Architecture, dtype: Dtype, *, t
     """Load the model in ``folder``; ``threads`` 0 takes the number measured fastest.
 
     Raises:
-        EngineError: the kernels were not compiled.
-        ModelError: the model's files lack a tensor, or cannot be read.
+        EngineError: the kernels were not compiled, or have too little room for a model of this shape.
+        ModelError: the model's files lack a tensor, hold one of another shape, or cannot be read.
     """
-    load_library()  # says so at once if there is none, before anything is packed
+    load_library()  # raises before anything is packed
+    check_architecture(architecture)
     weights = open_weights(folder, architecture, dtype)
     cache_tokens = _cache_tokens(architecture, dtype)
 

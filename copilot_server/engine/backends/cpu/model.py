@@ -1,4 +1,4 @@
-"""A model and its KV cache in memory, as the kernels find them."""
+"""A model and its KV cache in memory, laid out as the kernels read them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,40 @@ from copilot_server.engine.backends.cpu import library as c
 from copilot_server.engine.backends.cpu.tensors import Array
 from copilot_server.engine.backends.cpu.weights import Weights
 from copilot_server.engine.models.architecture import Architecture
+from copilot_server.errors import EngineError
+
+
+def check_architecture(shape: Architecture) -> None:
+    """Raise EngineError where the kernels have too little room for a model of this shape."""
+    if shape.head_dim > c.MAX_HEAD_SIZE:
+        msg = (
+            f"The CPU kernels serve attention heads of up to {c.MAX_HEAD_SIZE} numbers, not {shape.head_dim}."
+        )
+        raise EngineError(msg, remedy="Choose another model, or serve this one on a GPU.")
+
+
+def table_width(shape: Architecture, pages: int) -> int:
+    """The most pages that one sequence can have."""
+    return min(pages, -(-shape.context_length // c.PAGE_TOKENS))
 
 
 def build_model(weights: Weights, pages: int) -> tuple[c.Model, list[Any]]:
-    """The structure that the kernels read, with a KV cache of so many pages; and what must live as long."""
+    """The structure that the kernels read, with a KV cache of so many pages.
+
+    Returns:
+        The structure, and the objects whose memory it points to, which must live as long.
+
+    Raises:
+        EngineError: the kernels have too little room for a model of this shape, or the memory is short.
+    """
     shape, tensors = weights.architecture, weights.tensors
+    check_architecture(shape)
     layers = (c.Layer * shape.layers)(*(_layer(weights, i) for i in range(shape.layers)))
     cache_type = "float32" if weights.dtype == "float32" else "float16"
-    # A vector may be read from a head that is narrower: its surplus is never used, but must be there.
-    size = 256 + shape.layers * shape.kv_heads * pages * c.PAGE * shape.head_dim
+    # The kernels may read whole vectors from the last head: what lies behind it is not used, but must exist.
+    size = c.MAX_HEAD_SIZE + shape.layers * shape.kv_heads * pages * c.PAGE_TOKENS * shape.head_dim
     keys, values = (_untouched_zeros(size, cache_type) for _ in range(2))
-    rope = _rope_table(shape)
+    rope = _rope_table(shape, table_width(shape, pages) * c.PAGE_TOKENS)
     model = c.Model(
         layers=shape.layers,
         hidden=shape.hidden,
@@ -46,13 +69,20 @@ def build_model(weights: Weights, pages: int) -> tuple[c.Model, list[Any]]:
 
 
 def _untouched_zeros(count: int, dtype: str) -> Array:
-    """Zeros that take no memory until they are written to, and then large pages where the system has them.
+    """Zeros that take no memory until they are written to, and then large pages if the system has them.
 
-    A prompt of 1,000 tokens touches 12 MB for the first time: in small pages, a tenth of its prefill.
+    A prompt of 1,000 tokens writes to 12 MB for the first time; in small pages that takes a tenth of the time
+    of reading the prompt.
     """
-    memory = mmap.mmap(-1, count * np.dtype(dtype).itemsize)
+    try:
+        memory = mmap.mmap(-1, count * np.dtype(dtype).itemsize)
+    except (OSError, OverflowError) as error:
+        msg = (
+            f"There is no memory for a KV cache of {count * np.dtype(dtype).itemsize / 1e9:.1f} GB ({error})."
+        )
+        raise EngineError(msg, remedy="Close other programs, or choose a smaller model.") from error
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):  # a system without them
+        with contextlib.suppress(OSError):  # the system has none
             memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, dtype)
 
@@ -81,9 +111,9 @@ def _address(tensors: Mapping[str, Array], name: str) -> int | None:
     return int(tensors[name].ctypes.data) if name in tensors else None
 
 
-def _rope_table(shape: Architecture) -> Array:
-    """(positions, head_size): cosines, then sines; the angles rounded to float32 as transformers has them."""
+def _rope_table(shape: Architecture, positions: int) -> Array:
+    """(positions, head_size): cosines, then sines; the angles rounded to float32 as in transformers."""
     exponents = np.arange(0, shape.head_dim, 2, dtype=np.float32) / np.float32(shape.head_dim)
     frequencies = (1.0 / shape.rope_theta**exponents).astype(np.float32) / np.float32(shape.rope_factor)
-    angles = np.arange(shape.context_length, dtype=np.float32)[:, None] * frequencies
+    angles = np.arange(positions, dtype=np.float32)[:, None] * frequencies
     return np.concatenate([np.cos(angles), np.sin(angles)], axis=1)

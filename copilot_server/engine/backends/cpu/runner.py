@@ -1,4 +1,4 @@
-"""The runner on a CPU: our own kernels over int8 weights and a paged KV cache."""
+"""The runner on a CPU: this project's own kernels over int8 weights and a paged KV cache."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from copilot_server.engine.backends.cpu import library as c
-from copilot_server.engine.backends.cpu.model import build_model
-from copilot_server.engine.backends.cpu.pages import PagePool
+from copilot_server.engine.backends.cpu.model import build_model, table_width
 from copilot_server.engine.backends.cpu.weights import Weights
 from copilot_server.engine.decoding.sampling import choose
+from copilot_server.engine.paging import BlockAllocator
 from copilot_server.engine.runner import Choice, Chunk, Drawn
+from copilot_server.errors import EngineError
 
 Array = npt.NDArray[Any]
 
@@ -24,8 +25,8 @@ Array = npt.NDArray[Any]
 class CpuRunner:
     """Implements ``engine.runner.Runner``.
 
-    A sequence's results are the same to the last bit whatever runs beside it and however its tokens are cut
-    into chunks (``kernels/matmul.h``, ``kernels/attention.h``).
+    The results of a sequence are the same to the last bit whatever runs beside it and however its tokens are
+    cut into chunks (``kernels/matmul.h``, ``kernels/attention.h``).
     """
 
     def __init__(
@@ -33,9 +34,15 @@ class CpuRunner:
     ) -> None:
         self._library = c.load_library()
         self._weights = weights
-        pages = -(-cache_tokens // c.PAGE)
-        self._pool = PagePool(pages, max_sequences, weights.architecture.context_length)
-        self._max_sequences = max_sequences
+        pages = -(-cache_tokens // c.PAGE_TOKENS)
+        self._sequences = BlockAllocator(
+            block_count=pages,
+            block_size=c.PAGE_TOKENS,
+            max_sequences=max_sequences,
+            max_length=weights.architecture.context_length,
+        )
+        # Row i: the pages of sequence i, in order; brought up to date when a step needs it.
+        self._tables = np.zeros((max_sequences, table_width(weights.architecture, pages)), np.int32)
         self._draft_length = draft_length
         self._model, self._owned = build_model(weights, pages)
         self._threads = threads
@@ -60,6 +67,11 @@ class CpuRunner:
         return self._weights.architecture.context_length
 
     @property
+    def instruction_set(self) -> str:
+        """The instruction set that the kernels use: ``avx512``, ``avx2`` or ``portable``."""
+        return str(self._library.decoder_isa().decode())
+
+    @property
     def threads(self) -> int:
         """How many threads compute."""
         return self._threads
@@ -67,12 +79,12 @@ class CpuRunner:
     @property
     def max_sequences(self) -> int:
         """How many sequences can be open at once."""
-        return self._max_sequences
+        return self._sequences.max_sequences
 
     @property
     def free_tokens(self) -> int:
         """How many more tokens the KV cache has room for."""
-        return self._pool.free_tokens
+        return self._sequences.free_tokens
 
     @property
     def prefill_chunk(self) -> int:
@@ -91,64 +103,93 @@ class CpuRunner:
 
     def open(self) -> int:
         """See ``Runner.open``."""
-        return self._pool.open()
+        return self._sequences.open()
 
     def fork(self, sequence: int, length: int) -> int:
-        """See ``Runner.fork``; shares pages, and copies at most one of them, later."""
-        return self._pool.fork(sequence, length)
+        """See ``Runner.fork``; shares pages, of which a later step copies at most one."""
+        return self._sequences.fork(sequence, length)
 
     def truncate(self, sequence: int, length: int) -> None:
         """See ``Runner.truncate``."""
-        self._pool.truncate(sequence, length)
+        self._sequences.truncate(sequence, length)
 
     def close(self, sequence: int) -> None:
         """See ``Runner.close``."""
-        self._pool.close(sequence)
-
-    def step(self, chunks: Sequence[Chunk]) -> list[list[Drawn]]:
-        """See ``Runner.step``."""
-        positions = self._extend(chunks)
-        token_ids = np.array([id_ for chunk in chunks for id_ in chunk.token_ids], np.int32)
-        lengths = [len(chunk.token_ids) for chunk in chunks]
-        tables = np.repeat(np.array([chunk.sequence for chunk in chunks], np.int32), lengths)
-        wanted = _wanted_rows(chunks)
-        best, log_total = self._compute(token_ids, positions, tables, wanted)
-        return self._draw(chunks, best, log_total)
+        self._sequences.close(sequence)
 
     def release(self) -> None:
         """See ``Runner.release``: the threads end, and the arrays go with the last reference to them."""
         self._stop_workers()
         self._owned.clear()
-        del self._pool
         self._weights = replace(self._weights, tensors={})
+        self._tables = np.zeros((0, 0), np.int32)
         self._logits, self._scratch = np.empty((0, 0), np.float32), np.empty(0, np.uint8)
 
-    def _extend(self, chunks: Sequence[Chunk]) -> Array:
-        """Make room in the cache; the position of each token."""
-        positions = []
-        for chunk in chunks:
-            start = self._pool.length(chunk.sequence)
-            copied = self._pool.extend(chunk.sequence, len(chunk.token_ids))
-            if copied is not None:
-                self._library.decoder_copy_page(ctypes.byref(self._model), *copied)
-            positions.append(np.arange(start, start + len(chunk.token_ids), dtype=np.int32))
-        return np.concatenate(positions)
+    def step(self, chunks: Sequence[Chunk]) -> list[list[Drawn]]:
+        """See ``Runner.step``. When it raises, every sequence is as it was before.
 
-    def _compute(
-        self, token_ids: Array, positions: Array, tables: Array, wanted: Array
-    ) -> tuple[Array, Array]:
-        """Run the kernels; the likeliest token and ln of the sum of exponentials of each wanted row."""
-        if len(wanted) > len(self._logits):
-            self._logits = np.empty((len(wanted), self._model.head.outputs), np.float32)
-        needed = self._library.decoder_scratch(ctypes.byref(self._model), len(token_ids))
+        Raises:
+            EngineError: the KV cache has no room, a sequence would exceed the context window, a token is not
+                in the model's vocabulary, or the model computes numbers that are not finite.
+        """
+        token_ids, wanted = self._token_ids(chunks), _wanted_rows(chunks)
+        self._grow_buffers(len(token_ids), len(wanted))
+        lengths = [self._sequences.length(chunk.sequence) for chunk in chunks]
+        self._reserve(chunks)
+        try:
+            return self._draw(chunks, *self._compute(chunks, lengths, token_ids, wanted))
+        except BaseException:
+            for chunk, length in zip(chunks, lengths, strict=True):
+                self._sequences.truncate(chunk.sequence, length)
+            raise
+
+    def _token_ids(self, chunks: Sequence[Chunk]) -> Array:
+        """The tokens of all chunks, each sure to be in the embedding: the kernels do not check it."""
+        token_ids = np.array([id_ for chunk in chunks for id_ in chunk.token_ids], np.int64)
+        size = self._weights.architecture.vocab_size
+        outside = token_ids[(token_ids < 0) | (token_ids >= size)]
+        if len(outside):
+            msg = f"The tokenizer gave the token {outside[0]}, and the model's vocabulary has {size} tokens."
+            remedy = "Its tokenizer and its weights do not belong together: fetch the model again."
+            raise EngineError(msg, remedy=remedy)
+        return token_ids.astype(np.int32)
+
+    def _grow_buffers(self, tokens: int, wanted: int) -> None:
+        """Make room for the scratch memory and the logits of a step."""
+        if wanted > len(self._logits):
+            self._logits = np.empty((wanted, self._model.head.outputs), np.float32)
+        needed = self._library.decoder_scratch(ctypes.byref(self._model), tokens)
         if needed > self._scratch.nbytes:
             self._scratch = np.empty(needed, np.uint8)
+
+    def _reserve(self, chunks: Sequence[Chunk]) -> None:
+        """Make room in the KV cache for all chunks, or raise and change nothing."""
+        wanted = [(chunk.sequence, len(chunk.token_ids)) for chunk in chunks]
+        for source, target in self._sequences.reserve(wanted):
+            self._library.decoder_copy_page(ctypes.byref(self._model), source, target)
+        for chunk in chunks:
+            pages = self._sequences.blocks(chunk.sequence)
+            self._tables[chunk.sequence, : len(pages)] = pages
+
+    def _compute(
+        self, chunks: Sequence[Chunk], lengths: Sequence[int], token_ids: Array, wanted: Array
+    ) -> tuple[Array, Array]:
+        """Run the kernels; the likeliest token and ln of the sum of exponentials of each wanted row."""
+        counts = [len(chunk.token_ids) for chunk in chunks]
+        rows = np.repeat(np.array([chunk.sequence for chunk in chunks], np.int32), counts)
+        spans = [range(start, start + count) for start, count in zip(lengths, counts, strict=True)]
+        positions = np.array([position for span in spans for position in span], np.int32)
         best, log_total = np.empty(len(wanted), np.int32), np.empty(len(wanted), np.float32)
-        arrays = (token_ids, positions, tables, self._pool.tables, wanted, self._logits, best, log_total)
+        arrays = (token_ids, positions, rows, self._tables, wanted, self._logits, best, log_total)
         pointers = [array.ctypes.data for array in arrays]
-        step = c.Step(len(token_ids), self._pool.tables.shape[1], len(wanted), *pointers)
+        step = c.Step(len(token_ids), self._tables.shape[1], len(wanted), *pointers)
         scratch = self._scratch.ctypes.data
         self._library.decoder_step(ctypes.byref(self._model), ctypes.byref(step), scratch, self._workers)
+        if not np.isfinite(log_total).all():
+            msg = f"The model computes numbers that are not finite in {self.dtype}."
+            raise EngineError(
+                msg, remedy="Its weights may be damaged: fetch the model again, or another one."
+            )
         return best, log_total
 
     def _draw(self, chunks: Sequence[Chunk], best: Array, log_total: Array) -> list[list[Drawn]]:
@@ -169,9 +210,12 @@ class CpuRunner:
 
 
 def _wanted_rows(chunks: Sequence[Chunk]) -> Array:
+    """Which of a step's tokens are followed by a choice: the last ones of each chunk."""
     rows: list[int] = []
     end = 0
     for chunk in chunks:
+        if len(chunk.choices) > len(chunk.token_ids):
+            raise ValueError("a chunk has more choices than tokens")
         end += len(chunk.token_ids)
         rows += range(end - len(chunk.choices), end)
     return np.array(rows, np.int32)

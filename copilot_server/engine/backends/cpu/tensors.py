@@ -1,4 +1,8 @@
-"""Reading and writing safetensors files without torch, and with data where vector instructions want it."""
+"""Reading and writing safetensors files without torch, with data aligned for vector instructions.
+
+Source of the format: github.com/huggingface/safetensors, README. A file is hostile input: its
+header is checked before any other byte is used.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,9 @@ import json
 import math
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -17,38 +22,49 @@ Array = npt.NDArray[Any]
 #: Each tensor begins at a multiple of this many bytes of a file that we write: a cache line.
 ALIGNMENT = 64
 
-#: safetensors' names for numbers, as numpy sees them; bfloat16, which it lacks, as the bits.
+#: The longest header, as in safetensors' own reader.
+MAX_HEADER_BYTES = 100_000_000
+
+#: The number formats as safetensors and numpy name them; numpy has no bfloat16, so its bits are read.
 _DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "U8": "u1", "U16": "<u2"}
 _NAMES = {np.dtype("<f4"): "F32", np.dtype("u1"): "U8", np.dtype("<u2"): "U16"}
 
 
 def map_tensors(path: Path) -> dict[str, tuple[str, Array]]:
-    """Each tensor of a safetensors file with its number format's name, mapped and not read.
+    """Each tensor of a safetensors file with the name of its number format, mapped and not read.
 
     Raises:
-        ValueError: it is no safetensors file, or it has a number format that is not ours to read.
+        OSError: the file cannot be read.
+        ValueError: it is not a safetensors file, two tensors overlap, or one has a number format that this
+            module does not read.
     """
     data = np.memmap(path, dtype=np.uint8, mode="r")
     length = struct.unpack("<Q", data[:8].tobytes())[0] if len(data) >= 8 else 0
-    if not 2 <= length <= len(data) - 8:
+    if not 2 <= length <= min(len(data) - 8, MAX_HEADER_BYTES):
         raise ValueError(f"{path} is not a safetensors file")
-    header = json.loads(data[8 : 8 + length].tobytes())
+    header = _parse_header(data[8 : 8 + length].tobytes(), path)
     header.pop("__metadata__", None)
-    return {name: _tensor(data[8 + length :], name, entry) for name, entry in header.items()}
+    tensors = {name: _tensor(data[8 + length :], name, entry) for name, entry in header.items()}
+    _check_apart(header)
+    return tensors
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """What a safetensors file says of itself.
+    """The metadata in the header of a safetensors file.
 
     Raises:
-        ValueError: it is no safetensors file.
+        OSError: the file cannot be read.
+        ValueError: it is not a safetensors file.
     """
     with path.open("rb") as file:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        if not 2 <= length <= path.stat().st_size:
+        if not 2 <= length <= min(path.stat().st_size - 8, MAX_HEADER_BYTES):
             raise ValueError(f"{path} is not a safetensors file")
-        return dict(json.loads(file.read(length)).get("__metadata__", {}))
+        about = _parse_header(file.read(length), path).get("__metadata__", {})
+    if not isinstance(about, dict):
+        raise ValueError(f"{path} is not a safetensors file")
+    return about
 
 
 def write_tensors(
@@ -57,10 +73,13 @@ def write_tensors(
     arrays: Iterable[tuple[str, Iterable[Array]]],
     about: Mapping[str, str],
 ) -> None:
-    """Write a safetensors file piece by piece, so that no more than a piece is in memory.
+    """Write a safetensors file piece by piece, so that only one piece is in memory.
 
     ``layout``: each tensor's dtype and shape, in the order in which ``arrays`` yields their pieces. The
-    header is padded with spaces, as the format allows, and so are the tensors with bytes of their own.
+    header is padded with spaces, as the format allows, so that the first tensor is aligned.
+
+    Raises:
+        ValueError: a tensor does not fill whole cache lines, or its pieces are not those of the layout.
     """
     header: dict[str, Any] = {"__metadata__": dict(about)}
     end = 0
@@ -73,13 +92,14 @@ def write_tensors(
     text += b" " * (-(len(text) + 8) % ALIGNMENT)
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
-        for _, pieces in arrays:
-            for piece in pieces:
-                file.write(np.ascontiguousarray(piece).data)
+        for (expected, (dtype, shape)), (name, pieces) in zip(layout.items(), arrays, strict=True):
+            written = sum(file.write(np.ascontiguousarray(piece, dtype).data.cast("B")) for piece in pieces)
+            if name != expected or written != math.prod(shape) * np.dtype(dtype).itemsize:
+                raise ValueError(f"{written} bytes were written for {name}, which are not {expected}")
 
 
 def as_float32(tensor: tuple[str, Array]) -> Array:
-    """A tensor's numbers in float32."""
+    """The numbers of a tensor in float32."""
     dtype, array = tensor
     if dtype == "BF16":
         return (array.astype(np.uint32) << 16).view(np.float32)
@@ -92,9 +112,37 @@ def slabs(array: Array, rows: int) -> Iterator[Array]:
         yield array[start : start + rows]
 
 
-def _tensor(data: Array, name: str, entry: Mapping[str, Any]) -> tuple[str, Array]:
-    dtype = str(entry["dtype"])
-    start, end = entry["data_offsets"]
-    if dtype not in _DTYPES or not 0 <= start <= end <= len(data):
-        raise ValueError(f"the tensor {name} of {dtype} cannot be read")
-    return dtype, data[start:end].view(_DTYPES[dtype]).reshape(entry["shape"])
+def _parse_header(text: bytes, path: Path) -> dict[str, Any]:
+    try:
+        header = json.loads(text)
+    except RecursionError:
+        header = None
+    if not isinstance(header, dict):
+        raise ValueError(f"{path} is not a safetensors file")
+    return header
+
+
+def _tensor(data: Array, name: str, entry: Any) -> tuple[str, Array]:  # noqa: ANN401 - as the file has it
+    if not isinstance(entry, dict):
+        raise ValueError(f"the tensor {name} is not described")
+    dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
+    if not (isinstance(dtype, str) and dtype in _DTYPES and _are_sizes(shape) and _are_sizes(offsets)):
+        raise ValueError(f"the tensor {name} of {dtype!r} cannot be read")
+    start, end = offsets
+    if not (
+        start <= end <= len(data) and end - start == math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize
+    ):
+        raise ValueError(f"the tensor {name} does not lie within the file")
+    return dtype, data[start:end].view(_DTYPES[dtype]).reshape(shape)
+
+
+def _are_sizes(values: Any) -> TypeGuard[list[int]]:  # noqa: ANN401 - as the file has it
+    return isinstance(values, list) and all(type(value) is int and 0 <= value < 2**48 for value in values)
+
+
+def _check_apart(header: Mapping[str, Any]) -> None:
+    """Refuse tensors that overlap, by which a small file could claim any amount of memory."""
+    ranges = sorted(tuple(entry["data_offsets"]) for entry in header.values())
+    for (_, end), (start, _) in pairwise(ranges):
+        if start < end:
+            raise ValueError("two tensors overlap")

@@ -1,4 +1,4 @@
-"""What suits this machine, measured once and remembered: how many threads, and how long a draft pays."""
+"""The number of threads and the length of drafts that are fastest here, measured once and remembered."""
 
 from __future__ import annotations
 
@@ -19,24 +19,30 @@ from copilot_server.fetch import home
 
 _LOG = logging.getLogger(__name__)
 
-#: Tokens of context while measuring, and steps whose median counts.
+#: Raise this when something else is measured, so that what was remembered before is measured again.
+VERSION = 2
+#: Tokens of context while measuring, and the number of steps whose median counts.
 CONTEXT, STEPS = 64, 5
-#: Draft lengths that are tried, and how much longer than a step without drafts the last good one takes.
-DRAFTS, WORTHWHILE = (3, 5, 7, 9, 11, 15, 23), 1.8
+#: The draft lengths to try, and how many times as long as without a draft a step may take. Its time grows by
+#: whole tiles of rows (kernels/matmul.h), three with AVX2 and six with AVX-512: hence 2 and 5.
+DRAFTS, WORTHWHILE = (2, 3, 5, 7, 9, 11, 15, 23), 1.8
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Threads to compute with, and drafted tokens that a step verifies at little more than their absence."""
+    """The number of threads to compute with, and the most drafted tokens that one step should verify."""
 
     threads: int
     draft_length: int
 
 
 def tune(make: Callable[[int], Runner], *, key: str, threads: int = 0) -> Tuning:
-    """Measure, or remember what was measured here for the same model and processor (under a second).
+    """Measure, which takes under a second, or recall what was measured for this model on this processor.
 
-    ``make``: a runner with so many threads. ``threads``: the number to use, 0 to find the fastest.
+    Args:
+        make: Makes a runner with so many threads.
+        key: Names the model and its number format.
+        threads: The number of threads to use; 0 finds the fastest.
     """
     path = _remembered_at(f"{key} {threads}")
     try:
@@ -51,10 +57,23 @@ def tune(make: Callable[[int], Runner], *, key: str, threads: int = 0) -> Tuning
     return tuning
 
 
+def longest_worthwhile_draft(step_s: Callable[[int], float]) -> int:
+    """The most drafted tokens that pay off; 0 for none.
+
+    ``step_s``: the time of a step of so many tokens, in seconds; a step that verifies n drafts has n + 1.
+    """
+    alone_s = step_s(1)
+    longest = 0
+    for drafts in DRAFTS:
+        if step_s(1 + drafts) > WORTHWHILE * alone_s:
+            break
+        longest = drafts
+    return longest
+
+
 def _remembered_at(key: str) -> Path:
-    machine = (
-        f"{platform.node()} {platform.processor()} {os.cpu_count()} {load_library().decoder_isa().decode()}"
-    )
+    isa = load_library().decoder_isa().decode()
+    machine = f"{VERSION} {platform.node()} {platform.processor()} {os.cpu_count()} {isa}"
     return home() / "tuning" / f"{sha256(f'{machine} {key}'.encode()).hexdigest()[:16]}.json"
 
 
@@ -62,23 +81,19 @@ def _measure(make: Callable[[int], Runner], threads: int) -> Tuning:
     times = {count: _step_s(make(count), 1) for count in ([threads] if threads else _thread_counts())}
     best = min(times, key=lambda count: times[count])
     runner = make(best)
-    draft_length = 0
-    for drafts in DRAFTS:
-        if _step_s(runner, 1 + drafts) > WORTHWHILE * times[best]:
-            break
-        draft_length = drafts
+    draft_length = longest_worthwhile_draft(lambda tokens: _step_s(runner, tokens))
     _LOG.info("measured: %d threads, drafts of up to %d tokens", best, draft_length)
     return Tuning(best, draft_length)
 
 
 def _thread_counts() -> Sequence[int]:
-    """All processors; the half, which are cores of their own where there is hyper-threading; and fewer."""
+    """All processors; half of them, which are cores of their own with hyper-threading; and a quarter."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return sorted({max(1, usable // divisor) for divisor in (1, 2, 4)})
 
 
 def _step_s(runner: Runner, tokens: int) -> float:
-    """The median time of a step that reads ``tokens`` tokens and draws as many, in seconds."""
+    """The median time of a step that reads ``tokens`` tokens and chooses as many, in seconds."""
     sequence = runner.open()
     runner.step([Chunk(sequence, [1] * CONTEXT)])
     times = []

@@ -12,11 +12,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from filelock import FileLock
 
+from copilot_server.engine.backends.cpu.layout import (
+    PAIR,
+    Dtype,
+    Layout,
+    Tensors,
+    check_sources,
+    has_bias,
+    is_packed_so,
+    packed_layout,
+    padded,
+)
 from copilot_server.engine.backends.cpu.library import BLOCK, GROUP
 from copilot_server.engine.backends.cpu.tensors import (
     Array,
@@ -32,20 +43,15 @@ from copilot_server.fetch import home
 
 _LOG = logging.getLogger(__name__)
 
-#: Raise this when the layout below changes, so that older files are made anew.
+#: Raise this when layout.py or the packing below changes, so that older files are packed again.
 FORMAT = 1
-#: Outputs that the kernels compute together (decoder.h).
-PAIR = 2 * BLOCK
 #: Outputs packed at a time: the head of a large model would not fit in memory in float32.
 SLAB = 8192
-
-Dtype = Literal["float32", "bfloat16", "int8"]
-Tensors: TypeAlias = Mapping[str, tuple[str, Array]]
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Packed tensors by name, mapped; ``layers.0.qkv.data`` is one."""
+    """Packed tensors by name, such as ``layers.0.qkv.data``, mapped from the file."""
 
     architecture: Architecture
     dtype: Dtype
@@ -53,14 +59,15 @@ class Weights:
 
 
 def open_weights(folder: Path, architecture: Architecture, dtype: Dtype) -> Weights:
-    """Map the packed weights of the model in ``folder``, packing them first if that has not been done.
+    """Map the packed weights of the model in ``folder``, and pack them first if no file holds them yet.
 
-    Packing takes seconds, and a byte a weight on disk in int8. The file lies beside the model's own, or
-    among the cached models where that is not ours to write to.
+    Packing takes seconds, and a byte a weight on disk in int8. The file lies beside the model's own, or among
+    the cached models if that folder is read-only. A packed file that came with the model is hostile input as
+    everything there is: if its tensors are not those of the architecture, it is written again.
 
     Raises:
-        DiskSpaceError: there is no room for it.
-        ModelError: the model's files lack a tensor, or cannot be read.
+        DiskSpaceError: there is too little room for it.
+        ModelError: the model's files lack a tensor, hold one of another shape, or cannot be read.
     """
     sources = sorted(folder.glob("model*.safetensors"))
     about = {
@@ -71,27 +78,35 @@ def open_weights(folder: Path, architecture: Architecture, dtype: Dtype) -> Weig
         ),
     }
     # By another name, or engines that read every *.safetensors of a folder would take it for theirs.
-    path = _place(folder) / f"packed-{dtype}.weights"
+    path = _packed_folder(folder) / f"packed-{dtype}.weights"
     with FileLock(f"{path}.lock"):
-        if not _is_current(path, about):
+        tensors = _map_current(path, about, architecture, dtype)
+        if tensors is None:
             _LOG.info("packing the weights of %s in %s, once", folder.name, dtype)
             _pack(sources, architecture, dtype, path, about)
-    return Weights(architecture, dtype, {name: array for name, (_, array) in map_tensors(path).items()})
+            tensors = map_tensors(path)
+    return Weights(architecture, dtype, {name: array for name, (_, array) in tensors.items()})
 
 
-def _place(folder: Path) -> Path:
+def _packed_folder(folder: Path) -> Path:
     if os.access(folder, os.W_OK):
         return folder
-    place = home() / "prepared" / f"{folder.name}-{sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
-    place.mkdir(parents=True, exist_ok=True)
-    return place
+    cached = home() / "prepared" / f"{folder.name}-{sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
+    cached.mkdir(parents=True, exist_ok=True)
+    return cached
 
 
-def _is_current(path: Path, about: Mapping[str, str]) -> bool:
+def _map_current(
+    path: Path, about: Mapping[str, str], architecture: Architecture, dtype: Dtype
+) -> Tensors | None:
+    """The tensors of the packed file; None where it has to be written (again)."""
     try:
-        return metadata(path) == about
+        if metadata(path) != about:
+            return None
+        tensors = map_tensors(path)
     except (OSError, ValueError):
-        return False
+        return None
+    return tensors if is_packed_so(tensors, architecture, dtype) else None
 
 
 def _pack(
@@ -101,22 +116,22 @@ def _pack(
         tensors: dict[str, tuple[str, Array]] = {}
         for file in sources:
             tensors |= map_tensors(file)
-        parts = list(_parts(tensors, architecture, dtype))
-    except (OSError, ValueError, KeyError) as error:
+        check_sources(tensors, architecture)
+    except (OSError, ValueError) as error:
         msg = f"The weights in {path.parent} cannot be read ({error})."
         raise ModelError(msg, remedy="Fetch the model again, or name another folder.") from error
-    layout = {name: (array_dtype, array_shape) for name, array_dtype, array_shape, _ in parts}
+    layout = packed_layout(architecture, dtype, bias=has_bias(tensors))
     _check_disk_space(layout, path.parent)
     handle, scratch = tempfile.mkstemp(prefix=".packing-", dir=path.parent)
     os.close(handle)
     try:
-        write_tensors(Path(scratch), layout, ((name, pieces) for name, _, _, pieces in parts), about)
+        write_tensors(Path(scratch), layout, _parts(tensors, architecture, dtype), about)
         Path(scratch).replace(path)
     finally:
         Path(scratch).unlink(missing_ok=True)
 
 
-def _check_disk_space(layout: Mapping[str, tuple[Any, tuple[int, ...]]], folder: Path) -> None:
+def _check_disk_space(layout: Layout, folder: Path) -> None:
     needed = sum(math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape in layout.values())
     free = shutil.disk_usage(folder).free
     if free < needed:
@@ -124,77 +139,71 @@ def _check_disk_space(layout: Mapping[str, tuple[Any, tuple[int, ...]]], folder:
         raise DiskSpaceError(msg, remedy="Make room, or set COPILOT_SERVER_HOME to another disk.")
 
 
-#: A tensor of the packed file: its name, dtype, shape, and its pieces, made as they are written.
-_Part: TypeAlias = "tuple[str, Any, tuple[int, ...], Iterator[Array]]"
+#: The name of a tensor of the packed file, and its pieces, computed as they are written.
+_Part: TypeAlias = "tuple[str, Iterator[Array]]"
 
 
 def _parts(tensors: Tensors, architecture: Architecture, dtype: Dtype) -> Iterator[_Part]:
-    hidden = _up(architecture.hidden, GROUP)
+    """The contents of ``packed_layout``, in its order."""
+    hidden = padded(architecture.hidden, GROUP)
     for i in range(architecture.layers):
         names = f"model.layers.{i}."
         yield _vector(f"layers.{i}.attention_norm", tensors[f"{names}input_layernorm.weight"], hidden)
         heads = [f"{names}self_attn.{x}_proj" for x in "qkv"]
-        yield from _matrix(f"layers.{i}.qkv", [_rows(tensors, f"{name}.weight") for name in heads], dtype)
-        if f"{heads[0]}.bias" in tensors:
+        yield from _matrix(f"layers.{i}.qkv", [tensors[f"{name}.weight"] for name in heads], dtype)
+        if has_bias(tensors):
             bias = np.concatenate([as_float32(tensors[f"{name}.bias"]) for name in heads])
-            yield _vector(f"layers.{i}.qkv.bias", ("F32", bias), _up(len(bias), PAIR))
-        yield from _matrix(f"layers.{i}.output", [_rows(tensors, f"{names}self_attn.o_proj.weight")], dtype)
+            yield _vector(f"layers.{i}.qkv.bias", ("F32", bias), padded(len(bias), PAIR))
+        yield from _matrix(f"layers.{i}.output", [tensors[f"{names}self_attn.o_proj.weight"]], dtype)
         yield _vector(f"layers.{i}.mlp_norm", tensors[f"{names}post_attention_layernorm.weight"], hidden)
-        gate, up = (_rows(tensors, f"{names}mlp.{x}_proj.weight") for x in ("gate", "up"))
+        gate, up = (tensors[f"{names}mlp.{x}_proj.weight"] for x in ("gate", "up"))
         yield from _matrix(f"layers.{i}.gate_up", [_interleaved(gate, up)], dtype)
-        yield from _matrix(f"layers.{i}.down", [_rows(tensors, f"{names}mlp.down_proj.weight")], dtype)
+        yield from _matrix(f"layers.{i}.down", [tensors[f"{names}mlp.down_proj.weight"]], dtype)
     yield _vector("final_norm", tensors["model.norm.weight"], hidden)
-    embedding = _rows(tensors, "model.embed_tokens.weight")
-    yield from _matrix("embedding", [embedding], dtype)
+    yield from _matrix("embedding", [tensors["model.embed_tokens.weight"]], dtype)
     if not architecture.tied:
-        yield from _matrix("head", [_rows(tensors, "lm_head.weight")], dtype)
-
-
-def _rows(tensors: Tensors, name: str) -> tuple[str, Array]:
-    return tensors[name]
+        yield from _matrix("head", [tensors["lm_head.weight"]], dtype)
 
 
 def _interleaved(gate: tuple[str, Array], up: tuple[str, Array]) -> tuple[str, Array]:
     """A block of gates, a block of ups, and so on, so that one tile of the product has both."""
-    blocks = [_padded(as_float32(rows), _up(len(rows[1]), GROUP), rows[1].shape[1]) for rows in (gate, up)]
+    blocks = [
+        _padded_rows(as_float32(rows), padded(len(rows[1]), GROUP), rows[1].shape[1]) for rows in (gate, up)
+    ]
     paired = np.stack([rows.reshape(-1, BLOCK, rows.shape[1]) for rows in blocks], axis=1)
     return "F32", paired.reshape(-1, paired.shape[-1])
 
 
 def _vector(name: str, tensor: tuple[str, Array], width: int) -> _Part:
     values = as_float32(tensor)
-    return name, np.float32, (width,), iter([np.pad(values, (0, width - len(values)))])
+    return name, iter([np.pad(values, (0, width - len(values)))])
 
 
 def _matrix(name: str, sources: list[tuple[str, Array]], dtype: Dtype) -> Iterator[_Part]:
     """A matrix whose outputs are those of the sources, one after the other."""
-    outputs = sum(len(array) for _, array in sources)
-    padded_outputs, inputs = _up(outputs, PAIR), _up(sources[0][1].shape[1], GROUP)
+    inputs = padded(sources[0][1].shape[1], GROUP)
     if dtype == "int8":
-        data_shape: tuple[int, ...] = (padded_outputs // BLOCK, inputs // 4, BLOCK, 4)
-        yield f"{name}.data", np.uint8, data_shape, (_packed(q) for q, _ in _quantized(sources, inputs))
-        scales_shape = (padded_outputs // BLOCK, inputs // GROUP, BLOCK)
-        yield f"{name}.scales", np.uint16, scales_shape, (_blocked(s) for _, s in _quantized(sources, inputs))
+        yield f"{name}.data", (_packed(values) for values, _ in _quantized(sources, inputs))
+        yield f"{name}.scales", (_blocked(scales) for _, scales in _quantized(sources, inputs))
         return
-    number = np.float32 if dtype == "float32" else np.uint16
     convert = _blocked if dtype == "float32" else _blocked_bfloat16
-    shape = (padded_outputs // BLOCK, inputs, BLOCK)
-    yield f"{name}.data", number, shape, (convert(rows) for rows in _slabs_of(sources, inputs))
+    yield f"{name}.data", (convert(rows) for rows in _slabs_of(sources, inputs))
 
 
 def _slabs_of(sources: list[tuple[str, Array]], inputs: int) -> Iterator[Array]:
-    """Rows in float32, padded, a slab at a time; small sources are put together first."""
+    """Rows in float32, padded, a slab at a time; several sources, which are small, are joined first."""
     if len(sources) > 1:
         sources = [("F32", np.concatenate([as_float32(source) for source in sources]))]
     dtype, array = sources[0]
     for rows in slabs(array, SLAB):
-        yield _padded(as_float32((dtype, rows)), _up(len(rows), PAIR), inputs)
+        yield _padded_rows(as_float32((dtype, rows)), padded(len(rows), PAIR), inputs)
 
 
 def _quantized(sources: list[tuple[str, Array]], inputs: int) -> Iterator[tuple[Array, Array]]:
     """Each slab as whole numbers, (rows, inputs), and the scales of their groups, (rows, groups).
 
-    A scale is rounded up to bfloat16 before it is used, so that rounding it costs no accuracy.
+    A scale is rounded up to bfloat16 before the weights are divided by it, so that rounding it costs no
+    accuracy.
     """
     for rows in _slabs_of(sources, inputs):
         groups = rows.reshape(len(rows), -1, GROUP)
@@ -222,9 +231,5 @@ def _blocked_bfloat16(rows: Array) -> Array:
     return _blocked((nearest >> 16).astype(np.uint16))
 
 
-def _padded(rows: Array, count: int, width: int) -> Array:
+def _padded_rows(rows: Array, count: int, width: int) -> Array:
     return np.pad(rows, ((0, count - len(rows)), (0, width - rows.shape[1])))
-
-
-def _up(n: int, to: int) -> int:
-    return -(-n // to) * to

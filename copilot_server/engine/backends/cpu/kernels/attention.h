@@ -21,7 +21,6 @@
 #define MAX_QUERIES 2
 #endif
 #define STRIPE (4 * LANES)
-#define MAX_HEAD_SIZE 256
 
 /* Consecutive tokens of one sequence. */
 typedef struct {
@@ -49,7 +48,7 @@ typedef struct {
 
 /* Elements before one layer's key head in a page; keys and values have the same number. */
 INLINE int64_t page_offset(const Model *m, int32_t layer, int32_t head, int32_t page) {
-    return (((int64_t)page * m->layers + layer) * m->kv_heads + head) * PAGE * m->head_size;
+    return (((int64_t)page * m->layers + layer) * m->kv_heads + head) * PAGE_TOKENS * m->head_size;
 }
 
 INLINE vf load_cached(const void *cache, int64_t at, int type) {
@@ -58,11 +57,11 @@ INLINE vf load_cached(const void *cache, int64_t at, int type) {
 
 /* weights[q][..] = scores of the keys in a page, minus infinity for those after the query. */
 INLINE void score_page(const Model *m, Queries *s, int64_t page, int32_t start, int32_t column, int count, int type) {
-    for (int lane = 0; lane < PAGE; lane += LANES) {
+    for (int lane = 0; lane < PAGE_TOKENS; lane += LANES) {
         vf sums[MAX_QUERIES];
         for (int q = 0; q < count; q++) sums[q] = splat(0.0f);
         for (int32_t d = 0; d < m->head_size; d++) {
-            vf key = load_cached(m->keys, page + d * PAGE + lane, type);
+            vf key = load_cached(m->keys, page + d * PAGE_TOKENS + lane, type);
             for (int q = 0; q < count; q++) sums[q] = fma_(splat(s->query[q][d]), key, sums[q]);
         }
         vi index = splati(start + lane);
@@ -94,12 +93,12 @@ INLINE void weigh_values(const Model *m, Queries *s, const int64_t *pages, int32
     for (int q = 0; q < count; q++)
         for (int v = 0; v < 4; v++) sums[q][v] = splat(0.0f);
     for (int32_t p = 0; p < count_of_pages; p++)
-        for (int32_t key = 0; key < PAGE; key++) {
+        for (int32_t key = 0; key < PAGE_TOKENS; key++) {
             vf value[4];
             for (int v = 0; v < 4; v++)
                 value[v] = load_cached(m->values, pages[p] + key * m->head_size + stripe + v * LANES, type);
             for (int q = 0; q < count; q++) {
-                vf weight = splat(s->weights[q][p * PAGE + key]);
+                vf weight = splat(s->weights[q][p * PAGE_TOKENS + key]);
                 for (int v = 0; v < 4; v++) sums[q][v] = fma_(weight, value[v], sums[q][v]);
             }
         }
@@ -121,9 +120,9 @@ INLINE void merge(Queries *s, int q, int32_t head_size, float most, float total)
 INLINE void attend_partition(const Model *m, Queries *s, const int64_t *pages, int32_t count_of_pages, int32_t start,
                              int count, int type) {
     for (int32_t p = 0; p < count_of_pages; p++)
-        score_page(m, s, pages[p], start + p * PAGE, p * PAGE, count, type);
+        score_page(m, s, pages[p], start + p * PAGE_TOKENS, p * PAGE_TOKENS, count, type);
     float most[MAX_QUERIES], total[MAX_QUERIES];
-    for (int q = 0; q < count; q++) soften(s->weights[q], count_of_pages * PAGE, &most[q], &total[q]);
+    for (int q = 0; q < count; q++) soften(s->weights[q], count_of_pages * PAGE_TOKENS, &most[q], &total[q]);
     for (int32_t stripe = 0; stripe < m->head_size; stripe += STRIPE)
         weigh_values(m, s, pages, count_of_pages, stripe, count, type);
     for (int q = 0; q < count; q++) merge(s, q, m->head_size, most[q], total[q]);
@@ -169,10 +168,10 @@ INLINE void attend(const Attention *a, int32_t kv_head, const int32_t *token, co
         last = s.position[q] > last ? s.position[q] : last;
     }
     for (int32_t start = 0; start <= last; start += PARTITION) {
-        const int32_t left = padded(last + 1 - start, PAGE);
-        const int32_t n = (left < PARTITION ? left : PARTITION) / PAGE;
-        int64_t pages[PARTITION / PAGE];
-        for (int32_t p = 0; p < n; p++) pages[p] = page_offset(m, a->layer, kv_head, table[start / PAGE + p]);
+        const int32_t left = padded(last + 1 - start, PAGE_TOKENS);
+        const int32_t n = (left < PARTITION ? left : PARTITION) / PAGE_TOKENS;
+        int64_t pages[PARTITION / PAGE_TOKENS];
+        for (int32_t p = 0; p < n; p++) pages[p] = page_offset(m, a->layer, kv_head, table[start / PAGE_TOKENS + p]);
         attend_partition_of(m, &s, pages, n, start, count);
     }
     for (int q = 0; q < count; q++) {
@@ -182,7 +181,7 @@ INLINE void attend(const Attention *a, int32_t kv_head, const int32_t *token, co
     }
 }
 
-static void attention_task(void *context, int32_t task) {
+SHARED void attention_task(void *context, int32_t task) {
     const Attention *a = context;
     const int32_t group = a->model->heads / a->model->kv_heads;
     const int32_t kv_head = task % a->model->kv_heads;
@@ -191,7 +190,7 @@ static void attention_task(void *context, int32_t task) {
     const int32_t parts = (queries + MAX_QUERIES - 1) / MAX_QUERIES;
     for (int32_t part = 0; part < parts; part++) {
         const int32_t from = queries * part / parts, count = queries * (part + 1) / parts - from;
-        int32_t token[MAX_QUERIES], head[MAX_QUERIES];
+        int32_t token[MAX_QUERIES] = {0}, head[MAX_QUERIES] = {0};
         for (int32_t q = 0; q < count; q++) {
             token[q] = run.first + (from + q) / group;
             head[q] = kv_head * group + (from + q) % group;

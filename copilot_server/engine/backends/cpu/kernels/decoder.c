@@ -1,4 +1,4 @@
-/* The library's entrance: which instruction set to use, and what needs none. */
+/* The library's entry points: they choose the instruction set, and do what depends on none. */
 #include "decoder.h"
 
 #include <string.h>
@@ -7,41 +7,63 @@
 #include "isa.h"
 
 #if defined(__x86_64__)
-static int has_avx512(void) {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vnni");
-}
-static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+#include <cpuid.h>
 #endif
 
-static const Isa *best_isa(void) {
+/* The features of this processor that the operating system has enabled too. */
+static uint32_t processor_features(void) {
+    uint32_t features = 0;
 #if defined(__x86_64__)
-    if (has_avx512()) return &isa_avx512;
-    if (has_avx2()) return &isa_avx2;
+    unsigned a, b, c, d;
+    if (__builtin_cpu_supports("avx2")) features |= FEATURE_AVX2;
+    if (__builtin_cpu_supports("fma")) features |= FEATURE_FMA;
+    /* clang 14 does not know "f16c" here. It uses the same registers as AVX2, so the system has enabled it. */
+    if ((features & FEATURE_AVX2) && __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C)) features |= FEATURE_F16C;
+    if (__builtin_cpu_supports("avx512f")) features |= FEATURE_AVX512F;
+    if (__builtin_cpu_supports("avx512bw")) features |= FEATURE_AVX512BW;
+    if (__builtin_cpu_supports("avx512dq")) features |= FEATURE_AVX512DQ;
+    if (__builtin_cpu_supports("avx512vl")) features |= FEATURE_AVX512VL;
+    if (__builtin_cpu_supports("avx512vnni")) features |= FEATURE_AVX512VNNI;
 #endif
-    return &isa_portable;
+    return features;
+}
+
+/* The instruction sets that the kernels are compiled for, the fastest first. */
+static const struct {
+    const Isa *isa;
+    uint32_t features;
+} known[] = {
+#if defined(__x86_64__)
+    {&isa_avx512, AVX512_FEATURES},
+    {&isa_avx2, AVX2_FEATURES},
+#endif
+    {&isa_portable, 0},
+};
+#define KNOWN (sizeof known / sizeof *known)
+
+/* The fastest instruction set on a processor with these features; the portable one needs none of them. */
+static const Isa *fastest_isa(uint32_t features) {
+    size_t i = 0;
+    while ((known[i].features & features) != known[i].features) i++;
+    return known[i].isa;
 }
 
 static const Isa *chosen;
 
 static const Isa *isa(void) {
-    if (chosen == NULL) chosen = best_isa();
+    if (chosen == NULL) chosen = fastest_isa(processor_features());
     return chosen;
 }
 
 const char *decoder_isa(void) { return isa()->name; }
 
-/* For tests and measurements: use a lesser instruction set from now on. Returns 0 when it is not there. */
+const char *decoder_isa_with(uint32_t features) { return fastest_isa(features)->name; }
+
 int32_t decoder_use_isa(const char *name) {
-    const Isa *known[] = {
-#if defined(__x86_64__)
-        has_avx512() ? &isa_avx512 : NULL, has_avx2() ? &isa_avx2 : NULL,
-#endif
-        &isa_portable};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (known[i] != NULL && strcmp(known[i]->name, name) == 0) {
-            chosen = known[i];
+    const uint32_t features = processor_features();
+    for (size_t i = 0; i < KNOWN; i++)
+        if ((known[i].features & features) == known[i].features && strcmp(known[i].isa->name, name) == 0) {
+            chosen = known[i].isa;
             return 1;
         }
     return 0;
@@ -57,7 +79,7 @@ void decoder_step(const Model *model, const Step *step, void *scratch, Pool *poo
 }
 
 void decoder_copy_page(const Model *model, int32_t from, int32_t to) {
-    const size_t numbers = (size_t)model->layers * (size_t)model->kv_heads * PAGE * (size_t)model->head_size;
+    const size_t numbers = (size_t)model->layers * (size_t)model->kv_heads * PAGE_TOKENS * (size_t)model->head_size;
     const size_t bytes = numbers * (model->cache_type == FLOAT32 ? 4 : 2);
     memcpy((char *)model->keys + (size_t)to * bytes, (const char *)model->keys + (size_t)from * bytes, bytes);
     memcpy((char *)model->values + (size_t)to * bytes, (const char *)model->values + (size_t)from * bytes, bytes);

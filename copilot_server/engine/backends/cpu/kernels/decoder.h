@@ -1,6 +1,7 @@
-/* A Llama-like decoder on a CPU: its weights, its KV cache, and one step of it. Called through ctypes.
+/* A Llama-like decoder on a CPU: its weights, its KV cache and one step. Python calls it through ctypes.
  *
- * All structures are mirrored in library.py. Nothing here allocates but `pool_open` and `scratch` growth.
+ * library.py mirrors all structures. Only `pool_open` allocates memory. Nothing here checks sizes, token ids or
+ * positions: runner.py and model.py check them before they call.
  */
 #ifndef DECODER_H
 #define DECODER_H
@@ -10,10 +11,12 @@
 /* Weights come in blocks of 16 outputs, int8 ones in groups of 64 inputs with a scale each. */
 #define BLOCK 16
 #define GROUP 64
-/* Outputs that are computed together: a block of gates and the block of ups they belong to, say. */
+/* Outputs that are computed together, such as a block of gates and the block of ups that they belong to. */
 #define PAIR (2 * BLOCK)
 /* Tokens in a page of the KV cache. */
-#define PAGE 16
+#define PAGE_TOKENS 16
+/* The widest head that attention.h has room for. */
+#define MAX_HEAD_SIZE 256
 
 enum { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2 };
 
@@ -37,7 +40,7 @@ typedef struct {
     Matrix qkv;                  /* queries, keys and values of all heads, in this order */
     Matrix output;
     const float *mlp_norm;
-    Matrix gate_up; /* blocks of 16 gates and of the 16 ups they belong to, by turns */
+    Matrix gate_up; /* a block of 16 gates, the 16 ups that they belong to, and so on */
     Matrix down;
 } Layer;
 
@@ -48,21 +51,21 @@ typedef struct {
     const float *final_norm;
     Matrix embedding, head; /* the same matrix where they are tied */
     const float *rope;      /* [positions][head_size]: cosines, then sines, half of them each */
-    /* The KV cache, in half precision (float32 when the weights are).
-     * keys[pages][layers][kv_heads][head_size][PAGE], values[pages][layers][kv_heads][PAGE][head_size]: a page
-     * is one piece, so that memory is touched piece by piece as the cache fills. */
+    /* The KV cache, in half precision (in float32 if the weights are).
+     * keys[pages][layers][kv_heads][head_size][PAGE_TOKENS], values[pages][layers][kv_heads][PAGE_TOKENS][head_size]: a page
+     * is one piece, so that memory is first written to piece by piece as the cache fills. */
     void *keys, *values;
     int32_t cache_type;
 } Model;
 
-/* Tokens to append, of any number of sequences, and the positions after which logits are wanted. */
+/* The tokens to append to any number of sequences, and after which of them logits are wanted. */
 typedef struct {
     int32_t tokens, table_width, wanted;
     const int32_t *token_ids;  /* [tokens] */
     const int32_t *positions;  /* [tokens] */
-    const int32_t *tables;     /* [tokens]: the row of page_tables that the token's sequence has */
+    const int32_t *tables;     /* [tokens]: the row of page_tables of the token's sequence */
     const int32_t *page_tables; /* [sequences][table_width]: a sequence's pages, in order */
-    const int32_t *wanted_rows; /* [wanted]: indices of tokens */
+    const int32_t *wanted_rows; /* [wanted]: indices of tokens, rising */
     float *logits;              /* [wanted][outputs of the head] */
     int32_t *best;              /* [wanted]: the likeliest token, the lowest id among equals */
     float *log_total;           /* [wanted]: ln of the sum of exp(logits) */
@@ -73,6 +76,10 @@ void pool_close(Pool *pool);
 
 /* The instruction set that `decoder_step` will use: "avx512", "avx2" or "portable". */
 const char *decoder_isa(void);
+/* The instruction set for a processor with these features (isa.h); for tests. */
+const char *decoder_isa_with(uint32_t features);
+/* For tests and measurements: use another instruction set from now on. Returns 0 if the processor lacks it. */
+int32_t decoder_use_isa(const char *name);
 /* Bytes of scratch memory that a step of so many tokens needs. */
 int64_t decoder_scratch(const Model *model, int32_t tokens);
 /* Run one step: append the tokens to the cache, compute the logits that are wanted. */
@@ -80,7 +87,7 @@ void decoder_step(const Model *model, const Step *step, void *scratch, Pool *poo
 /* Copy one page of the cache, in all layers. */
 void decoder_copy_page(const Model *model, int32_t from, int32_t to);
 
-/* What each instruction set's file provides. */
+/* What the file of each instruction set provides. */
 typedef struct {
     const char *name;
     void (*step)(const Model *, const Step *, void *, Pool *);

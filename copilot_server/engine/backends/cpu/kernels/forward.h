@@ -137,14 +137,14 @@ static void remember_task(void *context, int32_t row) {
     const Step *step = p->step;
     const int32_t size = m->head_size, position = step->positions[row];
     const float *rope = m->rope + (int64_t)position * size;
-    const int32_t page = step->page_tables[(int64_t)step->tables[row] * step->table_width + position / PAGE];
+    const int32_t page = step->page_tables[(int64_t)step->tables[row] * step->table_width + position / PAGE_TOKENS];
     float *qkv = p->s.qkv + (int64_t)row * m->layer[of->layer].qkv.outputs;
     for (int32_t h = 0; h < m->heads + m->kv_heads; h++) rotate(qkv + h * size, rope, size);
     for (int32_t h = 0; h < m->kv_heads; h++) {
         const float *key = qkv + (m->heads + h) * size, *value = key + m->kv_heads * size;
-        const int64_t at = page_offset(m, of->layer, h, page), slot = position % PAGE;
+        const int64_t at = page_offset(m, of->layer, h, page), slot = position % PAGE_TOKENS;
         for (int32_t d = 0; d < size; d++) {
-            store_cached(m->keys, at + d * PAGE + slot, m->cache_type, key[d]);
+            store_cached(m->keys, at + d * PAGE_TOKENS + slot, m->cache_type, key[d]);
             store_cached(m->values, at + slot * size + d, m->cache_type, value[d]);
         }
     }
@@ -246,7 +246,7 @@ static void head_block(const Pass *p) {
     find_peaks(p, (Peak *)p->s.mlp);
 }
 
-static void forward(const Model *model, const Step *step, void *scratch, Pool *pool) {
+SHARED void forward(const Model *model, const Step *step, void *scratch, Pool *pool) {
     Pass pass = {.model = model, .step = step, .pool = pool};
     lay_out(model, step->tokens, scratch, &pass.s);
     pass.hidden = padded(model->hidden, GROUP);

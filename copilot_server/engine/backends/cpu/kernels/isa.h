@@ -1,5 +1,8 @@
-/* How a file says which instructions its functions may use: flags for the whole build would let the
- * compiler use them where the processor has not been asked yet. */
+/* The instruction sets, and how a file says which of them its functions use.
+ *
+ * Compiler flags would hold for every file, so that the compiler could use an instruction before the library
+ * has found out whether the processor has it.
+ */
 #ifndef ISA_H
 #define ISA_H
 
@@ -13,6 +16,23 @@
 #define TARGET_BEGIN(features) PRAGMA(GCC push_options) PRAGMA(GCC target(features))
 #define TARGET_END PRAGMA(GCC pop_options)
 #endif
+
+/* What decoder.c looks for in a processor, by the names that TARGET_BEGIN takes. */
+enum {
+    FEATURE_AVX2 = 1 << 0,
+    FEATURE_FMA = 1 << 1,
+    FEATURE_F16C = 1 << 2,
+    FEATURE_AVX512F = 1 << 3,
+    FEATURE_AVX512BW = 1 << 4,
+    FEATURE_AVX512DQ = 1 << 5,
+    FEATURE_AVX512VL = 1 << 6,
+    FEATURE_AVX512VNNI = 1 << 7,
+};
+
+/* What isa_avx2.c and isa_avx512.c are compiled for: change these with them. */
+#define AVX2_FEATURES (FEATURE_AVX2 | FEATURE_FMA | FEATURE_F16C)
+#define AVX512_FEATURES                                                                                    \
+    (AVX2_FEATURES | FEATURE_AVX512F | FEATURE_AVX512BW | FEATURE_AVX512DQ | FEATURE_AVX512VL | FEATURE_AVX512VNNI)
 
 extern const Isa isa_avx512, isa_avx2, isa_portable;
 

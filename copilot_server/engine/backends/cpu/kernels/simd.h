@@ -1,9 +1,9 @@
-/* One vocabulary of vectors for every instruction set: `vf` and `vi` hold LANES floats or int32.
+/* The same vector operations for every instruction set: `vf`, `vi` and `vu` hold LANES floats, int32 or uint32.
  *
- * The file that includes this has chosen an instruction set by defining ISA_AVX512 or ISA_AVX2, or neither
- * for what any C compiler makes of plain vectors. Every operation rounds the same way wherever it is used,
- * which is what makes a row's result independent of the rows beside it (the build forbids contraction of
- * a * b + c behind our back: where we want a fused operation, we say `fma_`).
+ * The file that includes this header chooses an instruction set by defining ISA_AVX512 or ISA_AVX2; without
+ * either, the compiler translates plain vectors. Every operation rounds the same way wherever it is used, so
+ * a row's result does not depend on the rows beside it. For the same reason the build forbids the compiler to
+ * contract a * b + c by itself: a fused operation is always written as `fma_`.
  */
 #ifndef SIMD_H
 #define SIMD_H
@@ -17,6 +17,8 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline, unused))
+/* A function that some of the files that include it do not call. */
+#define SHARED static __attribute__((unused))
 
 #if defined(ISA_AVX512)
 #define LANES 16
@@ -28,6 +30,7 @@
 
 typedef float vf __attribute__((vector_size(4 * LANES)));
 typedef int32_t vi __attribute__((vector_size(4 * LANES)));
+typedef uint32_t vu __attribute__((vector_size(4 * LANES)));
 
 #if defined(ISA_AVX512)
 INLINE vf splat(float x) { return (vf)_mm512_set1_ps(x); }
@@ -59,14 +62,15 @@ INLINE vf fma_(vf a, vf b, vf c) {
 
 /* Lane i of the result: acc[i] + the dot product of w[4i..4i+3], stored as w + 128, with the four int8 in a4.
  *
- * Where HAS_SURPLUS it is too large by 128 * (a[0] + a[1] + a[2] + a[3]), which the caller has taken off acc.
+ * If HAS_SURPLUS, the result is too large by 128 * (a[0] + a[1] + a[2] + a[3]); the caller subtracts that
+ * from acc beforehand.
  */
 INLINE vi dot4(vi acc, vi w, int32_t a4) {
 #if defined(ISA_AVX512)
     return (vi)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)w, _mm512_set1_epi32(a4));
 #elif defined(ISA_AVX2)
-    /* maddubs adds pairs of products in 16 bits. With |w| <= 127 and |a| <= 127, which the quantizers see to,
-     * they fit (2 * 127 * 127 = 32258); with w + 128 they would not, so it is undone here. */
+    /* maddubs adds pairs of products in 16 bits. The quantizers ensure |w| <= 127 and |a| <= 127, so that a pair
+     * fits (2 * 127 * 127 = 32258). With w + 128 it would not, so this subtracts the 128 first. */
     __m256i a = _mm256_set1_epi32(a4);
     __m256i signed_w = _mm256_xor_si256((__m256i)w, _mm256_set1_epi8((char)0x80));
     __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(signed_w, a));
@@ -83,34 +87,45 @@ INLINE vi dot4(vi acc, vi w, int32_t a4) {
 #endif
 }
 
-/* Whether dot4 works with w + 128 as it is stored, so that the surplus must be taken off. */
+/* Whether dot4 multiplies by w + 128 as stored, so that the caller must subtract the surplus. */
 #if defined(ISA_AVX2)
 #define HAS_SURPLUS 0
 #else
 #define HAS_SURPLUS 1
 #endif
 
-/* Half precision: the KV cache's format. */
+/* Half precision (IEEE 754 binary16), the number format of the KV cache.
+ *
+ * gcc 11 and clang 14 have no _Float16 on x86, so without F16C the bits are converted with integer operations.
+ * All ways round to nearest, ties to even, and agree in every bit.
+ */
 typedef uint16_t half;
 
-INLINE float half_to_float(half h) {
-#if defined(ISA_AVX512) || defined(ISA_AVX2)
-    return _cvtsh_ss(h);
-#else
-    _Float16 x;
-    memcpy(&x, &h, sizeof x);
-    return (float)x;
-#endif
-}
-
+/* Source: F. Giesen, "Float->half conversions" (gist.github.com/rygorous/2156668), float_to_half_fast3_rtne. */
 INLINE half float_to_half(float x) {
 #if defined(ISA_AVX512) || defined(ISA_AVX2)
     return (half)_cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT);
-#else
+#elif defined(__aarch64__)
     _Float16 h = (_Float16)x;
     half bits;
     memcpy(&bits, &h, sizeof bits);
     return bits;
+#else
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const uint32_t sign = bits >> 16 & 0x8000;
+    bits &= 0x7fffffff;
+    if (bits > 0x7f800000) return (half)(sign | 0x7e00 | (bits >> 13 & 0x3ff)); /* NaN, made quiet */
+    if (bits >= 0x47800000) return (half)(sign | 0x7c00);                       /* 65536 and above */
+    if (bits < 0x38800000) { /* subnormal as a half: adding 0.5 shifts and rounds the significand */
+        float shifted;
+        memcpy(&shifted, &bits, sizeof shifted);
+        shifted += 0.5f;
+        memcpy(&bits, &shifted, sizeof bits);
+        return (half)(sign | (bits - 0x3f000000));
+    }
+    const uint32_t odd = bits >> 13 & 1;
+    return (half)(sign | (bits - (112u << 23) + 0xfff + odd) >> 13);
 #endif
 }
 
@@ -119,10 +134,21 @@ INLINE vf load_half(const half *p) {
     return (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
 #elif defined(ISA_AVX2)
     return (vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
-#else
+#elif defined(__aarch64__)
+    _Float16 h[LANES];
+    memcpy(h, p, sizeof h);
     vf x;
-    for (int i = 0; i < LANES; i++) x[i] = half_to_float(p[i]);
+    for (int i = 0; i < LANES; i++) x[i] = (float)h[i];
     return x;
+#else
+    vu h;
+    for (int i = 0; i < LANES; i++) h[i] = p[i];
+    const vi magnitude = (vi)((h & 0x7fff) << 13);
+    const vi infinity = splati(0x7c00 << 13);
+    const vf finite = (vf)magnitude * splat(0x1p112f); /* exact, and right for subnormals too */
+    const vi quiet = (magnitude > infinity) & 0x400000;
+    const vf x = select_(magnitude >= infinity, (vf)(magnitude | 0x7f800000 | quiet), finite);
+    return (vf)((vu)x | (h & 0x8000) << 16);
 #endif
 }
 
@@ -151,16 +177,19 @@ INLINE float max_of(vf x) {
     return most;
 }
 
-/* exp(x) to 2 units in the last place for x <= 88; exactly 0 below -87.
+/* exp(x) to 2 units in the last place; 0 below -87, infinite where float32 overflows (above 88.7228).
  *
  * Source: Cody and Waite's reduction x = n ln 2 + r with the minimax polynomial of Cephes' expf.
  */
 INLINE vf exp_(vf x) {
     const vf magic = splat(12582912.0f); /* 1.5 * 2^23: adding it rounds to a whole number */
-    vf n = fma_(x, splat(1.44269504f), magic);
+    /* Within these bounds -127 <= n <= 128; a NaN passes both comparisons and reaches the result. */
+    vf y = select_(x < splat(-88.0f), splat(-88.0f), x);
+    y = select_(y > splat(89.0f), splat(89.0f), y);
+    vf n = fma_(y, splat(1.44269504f), magic);
     vi exponent = (vi)n - (vi)magic;
     n -= magic;
-    vf r = fma_(n, splat(-0.693359375f), x);
+    vf r = fma_(n, splat(-0.693359375f), y);
     r = fma_(n, splat(2.12194440e-4f), r);
     vf p = splat(1.9875691500e-4f);
     p = fma_(p, r, splat(1.3981999507e-3f));
@@ -169,7 +198,10 @@ INLINE vf exp_(vf x) {
     p = fma_(p, r, splat(1.6666665459e-1f));
     p = fma_(p, r, splat(5.0000001201e-1f));
     p = fma_(p, r * r, r + splat(1.0f));
-    vf scale = (vf)((exponent + 127) << 23);
+    /* 2^128 is no float: there, twice p times 2^127. A comparison that holds is -1. */
+    const vi above = exponent > splati(127);
+    p += (vf)((vi)p & above);
+    const vf scale = (vf)((vu)(exponent + above + 127) << 23);
     return select_(x < splat(-87.0f), splat(0.0f), p * scale);
 }
 

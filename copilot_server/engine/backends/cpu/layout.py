@@ -1,0 +1,118 @@
+"""Which tensors a model's files must hold, and which the packed file then holds, each with its exact shape.
+
+A model folder may come from anywhere, and the kernels read memory by the sizes in its config.json alone. So
+every tensor is compared with these tables before anything reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from copilot_server.engine.backends.cpu.library import BLOCK, GROUP
+from copilot_server.engine.backends.cpu.tensors import ALIGNMENT, Array
+from copilot_server.engine.models.architecture import Architecture
+
+Dtype = Literal["float32", "bfloat16", "int8"]
+Shape: TypeAlias = tuple[int, ...]
+#: The dtype and shape of each packed tensor, in the order of the file.
+Layout: TypeAlias = Mapping[str, tuple[Any, Shape]]
+_Packed: TypeAlias = tuple[str, tuple[Any, Shape]]
+Tensors: TypeAlias = Mapping[str, tuple[str, Array]]
+
+#: Outputs that the kernels compute together (decoder.h).
+PAIR = 2 * BLOCK
+#: The number formats, as safetensors names them, that weights can be packed from.
+SOURCE_DTYPES = ("F32", "F16", "BF16")
+_BIAS = "model.layers.0.self_attn.q_proj.bias"
+
+
+def has_bias(tensors: Tensors) -> bool:
+    """Whether the queries, keys and values of a model have biases, as Qwen2's do and Llama's do not."""
+    return _BIAS in tensors
+
+
+def check_sources(tensors: Tensors, architecture: Architecture) -> None:
+    """Compare a model's own tensors with its architecture; any others are ignored.
+
+    Raises:
+        ValueError: a tensor is missing, or has another shape or number format than it must have.
+    """
+    for name, shape in source_shapes(architecture, bias=has_bias(tensors)):
+        if name not in tensors:
+            raise ValueError(f"the tensor {name} is missing")
+        dtype, array = tensors[name]
+        if array.shape != shape:
+            raise ValueError(f"the tensor {name} has the shape {array.shape}, where {shape} is needed")
+        if dtype not in SOURCE_DTYPES:
+            raise ValueError(f"the tensor {name} holds {dtype}, which are no weights")
+
+
+def source_shapes(architecture: Architecture, *, bias: bool) -> Iterator[tuple[str, Shape]]:
+    """The name and shape of every tensor that a model's own files must hold."""
+    shape = architecture
+    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    for i in range(shape.layers):
+        layer = f"model.layers.{i}"
+        yield f"{layer}.input_layernorm.weight", (shape.hidden,)
+        for name, outputs in (("q", queries), ("k", keys), ("v", keys)):
+            yield f"{layer}.self_attn.{name}_proj.weight", (outputs, shape.hidden)
+            if bias:
+                yield f"{layer}.self_attn.{name}_proj.bias", (outputs,)
+        yield f"{layer}.self_attn.o_proj.weight", (shape.hidden, queries)
+        yield f"{layer}.post_attention_layernorm.weight", (shape.hidden,)
+        yield f"{layer}.mlp.gate_proj.weight", (shape.intermediate, shape.hidden)
+        yield f"{layer}.mlp.up_proj.weight", (shape.intermediate, shape.hidden)
+        yield f"{layer}.mlp.down_proj.weight", (shape.hidden, shape.intermediate)
+    yield "model.norm.weight", (shape.hidden,)
+    yield "model.embed_tokens.weight", (shape.vocab_size, shape.hidden)
+    if not shape.tied:
+        yield "lm_head.weight", (shape.vocab_size, shape.hidden)
+
+
+def packed_layout(architecture: Architecture, dtype: Dtype, *, bias: bool) -> Layout:
+    """The packed file's tensors. Outputs are padded to pairs of blocks, inputs to groups (decoder.h)."""
+    return dict(_packed_tensors(architecture, dtype, bias=bias))
+
+
+def is_packed_so(tensors: Tensors, architecture: Architecture, dtype: Dtype) -> bool:
+    """Whether these are exactly the tensors of the packed file, each where vector instructions want it."""
+    layout = packed_layout(architecture, dtype, bias="layers.0.qkv.bias" in tensors)
+    return tensors.keys() == layout.keys() and all(
+        array.dtype == np.dtype(kind) and array.shape == shape and array.ctypes.data % ALIGNMENT == 0
+        for (kind, shape), (_, array) in ((layout[name], tensors[name]) for name in layout)
+    )
+
+
+def _packed_tensors(shape: Architecture, dtype: Dtype, *, bias: bool) -> Iterator[_Packed]:
+    hidden, queries = padded(shape.hidden, GROUP), shape.heads * shape.head_dim
+    qkv = queries + 2 * shape.kv_heads * shape.head_dim
+    for i in range(shape.layers):
+        layer = f"layers.{i}"
+        yield f"{layer}.attention_norm", (np.float32, (hidden,))
+        yield from _matrix(f"{layer}.qkv", qkv, shape.hidden, dtype)
+        if bias:
+            yield f"{layer}.qkv.bias", (np.float32, (padded(qkv, PAIR),))
+        yield from _matrix(f"{layer}.output", shape.hidden, queries, dtype)
+        yield f"{layer}.mlp_norm", (np.float32, (hidden,))
+        yield from _matrix(f"{layer}.gate_up", 2 * padded(shape.intermediate, GROUP), shape.hidden, dtype)
+        yield from _matrix(f"{layer}.down", shape.hidden, shape.intermediate, dtype)
+    yield "final_norm", (np.float32, (hidden,))
+    for name in ("embedding",) if shape.tied else ("embedding", "head"):
+        yield from _matrix(name, shape.vocab_size, shape.hidden, dtype)
+
+
+def _matrix(name: str, outputs: int, inputs: int, dtype: Dtype) -> Iterator[_Packed]:
+    blocks, width = padded(outputs, PAIR) // BLOCK, padded(inputs, GROUP)
+    if dtype == "int8":
+        yield f"{name}.data", (np.uint8, (blocks, width // 4, BLOCK, 4))
+        yield f"{name}.scales", (np.uint16, (blocks, width // GROUP, BLOCK))
+    else:
+        yield f"{name}.data", (np.float32 if dtype == "float32" else np.uint16, (blocks, width, BLOCK))
+
+
+def padded(count: int, to: int) -> int:
+    """The next multiple of ``to``."""
+    return -(-count // to) * to

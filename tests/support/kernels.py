@@ -1,0 +1,150 @@
+"""The CPU kernels for tests: builds by each compiler, each instruction set, and engines without a tuning."""
+
+from __future__ import annotations
+
+import ast
+import ctypes
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from copilot_server.config import SpeedSettings
+from copilot_server.engine.backends.cpu.library import load_library
+from copilot_server.engine.backends.cpu.runner import CpuRunner
+from copilot_server.engine.backends.cpu.weights import Dtype, open_weights
+from copilot_server.engine.decoding.engine import DecodingEngine
+from copilot_server.engine.models.architecture import read_architecture
+from copilot_server.engine.models.tokenizer import load_tokenizer
+
+Array: TypeAlias = npt.NDArray[Any]
+
+#: The compilers that the kernels must compile with, as Debian and Ubuntu name them.
+COMPILERS = ("gcc-11", "gcc-12", "clang")
+ROOT = Path(__file__).parents[2]
+KERNELS = ROOT / "copilot_server" / "engine" / "backends" / "cpu" / "kernels"
+PROBES = Path(__file__).parent / "kernel_probes"
+
+#: Every instruction set that the kernels are written for, the fastest first.
+INSTRUCTION_SETS = ("avx512", "avx2", "portable")
+
+
+@contextmanager
+def use_instruction_set(name: str) -> Iterator[bool]:
+    """Force the kernels to use an instruction set; yields False where the processor lacks it."""
+    library = load_library()
+    before = library.decoder_isa()
+    try:
+        yield bool(library.decoder_use_isa(name.encode()))
+    finally:
+        library.decoder_use_isa(before)
+
+
+def available_instruction_sets() -> tuple[str, ...]:
+    """The instruction sets that this processor can be forced to; ``portable`` is always among them."""
+    found = []
+    for name in INSTRUCTION_SETS:
+        with use_instruction_set(name) as available:
+            found += [name] if available else []
+    return tuple(found)
+
+
+def open_untuned_engine(folder: Path, dtype: Dtype, speed: SpeedSettings) -> DecodingEngine:
+    """An engine with two threads and drafts of up to 7 tokens, whatever was measured on this machine."""
+    architecture = read_architecture(folder)
+    assert architecture is not None
+    weights = open_weights(folder, architecture, dtype)
+    runner = CpuRunner(weights, threads=2, cache_tokens=65536, max_sequences=64, draft_length=7)
+    return DecodingEngine(runner, load_tokenizer(folder), speed)
+
+
+def available_compilers() -> tuple[str, ...]:
+    """The compilers that this machine has, at the least the one that the kernels were installed with."""
+    return tuple(name for name in COMPILERS if shutil.which(name)) or ("cc",)
+
+
+def build_kernels(folder: Path, compiler: str, extra: Sequence[str] = ()) -> Path:
+    """Compile the kernels, with the probes of their inlined functions, into a shared library.
+
+    ``extra``: compiler flags beside those of setup.py, such as ``-fsanitize=address``.
+    """
+    path = folder / f"kernels-{compiler}.so"
+    sources = [*KERNELS.glob("*.c"), *PROBES.glob("probes_*.c")]
+    sources = [source for source in sources if source.name != "module.c"]  # needs Python's own headers
+    compile_kernels(compiler, [*extra, "-shared", "-fPIC"], sources, path)
+    return path
+
+
+def compile_kernels(compiler: str, flags: Sequence[str], sources: Sequence[Path], output: Path) -> None:
+    """Run the compiler; any warning is an error."""
+    strict = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"]
+    command = [compiler, *_setup_flags(), *strict, *flags, f"-I{KERNELS}", *map(str, sources)]
+    subprocess.run([*command, "-o", str(output), "-lm"], check=True)
+
+
+class Probes:
+    """The inlined functions of one instruction set, in a library of ``build_kernels``, on numpy arrays."""
+
+    def __init__(self, path: Path, instruction_set: str) -> None:
+        self._library = ctypes.CDLL(str(path))
+        self._suffix = instruction_set
+
+    def _call(self, name: str, *arguments: Array | float) -> int:
+        function = getattr(self._library, f"probe_{name}_{self._suffix}")
+        function.restype = ctypes.c_int32
+        return int(function(*map(_as_c, arguments)))
+
+    def map(self, name: str, out: npt.DTypeLike, *inputs: Array) -> Array:
+        """Apply a function of one or two numbers to arrays of any length; ``out`` is its result's dtype."""
+        padded = [np.pad(array, (0, -len(array) % 16)) for array in inputs]
+        result = np.empty(len(padded[0]), out)
+        self._call(name, *padded, result, len(result))
+        return result[: len(inputs[0])]
+
+    def rms_norm(self, x: Array, weight: Array, epsilon: float) -> Array:
+        """RMSNorm of one row, whose length is a multiple of 16."""
+        result = np.empty_like(x)
+        self._call("rms_norm", x, weight, epsilon, len(x), len(x), result)
+        return result
+
+    def quantize(self, x: Array) -> tuple[Array, float, int]:
+        """A group of 64 numbers as int8, with its scale and surplus."""
+        values, scale, surplus = np.empty(64, np.int8), np.empty(1, np.float32), np.empty(1, np.int32)
+        self._call("quantize", x, values, scale, surplus)
+        return values, float(scale[0]), int(surplus[0])
+
+    @property
+    def has_surplus(self) -> bool:
+        """Whether the dot products of this instruction set have a surplus."""
+        return bool(self._call("has_surplus"))
+
+    def rotate(self, x: Array, rope: Array) -> Array:
+        """Rotate one head: ``rope`` holds cosines, then sines."""
+        result = x.copy()
+        self._call("rotate", result, rope, len(x))
+        return result
+
+    def soften(self, scores: Array) -> tuple[Array, float, float]:
+        """Scores as softmax weights that are not yet normalized, the largest score, and the weights' sum."""
+        weights, most, total = scores.copy(), np.empty(1, np.float32), np.empty(1, np.float32)
+        self._call("soften", weights, len(weights), most, total)
+        return weights, float(most[0]), float(total[0])
+
+
+def _as_c(argument: Array | float) -> Any:  # noqa: ANN401 - what ctypes passes on
+    if isinstance(argument, np.ndarray):
+        return ctypes.c_void_p(argument.ctypes.data)
+    return ctypes.c_int32(argument) if isinstance(argument, int) else ctypes.c_float(argument)
+
+
+def _setup_flags() -> list[str]:
+    """The compiler flags that setup.py passes."""
+    for node in ast.parse((ROOT / "setup.py").read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "COMPILE_ARGS":
+            return list(ast.literal_eval(node.value))
+    raise AssertionError("setup.py does not assign COMPILE_ARGS")

@@ -1,0 +1,74 @@
+"""Loading the compiled kernels, and choosing among the instruction sets that they are compiled for."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from pathlib import Path
+
+import pytest
+
+from copilot_server.engine.backends.cpu import library
+from copilot_server.engine.backends.cpu.library import load_library
+from copilot_server.errors import EngineError
+from tests.support.kernels import KERNELS, available_instruction_sets, use_instruction_set
+
+
+def test_without_compiled_kernels_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch):
+    load_library.cache_clear()
+    monkeypatch.setattr(library, "EXTENSION_SUFFIXES", [".none"])
+    with pytest.raises(EngineError) as caught:
+        load_library()
+    assert "compiler" in (caught.value.remedy or "")
+    load_library.cache_clear()
+
+
+def test_kernels_that_the_system_cannot_load_are_an_error_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "_kernels.so").write_bytes(b"no library")
+    load_library.cache_clear()
+    monkeypatch.setattr(library, "EXTENSION_SUFFIXES", [".so"])
+    monkeypatch.setattr(library, "__file__", str(tmp_path / "library.py"))
+    with pytest.raises(EngineError, match="cannot be loaded") as caught:
+        load_library()
+    assert caught.value.remedy
+    load_library.cache_clear()
+
+
+def test_an_instruction_set_can_be_forced_and_one_that_is_not_there_cannot():
+    best = load_library().decoder_isa().decode()
+    assert best == available_instruction_sets()[0]
+    with use_instruction_set("portable") as available:
+        assert available
+        assert load_library().decoder_isa() == b"portable"
+    with use_instruction_set("none") as available:
+        assert not available
+    assert load_library().decoder_isa().decode() == best
+
+
+def features() -> dict[str, int]:
+    """The bits of isa.h, by the names that compilers use."""
+    found = re.findall(r"FEATURE_(\w+) = 1 << (\d+)", (KERNELS / "isa.h").read_text())
+    return {name.lower(): 1 << int(bit) for name, bit in found}
+
+
+def compiled_for(name: str) -> set[str]:
+    """The features that the compiler may use in an instruction set's file."""
+    found = re.search(r'TARGET_BEGIN\("(.*)"\)', (KERNELS / f"isa_{name}.c").read_text())
+    assert found
+    return set(found[1].split(","))
+
+
+@pytest.mark.parametrize("name", ["avx2", "avx512"])
+def test_every_feature_that_a_file_is_compiled_for_is_looked_for(name: str):
+    """avx2 was chosen on processors without F16C, which its file uses too."""
+    bits = features()
+    needed = compiled_for(name)
+    choose = load_library().decoder_isa_with
+    if choose(ctypes.c_uint32(sum(bits.values()))) == b"portable":
+        assert available_instruction_sets() == ("portable",)  # not an x86-64 processor
+        return
+    assert choose(sum(bits[feature] for feature in needed)).decode() == name
+    for missing in needed:
+        assert choose(sum(bits[feature] for feature in needed - {missing})).decode() != name

@@ -1,0 +1,94 @@
+"""Packed weights: made once, again when anything changed, and only of tensors that fit the architecture."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from copilot_server.engine.backends.cpu.tensors import metadata, write_tensors
+from copilot_server.errors import ModelError
+from tests.support.cpu_runner import greedy_choices, open_runner, random_tokens
+from tests.support.tiny_models import build_tiny_model
+
+
+def test_packed_weights_are_made_once_and_again_when_spoilt(tmp_path: Path):
+    folder = build_tiny_model("qwen2", tmp_path)
+    before = greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9])
+    path = folder / "packed-int8.weights"
+    made = path.stat().st_mtime_ns
+    assert greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9]) == before
+    assert path.stat().st_mtime_ns == made
+    path.write_bytes(b"nothing")
+    assert greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9]) == before
+    assert path.stat().st_size > 1000
+
+
+def test_packed_weights_are_made_again_when_the_models_own_change(tmp_path: Path):
+    folder = build_tiny_model("qwen2", tmp_path)
+    before = greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9])
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"] = -weights["model.norm.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    assert greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9]) != before
+
+
+def test_a_model_that_is_not_ours_to_write_beside_is_packed_among_the_cached_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = build_tiny_model("qwen2", tmp_path / "model")
+    monkeypatch.setenv("COPILOT_SERVER_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root, as which tests may run, may write anywhere
+    assert greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9])
+    assert not list(folder.glob("packed-*"))
+    assert list((tmp_path / "home").rglob("packed-int8.weights"))
+
+
+def test_weights_that_lack_a_tensor_are_refused(tmp_path: Path):
+    folder = build_tiny_model("qwen2", tmp_path)
+    config = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(config.replace('"num_hidden_layers": 2', '"num_hidden_layers": 3'))
+    with pytest.raises(ModelError, match=r"layers\.2"):
+        open_runner(folder)
+    assert not list(folder.glob(".packing-*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("model.embed_tokens.weight", lambda tensor: tensor[:-1]),
+        ("model.layers.1.self_attn.q_proj.weight", lambda tensor: tensor[:, :-1]),
+        ("model.layers.0.self_attn.k_proj.bias", lambda tensor: tensor[:4]),
+        ("model.layers.1.mlp.gate_proj.weight", lambda tensor: tensor.T.contiguous()),
+        ("model.layers.0.input_layernorm.weight", lambda tensor: tensor.repeat(2)),
+        ("model.norm.weight", lambda tensor: tensor[None]),
+        ("model.layers.1.mlp.down_proj.weight", lambda tensor: tensor.to(torch.uint8)),
+        ("model.layers.1.mlp.up_proj.weight", lambda tensor: tensor.to(torch.float64)),
+    ],
+)
+def test_a_tensor_of_another_shape_or_format_is_refused(name: str, change: object, tmp_path: Path):
+    """The kernels read as many numbers as the architecture says."""
+    folder = build_tiny_model("qwen2", tmp_path)
+    tensors = load_file(folder / "model.safetensors")
+    tensors[name] = change(tensors[name]).contiguous()
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=name) as caught:
+        open_runner(folder)
+    assert caught.value.remedy
+    assert not list(folder.glob(".packing-*"))
+
+
+def test_a_packed_file_with_other_tensors_is_written_again(tmp_path: Path):
+    """Whoever made the folder may have put it there, with metadata that look right."""
+    folder = build_tiny_model("qwen2", tmp_path)
+    before = greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9])
+    path = folder / "packed-int8.weights"
+    size = path.stat().st_size
+    nothing = {"embedding.data": ("u1", (0,))}
+    write_tensors(path, nothing, [("embedding.data", [])], metadata(path))
+    assert path.stat().st_size < size
+    assert greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9]) == before
+    assert path.stat().st_size == size
