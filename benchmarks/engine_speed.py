@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from benchmarks.home import temporary_home
 from copilot_server.catalog import resolve
 from copilot_server.config import DEFAULT_MODEL
 from copilot_server.engine.decoding.engine import DecodingEngine
@@ -90,4 +91,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with temporary_home():
+        main()

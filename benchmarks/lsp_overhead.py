@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bench.corpus import library_texts
+from benchmarks.home import temporary_home
 from copilot_server.provenance import hardware, versions
 
 URI = "file:///bench/long.py"
@@ -317,4 +318,5 @@ def report(rows: dict[str, dict[str, float]], options: argparse.Namespace) -> No
 
 
 if __name__ == "__main__":
-    main()
+    with temporary_home():
+        main()

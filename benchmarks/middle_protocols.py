@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from attrs import evolve
 
+from benchmarks.home import temporary_home
 from copilot_server.catalog import FimLayout, resolve
 from copilot_server.completion.pipeline import Pipeline, open_pipeline
 from copilot_server.completion.types import Completion, CompletionRequest
@@ -127,4 +128,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with temporary_home():
+        main()

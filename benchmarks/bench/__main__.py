@@ -1,6 +1,6 @@
 """Run the bench: ``python -m benchmarks.bench`` from the top of the repository, or ``make bench``.
 
-Prints what it does on stderr, a table on stdout, and at the end of it one JSON line. Draws a plot.
+It prints its progress on stderr, and a table and a line of JSON on stdout. It draws a plot.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from benchmarks.bench.parts import Bench, Options
 from benchmarks.bench.prompts import PromptBook
 from benchmarks.bench.report import json_line, plot, table
 from benchmarks.bench.results import figures_of
+from benchmarks.home import temporary_home
 from copilot_server.catalog import resolve
 from copilot_server.config import DEFAULT_MODEL
 from copilot_server.engine.models.gguf import prepared_folder
@@ -23,16 +24,22 @@ from copilot_server.fetch import ensure
 from copilot_server.provenance import versions
 
 PLOT = Path(__file__).parents[1] / "results" / "bench.png"
-#: How long a part waits for others to stop computing.
+#: How long a part waits for other processes to become idle.
 QUIET_S = 60.0
 PARTS = ("typing", "hurry", "engines", "drafts", "humaneval", "vllm", "first-start")
 
 
 def main() -> None:
-    """Measure part by part; a part that fails is told, and its figures are null."""
+    """Run the bench in a home folder of its own."""
     arguments = _arguments()
-    place = machine()
-    tell(f"{place}")
+    with temporary_home():
+        run(arguments)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure the parts, and print and plot the figures. Those of a part that fails are null."""
+    measured_on = machine()
+    log(f"{measured_on}")
     bench = _bench(arguments)
     others = {
         part: _measure(bench, part, patience_s=0 if arguments.quick else QUIET_S) for part in arguments.parts
@@ -40,7 +47,7 @@ def main() -> None:
     figures = figures_of(bench.results)
     plot(figures, bench.results.recording, arguments.plot)
     about = {
-        "machine": {**place, "others_cores": others},
+        "machine": {**measured_on, "others_cores": others},
         "versions": {**versions(), **bench.versions},
         "model": arguments.model,
         "seed": arguments.seed,
@@ -50,24 +57,24 @@ def main() -> None:
     print(json_line(figures, about))
 
 
-def tell(message: str) -> None:
-    """Say what goes on."""
+def log(message: str) -> None:
+    """Print what the bench does on stderr."""
     print(f"bench: {message}", file=sys.stderr, flush=True)
 
 
 def _measure(bench: Bench, part: str, patience_s: float) -> float | None:
-    """Measure a part; how many cores were busy with something else meanwhile, None if that is not known."""
-    tell(f"{part} ...")
+    """Measure a part; return how many cores other processes used meanwhile, or None if that is unknown."""
+    log(f"{part} ...")
     if not wait_until_quiet(patience_s):
-        tell("This machine is busy with something else: the figures will be wrong.")
+        log("Other processes keep this machine busy: the figures will be wrong.")
     watch = Watch()
     try:
         getattr(bench, part.replace("-", "_"))()
     except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-        tell(f"{part} could not be measured: {error}")
-    # vLLM's workers end without their parent learning what they used.
+        log(f"{part} could not be measured: {error}")
+    # The processor time of vLLM's workers never reaches their parent.
     others = None if part == "vllm" else round(watch.others(), 2)
-    tell(f"{part}: {watch.elapsed_s:.0f} s, {others} cores busy with something else")
+    log(f"{part}: {watch.elapsed_s:.0f} s, {others} cores used by other processes")
     return others
 
 
@@ -94,8 +101,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
     parser.add_argument("--model", default=DEFAULT_MODEL, help="an id, a folder or a .gguf file")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--functions", type=int, default=10, help="typed in")
-    parser.add_argument("--keys", type=int, default=14, help="typed of each")
+    parser.add_argument("--functions", type=int, default=10, help="how many functions are typed in")
+    parser.add_argument("--keys", type=int, default=14, help="how many keys of each are typed")
     parser.add_argument("--quick", action="store_true", help="a smoke test: its figures mean nothing")
     parser.add_argument("--parts", nargs="+", choices=PARTS, metavar="PART")
     parser.add_argument("--vllm", action="store_true", help="install vLLM too (3.4 GB)")
@@ -108,7 +115,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _default_parts(*, quick: bool) -> list[str]:
-    """All, but what takes gigabytes only if it is there already; of a smoke test, what takes a minute."""
+    """Return all parts, except vLLM's unless it is installed; for a smoke test, those that take a minute."""
     if quick:
         return ["typing", "hurry", "drafts"]
     return [part for part in PARTS if part != "vllm" or venvs.has("vllm")]

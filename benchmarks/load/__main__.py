@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.bench.corpus import Passage, choose_passages
 from benchmarks.bench.machine import machine
 from benchmarks.bench.ours import LspServer
+from benchmarks.home import temporary_home
 from benchmarks.load.engine_tokens import EngineTokens, read_engine_tokens
 from benchmarks.load.engines import running_engine
 from benchmarks.load.report import figures, table
@@ -20,20 +21,24 @@ from benchmarks.load.typing import TypingEditor
 from copilot_server.provenance import versions
 from tests.support.engines import RunningEngine
 
-#: Servers that start at a time, and how far apart editors begin to type, in seconds together.
+#: The number of servers that start at the same time, and the seconds over which editors begin to type.
 STARTING, SPREAD_S = 4, 2.0
-#: Functions that an editor has to type one after the other. The library has some 120, so that of many editors
-#: some come to the same in the end.
+#: The number of functions that an editor types. The library has some 120, so many editors share some.
 FUNCTIONS = 4
-#: A key takes about so long, in seconds, thinking included.
+#: The mean time of a key in seconds, including pauses to think.
 KEY_S = 0.25
-#: How long the engine may be away when it is killed, in seconds, before all stop waiting.
+#: How long the editors wait for an engine that was killed, in seconds.
 LONGEST_S = 900.0
 
 
 def main() -> None:
-    """Run it, print the table and one line of JSON."""
-    chosen = _arguments()
+    """Run the test in a home folder of its own."""
+    with temporary_home():
+        run(_arguments())
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Let the editors type, and print a table and a line of JSON."""
     with running_engine(chosen.engine) as (url, engine), tempfile.TemporaryDirectory() as folder:
         if chosen.kill and engine is None:
             raise SystemExit("--kill needs an engine of its own: llamacpp or vllm.")
@@ -68,9 +73,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
     parser.add_argument("engine", help="the URL of an engine, one to start (llamacpp, vllm), or local")
     parser.add_argument("--editors", type=int, default=50)
-    parser.add_argument("--keys", type=int, default=150, help="of each editor")
+    parser.add_argument("--keys", type=int, default=150, help="the number of keys that each editor types")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--slower", type=float, default=1.0, help="the pauses are so many times as long")
+    parser.add_argument("--slower", type=float, default=1.0, help="a factor for the pauses between keys")
     parser.add_argument("--kill", action="store_true", help="kill the engine half-way, and start it again")
     parser.add_argument("--prompt-tokens", type=int, default=1024, help="completion.max_prompt_tokens")
     parser.add_argument("--json", type=Path, help="a file for the figures")
@@ -82,21 +87,21 @@ def _opened(arguments: Sequence[str], chosen: argparse.Namespace) -> list[Typing
     with ThreadPoolExecutor(STARTING) as starting:
         servers = list(starting.map(lambda _: LspServer(arguments), range(chosen.editors)))
     return [
-        TypingEditor(server, _from(passages, place * FUNCTIONS), chosen.seed + place, chosen.slower)
-        for place, server in enumerate(servers)
+        TypingEditor(server, _from(passages, index * FUNCTIONS), chosen.seed + index, chosen.slower)
+        for index, server in enumerate(servers)
     ]
 
 
 def _from(passages: Sequence[Passage], first: int) -> list[Passage]:
-    """The passages of one editor, from the beginning again after the last."""
-    return [passages[(first + place) % len(passages)] for place in range(FUNCTIONS)]
+    """Return the passages of one editor. After the last one come the first again."""
+    return [passages[(first + index) % len(passages)] for index in range(FUNCTIONS)]
 
 
 def _type(editors: Sequence[TypingEditor], chosen: argparse.Namespace, victim: RunningEngine | None) -> None:
     with ThreadPoolExecutor(len(editors)) as threads:
         begun = [
-            threads.submit(editor.type, chosen.keys, SPREAD_S * place / len(editors))
-            for place, editor in enumerate(editors)
+            threads.submit(editor.type, chosen.keys, SPREAD_S * index / len(editors))
+            for index, editor in enumerate(editors)
         ]
         if victim is not None:
             time.sleep(chosen.keys * KEY_S * chosen.slower / 2)

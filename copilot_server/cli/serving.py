@@ -38,6 +38,12 @@ class ServingFlags:
         minimum=0,
         maximum=65535,
     )
+    keep_alive: bool = flag(
+        default=False,
+        help="With --tcp or --ws, go on when the last editor has left, until the process is stopped.",
+        name="--keep-alive",
+        panel=_PANEL,
+    )
     metrics: str | None = flag(
         default=None,
         help="Serve metrics for Prometheus. Without a host only this machine can read them; port 0 takes any "
@@ -57,7 +63,7 @@ def serve(context: typer.Context, given: Given) -> None:
     settings = load(given)
     transport = _transport(given)
     if transport == "stdio":
-        refuse(context, ("host", "port"), "needs --tcp or --ws")
+        refuse(context, ("host", "port", "keep_alive"), "needs --tcp or --ws")
         if sys.stdin.isatty():
             hint = "An editor starts this command and talks to it on stdin. --help lists what else it does."
             typer.echo(hint, err=True)
@@ -69,6 +75,7 @@ def serve(context: typer.Context, given: Given) -> None:
         transport,
         given["host"],
         given["port"],
+        keep_alive=given["keep_alive"],
         metrics=given["metrics"],
         flags=overrides(given),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -10,14 +9,13 @@ from threading import Lock
 from cachetools import LRUCache
 
 from copilot_server.completion.types import Candidate, Completion
+from copilot_server.context.closers import may_be_inserted
 from copilot_server.context.document import Cursor
 
 #: Places remembered. A place takes a few hundred bytes and the text suggested there.
 CAPACITY = 512
 #: How far behind the cursor a suggestion can have been made and still be typed through, in code points.
 MAX_TYPED = 4096
-
-_CLOSERS = re.compile(r"[)\]}>\"'`]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ def _rest_of(candidate: Candidate, typed: str, place: _Place, here: _Place) -> C
     replaced = candidate.replaced + inserted
     if rest is None or replaced < 0 or not _is_kept(place.line_suffix, here.line_suffix):
         return None
-    if inserted > 0 and not _closes(rest, here.line_suffix[:inserted]):
+    if inserted > 0 and not _closes(rest, here.line_suffix[:inserted], here.language_id):
         return None
     if rest.strip() in ("", here.line_suffix[:replaced].strip()):
         return None
@@ -145,7 +143,7 @@ def _is_kept(before: str, now: str) -> bool:
     return before.endswith(now) or now.endswith(before)
 
 
-def _closes(rest: str, inserted: str) -> bool:
+def _closes(rest: str, inserted: str, language: str) -> bool:
     """Whether ``inserted`` is closers that ``rest`` writes too, in the same order."""
     following = iter(rest)
-    return bool(_CLOSERS.fullmatch(inserted)) and all(closer in following for closer in inserted)
+    return may_be_inserted(inserted, language) and all(closer in following for closer in inserted)

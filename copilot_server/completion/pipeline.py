@@ -10,7 +10,7 @@ from cachetools import LRUCache
 
 from copilot_server.catalog import Manifest, resolve
 from copilot_server.completion.cache import CompletionCache
-from copilot_server.completion.filters.filters import apply_filters
+from copilot_server.completion.filters.order import apply_filters
 from copilot_server.completion.plan import Plan, Planner
 from copilot_server.completion.scheduling.next_cursors import next_cursors
 from copilot_server.completion.scope.scope import Situation

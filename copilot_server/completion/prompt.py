@@ -6,6 +6,7 @@ import re
 
 from copilot_server.catalog import Chat, FimTokens, Manifest, PromptProtocol
 from copilot_server.completion.window import Window
+from copilot_server.context.closers import is_free
 from copilot_server.engine.base import Prompt, Special
 from copilot_server.errors import ConfigError
 
@@ -21,8 +22,7 @@ CHAT_REQUEST = (
 _TAIL = re.compile(r"[ ]?\w+\Z|[ \t]+\Z")
 #: A longer tail (a data blob with no space in it) is no word; the model reads it as it is.
 _MAX_TAIL = 64
-#: The rest of a line that is closers alone, as an editor puts there by itself.
-_CLOSERS = re.compile(r"""\A[ \t)\]}>"'`:;,]*(?=\r?\n|\Z)""")
+_LINE = re.compile(r"[^\r\n]*")
 
 
 def build_prompt(protocol: PromptProtocol, window: Window, manifest: Manifest, language_id: str) -> Prompt:
@@ -37,7 +37,7 @@ def build_prompt(protocol: PromptProtocol, window: Window, manifest: Manifest, l
         raise ConfigError(msg, remedy=f"Use one of: {known}.")
     prefix, tail = split_tail(window.prefix)
     if protocol == "fim" and manifest.fim is not None:
-        return Prompt(_fim_parts(prefix, window, manifest.fim), forced=tail)
+        return Prompt(_fim_parts(prefix, window, manifest.fim, language_id), forced=tail)
     if protocol == "chat-prefill" and manifest.chat is not None:
         return Prompt(_chat_parts(prefix, manifest.chat, language_id), forced=tail)
     return Prompt((prefix,), forced=tail)
@@ -57,7 +57,7 @@ def split_tail(prefix: str) -> tuple[str, str]:
     return prefix[: len(prefix) - len(tail)], tail
 
 
-def _fim_parts(prefix: str, window: Window, fim: FimTokens) -> tuple[str | Special, ...]:
+def _fim_parts(prefix: str, window: Window, fim: FimTokens, language_id: str) -> tuple[str | Special, ...]:
     """An infilling prompt. What is typed stands last, so that typing only adds to the prompt.
 
     In the layout ``psm`` that is the cursor's line, which the middle begins with; in ``spm`` all of the
@@ -65,11 +65,18 @@ def _fim_parts(prefix: str, window: Window, fim: FimTokens) -> tuple[str | Speci
     change the whole prompt: a model then writes them, and the filters put them over those that are there.
     """
     if fim.layout == "spm":
-        suffix = _CLOSERS.sub("", window.suffix, count=1)
+        suffix = _without_closers(window, language_id)
         return (Special(fim.prefix), Special(fim.suffix), suffix, Special(fim.middle), prefix)
     at = len(window.header) + len(window.above)
     above, line = prefix[:at], prefix[at:]
     return (Special(fim.prefix), above, Special(fim.suffix), window.suffix, Special(fim.middle), line)
+
+
+def _without_closers(window: Window, language_id: str) -> str:
+    """Return the window's suffix without the rest of the cursor's line, if that is closers alone."""
+    found = _LINE.match(window.suffix)
+    after = found[0] if found else ""
+    return window.suffix[len(after) :] if is_free(window.line, after, language_id) else window.suffix
 
 
 def _chat_parts(prefix: str, chat: Chat, language_id: str) -> tuple[str | Special, ...]:

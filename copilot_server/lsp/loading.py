@@ -94,6 +94,10 @@ class ModelLoader:
         self._loaded = None
         self.load()
 
+    def close(self) -> None:
+        """Try nothing again."""
+        self._loaded = None
+
     def _begin(self, settings: Settings, *, quietly: bool = False) -> None:
         title = f"Connecting to {settings.engine_hosts}" if settings.engine else f"Loading {settings.model}"
         self.progress = progress = LoadProgress(title, quiet=quietly)

@@ -1,4 +1,4 @@
-"""What ``--metrics`` serves to Prometheus: numbers, and nothing of what is edited.
+"""What ``--metrics`` serves to Prometheus: numbers, and nothing of the text that is edited.
 
 Names and units follow https://prometheus.io/docs/practices/naming/; docs/metrics.md says what each means.
 """
@@ -9,8 +9,10 @@ import re
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass
+from operator import add
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from wsgiref.simple_server import WSGIServer
 
@@ -27,10 +29,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from copilot_server import __version__
-from copilot_server.completion.scheduling.counts import Counts
+from copilot_server.config import Settings
 from copilot_server.errors import ConfigError
 from copilot_server.lsp.session import Outcome, RequestKind, Session
-from copilot_server.statistics.types import SuggestionCounts, model_name
+from copilot_server.lsp.wire.address import format_address
+from copilot_server.statistics.types import model_name
 
 if TYPE_CHECKING:
     from copilot_server.engine.backends.remote.replica import EndpointState
@@ -43,13 +46,13 @@ _PREFIX = "copilot_server"
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 _ADDRESS = re.compile(r"(?:(?:\[([^][]+)\]|([^][:]+)):)?(\d{1,5})", re.ASCII)
-#: How long the way to ourselves may take, in seconds.
+#: How long connecting to this process may take, in seconds.
 _WAKE_S = 0.5
 
 
 @runtime_checkable
 class _Remote(Protocol):
-    """An engine that asks others, as ``engine.remote`` has it."""
+    """A remote engine."""
 
     @property
     def endpoints(self) -> Sequence[EndpointState]: ...
@@ -57,83 +60,151 @@ class _Remote(Protocol):
 
 @runtime_checkable
 class _Decoding(Protocol):
-    """An engine that decodes in this process with our own loop."""
+    """An engine that decodes in this process."""
 
     @property
     def counters(self) -> Counters: ...
 
 
 class Metrics:
-    """The numbers of one server. They may be read on any thread."""
+    """The numbers of one process, over all its sessions. They may be read on any thread."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, settings: Settings) -> None:
+        """``settings``: those of the process, which name its model while there is no session."""
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self.registry.register(_Snapshot(session))
+        self._snapshot = _Snapshot(settings)
+        self.registry.register(self._snapshot)
         self._requests = Counter(
             f"{_PREFIX}_requests",
-            "Requests for suggestions, by what has become of them and by what made the editor ask.",
+            "Requests for suggestions, by their outcome and by what made the editor send them.",
             ("source", "trigger"),
             registry=self.registry,
         )
         self._durations = Histogram(
             f"{_PREFIX}_request_duration_seconds",
-            "From the arrival of a request to its answer.",
+            "The time from the arrival of a request to its answer.",
             ("source",),
             registry=self.registry,
             buckets=_BUCKETS_S,
         )
-        session.on_outcome = self.count
 
-    def count(self, kind: RequestKind, outcome: Outcome, duration_s: float) -> None:
-        """Count one request that is over."""
+    def add(self, session: Session) -> None:
+        """Count what a new session does."""
+        self._snapshot.add(session)
+        session.on_outcome = self._count
+
+    def remove(self, session: Session) -> None:
+        """Keep the counts of a session that has ended, and let go of it."""
+        self._snapshot.remove(session)
+
+    def _count(self, kind: RequestKind, outcome: Outcome, duration_s: float) -> None:
         self._requests.labels(outcome, kind).inc()
         self._durations.labels(outcome).observe(duration_s)
 
 
-class _Snapshot(Collector):
-    """What the server counts anyway, read when Prometheus asks."""
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """What is counted for each session, and summed over them."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    cancelled_waiting: int = 0
+    cancelled_running: int = 0
+    prefetches: int = 0
+    offered: int = 0
+    shown: int = 0
+    accepted: int = 0
+
+    @staticmethod
+    def of(session: Session) -> _Totals:
+        """Read the counts of a session as they are now."""
+        counts, suggestions = session.scheduler.counts, session.statistics.counts
+        return _Totals(
+            counts.cancelled_waiting,
+            counts.cancelled_running,
+            counts.prefetches,
+            suggestions.offered,
+            suggestions.shown,
+            suggestions.accepted,
+        )
+
+    def __add__(self, other: _Totals) -> _Totals:
+        return _Totals(*map(add, astuple(self), astuple(other)))
+
+
+class _Snapshot(Collector):
+    """What the sessions count anyway, read when Prometheus asks."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._sessions: list[Session] = []
+        self._ended = _Totals()
+
+    def add(self, session: Session) -> None:
+        with self._lock:
+            self._sessions.append(session)
+
+    def remove(self, session: Session) -> None:
+        with self._lock:
+            self._sessions.remove(session)
+            self._ended += _Totals.of(session)
 
     def collect(self) -> Iterator[Metric]:
-        session = self._session
-        pipeline = session.scheduler.pipeline
-        model: str = getattr(pipeline, "model_id", session.settings.current.model)
-        about = "What is served; a model that is a path goes by a hash of it."
-        build = {"version": __version__, "model": model_name(model)}
-        yield InfoMetricFamily(f"{_PREFIX}_build", about, build)
-        yield _gauge("model_loaded", "Whether there is a model that can answer.", pipeline is not None)
-        yield from _of_requests(session.scheduler.counts.copy())
-        yield from _of_suggestions(session.statistics.counts)
-        engine: object = getattr(pipeline, "engine", None)
-        if isinstance(engine, _Remote):
-            yield from _of_endpoints(engine.endpoints)
-        if isinstance(engine, _Decoding):
-            yield from _of_decoding(engine.counters)
+        with self._lock:
+            sessions = tuple(self._sessions)
+            totals = sum(map(_Totals.of, sessions), self._ended)
+        pipelines = [one.scheduler.pipeline for one in sessions if one.scheduler.pipeline is not None]
+        yield self._build(sessions)
+        yield _gauge("model_loaded", "Whether there is a model that can answer.", bool(pipelines))
+        yield from _of_requests(totals)
+        yield from _of_suggestions(totals)
+        engines: list[object] = _distinct([getattr(one, "engine", None) for one in pipelines])
+        remote = [one for one in engines if isinstance(one, _Remote)]
+        decoding = [one.counters for one in engines if isinstance(one, _Decoding)]
+        if remote:
+            yield from _of_endpoints([state for one in remote for state in one.endpoints])
+        if decoding:
+            yield from _of_decoding(decoding)
+
+    def _build(self, sessions: Sequence[Session]) -> Metric:
+        about = "The version and the model that is served. A model given as a path is named by a hash of it."
+        found = {_model(one.scheduler.pipeline, one.settings.current) for one in sessions}
+        family = InfoMetricFamily(f"{_PREFIX}_build", about, labels=("model",))
+        for model in sorted(found or {self._settings.model}):
+            family.add_metric([model_name(model)], {"version": __version__})
+        return family
 
 
-def _of_requests(counts: Counts) -> Iterator[Metric]:
-    about = "Requests given up before the engine was asked, and while it was at work for them."
+def _model(pipeline: object, settings: Settings) -> str:
+    model: str = getattr(pipeline, "model_id", settings.model)
+    return model
+
+
+def _distinct(objects: Iterable[object]) -> list[object]:
+    """Leave out what occurs again: sessions share engines."""
+    return list({id(one): one for one in objects}.values())
+
+
+def _of_requests(totals: _Totals) -> Iterator[Metric]:
+    about = "Requests cancelled before the engine began with them, and while it was running for them."
     cancelled = CounterMetricFamily(f"{_PREFIX}_cancelled_requests", about, labels=["stage"])
-    cancelled.add_metric(["waiting"], counts.cancelled_waiting)
-    cancelled.add_metric(["running"], counts.cancelled_running)
+    cancelled.add_metric(["waiting"], totals.cancelled_waiting)
+    cancelled.add_metric(["running"], totals.cancelled_running)
     yield cancelled
-    yield _counter("generations_ahead", "Generations begun before anybody asked.", counts.prefetches)
+    yield _counter("generations_ahead", "Generations begun before they were requested.", totals.prefetches)
 
 
-def _of_suggestions(counts: SuggestionCounts) -> Iterator[Metric]:
-    yield _counter("suggestions_offered", "Suggestions sent to the editor.", counts.offered)
-    yield _counter("suggestions_shown", "Suggestions that were on the screen.", counts.shown)
-    yield _counter("suggestions_accepted", "Suggestions accepted as a whole.", counts.accepted)
+def _of_suggestions(totals: _Totals) -> Iterator[Metric]:
+    yield _counter("suggestions_offered", "Suggestions sent to the editor.", totals.offered)
+    yield _counter("suggestions_shown", "Suggestions that were on the screen.", totals.shown)
+    yield _counter("suggestions_accepted", "Suggestions accepted as a whole.", totals.accepted)
 
 
 def _of_endpoints(endpoints: Sequence[EndpointState]) -> Iterator[Metric]:
     name, labels = f"{_PREFIX}_engine_endpoint", ["engine"]
-    up = GaugeMetricFamily(f"{name}_up", "Whether requests are sent to an engine.", labels=labels)
-    pending = GaugeMetricFamily(f"{name}_pending", "Requests that an engine works at.", labels=labels)
+    up = GaugeMetricFamily(f"{name}_up", "Whether an engine gets requests.", labels=labels)
+    pending = GaugeMetricFamily(f"{name}_pending", "Requests that an engine is working on.", labels=labels)
     requests = CounterMetricFamily(f"{name}_requests", "Requests made to an engine.", labels=labels)
     failures = CounterMetricFamily(f"{name}_failures", "Requests that an engine failed.", labels=labels)
     for engine, state in _named(endpoints):
@@ -145,22 +216,24 @@ def _of_endpoints(endpoints: Sequence[EndpointState]) -> Iterator[Metric]:
 
 
 def _named(endpoints: Sequence[EndpointState]) -> Iterator[tuple[str, EndpointState]]:
-    """Give each a name of its own: a host may have several, at paths that are not told."""
+    """Name each endpoint by its host, with a number where a host has several: paths may be secret."""
     seen: dict[str, int] = {}
     for state in endpoints:
         seen[state.host] = number = seen.get(state.host, 0) + 1
         yield state.host if number == 1 else f"{state.host} ({number})", state
 
 
-def _of_decoding(counters: Counters) -> Iterator[Metric]:
-    about = "Tokens of prompts that were read, and those that were found read already."
+def _of_decoding(counters: Sequence[Counters]) -> Iterator[Metric]:
+    about = "Tokens of prompts that the model read, and those that it reused from earlier requests."
     prompt = CounterMetricFamily(f"{_PREFIX}_prompt_tokens", about, labels=["how"])
-    prompt.add_metric(["read"], counters.prompt_tokens_read)
-    prompt.add_metric(["reused"], counters.prompt_tokens_reused)
+    prompt.add_metric(["read"], sum(one.prompt_tokens_read for one in counters))
+    prompt.add_metric(["reused"], sum(one.prompt_tokens_reused for one in counters))
     yield prompt
-    yield _counter("draft_tokens", "Tokens guessed ahead of the model.", counters.tokens_drafted)
-    yield _counter("draft_tokens_accepted", "Guesses that the model agreed with.", counters.drafts_accepted)
-    yield _counter("decoding_steps", "Steps of the model.", counters.steps)
+    drafted = sum(one.tokens_drafted for one in counters)
+    yield _counter("draft_tokens", "Tokens drafted for the model to check.", drafted)
+    accepted = sum(one.drafts_accepted for one in counters)
+    yield _counter("draft_tokens_accepted", "Drafted tokens that the model accepted.", accepted)
+    yield _counter("decoding_steps", "Steps of the model.", sum(one.steps for one in counters))
 
 
 def _counter(name: str, about: str, value: float) -> Metric:
@@ -173,22 +246,22 @@ def _gauge(name: str, about: str, value: float) -> Metric:
 
 @contextmanager
 def serving(metrics: Metrics, address: str) -> Iterator[None]:
-    """Serve ``metrics`` over HTTP on a thread of its own; the address is told on stderr.
+    """Serve ``metrics`` over HTTP on a thread of its own; stderr says at which URL.
 
-    ``address``: ``PORT`` on this machine alone, or ``HOST:PORT``; port 0 is any free one.
+    ``address``: ``PORT`` for this machine alone, or ``HOST:PORT``; port 0 takes any free one.
 
     Raises:
-        ConfigError: there is no such address, or it cannot be had.
+        ConfigError: the address is invalid, or cannot be listened on.
     """
     host, port = read_address(address)
     try:
         httpd, thread = start_http_server(port, host, metrics.registry)
     except OSError as error:
         raise ConfigError(
-            f"Cannot serve metrics on {_shown(host, port)}: {error.strerror or error}.",
+            f"Cannot serve metrics on {format_address(host, port)}: {error.strerror or error}.",
             remedy="Give --metrics another port; 0 takes any that is free.",
         ) from error
-    sys.stderr.write(f"copilot-server: metrics on http://{_shown(host, httpd.server_port)}/metrics\n")
+    sys.stderr.write(f"copilot-server: metrics on http://{format_address(host, httpd.server_port)}/metrics\n")
     sys.stderr.flush()
     try:
         yield
@@ -201,23 +274,19 @@ def read_address(text: str) -> tuple[str, int]:
     """Read ``PORT``, ``HOST:PORT`` or ``[IPv6]:PORT``.
 
     Raises:
-        ConfigError: it is none of these.
+        ConfigError: ``text`` is none of these.
     """
     found = _ADDRESS.fullmatch(text)
     if found is None or int(found[3]) > 65535:
         raise ConfigError(
-            f"--metrics {text[:60]!r} is no address.",
+            f"--metrics {text[:60]!r} is not an address.",
             remedy="As in 9464, 127.0.0.1:9464 or [::1]:9464; port 0 is any that is free.",
         )
     return found[1] or found[2] or LOOPBACK, int(found[3])
 
 
-def _shown(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _stop(httpd: WSGIServer, host: str) -> None:
-    """End it now: left alone it looks every half second whether it should, and an editor waits for us."""
+    """End the HTTP server now. By itself it checks only every half second, and the editor waits for it."""
     ending = threading.Thread(target=httpd.shutdown)
     ending.start()
     with suppress(OSError), socket.create_connection((host, httpd.server_port), _WAKE_S):

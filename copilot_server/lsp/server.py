@@ -1,4 +1,4 @@
-"""The language server: it connects each editor's messages with the handlers of its session."""
+"""The language server: it connects each editor's messages with the handlers of its session, and serves."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
 from collections.abc import Coroutine, Mapping
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from copilot_server import __version__
-from copilot_server.completion.scheduling.scheduler import Pipeline
+from copilot_server.completion.scheduling.engine_thread import EngineThread
 from copilot_server.config import Settings
-from copilot_server.fetch.progress import Progress
 from copilot_server.lsp.client import Client
 from copilot_server.lsp.handlers import (
     completion_menu,
@@ -36,16 +36,15 @@ from copilot_server.lsp.handlers import (
 from copilot_server.lsp.handlers.handler import Handlers
 from copilot_server.lsp.loading import OpenPipeline
 from copilot_server.lsp.session import COPILOTS_DID_ACCEPT, DID_ACCEPT, Session
+from copilot_server.lsp.sessions import Sessions
 from copilot_server.lsp.wire.messages import make_converter
 from copilot_server.lsp.wire.protocol import CopilotProtocol
-from copilot_server.lsp.wire.transport import serve_stdio, serve_tcp
+from copilot_server.lsp.wire.transport import Connections, serve_stdio, serve_tcp
+
+if TYPE_CHECKING:
+    from copilot_server.completion.engine_pool import EnginePool
 
 Transport = Literal["stdio", "tcp", "ws"]
-
-#: How long the engine thread may take to end when the server ends, in seconds.
-_ENGINE_END_S = 0.5
-#: How long writing the last statistics to the disk may take, in seconds.
-_LAST_WRITE_S = 2.0
 
 _HANDLERS: tuple[Handlers, ...] = (
     configuration.HANDLERS,
@@ -69,11 +68,18 @@ class CopilotServer(LanguageServer):
 
     protocol: CopilotProtocol
 
-    def __init__(self, settings: Settings, flags: Mapping[str, object], open_pipeline: OpenPipeline) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        flags: Mapping[str, object],
+        open_pipeline: OpenPipeline,
+        engine_thread: EngineThread | None = None,
+    ) -> None:
+        """``engine_thread``: the one that all connections share; by default this one has its own."""
         super().__init__(
             "copilot-server", __version__, protocol_cls=CopilotProtocol, converter_factory=make_converter
         )
-        self.session = Session(Client(self.protocol), settings, flags, open_pipeline)
+        self.session = Session(Client(self.protocol), settings, flags, open_pipeline, engine_thread)
         self.protocol.on_failed_notification = partial(documents.forget_failed, self.session)
         self.feature(types.INITIALIZE)(partial(_initialize, self))
         self.feature(types.INITIALIZED)(partial(_initialized, self))
@@ -111,63 +117,73 @@ def _initialized(server: CopilotServer, params: types.InitializedParams) -> None
     lifecycle.initialized(server.session, params)
 
 
-def _default_pipeline(settings: Settings, progress: Progress) -> Pipeline:
-    # Imported on the engine thread, because it may import torch.
-    from copilot_server.completion.pipeline import open_pipeline  # noqa: PLC0415
-
-    return open_pipeline(settings, progress)
-
-
 def serve(  # noqa: PLR0913 - one argument for each choice of the user
     settings: Settings,
     transport: Transport = "stdio",
     host: str = "127.0.0.1",
     port: int = 0,
     *,
+    keep_alive: bool = False,
     metrics: str | None = None,
     flags: Mapping[str, object] = MappingProxyType({}),
-    open_pipeline: OpenPipeline = _default_pipeline,
+    open_pipeline: OpenPipeline | None = None,
 ) -> None:
-    """Serve one editor until it says ``exit`` or disconnects.
+    """Serve the editor on stdio, or every editor that connects, until the last one has left.
 
     ``settings`` are those of the settings file and the flags. ``flags`` are given once more, by dotted name,
-    so that they win over what the editor sets later. ``port``: 0 takes any free one; stderr says which.
-    ``metrics``: the address to serve metrics at (``lsp.metrics.serving``).
-
-    Over TCP and WebSocket the first editor to connect is served and the process then ends, as over stdio:
-    an editor that comes back starts a new one.
+    so that they win over what an editor sets later. ``port``: 0 takes any free one; stderr says which.
+    ``keep_alive``: go on when the last editor has left, until SIGINT or SIGTERM. ``metrics``: the address to
+    serve metrics at (``lsp.metrics.serving``). ``open_pipeline``: how to load a model; by default, sessions
+    whose settings name the same model share its engine.
 
     Raises:
         ConfigError: the address cannot be listened on.
-        SystemExit: the editor disconnected without ``shutdown``; the code is 1.
+        SystemExit: the last editor disconnected without ``shutdown``, or the process was stopped.
     """
     _silence_pygls()
-    server = CopilotServer(settings, flags, open_pipeline)
-    with _serving_metrics(server, metrics):
+    engine_thread = EngineThread()
+    opener = open_pipeline or _pooled_pipelines()
+    connect = partial(CopilotServer, settings, flags, opener, engine_thread)
+    sessions = Sessions(connect, engine_thread, keep_alive=keep_alive)
+    with _serving_metrics(sessions, settings, metrics):
         try:
-            code = asyncio.run(_serve(server.protocol, transport, host, port))
+            code = asyncio.run(sessions.run(partial(_serve, transport, host, port)))
         except KeyboardInterrupt:
-            code = 130
-    server.session.statistics.close(_LAST_WRITE_S)
-    _exit(code, idle=server.session.scheduler.close(_ENGINE_END_S))
+            code = 128 + signal.SIGINT
+    _exit(code, idle=sessions.join())
 
 
-def _serve(protocol: CopilotProtocol, transport: Transport, host: str, port: int) -> Coroutine[Any, Any, int]:
+def _serve(transport: Transport, host: str, port: int, connections: Connections) -> Coroutine[Any, Any, int]:
     if transport == "stdio":
-        return serve_stdio(protocol)
+        return serve_stdio(connections)
     if transport == "tcp":
-        return serve_tcp(protocol, host, port)
+        return serve_tcp(connections, host, port)
     from copilot_server.lsp.wire.websocket import serve_ws  # noqa: PLC0415 - slow to import
 
-    return serve_ws(protocol, host, port)
+    return serve_ws(connections, host, port)
 
 
-def _serving_metrics(server: CopilotServer, address: str | None) -> AbstractContextManager[None]:
+def _serving_metrics(
+    sessions: Sessions, settings: Settings, address: str | None
+) -> AbstractContextManager[None]:
     if address is None:
         return contextlib.nullcontext()
     from copilot_server.lsp.metrics import Metrics, serving  # noqa: PLC0415 - few users want them
 
-    return serving(Metrics(server.session), address)
+    metrics = Metrics(settings)
+    sessions.on_open, sessions.on_close = metrics.add, metrics.remove
+    return serving(metrics, address)
+
+
+def _pooled_pipelines() -> OpenPipeline:
+    @cache
+    def pool() -> EnginePool:
+        # Imported on the engine thread, because it takes long.
+        from copilot_server.completion.engine_pool import EnginePool  # noqa: PLC0415
+
+        return EnginePool()
+
+    return lambda settings, progress: pool().open_pipeline(settings, progress)
 
 
 def _silence_pygls() -> None:

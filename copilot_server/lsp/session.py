@@ -11,6 +11,7 @@ from typing import Literal
 from cachetools import TTLCache
 from lsprotocol import types
 
+from copilot_server.completion.scheduling.engine_thread import EngineThread
 from copilot_server.completion.scheduling.scheduler import Scheduler
 from copilot_server.completion.types import Source
 from copilot_server.config import Settings
@@ -62,12 +63,14 @@ class Session:
         settings: Settings,
         flags: Mapping[str, object],
         open_pipeline: OpenPipeline,
+        engine_thread: EngineThread | None = None,
     ) -> None:
+        """``engine_thread``: the one that this session shares with others; by default one of its own."""
         self.client = client
         self.settings = ClientSettings(settings, flags)
         self.documents = Documents()
         self.background = BackgroundTasks()
-        self.scheduler = Scheduler()
+        self.scheduler = Scheduler(engine_thread=engine_thread)
         self.scheduler.on_engine_error = self.engine_changed
         self.loader = ModelLoader(self.scheduler, self.settings, self.background, self, open_pipeline)
         self.statistics = Statistics(self._text_of)
@@ -82,6 +85,13 @@ class Session:
         self._failure: str | None = None
         #: How many requests the model has been working on for longer than a moment.
         self._thinking = 0
+
+    def close(self) -> None:
+        """End the session, without waiting for anything."""
+        self.background.cancel()
+        self.loader.close()
+        self.scheduler.close(0.0)
+        self.statistics.close(0.0)
 
     # Settings.
 

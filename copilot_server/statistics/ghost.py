@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from copilot_server.context.brackets import PAIRS, QUOTES
+from copilot_server.context.closers import may_be_inserted
 from copilot_server.context.common import common_prefix
 from copilot_server.statistics.text import minimal_edit
 from copilot_server.statistics.types import Edit, PlainEdit
@@ -14,9 +16,8 @@ from copilot_server.statistics.types import Edit, PlainEdit
 #: an insertion as they like: shifted along equal characters, with the word or the line that it continues.
 MARGIN = 256
 
-#: Closers that an editor puts in by itself after an opener that was typed.
-_OPENERS = "([{<\"'`"
-_CLOSERS = re.compile(r"[)\]}>\"'`]+")
+#: After one of these an editor inserts the closer by itself.
+_OPENERS = (*PAIRS, *QUOTES)
 _MOST_CLOSERS = 3
 #: What one key can insert: a character, blanks, a line break with its indentation, a pair.
 _KEY = re.compile(r"\r\n[ \t]*|\n[ \t]*|[ \t]+|\(\)|\[\]|\{\}|<>|\"\"|''|``|.", re.DOTALL)
@@ -149,4 +150,4 @@ class Ghost:
     def _are_put_in(self, typed: str, closers: str) -> bool:
         """Whether an editor may have put in ``closers`` when ``typed`` was typed: it ends in an opener."""
         fits = len(typed) > self.reached and self.text.startswith(typed)
-        return fits and typed[-1] in _OPENERS and _CLOSERS.fullmatch(closers) is not None
+        return fits and typed[-1] in _OPENERS and may_be_inserted(closers)

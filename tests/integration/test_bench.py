@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from benchmarks.bench.replay import Hurried, Step, Timed, hurry, record, repeat
 from benchmarks.bench.report import json_line, plot, table
 from benchmarks.bench.results import Results, figures_of, percentile_ms
 from benchmarks.bench.typist import Typist
+from benchmarks.home import temporary_home
 from copilot_server.bench.figures import Figures, measure
 from copilot_server.bench.screen import run
 from copilot_server.bench.stopwatch import StopwatchEngine
@@ -35,6 +38,7 @@ from copilot_server.catalog import resolve
 from copilot_server.config import Settings, SpeedSettings
 from copilot_server.engine.base import GenerationRequest, Prompt, Sampling
 from copilot_server.engine.loader import load_engine
+from copilot_server.fetch.store import HOME_VARIABLE
 from tests.support.paths import REPOSITORY
 
 TEXT = (
@@ -48,8 +52,31 @@ def tiny_settings(tiny_model_dir: Path) -> Settings:
     return Settings(model=str(tiny_model_dir), device="cpu", dtype="float32")
 
 
-def words(text: str) -> int:
-    return len(text.split())
+@dataclass(frozen=True)
+class Home:
+    """A user's home that is empty, and the environment that leads to it."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name != HOME_VARIABLE}
+        folders = {
+            f"XDG_{kind}_HOME": str(self.folder / kind) for kind in ("CACHE", "CONFIG", "DATA", "STATE")
+        }
+        return kept | folders | {"HOME": str(self.folder)}
+
+    def files(self) -> list[str]:
+        """Ours; matplotlib keeps a cache of fonts."""
+        found = [path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file()]
+        return [str(path) for path in found if "copilot-server" in path.parts]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return Home(folder)
 
 
 class TestStopwatch:
@@ -342,17 +369,41 @@ class TestReport:
 
 
 class TestCommand:
-    def test_it_runs_with_a_tiny_model(self, tiny_model_dir: Path, tmp_path: Path):
+    def test_it_runs_with_a_tiny_model_and_leaves_the_users_home_alone(
+        self, tiny_model_dir: Path, tmp_path: Path, home: Home
+    ):
         command = [sys.executable, "-m", "benchmarks.bench", "--quick", "--model", str(tiny_model_dir)]
         command += ["--parts", "typing", "hurry", "--plot", str(tmp_path / "plot.png")]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=home.environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
+        assert home.files() == []
         line = json.loads(done.stdout.splitlines()[-1])
         assert set(KEYS) <= line.keys()
         assert line["keystroke_p50_ms"] > 0
         assert line["prefill_x_llamacpp"] is None  # llama.cpp has no file to run
         assert line["versions"]["torch"]
         assert (tmp_path / "plot.png").is_file()
+
+    def test_without_a_home_of_its_own_it_would_leave_statistics(
+        self, tiny_model_dir: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+    ):
+        for name, value in home.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv(HOME_VARIABLE, raising=False)
+
+        def replay() -> None:
+            server = LspServer(["--model", str(tiny_model_dir), "--device", "cpu", "--max-new-tokens", "4"])
+            record(server, PASSAGE, seed=1, keys=4)
+            server.close()
+
+        with temporary_home() as folder:
+            replay()
+            assert [path.name for path in folder.rglob("*.sqlite3")] == ["suggestions.sqlite3"]
+        assert home.files() == []
+        replay()
+        assert any(name.endswith("suggestions.sqlite3") for name in home.files())
 
     def test_users_have_a_command(self, tiny_model_dir: Path):
         command = [sys.executable, "-m", "copilot_server", "bench", "--json", "--device", "cpu"]

@@ -478,16 +478,6 @@ async def test_a_long_document_travels(transport: Transport) -> None:
         assert await client.shut_down() == 0
 
 
-async def test_a_second_editor_is_refused_and_the_first_keeps_its_server() -> None:
-    async with stand_in(transport="tcp") as client:
-        await client.initialize()
-        port = client.wire.writer.get_extra_info("peername")[1]
-        with pytest.raises(ConnectionError):
-            await asyncio.open_connection("127.0.0.1", port)
-        uri = client.open("x = ")
-        assert await texts(client, uri, 0, 4) == ["ok"]
-
-
 @pytest.mark.parametrize(
     ("origin", "welcome"), [("https://evil.example", False), ("http://localhost:3000", True)]
 )

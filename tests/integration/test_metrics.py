@@ -121,6 +121,12 @@ def server() -> CopilotServer:
     return CopilotServer(Settings(), {}, open_stand_in)
 
 
+def metrics_of(server: CopilotServer) -> Metrics:
+    metrics = Metrics(Settings())
+    metrics.add(server.session)
+    return metrics
+
+
 # What is counted.
 
 
@@ -277,7 +283,7 @@ async def test_it_ends_with_the_server() -> None:
 
 def test_it_ends_by_itself_too(server: CopilotServer, capsys: pytest.CaptureFixture[str]) -> None:
     before = set(threading.enumerate())
-    with serving(Metrics(server.session), "0"):
+    with serving(metrics_of(server), "0"):
         url = capsys.readouterr().err.split()[-1]
         assert scrape(url).value("model_loaded") == 0
         assert set(threading.enumerate()) > before
@@ -288,7 +294,7 @@ def test_it_ends_by_itself_too(server: CopilotServer, capsys: pytest.CaptureFixt
 
 def test_two_servers_of_one_process_count_apart(server: CopilotServer) -> None:
     other = CopilotServer(Settings(), {}, open_stand_in)
-    metrics, others = Metrics(server.session), Metrics(other.session)
+    metrics, others = metrics_of(server), metrics_of(other)
     server.session.on_outcome("automatic", "model", 0.1)
     labels = {"source": "model", "trigger": "automatic"}
     assert metrics.registry.get_sample_value("copilot_server_requests_total", labels) == 1
@@ -316,7 +322,7 @@ def test_an_address_is_a_port_with_or_without_a_host(text: str, address: tuple[s
     "text", ["", "x", ":9464", "65536", "-1", "::1:9464", "a:b:1", "host:", "1 ", "٣", "[]:1"]
 )
 def test_what_is_no_address_is_told(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no address") as caught:
+    with pytest.raises(ConfigError, match="is not an address") as caught:
         read_address(text)
     assert "9464" in caught.value.remedy
 
@@ -355,7 +361,7 @@ class Pipeline(StandIn):
 
 @pytest.fixture
 async def metrics(server: CopilotServer) -> AsyncIterator[Metrics]:
-    yield Metrics(server.session)
+    yield metrics_of(server)
     assert server.session.scheduler.close(PATIENCE_S)
 
 

@@ -94,16 +94,22 @@ class SocketWire:
 class LspClient:
     """One connection to a server. ``received`` holds every message that came, in order."""
 
-    def __init__(self, wire: _Wire, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, wire: _Wire, process: asyncio.subprocess.Process, port: int | None = None) -> None:
         self.wire = wire
         self.process = process
+        #: Where the server listens, unless it is on stdio.
+        self.port = port
         self.received: list[Message] = []
         self.stderr = b""
         #: How to answer the server's requests, by method.
         self.replies: dict[str, Callable[[Any], Any]] = {"window/workDoneProgress/create": lambda _: None}
         self._ids = count(1)
         self._news = asyncio.Condition()
-        self._tasks = [asyncio.ensure_future(self._read()), asyncio.ensure_future(self._read_stderr())]
+        self._tasks = [asyncio.ensure_future(self._read())]
+
+    def read_stderr(self) -> None:
+        """Collect what the process writes to standard error. One client of a process does that."""
+        self._tasks.append(asyncio.ensure_future(self._read_stderr()))
 
     # Sending.
 
@@ -182,6 +188,11 @@ class LspClient:
             await asyncio.gather(*self._tasks)
             return await self.process.wait()
 
+    async def disconnect(self) -> None:
+        """Go without a word. The server sees it at once."""
+        await self.wire.close()
+        await self._tasks[0]
+
     async def close(self) -> None:
         """End whatever still runs."""
         await self.wire.close()
@@ -235,19 +246,30 @@ async def running_server(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    client = LspClient(await _wire(process, transport), process)
+    port = None if transport == "stdio" else await _port(process)
+    client = LspClient(await _wire(process, transport, port), process, port)
+    client.read_stderr()
     try:
         yield client
     finally:
         await client.close()
 
 
-async def _wire(process: asyncio.subprocess.Process, transport: Transport) -> _Wire:
+@asynccontextmanager
+async def another_editor(first: LspClient, transport: Transport) -> AsyncIterator[LspClient]:
+    """Connect one more editor to the server of ``first``."""
+    client = LspClient(await _wire(first.process, transport, first.port), first.process, first.port)
+    try:
+        yield client
+    finally:
+        await client.disconnect()
+
+
+async def _wire(process: asyncio.subprocess.Process, transport: Transport, port: int | None) -> _Wire:
     assert process.stdin is not None
     assert process.stdout is not None
     if transport == "stdio":
         return StreamWire(process.stdout, process.stdin)
-    port = await _port(process)
     if transport == "tcp":
         return StreamWire(*await asyncio.open_connection("127.0.0.1", port))
     return SocketWire(await connect(f"ws://127.0.0.1:{port}", max_size=None))

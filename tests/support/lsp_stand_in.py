@@ -111,6 +111,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seen", type=Path)
     parser.add_argument("--metrics")
+    parser.add_argument("--keep-alive", action="store_true")
     given = parser.parse_args()
     StandIn.seen = given.seen
     flags = {"model": given.model}
@@ -120,6 +121,7 @@ def main() -> None:
         given.transport,
         "127.0.0.1",
         given.port,
+        keep_alive=given.keep_alive,
         metrics=given.metrics,
         flags=flags,
         open_pipeline=open_stand_in,

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from copilot_server.completion.types import Candidate
 from copilot_server.context.document import Cursor
-from copilot_server.context.source.code import indent_unit, line_end, plain_line_ends
+from copilot_server.context.indentation import indent_of, indent_unit
+from copilot_server.context.source.code import line_end, plain_line_ends
 
-_INDENT = re.compile(r"[ \t]*")
 #: Editors indent the line after one that matches the first two more, and after one that leaves a block less.
 _OPENS = re.compile(r"[(\[{][ \t]*\Z")
 _OPENS_PYTHON = re.compile(
@@ -39,8 +39,7 @@ def _insert(cursor: Cursor, text: str, replaced: int = 0) -> Cursor:
 def _next_indent(cursor: Cursor) -> str:
     """Return the indentation that an editor gives the line after the cursor's."""
     line, unit = cursor.line_prefix, indent_unit(plain_line_ends(cursor.document.text))
-    found = _INDENT.match(line)
-    indent = found[0] if found else ""
+    indent = indent_of(line)
     is_python = cursor.document.language_id == "python"
     if _OPENS.search(line) or (is_python and _OPENS_PYTHON.match(line)):
         return indent + unit

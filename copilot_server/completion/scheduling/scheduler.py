@@ -133,6 +133,10 @@ class Scheduler:
             self._own_thread.close()
         return is_idle
 
+    def release(self) -> None:
+        """Let go of the pipeline, and so of its engine. For the engine thread, after ``close``."""
+        self._worker.release()
+
     async def _answered(self, ticket: Ticket) -> Completion:
         wait_s = 0.0 if ticket.request.invoked else self.debounce.key()
         completion = self._lookup(ticket.request)

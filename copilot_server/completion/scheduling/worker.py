@@ -123,6 +123,10 @@ class Worker:
         self._queue.close()
         return self._queue.join(timeout_s)
 
+    def release(self) -> None:
+        """As ``Scheduler.release``."""
+        self._pipeline = None
+
     def _run_load(self, number: int, load: Callable[[], Pipeline], loaded: asyncio.Future[None]) -> None:
         if number != self._loads:
             resolve(loaded, loaded.cancel)

@@ -12,14 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from copilot_server.completion.scope.scope import Situation
-from copilot_server.context.source.lexer import LexState, column, lex
+from copilot_server.context.brackets import CLOSING_BRACKETS
+from copilot_server.context.indentation import column, column_of, indent_of
+from copilot_server.context.source.lexer import LexState, lex
 
 #: Beginnings of texts that a rule remembers: one for each candidate that may be decoded side by side.
 REMEMBERED = 16
 
-_LINE = re.compile(r"(?:\A|[\r\n])(?P<indent>[ \t\f]*)(?=[^\s)\]}])")
+_LINE = re.compile(rf"(?:\A|[\r\n])(?P<indent>[ \t\f]*)(?=[^\s{CLOSING_BRACKETS}])")
 _FIRST_LINE = re.compile(r"(?:[ \t\f]*(?:\r\n|\n|\r))*+(?P<indent>[ \t\f]*)(?=\S)")
-_INDENT = re.compile(r"[ \t\f]*")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _BLANK_LINE_BEFORE = re.compile(r"\S[ \t]*(?>\r\n|\n|\r)(?:[ \t]*(?:\r\n|\n|\r))++\Z")
 
@@ -30,10 +31,10 @@ def scope_end(text: str, situation: Situation) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Settled:
+class _Checked:
     """A beginning of a text in which the scope does not end: all before ``end``, at which a line ends.
 
-    ``beginning`` has the line end's first character too, for that is what tells where the last token ended.
+    ``beginning`` includes the first character of the line end, which shows where the last token ended.
     ``state`` is what is open at ``end``.
     """
 
@@ -43,15 +44,15 @@ class _Settled:
 
 
 class StopRule:
-    """Says of a text that grows whether it reaches beyond the scope, so that decoding may stop.
+    """Decides for a text that grows whether it reaches beyond the scope, so that decoding may stop.
 
-    It is asked after each token, and of each text reads only the last line or what has been added to it.
+    It is called after each token, and reads only the last line of a text or what has been added to it.
     """
 
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
-        self._settled: deque[_Settled] = deque(maxlen=REMEMBERED)
-        self._unread = _Settled("", 0, _state_at_start(situation))
+        self._checked: deque[_Checked] = deque(maxlen=REMEMBERED)
+        self._unread = _Checked("", 0, _state_at_start(situation))
 
     def __call__(self, text: str) -> bool:
         """Whether the scope ends in ``text``."""
@@ -59,18 +60,18 @@ class StopRule:
 
     def end(self, text: str) -> int | None:
         """Return the offset at which the scope ends; None if ``text`` stays inside so far."""
-        settled = next((one for one in self._settled if text.startswith(one.beginning)), self._unread)
-        end = _FINDERS[self._situation.scope](text, settled, self._situation)
+        checked = next((one for one in self._checked if text.startswith(one.beginning)), self._unread)
+        end = _FINDERS[self._situation.scope](text, checked, self._situation)
         if end is None:
-            self._settle(text, settled)
+            self._remember(text, checked)
         return end
 
-    def _settle(self, text: str, settled: _Settled) -> None:
+    def _remember(self, text: str, checked: _Checked) -> None:
         """Remember all but the last line of ``text``: what is added to it cannot change what they are."""
         end = _last_line_end(text)
-        if end > settled.end and text[end - 1] != "\\":  # a backslash takes the line end into its token
-            state = lex(text, settled.end, end, settled.state, self._situation.language).state
-            self._settled.appendleft(_Settled(text[: end + 1], end, state))
+        if end > checked.end and text[end - 1] != "\\":  # a backslash takes the line end into its token
+            state = lex(text, checked.end, end, checked.state, self._situation.language).state
+            self._checked.appendleft(_Checked(text[: end + 1], end, state))
 
 
 def _last_line_end(text: str) -> int:
@@ -96,37 +97,37 @@ def _state_at_start(situation: Situation) -> LexState:
     return LexState(state.quote, brackets=mine)
 
 
-def _line_end(text: str, settled: _Settled, situation: Situation) -> int | None:
+def _line_end(text: str, checked: _Checked, situation: Situation) -> int | None:
     """Return the end of the cursor's logical line; in prose, of the line itself."""
     first = _LINE_END.search(text)
     if first is None or _is_prose(situation):
         return first.start() if first else None
-    lines = lex(text, settled.end, state=settled.state).lines
+    lines = lex(text, checked.end, state=checked.state).lines
     return len(text[: lines[0]].rstrip("\r\n")) if lines else None
 
 
-def _block_end(text: str, settled: _Settled, situation: Situation) -> int | None:
+def _block_end(text: str, checked: _Checked, situation: Situation) -> int | None:
     """Return the start of the first line outside the block, as soon as its first character is known.
 
     Closing brackets left of the block, and lines inside brackets or strings, do not end it. Most texts have
     no line that far left, so that one look at the line starts is all they cost a token.
     """
-    outside = list(_lines_left_of(text, settled.end, _leftmost_column(text, situation), situation))
+    outside = list(_lines_left_of(text, checked.end, _leftmost_column(text, situation), situation))
     if not outside:
         return None
-    starts = {0, *lex(text, settled.end, state=settled.state, language=situation.language).lines}
+    starts = {0, *lex(text, checked.end, state=checked.state, language=situation.language).lines}
     return next((start for start in outside if start in starts), None)
 
 
-def _gap_end(text: str, settled: _Settled, situation: Situation) -> int | None:
+def _gap_end(text: str, checked: _Checked, situation: Situation) -> int | None:
     """Return the start of the first line that is the one after the gap, or that is outside what is around."""
     after = f"{situation.line_prefix}{situation.line_suffix}".rstrip()
-    start = max(settled.end, 0)
+    start = max(checked.end, 0)
     while (start := text.find("\n", start) + 1) > 0:
         line, ended, _ = text[start:].partition("\n")
         if ended and line.rstrip() == after:
             return start
-    return _block_end(text, settled, situation)
+    return _block_end(text, checked, situation)
 
 
 def _lines_left_of(text: str, read: int, limit: int, situation: Situation) -> Iterator[int]:
@@ -153,7 +154,7 @@ def _leftmost_column(text: str, situation: Situation) -> int:
         return inside
     if situation.line_prefix.strip():
         line = situation.cursor.document.text[context.line_start :] if context else situation.line_prefix
-        return max(inside, column(_indent(line), width) + 1)
+        return max(inside, column_of(line, width) + 1)
     first = _FIRST_LINE.match(situation.line_prefix + text)
     return max(inside, column(first["indent"], width)) if first else inside
 
@@ -164,13 +165,8 @@ def _is_new_paragraph(text: str, start: int, situation: Situation) -> bool:
     In a module or class nothing is further left than the next definition; there one is enough.
     """
     in_body = situation.context is not None and situation.context.function is not None
-    at_margin = situation.context is not None or column(_indent(text[start:])) == 0
+    at_margin = situation.context is not None or not column(indent_of(text, start))
     return not in_body and at_margin and bool(_BLANK_LINE_BEFORE.search(text, 0, start))
 
 
 _FINDERS = {"line": _line_end, "block": _block_end, "function": _block_end, "gap": _gap_end}
-
-
-def _indent(line: str) -> str:
-    found = _INDENT.match(line)
-    return found[0] if found else ""

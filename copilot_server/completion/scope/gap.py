@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 from copilot_server.completion.scope.ending import StopRule
 from copilot_server.completion.scope.scope import Situation
-from copilot_server.context.source.lexer import column, lex
+from copilot_server.context.indentation import column_of
+from copilot_server.context.source.lexer import lex
 
 
-def gap_end(text: str, situation: Situation, *, is_whole: bool) -> int | None:
+def fitting_end(text: str, situation: Situation, *, is_whole: bool) -> int | None:
     """Return how much of ``text`` to put in; None if the line after it could stand after no part of it.
 
     That is all of it where the model itself came to the end of the gap (``is_whole``), or went on to write
@@ -41,10 +42,10 @@ def _fits(text: str, situation: Situation) -> bool:
     if situation.context is None or state.quote or state.brackets:
         return True
     width = situation.tab_width
-    after = column(_indent(situation.line_prefix + situation.line_suffix), width)
+    after = column_of(situation.line_prefix + situation.line_suffix, width)
     begun = situation.line_prefix + text.rstrip()
     *_, last = (0, *lex(begun, state=state, language=situation.language).lines)
-    indent, statement = column(_indent(begun[last:]), width), begun[last:]
+    indent, statement = column_of(begun[last:], width), begun[last:]
     colons = lex(statement, language=situation.language).colons
     if colons and not _without_comment(statement[colons[-1] :]):
         return after > indent
@@ -58,11 +59,7 @@ def _without_comment(text: str) -> str:
 def _open_columns(text: str, below: int, width: int) -> Iterator[int]:
     """Yield the columns of the blocks around the last line of ``text``, which stands at column ``below``."""
     for line in reversed(text.splitlines()):
-        indent = column(_indent(line), width)
+        indent = column_of(line, width)
         if line.strip() and indent < below:
             below = indent
             yield indent
-
-
-def _indent(line: str) -> str:
-    return line[: len(line) - len(line.lstrip(" \t\f"))]

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from copilot_server.context.brackets import OPENERS
+from copilot_server.context.closers import closing_run, is_free
 from copilot_server.context.document import Cursor
-from copilot_server.context.source.code import indent_unit, plain_line_ends
-from copilot_server.context.source.lexer import LexState, column, lex
+from copilot_server.context.indentation import column, indent_unit
+from copilot_server.context.source.code import plain_line_ends
+from copilot_server.context.source.lexer import LexState, lex
 from copilot_server.context.source.syntax import PythonContext, python_context
 
 #: ``gap`` is whole lines that go in before the line on which the cursor stands, which follows it untouched.
 Scope = Literal["line", "block", "function", "gap"]
 
-#: What may follow the cursor on its line and leave it free: closers, and what ends a statement.
-CLOSERS_ONLY = re.compile(r"[\s)\]}>\"'`:;,]*")
 _COMPOUND = re.compile(
     r"\s*(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b"
 )
@@ -65,10 +66,15 @@ class Situation:
         return self.context.state if self.context else lex(self.line_prefix, language=self.language).state
 
     @cached_property
+    def closing_run(self) -> str:
+        """What the rest of the cursor's line begins with of closers and signs that end a statement."""
+        return closing_run(self.line_prefix, self.line_suffix, self.language)
+
+    @cached_property
     def brackets_closed_after(self) -> int:
         """How many of the brackets open at the cursor the rest of its line closes."""
         closers = lex(self.line_suffix, state=self.state, language=self.language).closers
-        return sum(self.line_suffix[end - 1] in ")]}" for end in closers)
+        return sum(self.line_suffix[end - 1] in OPENERS for end in closers)
 
 
 def situation_at(cursor: Cursor) -> Situation:
@@ -92,7 +98,7 @@ def choose_scope(cursor: Cursor, context: PythonContext | None) -> Scope:
     5. The line is begun: "line", what the user is in the middle of writing.
     6. The line is blank: "block".
     """
-    if not CLOSERS_ONLY.fullmatch(cursor.line_suffix):
+    if not is_free(cursor.line_prefix, cursor.line_suffix, cursor.document.language_id):
         return "line" if cursor.line_prefix.strip() else "gap"
     if context is None:
         return "line" if cursor.line_prefix.strip() or cursor.line_suffix.strip() else "block"

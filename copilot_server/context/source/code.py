@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
 
 from copilot_server.context.document import Cursor
-from copilot_server.context.source.lexer import RESET, RESET_LINE, LexState, column, lex
+from copilot_server.context.indentation import column, indent_of
+from copilot_server.context.source.lexer import RESET, RESET_LINE, LexState, lex
 from copilot_server.context.source.strings import triple_quoted
-
-DEFAULT_INDENT = "    "
-_TELLING = 8192  # code points
 
 _LAST_RESET = re.compile(r"(?s:.*)^" + RESET, re.MULTILINE)
 _LAST_CODE = re.compile(r"(?s:.*)^[ \t\f]*(?=[^\s#])", re.MULTILINE)
 _BLANK = re.compile(r"(?:\s|#[^\r\n]*)*+")
-_INDENT = re.compile(r"[ \t\f]*")
-_OPENED = re.compile(
-    r"^(?P<outer>[ \t]*)\S[^\n]*[:{][ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*\r?\n)*(?P=outer)(?P<unit>[ \t]+)(?=\S)",
-    re.MULTILINE,
-)
 
 
 def plain_line_ends(text: str) -> str:
@@ -43,24 +34,6 @@ def line_end(text: str) -> str:
     if "\r" not in text:
         return "\n"
     return "\r\n" if "\r\n" in text else "\r" if "\n" not in text else "\n"
-
-
-def indent_unit(text: str) -> str:
-    """Return what a nested line is indented by in ``text``: a tab, or some spaces.
-
-    The beginning of a long text tells, so that typing far below does not ask again.
-    """
-    told = _TELLING
-    while not (unit := _unit_in(text[:told])) and told < len(text):
-        told *= 4
-    return "\t" if "\t" in unit else unit or DEFAULT_INDENT
-
-
-@lru_cache(maxsize=32)
-def _unit_in(text: str) -> str:
-    """Return the commonest step into a block in ``text``, "" if there is none."""
-    units = Counter(found["unit"] for found in islice(_OPENED.finditer(text), 40))
-    return units.most_common(1)[0][0] if units else ""
 
 
 @lru_cache(maxsize=256)
@@ -161,8 +134,7 @@ class Code:
 
     def indent(self, line: int) -> str:
         """Return the blanks that the line starting at ``line`` begins with."""
-        found = _INDENT.match(self.text, line)
-        return found[0] if found else ""
+        return indent_of(self.text, line)
 
     def column(self, line: int) -> int:
         """Return the column of the first character of the line starting at ``line``."""

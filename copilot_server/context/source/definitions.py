@@ -9,9 +9,11 @@ from typing import Literal
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser
 
+from copilot_server.context.brackets import PAIRS
+from copilot_server.context.indentation import column
 from copilot_server.context.source.code import Code
 from copilot_server.context.source.depth import NEXT_CODE
-from copilot_server.context.source.lexer import column, lex, lex_line, string_end
+from copilot_server.context.source.lexer import lex, lex_line, string_end
 
 _PYTHON = Language(tree_sitter_python.language())
 
@@ -24,7 +26,6 @@ _STATEMENT_END = re.compile(r"[ \t\f]*(?:[;#\r\n]|\Z)")
 _NEXT_DEFINITION = re.compile(
     r"^[ \t]*(?:@\w|(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w+[(:])", re.MULTILINE
 )
-_CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ def _header_end(code: Code, line: int) -> tuple[int, bool]:
 def _made_whole(header: str) -> str:
     """Close what a header that breaks off leaves open: of an open parenthesis tree-sitter makes nothing."""
     state = lex(header).state
-    header += state.quote + "".join(_CLOSERS[bracket] for bracket in reversed(state.brackets))
+    header += state.quote + "".join(PAIRS[bracket] for bracket in reversed(state.brackets))
     header += " _" if header.endswith(("def", "class")) else ""
     return header + (":" if "(" in header or header.lstrip().startswith("class") else "():")
 

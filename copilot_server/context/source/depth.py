@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from copilot_server.context.indentation import column
 from copilot_server.context.source.code import Code
-from copilot_server.context.source.lexer import column, lex
+from copilot_server.context.source.lexer import lex
 
 NEXT_CODE = re.compile(r"^(?P<indent>[ \t\f]*)(?=[^\s#])", re.MULTILINE)
 _DEFINITION = re.compile(r"[ \t\f]*(?:(?:async[ \t]+)?def|class)\b")

@@ -8,20 +8,53 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-_TOKENS = {
-    "python": re.compile(
-        r"(?P<comment>#[^\r\n]*)|(?P<quote>'''|\"\"\"|'|\")|(?P<open>[(\[{])|(?P<close>[)\]}])"
-        r"|(?P<skip>\\(?:\r\n|.)?)|(?P<line>\r\n|\n|\r)|(?P<colon>:)",
-        re.DOTALL,
+from copilot_server.context.brackets import OPENERS
+
+_PYTHON = re.compile(
+    r"(?P<comment>#[^\r\n]*)|(?P<quote>'''|\"\"\"|'|\")|(?P<open>[(\[{])|(?P<close>[)\]}])"
+    r"|(?P<skip>\\(?:\r\n|.)?)|(?P<line>\r\n|\n|\r)|(?P<colon>:)",
+    re.DOTALL,
+)
+# What other languages share.
+_SHARED = r"(?P<close>[)\]}])|(?P<skip>\\(?:\r\n|.)?)|(?P<line>\r\n|\n|\r)"
+_QUOTE = r"(?P<quote>[\"'`])|"
+# In markup most text is prose, in which an apostrophe follows a letter and no quotation does.
+_MARKUP_QUOTE = r"(?P<quote>(?<!\w)[\"'`])|"
+_MARKUP = frozenset(
+    {"html", "xml", "xsl", "vue", "svelte", "astro", "handlebars", "razor", "erb", "markdown"}
+)
+# A lifetime, as in `&'a str`, which no quote closes.
+_LIFETIME = r"'[A-Za-z_]\w*+(?!')|"
+# With a blank or another `<` after it, or `=` or `-`, `<` is an operator; so is `>` in `->`, `=>` and `>=`.
+_OPENS = r"(?P<open>[(\[{])|"
+_OPENS_WITH_ANGLES = r"(?P<open>[(\[{]|<(?![\s=<-]))|(?P<close_angle>(?<![=-])>(?!=))|"
+_COMMENTS = {
+    "//[^\r\n]*": frozenset(
+        {
+            *("c", "cpp", "cuda-cpp", "objective-c", "objective-cpp", "csharp", "java", "kotlin", "swift"),
+            *(
+                "dart",
+                "rust",
+                "go",
+                "typescript",
+                "typescriptreact",
+                "javascript",
+                "javascriptreact",
+                "scala",
+            ),
+            *("groovy", "fsharp", "php", "scss", "less", "jsonc", "zig", "solidity", "proto3"),
+        }
     ),
-    # What most languages share. Comments are left out: no one sign starts them everywhere.
-    "other": re.compile(
-        r"(?P<quote>[\"'`])|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<skip>\\(?:\r\n|.)?)|(?P<line>\r\n|\n|\r)",
-        re.DOTALL,
+    r"(?<!\S)#(?!\[)[^\r\n]*": frozenset(
+        {
+            *("ruby", "shellscript", "php", "perl", "r", "yaml", "makefile", "dockerfile", "elixir", "toml"),
+            *("powershell", "julia", "coffeescript", "cmake", "nix", "fish"),
+        }
     ),
+    "--[^\r\n]*": frozenset({"sql", "lua", "haskell", "elm", "ada", "vhdl"}),
 }
-_PAIRS = {")": "(", "]": "[", "}": "{"}
 
 # A body up to its closing quote, or (short strings) up to the line end that breaks it off.
 _BODY = {
@@ -96,17 +129,19 @@ class _Scan:
         self.in_comment = self.pos == self.end
 
     def close(self, bracket: str) -> None:
-        """Take the partner of a closer off; a closer without one is somebody's mistake, and ignored."""
-        if not self.brackets.endswith(_PAIRS[bracket]):
+        """Take off the bracket that a closer closes; a closer without one is a mistake, and ignored."""
+        # An angle bracket that is left open was an operator.
+        brackets = self.brackets if bracket == ">" else self.brackets.rstrip("<")
+        if not brackets.endswith(OPENERS[bracket]):
             return
-        self.brackets = self.brackets[:-1]
+        self.brackets = brackets[:-1]
         if len(self.brackets) < self.inherited:
             self.inherited = len(self.brackets)
             self.closers.append(self.pos)
 
     def line(self) -> None:
         """Start a logical line, unless a bracket keeps the last one open; what it resets was a mistake."""
-        if self.brackets and not RESET_LINE.match(self.text, self.pos):
+        if self.brackets.strip("<") and not RESET_LINE.match(self.text, self.pos):
             return
         self.brackets = ""
         self.inherited = 0
@@ -126,7 +161,7 @@ class _Scan:
             self.comment()
         elif kind == "open":
             self.brackets += text
-        elif kind == "close":
+        elif kind in {"close", "close_angle"}:
             self.close(text)
         elif text.endswith(("\r", "\n")):
             self.breaks.append(self.pos)
@@ -136,24 +171,47 @@ class _Scan:
             self.colons.append(self.pos)
 
 
-def lex(
-    text: str, start: int = 0, end: int | None = None, state: LexState | None = None, language: str = "python"
+def lex(  # noqa: PLR0913 - a stretch of text and how to read it
+    text: str,
+    start: int = 0,
+    end: int | None = None,
+    state: LexState | None = None,
+    language: str = "python",
+    *,
+    angles: bool = False,
 ) -> Lexed:
-    """Read ``text[start:end]``, which begins in ``state``."""
-    return _lex(text, (start, len(text) if end is None else end), state or LexState(), language)
+    """Read ``text[start:end]``, which begins in ``state``; ``angles``: with ``<`` and ``>`` as brackets."""
+    span = (start, len(text) if end is None else end)
+    return _lex(text, span, state or LexState(), _pattern(language, angles=angles))
 
 
 def lex_line(text: str, start: int, end: int | None = None) -> Lexed:
     """Read the logical line of Python that starts at ``start``, and no further than ``end``."""
-    return _lex(text, (start, len(text) if end is None else end), LexState(), "python", lines_wanted=1)
+    return _lex(text, (start, len(text) if end is None else end), LexState(), _PYTHON, lines_wanted=1)
+
+
+@lru_cache(maxsize=128)
+def _pattern(language: str, *, angles: bool) -> re.Pattern[str]:
+    """Return what finds the tokens of a language."""
+    if language == "python":
+        return _PYTHON
+    signs = "|".join(sign for sign, languages in _COMMENTS.items() if language in languages)
+    comment = f"(?P<comment>{signs})|" if signs else ""
+    lifetime = _LIFETIME if language == "rust" else ""
+    quote = _MARKUP_QUOTE if language in _MARKUP else _QUOTE
+    opens = _OPENS_WITH_ANGLES if angles else _OPENS
+    return re.compile(comment + lifetime + quote + opens + _SHARED, re.DOTALL)
 
 
 def _lex(
-    text: str, span: tuple[int, int], state: LexState, language: str, lines_wanted: int | None = None
+    text: str,
+    span: tuple[int, int],
+    state: LexState,
+    pattern: re.Pattern[str],
+    lines_wanted: int | None = None,
 ) -> Lexed:
     scan = _Scan(text, *span, state, state.brackets, inherited=len(state.brackets))
     _finish_open_token(scan)
-    pattern = _TOKENS["python" if language == "python" else "other"]
     while not scan.quote and (found := pattern.search(text, scan.pos, scan.end)):
         scan.pos = found.end()
         scan.token(found.lastgroup, found[0])
@@ -175,11 +233,3 @@ def string_end(text: str, body: int, quote: str, end: int) -> tuple[int, bool]:
     """Return where the string whose body starts at ``body`` ends, and whether ``quote`` closes it there."""
     found = _BODY[quote].match(text, body, end)
     return (found.end(), bool(found["close"])) if found else (end, False)
-
-
-def column(indent: str, tab_width: int = 8) -> int:
-    """Return the column that leading blanks reach, tabs going to the next multiple of ``tab_width``.
-
-    A form feed starts the count again (Python language reference, section 2.1.8).
-    """
-    return len(indent.rpartition("\f")[2].expandtabs(tab_width))

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from copilot_server.context.document import Cursor
-from copilot_server.context.source.code import Code, indent_unit
+from copilot_server.context.indentation import column, indent_unit
+from copilot_server.context.source.code import Code
 from copilot_server.context.source.definitions import (
     FunctionContext,
     Header,
@@ -21,7 +22,7 @@ from copilot_server.context.source.definitions import (
     is_function,
 )
 from copilot_server.context.source.depth import column_at_cursor
-from copilot_server.context.source.lexer import LexState, column, lex_line
+from copilot_server.context.source.lexer import LexState, lex_line
 
 __all__ = ["FunctionContext", "Header", "Import", "Place", "PythonContext", "python_context"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from copilot_server.completion.filters.filters import apply_filters
+from copilot_server.completion.filters.order import apply_filters
 from copilot_server.completion.scope.scope import situation_at
 from copilot_server.context.document import Cursor, Document
 from copilot_server.evaluation.scores import grouped, mean_score

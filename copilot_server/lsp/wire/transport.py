@@ -1,8 +1,4 @@
-"""How messages travel: standard input and output, or TCP. Each serves one editor, then ends.
-
-An editor that comes back starts a server of its own, as all of them do over stdio; while one is served a
-second one is refused, for pygls would mix the two.
-"""
+"""How messages travel: over standard input and output, which serve one editor, or over TCP."""
 
 from __future__ import annotations
 
@@ -13,26 +9,28 @@ import re
 import sys
 import threading
 from collections.abc import Awaitable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from copilot_server.errors import ConfigError
+from copilot_server.lsp.wire.address import format_address
 from copilot_server.lsp.wire.protocol import CopilotProtocol
 
 _Server = TypeVar("_Server")
 
 _CHUNK_BYTES = 1 << 16
-GOODBYE_S = 1.0
+#: How long an editor may take to read what has been written to it when its session ends, in seconds.
+FLUSH_S = 1.0
 
 _HEADER_END = b"\r\n\r\n"
-# The last one in the header counts, wherever it stands: in front of it may be what is left of a message that
-# was longer than its own header said, and with the next message all is well again. No message has 10 GB.
+# The last length in the header counts, wherever it stands. If a message was longer than its own header said,
+# its rest precedes the next header, and this reads the next message right again. No message has 10 GB.
 _CONTENT_LENGTH = re.compile(
     rb"(?s:.*)content-length:[ \t]*(\d{1,10})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
 )
 
 
 class FrameParser:
-    """Takes bytes as they come and gives the bodies of whole messages (LSP 3.17, "Base Protocol").
+    """Splits a stream of bytes into the bodies of messages (LSP 3.17, "Base Protocol").
 
     A header without a length gives an empty body, which is answered as a message that is not JSON.
     """
@@ -42,7 +40,7 @@ class FrameParser:
         self._body_bytes: int | None = None
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Give the bodies that ``chunk`` completes."""
+        """Yield the bodies that ``chunk`` completes."""
         self._buffer += chunk
         while (body := self._take_body()) is not None:
             yield body
@@ -56,7 +54,7 @@ class FrameParser:
         return self._take(taken)
 
     def _take_header(self) -> int | None:
-        """Take a header if it is here whole, and give the length of its body in bytes."""
+        """Take a header if all of it has come, and return the length of its body in bytes."""
         end = self._buffer.find(_HEADER_END)
         if end < 0:
             return None
@@ -69,24 +67,50 @@ class FrameParser:
         return taken
 
 
-async def serve_stdio(protocol: CopilotProtocol) -> int:
-    """Serve the editor that started this process; returns the exit code."""
-    protocol.ended = asyncio.get_running_loop().create_future()
+class Connections(Protocol):
+    """What a transport reports its connections to."""
+
+    @property
+    def ended(self) -> asyncio.Future[int]:
+        """Done when the process is to end, with its exit code."""
+        ...
+
+    @property
+    def accepting(self) -> bool:
+        """Whether new connections are served."""
+        ...
+
+    def open(self) -> CopilotProtocol:
+        """Start a session for a new connection."""
+        ...
+
+    def close(self, protocol: CopilotProtocol) -> None:
+        """End the session of a connection that is over."""
+        ...
+
+
+async def serve_stdio(connections: Connections) -> int:
+    """Serve the editor that started this process; return the exit code."""
+    protocol = connections.open()
     stdin, stdout = _take_stdio()
     protocol.set_writer(_DescriptorWriter(stdout))
-    # A daemon, and reading the descriptor itself: neither holds up the end of the process.
+    # The thread is a daemon and reads the descriptor itself, so that it does not delay the process's end.
     reader = threading.Thread(
         target=_read_descriptor, args=(stdin, protocol, asyncio.get_running_loop()), daemon=True
     )
     reader.start()
-    return await protocol.ended
+    try:
+        await protocol.ended
+    finally:
+        connections.close(protocol)
+    return await connections.ended
 
 
 def _take_stdio() -> tuple[int, int]:
-    """Take standard input and output for the protocol, and leave harmless ones in their places.
+    """Take standard input and output for the protocol, and put harmless ones in their place.
 
-    A stray print, or a C library that writes to descriptor 1, then lands on standard error and cannot
-    break the stream; a child process cannot eat the editor's messages.
+    What a stray print or a C library writes to descriptor 1 then goes to standard error and cannot break the
+    stream, and a child process cannot read the editor's messages.
     """
     stdin, stdout = os.dup(0), os.dup(1)
     os.dup2(2, 1)
@@ -111,7 +135,7 @@ class _DescriptorWriter:
 
 def _read_descriptor(descriptor: int, protocol: CopilotProtocol, loop: asyncio.AbstractEventLoop) -> None:
     frames = FrameParser()
-    with contextlib.suppress(RuntimeError):  # the loop is closed: the server has ended first
+    with contextlib.suppress(RuntimeError):  # the loop is closed: the server has ended
         while chunk := _read_chunk(descriptor):
             for body in frames.feed(chunk):
                 loop.call_soon_threadsafe(protocol.receive, body)
@@ -125,27 +149,31 @@ def _read_chunk(descriptor: int) -> bytes:
         return b""
 
 
-async def serve_tcp(protocol: CopilotProtocol, host: str, port: int) -> int:
-    """Serve the first editor that connects; returns the exit code.
+async def serve_tcp(connections: Connections, host: str, port: int) -> int:
+    """Serve every editor that connects; return the exit code.
 
     Raises:
-        ConfigError: the address cannot be had.
+        ConfigError: the address cannot be listened on.
     """
-    protocol.ended = asyncio.get_running_loop().create_future()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if protocol.writer is not None:
+        if not connections.accepting:
             writer.close()
             return
+        protocol = connections.open()
         protocol.set_writer(writer)
-        server.close()
-        await _read_stream(reader, protocol)
+        reading = asyncio.ensure_future(_read_stream(reader, protocol))
+        try:
+            await protocol.ended
+            await _close_writer(writer)
+        finally:
+            reading.cancel()
+            connections.close(protocol)
 
     server = await listening(asyncio.start_server(connected, host, port), host, port)
     announce("tcp", server.sockets[0].getsockname())
-    code = await protocol.ended
-    if isinstance(protocol.writer, asyncio.StreamWriter):
-        await _say_goodbye(protocol.writer)
+    code = await connections.ended
+    server.close()
     return code
 
 
@@ -158,29 +186,29 @@ async def _read_stream(reader: asyncio.StreamReader, protocol: CopilotProtocol) 
     protocol.disconnected()
 
 
-async def _say_goodbye(writer: asyncio.StreamWriter) -> None:
-    """Let what has been written reach the editor, if it still reads."""
+async def _close_writer(writer: asyncio.StreamWriter) -> None:
+    """Close a connection once the editor has read what has been written, or after ``FLUSH_S``."""
     writer.close()
     with contextlib.suppress(ConnectionError, TimeoutError):
-        await asyncio.wait_for(writer.wait_closed(), GOODBYE_S)
+        await asyncio.wait_for(writer.wait_closed(), FLUSH_S)
 
 
 async def listening(server: Awaitable[_Server], host: str, port: int) -> _Server:
     """Wait for ``server`` to listen.
 
     Raises:
-        ConfigError: the address cannot be had.
+        ConfigError: the address cannot be listened on.
     """
     try:
         return await server
     except OSError as error:
         raise ConfigError(
-            f"Cannot listen on {host}:{port}: {error.strerror or error}.",
+            f"Cannot listen on {format_address(host, port)}: {error.strerror or error}.",
             remedy="Name another with --host and --port; --port 0 takes any that is free.",
         ) from error
 
 
 def announce(scheme: str, address: Sequence[Any]) -> None:
-    """Say where we listen, on standard error, so that a starter can wait for it and learn the port."""
-    sys.stderr.write(f"copilot-server: listening on {scheme}://{address[0]}:{address[1]}\n")
+    """Write the address to standard error, so that whoever started the server can wait for it."""
+    sys.stderr.write(f"copilot-server: listening on {scheme}://{format_address(*address[:2])}\n")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Messages over a WebSocket: one message a frame, one editor, then the end."""
+"""Messages over WebSockets: one message in each frame, one editor on each connection."""
 
 from __future__ import annotations
 
@@ -11,34 +11,39 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from copilot_server.lsp.wire.protocol import CopilotProtocol
-from copilot_server.lsp.wire.transport import GOODBYE_S, announce, listening
+from copilot_server.lsp.wire.transport import FLUSH_S, Connections, announce, listening
 
-# Any page in a browser may open WebSockets to this machine; only one served from it may talk to us.
+# Any page in a browser may open WebSockets to this machine. Only pages that this machine serves are accepted.
 _LOCAL_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
-async def serve_ws(protocol: CopilotProtocol, host: str, port: int) -> int:
-    """Serve the first editor that opens a WebSocket; returns the exit code.
+async def serve_ws(connections: Connections, host: str, port: int) -> int:
+    """Serve every editor that opens a WebSocket; return the exit code.
 
     Raises:
-        ConfigError: the address cannot be had.
+        ConfigError: the address cannot be listened on.
     """
-    protocol.ended = asyncio.get_running_loop().create_future()
 
     async def connected(socket: ServerConnection) -> None:
-        if protocol.writer is not None:
+        if not connections.accepting:
             return
-        protocol.set_writer(_SocketWriter(socket), include_headers=False)
-        server.close(close_connections=False)
-        await _read_socket(socket, protocol)
+        protocol = connections.open()
+        writer = _SocketWriter(socket)
+        protocol.set_writer(writer, include_headers=False)
+        reading = asyncio.ensure_future(_read_socket(socket, protocol))
+        try:
+            await protocol.ended
+            await writer.flush()
+        finally:
+            reading.cancel()
+            connections.close(protocol)
 
-    # An opened file is one message, so there is no limit on its size.
+    # A message holds a whole file when one is opened, so its size is not limited.
     options: dict[str, Any] = {"max_size": None, "compression": None, "origins": [None, _LOCAL_ORIGIN]}
     server = await listening(serve(connected, host, port, **options), host, port)
     announce("ws", next(iter(server.sockets)).getsockname())
-    code = await protocol.ended
-    if isinstance(protocol.writer, _SocketWriter):
-        await protocol.writer.goodbye()
+    code = await connections.ended
+    server.close(close_connections=False)
     return code
 
 
@@ -50,7 +55,7 @@ async def _read_socket(socket: ServerConnection, protocol: CopilotProtocol) -> N
 
 
 class _SocketWriter:
-    """Sends over a WebSocket without waiting, in the order written."""
+    """Sends over a WebSocket in the order written. Writing does not wait."""
 
     def __init__(self, socket: ServerConnection) -> None:
         self._socket = socket
@@ -63,11 +68,11 @@ class _SocketWriter:
     def close(self) -> None:
         self._unsent.put_nowait(None)
 
-    async def goodbye(self) -> None:
-        """Send what is left, for a moment, and close."""
+    async def flush(self) -> None:
+        """Send what is left, for ``FLUSH_S`` at the most, and close."""
         self.close()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._sending, GOODBYE_S)
+            await asyncio.wait_for(self._sending, FLUSH_S)
 
     async def _send(self) -> None:
         with contextlib.suppress(ConnectionClosed):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copilot_server.completion.filters.filters import Draft, cut_at_scope_end
+from copilot_server.completion.filters.cut_at_scope_end import cut_at_scope_end
+from copilot_server.completion.filters.draft import Draft
 from copilot_server.completion.scope.ending import StopRule, scope_end
 from copilot_server.completion.scope.scope import situation_at
 from copilot_server.context.document import Cursor, Document

@@ -22,8 +22,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from copilot_server.context.document import Cursor, Document
+from copilot_server.context.indentation import indent_unit
 from copilot_server.context.source import strings
-from copilot_server.context.source.code import indent_unit
 from copilot_server.context.source.lexer import LexState
 from copilot_server.context.source.strings import read_triple_quoted, triple_quoted
 from copilot_server.context.source.syntax import FunctionContext, PythonContext, python_context

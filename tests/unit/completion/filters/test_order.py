@@ -1,61 +1,60 @@
-"""Each filter against its golden cases, and all of them against every HumanEval solution."""
+"""All filters in order, against golden cases of each language and every HumanEval solution."""
 
 from __future__ import annotations
 
-import tomllib
+from collections import Counter
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_server.completion.filters.filters import FILTERS, Draft, apply_filters
+from copilot_server.completion.filters.order import FILTERS, apply_filters
 from copilot_server.completion.scope.scope import Situation, situation_at
 from copilot_server.context.document import Cursor, Document
-from tests.support.cursor_text import cursor_in, drawn
+from tests.support.golden import BY_NAME, GOLDEN, LANGUAGES, cases_of, check, golden
 from tests.support.human_eval import PROBLEMS
-from tests.support.paths import TESTS
 
-GOLDEN = TESTS / "golden" / "filters"
-BY_NAME = {apply.__name__: apply for apply in FILTERS}
+#: The languages for which the golden cases cover several meaningful situations each.
+COVERED = {
+    *("typescript", "javascript", "go", "rust", "java", "c", "cpp", "csharp", "ruby", "php", "shellscript"),
+    *("html", "css", "sql"),
+}
 
 
-def golden_cases() -> list[Any]:
+@golden("all")
+def test_a_golden_case_of_all_filters(case: dict[str, Any]):
+    check("all", case)
+
+
+def cases_by_language() -> list[Any]:
     return [
         pytest.param(path.stem, case, id=f"{path.stem}: {case['name']}")
-        for path in sorted(GOLDEN.glob("*.toml"))
-        for case in tomllib.loads(path.read_text("utf-8"))["case"]
+        for path in sorted(LANGUAGES.glob("*.toml"))
+        for case in cases_of(path)
     ]
 
 
-def run(name: str, case: dict[str, Any]) -> Draft | None:
-    situation = situation_at(cursor_in(case["document"], case.get("language", "python")))
-    finish_reason = case.get("finish_reason", "stop")
-    if name == "all":
-        return apply_filters(case["model"], situation, finish_reason)
-    return BY_NAME[name](Draft(case["model"], 0, finish_reason), situation)
+@pytest.mark.parametrize(("language", "case"), cases_by_language())
+def test_a_golden_case_of_a_language(language: str, case: dict[str, Any]):
+    check("all", case, language)
 
 
-def accepted(cursor: Cursor, draft: Draft) -> str:
-    """Draw the document after the draft is accepted."""
-    text = cursor.prefix + draft.text + cursor.suffix[draft.replaced :]
-    return drawn(text, cursor.offset + len(draft.text))
-
-
-@pytest.mark.parametrize(("name", "case"), golden_cases())
-def test_a_golden_case(name: str, case: dict[str, Any]):
-    draft = run(name, case)
-    assert (draft is None) == case.get("dropped", False)
-    if draft is not None:
-        assert accepted(cursor_in(case["document"]), draft) == case["shows"]
-        assert (draft.text == case["model"] and not draft.replaced) == case.get("unchanged", False)
+def test_each_language_has_several_cases():
+    counts = Counter(param.values[0] for param in cases_by_language())
+    assert {language for language in COVERED if counts[language] < 8} == set()
 
 
 def test_each_filter_has_a_case_it_changes_and_a_twin_it_leaves_alone():
-    cases = [param.values for param in golden_cases()]
-    changed = {name for name, case in cases if not case.get("unchanged")}
-    unchanged = {name for name, case in cases if case.get("unchanged")}
+    changed, unchanged = set(), set()
+    for path in GOLDEN.glob("*.toml"):
+        for case in cases_of(path):
+            (unchanged if case.get("unchanged") else changed).add(path.stem)
     assert changed == unchanged == {*BY_NAME, "all"}
+
+
+def test_each_filter_is_a_module_of_its_name():
+    assert [apply.__module__.rpartition(".")[2] for apply in FILTERS] == list(BY_NAME)
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem["task_id"])

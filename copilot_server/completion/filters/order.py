@@ -1,0 +1,57 @@
+"""The filters in their order, with the reasons for it."""
+
+from __future__ import annotations
+
+from copilot_server.completion.filters.cut_at_scope_end import cut_at_scope_end
+from copilot_server.completion.filters.cut_markdown_fences import cut_markdown_fences
+from copilot_server.completion.filters.cut_repeated_suffix import cut_repeated_suffix
+from copilot_server.completion.filters.cut_repetition import cut_repetition
+from copilot_server.completion.filters.draft import Draft, Filter
+from copilot_server.completion.filters.drop_repeated_context import drop_repeated_context
+from copilot_server.completion.filters.drop_unfinished_line import drop_unfinished_line
+from copilot_server.completion.filters.end_line_of_gap import end_line_of_gap
+from copilot_server.completion.filters.fit_gap import fit_gap
+from copilot_server.completion.filters.match_indentation import match_indentation
+from copilot_server.completion.filters.match_line_ends import match_line_ends
+from copilot_server.completion.filters.replace_line_suffix import replace_line_suffix
+from copilot_server.completion.filters.strip_blank_end import strip_blank_end
+from copilot_server.completion.filters.unify_line_ends import unify_line_ends
+from copilot_server.completion.scope.scope import Situation
+from copilot_server.engine.base import FinishReason
+
+FILTERS: tuple[Filter, ...] = (
+    # The other filters split lines at line feeds.
+    unify_line_ends,
+    # Before the scope is cut: a fence would be the line that ends it.
+    cut_markdown_fences,
+    # Before anything is compared with the document, which is indented in its own way.
+    match_indentation,
+    # Before the scope is cut: what the model wrote after a gap shows whether it saw the gap's end.
+    fit_gap,
+    # Before the other cuts: what lies outside the scope does not concern them.
+    cut_at_scope_end,
+    # Before lines are compared: half a line equals none.
+    drop_unfinished_line,
+    # Before the text is compared with what is around it: one round may be all that is left.
+    cut_repetition,
+    drop_repeated_context,
+    cut_repeated_suffix,
+    # After the cuts, once the end of the text is known.
+    replace_line_suffix,
+    # After the cuts, which may leave blanks.
+    strip_blank_end,
+    # After blanks are stripped: the line end that this adds is to stay.
+    end_line_of_gap,
+    # Last: all others look for line feeds.
+    match_line_ends,
+)
+
+
+def apply_filters(text: str, situation: Situation, finish_reason: FinishReason) -> Draft | None:
+    """Pass ``text`` through all filters; return None if nothing is left to show."""
+    draft: Draft | None = Draft(text, 0, finish_reason)
+    for apply in FILTERS:
+        if draft is None:
+            return None
+        draft = apply(draft, situation)
+    return draft

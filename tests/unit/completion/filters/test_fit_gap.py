@@ -1,0 +1,12 @@
+"""The filter ``fit_gap`` against its golden cases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.golden import check, golden
+
+
+@golden("fit_gap")
+def test_a_golden_case(case: dict[str, Any]):
+    check("fit_gap", case)

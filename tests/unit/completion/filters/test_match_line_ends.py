@@ -1,0 +1,12 @@
+"""The filter ``match_line_ends`` against its golden cases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.golden import check, golden
+
+
+@golden("match_line_ends")
+def test_a_golden_case(case: dict[str, Any]):
+    check("match_line_ends", case)

@@ -1,0 +1,67 @@
+"""Closers: which characters after a cursor leave its line free, in which language."""
+
+from __future__ import annotations
+
+import pytest
+
+from copilot_server.context.closers import closing_run, is_free, may_be_inserted
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "language", "run"),
+    [
+        ("f(", ");", "python", ");"),
+        ("f(", ") + 1", "python", ") "),
+        ("x = ", "y", "python", ""),
+        ("const x: Array<", ">;", "typescript", ">;"),
+        ("const x: Map<string, Array<", ">>();", "typescript", ">>"),
+        ("let x: Vec::<", ">();", "rust", ">"),
+        ("std::vector<", "> v;", "cpp", "> "),
+        ("#include <", ">", "c", ">"),
+        ("List<", "> x", "java", "> "),
+        ("<div", "></div>", "html", ">"),
+        ("return <div", ">", "typescriptreact", ">"),
+        # One `<` is open, not two.
+        ("Array<", ">>", "typescript", ">"),
+        # Operators.
+        ("if (a ", "> b)", "typescript", ""),
+        ("if (a", ">b)", "typescript", ""),
+        ("if (a < b ", "> c)", "typescript", ""),
+        ("if (i <= n ", "> c)", "cpp", ""),
+        ("x << 2 ", "> c", "cpp", ""),
+        ("Array<", ">= 3", "typescript", ""),
+        ("p", "->x", "cpp", ""),
+        ("(x) ", "=> x", "typescript", ""),
+        ("Array<T>", "> b", "typescript", ""),
+        # No angle brackets there.
+        ("x <a", ">", "python", ""),
+        ("if x <a", ">", "go", ""),
+        ('f("<', '">', "typescript", '"'),
+    ],
+)
+def test_the_run_of_closers(before: str, after: str, language: str, run: str):
+    assert closing_run(before, after, language) == run
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "language", "free"),
+    [
+        ("x = f(", ")", "python", True),
+        ("x = f(", ") ", "python", True),
+        ("x = f(", ")y", "python", False),
+        ("Array<", ">;", "typescript", True),
+        ("a ", ">;", "typescript", False),
+        ("Array<", ">;", "python", False),
+    ],
+)
+def test_a_line_is_free_before_closers_alone(before: str, after: str, language: str, free: bool):
+    assert is_free(before, after, language) is free
+
+
+def test_what_an_editor_inserts_by_itself():
+    assert may_be_inserted(")]}\"'`>")
+    assert may_be_inserted(">", "rust")
+    assert may_be_inserted(")", "python")
+    assert not may_be_inserted(">", "python")
+    assert not may_be_inserted(") x")
+    assert not may_be_inserted("")
