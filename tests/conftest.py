@@ -35,7 +35,7 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(scope="session", autouse=True)
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Tests find the user's models, and neither read nor change settings, statistics and tunings of theirs."""
+    """Tests find the user's models, and neither read nor change settings, statistics or tunings."""
     own, config = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("config")
     if (home() / "models").is_dir():
         (own / "models").symlink_to(home() / "models")
