@@ -136,7 +136,7 @@ def _is_position(position: Any) -> bool:
 
 
 def _is_whole(value: Any) -> bool:
-    """Whether a JSON number is an integer of the protocol's: one of 32 bits, which some editors write as 3.0."""
+    """Whether a JSON number is an integer of the protocol, one of 32 bits; some editors write 3.0."""
     is_number = not isinstance(value, bool) and (
         isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     )

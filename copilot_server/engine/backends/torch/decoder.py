@@ -13,7 +13,7 @@ from copilot_server.engine.models.architecture import Architecture
 
 
 class Decoder:
-    """Appends tokens to the KV cache and says what the last layer makes of them."""
+    """Appends tokens to the KV cache and computes the last layer's hidden states after them."""
 
     def __init__(self, architecture: Architecture, weights: Weights, kernels: Kernels) -> None:
         self.architecture = architecture
@@ -39,9 +39,10 @@ class Decoder:
         cache: Sequence[torch.Tensor],
         attend: Attention,
     ) -> torch.Tensor:
-        """Run tokens through every layer; their hidden states, (tokens, hidden).
+        """Run tokens through every layer, and return their hidden states, (tokens, hidden).
 
-        All three index tensors are (tokens,): ids, positions in their sequences, places in the cache.
+        The three index tensors are (tokens,): the tokens' ids, their positions in their sequences, and the
+        indices in the KV cache at which their keys and values are stored.
         """
         kernels = self.kernels
         x = functional.embedding(token_ids, self.weights.embedding)  # (tokens, hidden)
@@ -55,8 +56,8 @@ class Decoder:
         return x
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(tokens, hidden) to (tokens, vocab_size)."""
-        return self.kernels.norm_multiply(hidden, self.weights.norm, self.weights.head)
+        """(tokens, hidden) to (tokens, vocab_size), float32."""
+        return self.kernels.logits(hidden, self.weights.norm, self.weights.head)
 
 
 def rope_table(architecture: Architecture, device: torch.device) -> torch.Tensor:
