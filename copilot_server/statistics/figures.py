@@ -15,7 +15,7 @@ from copilot_server.errors import StatisticsError
 from copilot_server.statistics.proportion import wilson_interval
 from copilot_server.statistics.schema import is_damage, open_for_reading
 
-#: What suggestions are told apart by, each a column.
+#: The columns by which suggestions are grouped.
 DIMENSIONS = ("language", "model", "editor")
 #: The form of ``as_json``: raised when a key changes its meaning or goes; more keys may come without.
 JSON_VERSION = 1

@@ -16,7 +16,7 @@ import platformdirs
 from copilot_server.errors import NewerDatabaseError, StatisticsError
 from copilot_server.fetch.store import HOME_VARIABLE
 
-#: "CPst": tells our files from other SQLite files.
+#: "CPst" distinguishes our files from other SQLite files.
 APPLICATION_ID = 0x43507374
 
 #: In one statement, for another process may make the file between two.
@@ -87,7 +87,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 
 def reopen_damaged(path: Path, opened: os.stat_result) -> sqlite3.Connection:
-    """Open the database anew after damage was met in the file that ``opened`` tells of.
+    """Open the database again after damage was found in the file that ``opened`` describes.
 
     Another process may have set it aside meanwhile: then its successor must not suffer the same.
     """
@@ -145,7 +145,7 @@ def _delete_all(path: Path) -> None:
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether an error says that the file is no sound database."""
-    # The low byte: the rest tells kinds apart.
+    # The low byte; the rest distinguishes kinds of one error.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 

@@ -10,10 +10,10 @@ from copilot_server.config import SpeedSettings
 from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Special
 from copilot_server.engine.decoding.jobs import Job, make_job
 from copilot_server.engine.decoding.prefix_cache import PrefixCache
-from copilot_server.engine.decoding.schedule import Counters, Schedule
+from copilot_server.engine.decoding.schedule import BLOCK_SLACK, Counters, Schedule
 from copilot_server.engine.memory import memory_errors
 from copilot_server.engine.models.tokenizer import Tokenizer
-from copilot_server.engine.runner import Runner
+from copilot_server.engine.runner import GrowingRunner, Runner
 from copilot_server.errors import EngineError
 
 OnDone = Callable[[int, list[Generation]], None]
@@ -96,6 +96,8 @@ class DecodingEngine:
             make_job(index, request, self._tokenizer, self.context_length)
             for index, request in enumerate(requests)
         ]
+        if isinstance(self._runner, GrowingRunner):
+            self._runner.make_room(_most_tokens(jobs, batch_size))
         schedule = Schedule(
             self._runner,
             self._cache,
@@ -127,3 +129,11 @@ class DecodingEngine:
             drawn = self._runner.step(schedule.plan())
             schedule.accept(drawn)
             yield from schedule.retire()
+
+
+def _most_tokens(jobs: Sequence[Job], batch_size: int) -> int:
+    """The most tokens that the KV cache holds at once while ``batch_size`` candidates are decoded."""
+    by_candidate = sorted(
+        (job.most_tokens + BLOCK_SLACK for job in jobs for _ in job.candidates), reverse=True
+    )
+    return sum(by_candidate[:batch_size])

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -111,8 +112,20 @@ class CancelAfter:
 # Equality with plain decoding
 
 
-@pytest.mark.parametrize("speed", SPEEDS)
-@pytest.mark.parametrize("batch_size", [1, 2, 5, 16])
+#: Every speed-up with every batch size, on every runner. The runners on transformers are slow, and the loop
+#: above them is the same, so that most of their modes are in the long suite.
+MODES = [
+    pytest.param(
+        *(runner, speed, batch_size),
+        marks=[pytest.mark.long]
+        if runner in {"reference", "transformers"} and (speed, batch_size) not in {("all", 5), ("none", 2)}
+        else [],
+    )
+    for runner, speed, batch_size in product(sorted(RUNNERS), SPEEDS, (1, 2, 5, 16))
+]
+
+
+@pytest.mark.parametrize(("make_engine", "speed", "batch_size"), MODES, indirect=["make_engine"])
 def test_every_mode_gives_what_plain_decoding_gives(
     make_engine: MakeEngine, plain: PlainDecoding, speed: str, batch_size: int
 ):
