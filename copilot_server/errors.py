@@ -34,23 +34,23 @@ class ModelError(CopilotServerError):
 
 
 class UnknownModelError(ModelError):
-    """No manifest, folder or file answers to the name."""
+    """No manifest, folder or file has this name."""
 
 
 class ModelNotCachedError(ModelError):
-    """The model is known but not on this machine, and may not be fetched now."""
+    """The model is known but not on this machine, and must not be fetched now."""
 
 
 class DownloadError(ModelError):
-    """No source could deliver the model."""
+    """No source provided the model."""
 
 
 class HashMismatchError(ModelError):
-    """A file's bytes are not the ones its manifest names."""
+    """A file does not have the hash that its manifest names."""
 
 
 class DiskSpaceError(ModelError):
-    """Too little room for the file."""
+    """There is not enough disk space for the file."""
 
 
 class EngineError(CopilotServerError):
@@ -60,15 +60,15 @@ class EngineError(CopilotServerError):
 
 
 class DeviceError(EngineError):
-    """The device or dtype that was asked for is not to be had here."""
+    """The requested device or dtype is not available here."""
 
 
 class EngineUnavailableError(EngineError):
-    """An engine elsewhere cannot be used now; it may well be soon."""
+    """No remote engine can be used now; one may be soon."""
 
 
 class EngineChangedError(EngineError):
-    """An engine elsewhere serves another model than it did, which is asked for in another way."""
+    """A remote engine serves a different model than before, which needs different prompts."""
 
 
 class PromptTooLongError(EngineError):
@@ -82,6 +82,6 @@ class SandboxUnavailableError(CopilotServerError):
 
 
 class DataError(CopilotServerError):
-    """A problem set is missing or is not what it should be."""
+    """A problem set is missing or damaged."""
 
     exit_code = 6
