@@ -1,21 +1,22 @@
-"""How many developers an engine carries: the arithmetic of docs/scale.md.
+"""How many developers an engine can serve: the arithmetic of docs/scale.md.
 
-``python -m benchmarks.capacity benchmarks/results/load.json`` prints its tables from what was measured.
+``python -m benchmarks.capacity benchmarks/results/load.json`` prints its tables from the measurements.
 
-A developer who types makes ``asked_per_s`` requests a second that reach the engine. Each has ``read``
-tokens of a prompt that the engine has not in its cache, and ``written`` tokens of an answer, and so takes
+A developer who types makes ``asked_per_s`` requests per second that reach the engine. Each has ``read``
+prompt tokens that are not in the engine's cache, and ``written`` tokens of an answer, so its time is
 
-    read / (tokens read a second) + written / (tokens written a second)
+    read / (tokens read per second) + written / (tokens written per second)
 
-of the engine's time. An engine is kept below ``UTILIZATION`` of it, for requests come in bursts, and of the
-developers at work ``TYPING`` type at once. So many does it carry:
+The utilization of an engine is kept below ``UTILIZATION``, since requests come in bursts, and a share of
+``TYPING`` of the developers type at the same time. The engine can therefore serve this many developers:
 
-    UTILIZATION / (TYPING * asked_per_s * seconds a request)
+    UTILIZATION / (TYPING * asked_per_s * seconds per request)
 
-For GPUs both rates are computed, none is measured. Reading is bound by arithmetic, two operations a token
-and parameter (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), of which ``COMPUTE`` is reached. Writing
-is bound by memory: each step reads all weights once and every stream's KV cache, at ``BANDWIDTH`` of the
-peak. The peaks are NVIDIA's, dense bfloat16 (data sheets of the L4, L40S, A100 80GB SXM, H100 SXM, H200 SXM).
+For GPUs both rates are computed, and none is measured. Reading is limited by arithmetic: two operations for
+each token and parameter (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), at a share of ``COMPUTE`` of
+the peak. Writing is limited by memory: each step reads all weights once and the KV cache of every stream,
+at a share of ``BANDWIDTH`` of the peak. The peaks are NVIDIA's, dense bfloat16 (data sheets of the L4,
+L40S, A100 80GB SXM, H100 SXM, H200 SXM).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: Assumptions; whoever knows better puts in their own.
+#: Assumptions; replace them if you know better.
 UTILIZATION, TYPING = 0.6, 0.3
 COMPUTE, BANDWIDTH = 0.4, 0.6
 STREAMS = 32
@@ -35,7 +36,7 @@ STREAMS = 32
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What one developer asks while typing: requests a second, and tokens read and written for each."""
+    """The requests per second of one developer who types, and the tokens read and written for each."""
 
     asked_per_s: float
     read: float
@@ -44,7 +45,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Tokens a second that an engine reads, and that it writes for many streams together."""
+    """The tokens per second that an engine reads, and that it writes for many streams together."""
 
     name: str
     read: float
@@ -63,7 +64,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Parameters, bytes of each and of a token of KV cache; ``context``: tokens of prompt and answer."""
+    """The number of parameters, the bytes of each and of a cached token, and the context in tokens."""
 
     name: str
     parameters: float
@@ -88,13 +89,13 @@ MODELS = (
 
 
 def developers(rates: Rates, demand: Demand) -> int:
-    """How many developers at work an engine carries."""
+    """Return the number of developers that an engine can serve."""
     request_s = demand.read / rates.read + demand.written / rates.written
     return int(UTILIZATION / (TYPING * demand.asked_per_s * request_s))
 
 
 def computed_rates(gpu: Gpu, model: Model) -> Rates | None:
-    """A GPU by its data sheet; None where model and streams do not fit in nine tenths of its memory."""
+    """Return the rates of a GPU from its data sheet, or None if 90 % of its memory is not enough."""
     weights = model.parameters * model.weight_bytes
     cache = STREAMS * model.context * model.kv_bytes
     if weights + cache > 0.9 * gpu.memory:
@@ -104,7 +105,7 @@ def computed_rates(gpu: Gpu, model: Model) -> Rates | None:
 
 
 def tables(measured: dict[str, Any]) -> str:
-    """The tables of docs/scale.md, in Markdown."""
+    """Return the tables of docs/scale.md in Markdown."""
     demand = Demand(
         **{name: measured["demand"][name]["value"] for name in ("asked_per_s", "read", "written")}
     )
@@ -136,17 +137,16 @@ def _computed(demand: Demand) -> Iterator[str]:
         cells = []
         for model in MODELS:
             rates = computed_rates(gpu, model)
-            told = "does not fit" if rates is None else _told(rates, developers(rates, demand))
-            cells.append(told)
+            cells.append("does not fit" if rates is None else _cell(rates, developers(rates, demand)))
         yield f"| {gpu.name} | {' | '.join(cells)} |"
 
 
-def _told(rates: Rates, carried: int) -> str:
-    return f"{_round(rates.read):,}, {_round(rates.written):,}; **{_round(carried):,}**"
+def _cell(rates: Rates, served: int) -> str:
+    return f"{_round(rates.read):,}, {_round(rates.written):,}; **{_round(served):,}**"
 
 
 def _round(value: float) -> int:
-    """Two digits that mean something."""
+    """Round to two significant digits."""
     digits = max(len(str(int(value))) - 2, 0)
     return round(value / 10**digits) * 10**digits
 

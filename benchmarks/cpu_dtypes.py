@@ -1,7 +1,7 @@
 """How fast this CPU multiplies matrices in each dtype: what ``--dtype auto`` should choose.
 
-One linear layer of Qwen2.5-Coder 0.5B (896 to 4864), by rows: 1 is decoding, 16 a batch, 256 a prefill.
-Prints a table and ends in one JSON line. Usage: python benchmarks/cpu_dtypes.py
+It times one linear layer of Qwen2.5-Coder 0.5B (896 to 4864) with 1 row as in decoding, 16 as in a batch,
+and 256 as in a prefill. It prints a table and a line of JSON. Usage: python benchmarks/cpu_dtypes.py
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REPEATS = 15
 
 
 def median_us(dtype: torch.dtype, rows: int) -> float:
-    """Median microseconds of one multiplication, after warming up."""
+    """Return the median time of one multiplication in microseconds, after warming up."""
     weight = torch.randn(4864, 896).to(dtype)
     x = torch.randn(rows, 896).to(dtype)
     times = []
@@ -31,7 +31,7 @@ def median_us(dtype: torch.dtype, rows: int) -> float:
 
 
 def main() -> None:
-    """Measure every dtype and number of rows."""
+    """Measure each dtype with each number of rows."""
     figures = {
         str(dtype).removeprefix("torch."): [median_us(dtype, rows) for rows in ROWS] for dtype in DTYPES
     }

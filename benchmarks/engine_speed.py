@@ -1,8 +1,8 @@
-"""What a step of the engine costs on this machine: reading a prompt, writing, verifying drafts, many streams.
+"""The time of an engine's steps on this machine: prefill, decoding, verifying drafts, and many sequences.
 
-Random tokens; medians. Steps of one sequence come after a prompt of 1,100 tokens, those of many after 300.
-Prints a table and ends in one JSON line.
-Usage: python benchmarks/engine_speed.py [MODEL [DTYPE]] (MODEL: an id, a folder or a .gguf file)
+The tokens are random, and the figures are medians. A single sequence has a prompt of 1,100 tokens, each of
+many has one of 300. It prints a table and a line of JSON.
+Usage: python -m benchmarks.engine_speed [MODEL [DTYPE]] (MODEL: an id, a folder or a .gguf file)
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ GREEDY = Choice()
 
 
 def median_s(act: Callable[[], object], rounds: int = ROUNDS) -> float:
-    """The median time of an act, in seconds."""
+    """Return the median time of a call in seconds."""
     times = []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -42,7 +42,7 @@ def median_s(act: Callable[[], object], rounds: int = ROUNDS) -> float:
 
 
 def read(runner: Runner, prompt: list[int]) -> int:
-    """Read a prompt as the engine does, in chunks; its sequence."""
+    """Prefill a prompt in chunks, as the engine does, and return its sequence."""
     sequence = runner.open()
     for start in range(0, len(prompt), runner.prefill_chunk):
         piece = prompt[start : start + runner.prefill_chunk]
@@ -51,11 +51,11 @@ def read(runner: Runner, prompt: list[int]) -> int:
 
 
 def measure(runner: Runner) -> dict[str, float]:
-    """Every figure by its name: tokens a second for the prompt, milliseconds a step for the rest."""
-    draw = random.Random(1)
-    prompt = [draw.randrange(100, 20_000) for _ in range(PROMPT)]
+    """Return the figures by name: tokens per second for prefill, milliseconds per step for the rest."""
+    rng = random.Random(1)
+    prompt = [rng.randrange(100, 20_000) for _ in range(PROMPT)]
     sequence = read(runner, prompt)  # warms up
-    # Each time in memory that has not been used before, as a new prompt is.
+    # Each prefill uses fresh memory, as that of a new prompt does.
     kept = []
     figures = {"prefill_tok_s": PROMPT / median_s(lambda: kept.append(read(runner, prompt)))}
     for width in WIDTHS:
@@ -80,7 +80,7 @@ def main() -> None:
     dtype = sys.argv[2] if len(sys.argv) > 2 else "auto"
     engine = load_engine(ensure(resolve(name)), dtype=dtype)
     if not isinstance(engine, DecodingEngine):
-        sys.exit(f"{name} is decoded by transformers here: there are no steps of our own to measure.")
+        sys.exit(f"transformers decodes {name} on this machine, so there are no steps of our own to measure.")
     figures = measure(engine.runner)
     print(f"{name} on {engine.device} in {engine.dtype}")
     for figure, value in figures.items():

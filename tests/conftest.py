@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from copilot_server.catalog import resolve
-from copilot_server.config import SpeedSettings
+from copilot_server.config import SpeedSettings, default_config_path
 from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.loader import load_transformers_engine
 from copilot_server.fetch import HOME_VARIABLE, ensure, home
@@ -34,23 +34,20 @@ settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Servers that tests start keep their statistics by themselves, and not among the user's."""
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests find the user's models, and neither read nor change settings, statistics or tunings."""
+    own, config = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("config")
+    if (home() / "models").is_dir():
+        (own / "models").symlink_to(home() / "models")
+    # Other programs that tests start, as pip, keep their settings.
+    users = default_config_path().parent.parent
+    for other in users.iterdir() if users.is_dir() else ():
+        if other.name != "copilot-server":
+            (config / other.name).symlink_to(other)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(HOME_VARIABLE, str(own))
+        patch.setenv("XDG_CONFIG_HOME", str(config))
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Tests find the user's models, but neither read what was tuned for this machine nor leave a tuning."""
-    users, ours = home(), tmp_path_factory.mktemp("cache")
-    users.mkdir(parents=True, exist_ok=True)
-    for kept in users.iterdir():
-        if kept.name != "tuning":
-            (ours / kept.name).symlink_to(kept)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(HOME_VARIABLE, str(ours))
         yield
 
 

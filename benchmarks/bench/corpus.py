@@ -1,6 +1,6 @@
-"""Functions of Python's standard library, taken out of their files to be typed back.
+"""Functions of Python's standard library that are removed from their files and typed back.
 
-What is kept of a choice is its seed: no text of the library is copied.
+A seed determines the choice, so no text of the library is copied.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FUNCTION_LINES = range(8, 61)
 
 @dataclass(frozen=True)
 class Passage:
-    """A file and the function in it that is typed: ``text[start:end]``, whole lines."""
+    """A file and the function in it that is typed, ``text[start:end]``, which has whole lines."""
 
     module: str
     function: str
@@ -28,62 +28,62 @@ class Passage:
     end: int
 
     def document(self, typed: int) -> str:
-        """The file when the first ``typed`` code points of the function stand in it."""
+        """Return the file with only the first ``typed`` code points of the function."""
         return self.text[: self.start + typed] + self.text[self.end :]
 
     @cached_property
     def source(self) -> str:
-        """The function."""
+        """The text of the function."""
         return self.text[self.start : self.end]
 
     @property
     def uri(self) -> str:
-        """The file as an editor would name it."""
+        """The URI of the file in an editor."""
         return f"file:///bench/{self.module}.py"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A moment of the recording: the cursor stands after ``typed`` code points of the function."""
+    """A state of the recording: the cursor is after the first ``typed`` code points of the function."""
 
     passage: Passage
     typed: int
 
     @property
     def offset(self) -> int:
-        """The cursor, in code points from the beginning of the document."""
+        """The cursor in code points from the beginning of the document."""
         return self.passage.start + self.typed
 
     @property
     def document(self) -> str:
-        """The document's text."""
+        """The text of the document."""
         return self.passage.document(self.typed)
 
 
 def choose_passages(count: int, seed: int) -> list[Passage]:
-    """Draw ``count`` functions, each from another file."""
-    draw = random.Random(seed)
+    """Choose ``count`` functions at random, each from a different file."""
+    rng = random.Random(seed)
     files = list(_library())
-    draw.shuffle(files)
+    rng.shuffle(files)
     passages = []
     for path in files:
         candidates = list(_functions(path))
         if candidates:
-            passages.append(draw.choice(candidates))
+            passages.append(rng.choice(candidates))
         if len(passages) == count:
             break
     return passages
 
 
 def library_texts(seed: int) -> Iterator[str]:
-    """The library's files, in an order drawn with ``seed``."""
+    """Return the texts of the library's files in a random order."""
     files = list(_library())
     random.Random(seed).shuffle(files)
     return (path.read_text("utf-8") for path in files)
 
 
 def _library() -> Iterator[Path]:
-    """The modules of the standard library that are plain ASCII and of the right length."""
+    """Yield the modules of the standard library that are ASCII and have a suitable length."""
     for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
         data = path.read_bytes()
         if data.isascii() and b"\t" not in data and FEWEST_LINES <= data.count(b"\n") <= MOST_LINES:
@@ -101,7 +101,7 @@ def _functions(path: Path) -> Iterator[Passage]:
 
 
 def _definitions(node: ast.AST, scope: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """Functions and methods by their qualified names; none that are defined inside of functions."""
+    """Yield functions and methods with their qualified names, except those inside functions."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             yield f"{scope}{child.name}", child

@@ -1,4 +1,4 @@
-"""What replays ask of a server, whichever it is."""
+"""What a replay needs from a server."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from benchmarks.bench.corpus import Place
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A suggestion, "" for none, and the seconds from the keystroke until it was there.
+    """A suggestion, which is empty if there is none, and the seconds from the keystroke until it came.
 
-    ``by_model``: whether a model was asked for it; None where the server does not tell.
+    ``by_model`` is whether the model ran for it, or None if the server does not say.
     """
 
     text: str
@@ -24,7 +24,7 @@ class Answer:
 
 
 class Pending:
-    """A request on its way; ``cancel`` tells the server that nobody waits for it any more."""
+    """A request in flight. ``cancel`` cancels it at the server."""
 
     def __init__(self, cancel: Callable[[], None]) -> None:
         self.sent_s = time.perf_counter()
@@ -35,21 +35,21 @@ class Pending:
         self._failure: str | None = None
 
     def settle(self, text: str) -> None:
-        """The answer has come; called by who reads it, as soon as it is read."""
+        """Store the answer. The reader calls this as soon as it has read it."""
         self._arrived_s = time.perf_counter()
         self._text = text
         self._done.set()
 
     def fail(self, why: str) -> None:
-        """There will be no answer."""
+        """Store that there will be no answer."""
         self._failure = why
         self._done.set()
 
     def wait(self, timeout_s: float | None = None) -> Answer | None:
-        """The answer, or None if it has not come within ``timeout_s``.
+        """Return the answer, or None if it has not come within ``timeout_s``.
 
         Raises:
-            RuntimeError: the server refused the request or has gone.
+            RuntimeError: the server refused the request or has ended.
         """
         if not self._done.wait(timeout_s):
             return None
@@ -59,20 +59,20 @@ class Pending:
 
 
 class Editor(Protocol):
-    """A server as an editor uses it: one document at a time."""
+    """A server as an editor uses it, with one document at a time."""
 
     def open(self, place: Place) -> None:
-        """Begin with a document as it is at ``place``."""
+        """Open a document as it is at ``place``."""
         ...
 
     def ask(self, place: Place) -> Pending:
-        """Tell what has been typed since, and ask for a suggestion at ``place``."""
+        """Send what has been typed since, and request a suggestion at ``place``."""
         ...
 
     def by_model(self) -> bool | None:
-        """Whether a model was asked for the last answer; None where that is not told."""
+        """Return whether the model ran for the last answer, or None if the server does not say."""
         ...
 
     def settle(self) -> None:
-        """Wait until the server does nothing any more."""
+        """Wait until the server is idle."""
         ...

@@ -1,4 +1,4 @@
-"""Engines by themselves, in turns: reading a prompt of 1,100 tokens, and writing after it."""
+"""Engines without servers, in turns: reading a prompt of 1,100 tokens, and writing after it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from benchmarks.bench.prompts import PromptBook
 PROMPT_TOKENS = 1100
 NEW_TOKENS = 64
 STREAMS, STREAM_PROMPT_TOKENS, STREAM_NEW_TOKENS = 32, 64, 128
-#: What is typed at the end of a prompt that has been read: a word that begins.
+#: What is typed after a prompt that has been read: the beginning of a word.
 TYPED = "re"
-#: A shorter answer says little about the speed of writing.
+#: A shorter answer says too little about the speed of writing.
 FEWEST_TOKENS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Of one prompt: tokens a second read and written, and the seconds to the first token.
+    """The speed of one prompt: tokens per second read and written, and the seconds to the first token.
 
-    ``next_key_s``: to the first token after the same prompt and two characters more, where a peer keeps what
-    it has read.
+    ``next_key_s`` is the time to the first token after the same prompt and two more characters, for an engine
+    that caches prompts.
     """
 
     prefill_tok_s: float
@@ -38,12 +38,12 @@ class Speed:
     next_key_s: float | None = None
 
 
-#: Measures one text.
+#: Measures an engine with one text.
 Subject = Callable[[str, int], Speed]
 
 
 class Worker:
-    """A process of ``worker``, of the kind and with the model or folder named."""
+    """A process of the module ``worker`` with an engine of the given kind."""
 
     def __init__(self, kind: str, model: str) -> None:
         command = [sys.executable, "-m", "benchmarks.bench.worker", kind, model]
@@ -61,10 +61,10 @@ class Worker:
         return resident_mb(self.process)
 
     def ask(self, op: str, **values: object) -> dict[str, Any]:
-        """Have it measure.
+        """Let the process measure.
 
         Raises:
-            RuntimeError: it has ended.
+            RuntimeError: the process has ended.
         """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -78,20 +78,20 @@ class Worker:
         return answer
 
     def speed(self, text: str, new_tokens: int) -> Speed:
-        """Read a text and write after it."""
+        """Measure reading a text and writing after it."""
         timing = self.ask("text", text=text, new_tokens=new_tokens)
         first_s, decode_s = timing["first_token_s"], timing["decode_s"]
         decode_tok_s = (timing["tokens"] - 1) / decode_s if decode_s else 0.0
         return Speed(timing["prompt_tokens"] / first_s, decode_tok_s, first_s)
 
     def speed_twice(self, text: str, new_tokens: int) -> Speed:
-        """Read a text and write after it, and then when a little has been typed at its end."""
+        """Measure a text, and then the same text with two more characters."""
         speed = self.speed(text, new_tokens)
         return replace(speed, next_key_s=self.speed(text + TYPED, 2).first_token_s)
 
 
 def llamacpp_subject(server: LlamaCpp) -> Subject:
-    """llama.cpp by its own timings."""
+    """Return what measures llama.cpp by its own timings."""
 
     def measure(text: str, new_tokens: int) -> Speed:
         timings = server.complete(text, new_tokens)
@@ -102,7 +102,7 @@ def llamacpp_subject(server: LlamaCpp) -> Subject:
 
 
 def in_turns(subjects: Mapping[str, Subject], texts: Sequence[str], new_tokens: int) -> dict[str, Speed]:
-    """The median speeds of each subject, one text after the other and the subjects in turns (ABAB)."""
+    """Return the median speeds of each subject, which take turns with each text (ABAB)."""
     speeds: dict[str, list[Speed]] = {name: [] for name in subjects}
     for text in texts:
         for name, measure in subjects.items():
@@ -111,7 +111,7 @@ def in_turns(subjects: Mapping[str, Subject], texts: Sequence[str], new_tokens: 
 
 
 def median_speed(speeds: Sequence[Speed]) -> Speed:
-    """The median of each figure by itself."""
+    """Return the median of each figure."""
     again = [speed.next_key_s for speed in speeds if speed.next_key_s is not None]
     return Speed(
         statistics.median(speed.prefill_tok_s for speed in speeds),
@@ -122,7 +122,7 @@ def median_speed(speeds: Sequence[Speed]) -> Speed:
 
 
 def unseen_texts(book: PromptBook, tokens: int, seed: int) -> Iterator[str]:
-    """Beginnings of the library's files, ``tokens`` long, give or take one; each file once."""
+    """Yield the beginnings of the library's files, which have ``tokens`` tokens to within one."""
     for text in library_texts(seed):
         ids = book.encode(text)
         if len(ids) >= tokens:
@@ -131,9 +131,10 @@ def unseen_texts(book: PromptBook, tokens: int, seed: int) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """Writing with drafts at places of the recording: tokens a second, all tokens over all seconds.
+    """Decoding with drafts at places of the recording: all tokens divided by all seconds.
 
-    ``acceptance``: of the drafted tokens, the share that stood; None where the engine does not count them.
+    ``acceptance`` is the share of drafted tokens that were accepted, or None if the engine does not count
+    them.
     """
 
     decode_tok_s: float
@@ -142,7 +143,7 @@ class Drafted:
 
 
 def drafted(worker: Worker, places: Sequence[Place]) -> Drafted | None:
-    """Have our pipeline complete at ``places``; None if it wrote next to nothing."""
+    """Measure our pipeline at ``places``; return None if it wrote almost nothing."""
     tokens, seconds, answers = 0, 0.0, 0
     for place in places:
         timing = worker.ask("place", uri=place.passage.uri, text=place.document, offset=place.offset)

@@ -1,4 +1,4 @@
-"""HumanEval's 164 problems as they are served, and the same prompts for others."""
+"""HumanEval's 164 problems as they are served, and the same prompts for other engines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from copilot_server.evaluation.report.json_report import read_report
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """One run. ``wall_s``: from the first prompt to the last verdict, without loading the model."""
+    """One run. ``wall_s`` is the time from the first prompt to the last verdict."""
 
     wall_s: float
     pass_at_1: float
@@ -32,7 +32,7 @@ def self_test(model: str, limit: int | None) -> SelfTest:
     """Run ``copilot-server --selftest humaneval`` as a user does.
 
     Raises:
-        subprocess.CalledProcessError: it could not; it says why on stderr.
+        subprocess.CalledProcessError: it failed; the reason is on stderr.
     """
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "results.json"
@@ -45,7 +45,7 @@ def self_test(model: str, limit: int | None) -> SelfTest:
 
 
 def same_prompts(book: PromptBook, completions: Sequence[str]) -> list[Asked]:
-    """The prompts of the first problems, each to be gone on from by as many tokens as our answer has."""
+    """Return the prompts of the first problems, each to be continued by as many tokens as our answer has."""
     sampling = Sampling(max_new_tokens=CompletionSettings().max_new_tokens)
     asked = []
     for problem, completion in zip(load_problems().problems, completions, strict=False):

@@ -1,4 +1,4 @@
-"""llama.cpp's server as an editor plugin uses it, and its own word on how fast it is."""
+"""llama.cpp's server as an editor plugin uses it, and the timings that it reports."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Endpoint = Literal["/infill", "/completion"]
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """What llama.cpp reports of a request; tokens in its cache are not in ``prompt_tokens``.
+    """The timings that llama.cpp reports for a request. ``prompt_tokens`` does not include cached tokens.
 
-    ``decode_s`` is the time from its first token to its last (``t_start_generation`` in its server).
+    ``decode_s`` is the time from the first token to the last (``t_start_generation`` in its server).
     """
 
     prompt_tokens: int
@@ -39,19 +39,19 @@ class Timings:
 
     @property
     def prefill_tok_s(self) -> float:
-        """Prompt tokens a second."""
+        """Prompt tokens per second."""
         return self.prompt_tokens / self.prompt_s
 
     @property
     def decode_tok_s(self) -> float:
-        """Tokens a second after the first."""
+        """Tokens per second after the first."""
         return (self.tokens - 1) / self.decode_s
 
 
 class LlamaCpp:
     """A server process of llama.cpp with one slot.
 
-    ``python``: an interpreter that has the wheel ``xllamacpp``.
+    ``python`` is an interpreter with the wheel ``xllamacpp``.
     """
 
     def __init__(self, python: Path, gguf: Path, threads: int) -> None:
@@ -60,29 +60,29 @@ class LlamaCpp:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         assert self.process.stdout is not None
-        told = json.loads(self.process.stdout.readline())
-        self.version: str = told["version"]
-        self._address = urlsplit(told["url"]).netloc
+        started = json.loads(self.process.stdout.readline())
+        self.version: str = started["version"]
+        self._address = urlsplit(started["url"]).netloc
 
     @property
     def rss_mb(self) -> float:
-        """Its memory now."""
+        """The current memory of the process."""
         return resident_mb(self.process)
 
     def complete(self, prompt: str, new_tokens: int) -> Timings:
-        """Write ``new_tokens`` after a prompt, and not stop for an end of text."""
+        """Write ``new_tokens`` after a prompt, even after an end-of-text token."""
         body = {"prompt": prompt, "n_predict": new_tokens, "ignore_eos": True, **_GREEDY}
         return _timings(self.post(self.connect(), "/completion", body))
 
     def connect(self) -> http.client.HTTPConnection:
-        """A connection of its own for each request, as the plugin's ``curl`` makes."""
+        """Return a new connection, as the plugin makes one for each request."""
         return http.client.HTTPConnection(self._address)
 
     def post(self, connection: http.client.HTTPConnection, path: str, body: object) -> Any:  # noqa: ANN401
-        """Send a request on ``connection`` and read the answer.
+        """Send a request on ``connection``, and return the answer.
 
         Raises:
-            RuntimeError: llama.cpp refuses it.
+            RuntimeError: llama.cpp refuses the request.
             OSError, http.client.HTTPException: the connection has been closed.
         """
         connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
@@ -98,9 +98,9 @@ class LlamaCpp:
 
 
 class LlamaEditor:
-    """An editor that asks llama.cpp; ``lengths`` are the tokens to write at each place.
+    """An editor that uses llama.cpp. ``lengths`` has the number of tokens to write at each place.
 
-    ``timings``: what llama.cpp reports of each answer.
+    ``timings`` has what llama.cpp reports for each answer.
     """
 
     def __init__(
@@ -113,10 +113,10 @@ class LlamaEditor:
         self.timings: list[Timings] = []
 
     def open(self, place: Place) -> None:
-        """Nothing: each request has the whole prompt."""
+        """Do nothing, since each request has the whole prompt."""
 
     def ask(self, place: Place) -> Pending:
-        """Send the prompt from a thread, which reads the answer."""
+        """Send the prompt from a thread that reads the answer."""
         body = {
             "n_predict": self._lengths[place],
             **_GREEDY,
@@ -128,11 +128,11 @@ class LlamaEditor:
         return pending
 
     def by_model(self) -> bool | None:
-        """Always: it has no other way."""
+        """Return True, since every answer needs the model."""
         return True
 
     def settle(self) -> None:
-        """Wait until it has noticed that nobody waits for it."""
+        """Wait until the server has noticed the cancellation."""
         wait_until_idle(self._server.process)
 
     def _request(self, connection: http.client.HTTPConnection, body: object, pending: Pending) -> None:
@@ -146,9 +146,9 @@ class LlamaEditor:
 
 
 def _hang_up(connection: http.client.HTTPConnection) -> None:
-    """Break a connection that another thread reads from, which closing it would not do."""
+    """Interrupt a connection that another thread reads from, which closing it would not do."""
     if connection.sock is not None:
-        with contextlib.suppress(OSError):  # it is over already
+        with contextlib.suppress(OSError):  # the request has ended already
             connection.sock.shutdown(socket.SHUT_RDWR)
 
 

@@ -1,4 +1,4 @@
-"""Where a run took place, and what else ran there."""
+"""The machine of a run, and what else ran on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from copilot_server.provenance import cores, processor
 
 
 def machine() -> dict[str, object]:
-    """The machine, and its load over the last minute."""
+    """Return the machine and its load over the last minute."""
     return {
         "processor": processor(),
         "cores": cores(),
@@ -25,20 +25,20 @@ def machine() -> dict[str, object]:
 
 
 def _busy_s() -> float:
-    """Processor time that everything on this machine has used."""
+    """Return the processor time that all processes of this machine have used."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
 
 
 def _own_s() -> float:
-    """Processor time that this process has used, and its children that have ended."""
+    """Return the processor time of this process and of its children that have ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Tells how much else ran on the machine since it was made, once all children have ended."""
+    """Measures how much other processes compute. All children must have ended when it is read."""
 
     _start_s: float = field(default_factory=time.monotonic)
     _busy_s: float = field(default_factory=_busy_s)
@@ -46,17 +46,17 @@ class Watch:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since it was made."""
+        """The seconds since the start."""
         return time.monotonic() - self._start_s
 
     def others(self) -> float:
-        """The processor time of others, as a mean number of cores."""
+        """Return the processor time of other processes as a mean number of cores."""
         others_s = (_busy_s() - self._busy_s) - (_own_s() - self._own_s)
         return max(0.0, others_s) / self.elapsed_s
 
 
 def wait_until_quiet(patience_s: float) -> bool:
-    """Wait until others use less than a tenth of a core for two seconds; whether they came to."""
+    """Wait until other processes use less than a tenth of a core for two seconds; return whether they did."""
     deadline = time.monotonic() + patience_s
     while True:
         watch = Watch()

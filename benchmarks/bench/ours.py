@@ -1,4 +1,4 @@
-"""copilot-server as an editor has it: a process that speaks LSP over stdio."""
+"""copilot-server as an editor runs it: a process that speaks LSP over stdio."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ OnReply = Callable[[Message], None]
 
 
 class LspServer:
-    """A ``copilot-server`` process. ``ready_s``: from its start until it said that its model is loaded.
+    """A ``copilot-server`` process. ``ready_s`` is the time from its start until its model is loaded.
 
     Raises:
-        RuntimeError: it could not load the model.
+        RuntimeError: the server could not load the model.
     """
 
     def __init__(self, arguments: Sequence[str] = ()) -> None:
@@ -56,11 +56,11 @@ class LspServer:
 
     @property
     def rss_mb(self) -> float:
-        """Its memory now."""
+        """The current memory of the process."""
         return resident_mb(self.process)
 
     def open(self, place: Place) -> None:
-        """Open the document as it is at ``place``, and close the one before."""
+        """Close the current document, and open another as it is at ``place``."""
         if self._place is not None:
             self._notify("textDocument/didClose", {"textDocument": {"uri": self._place.passage.uri}})
         item = {"uri": place.passage.uri, "languageId": "python", "version": 1, "text": place.document}
@@ -69,7 +69,7 @@ class LspServer:
 
     def ask(self, place: Place) -> Pending:
         """Send the change and the request."""
-        # All is worked out before the clock starts: an editor has it at hand.
+        # An editor has all of this already, so it does not count.
         change = self._change(place)
         request = {
             "textDocument": {"uri": place.passage.uri},
@@ -85,30 +85,30 @@ class LspServer:
         return pending
 
     def stats(self) -> Message:
-        """What it has counted."""
+        """Return the counters of the server."""
         counted: Message = self._call("copilotServer/stats", None)
         return counted
 
     def by_model(self) -> bool | None:
-        """Whether the server has counted one more answer of its model."""
+        """Return whether the server has counted one more answer of its model."""
         counted: int = self.stats()["answers"].get("model", 0)
         asked = counted > self._model_answers
         self._model_answers = counted
         return asked
 
     def settle(self) -> None:
-        """Wait until it computes nothing ahead any more."""
+        """Wait until the server has finished its prefetches."""
         wait_until_idle(self.process)
 
     def close(self) -> None:
         """End the process."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        self._reader.join()  # it has read the stream to its end, which may then be closed
+        self._reader.join()  # it reads the stream to its end, which can then be closed
         end(self.process)
 
     def _change(self, place: Place) -> Message | None:
-        """The incremental change that leads from the last place to this one."""
+        """Return the incremental change from the last place to this one."""
         last, self._place = self._place, place
         if last is None or last.typed == place.typed:
             return None
@@ -140,15 +140,15 @@ class LspServer:
             self.process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
             self.process.stdin.flush()
 
-    # From here on: the thread that reads.
+    # The reading thread runs the methods below.
 
     def _read(self) -> None:
         assert self.process.stdout is not None
         while (message := _read_message(self.process.stdout)) is not None:
             self._take(message)
         for reply in list(self._replies.values()):
-            reply({"error": {"message": "copilot-server has gone"}})
-        self._loaded.put("it has gone")
+            reply({"error": {"message": "copilot-server has ended"}})
+        self._loaded.put("it has ended")
 
     def _take(self, message: Message) -> None:
         if "method" not in message:
@@ -168,13 +168,13 @@ def _settle(pending: Pending, message: Message) -> None:
 
 
 def _position(place: Place) -> dict[str, int]:
-    """The cursor; the files are ASCII, so that a column counts the same in every encoding."""
+    """Return the cursor. The files are ASCII, so a column is the same in every encoding."""
     before = place.document[: place.offset]
     return {"line": before.count("\n"), "character": len(before) - before.rfind("\n") - 1}
 
 
 def _read_message(stream: IO[bytes]) -> Message | None:
-    """The next message; None at the end of the stream."""
+    """Return the next message, or None at the end of the stream."""
     length = None
     while (line := stream.readline()) not in (b"\r\n", b""):
         name, _, value = line.partition(b":")

@@ -1,4 +1,4 @@
-"""The parts of a run, in order. Each starts what it needs, measures, and ends it again."""
+"""The parts of a run in order. Each starts its servers, measures, and ends them."""
 
 from __future__ import annotations
 
@@ -37,11 +37,18 @@ from copilot_server.provenance import cores
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How much is measured, and on what.
+    """What is measured, and how much.
 
-    ``gguf``: the model's file, or None for a model that llama.cpp cannot run here; ``folder``: the same
-    weights in safetensors. ``functions``, ``keys``: of the recording. ``rounds``: texts that each engine
-    reads. ``drafted_places``: at which drafts are measured. ``problems``: of HumanEval; None for all.
+    Attributes:
+        model: its id, folder or file.
+        gguf: the file of the model, or None if it has none that llama.cpp could run.
+        folder: the same weights in safetensors.
+        seed: of all random choices.
+        functions: the number of functions in the recording.
+        keys: the number of keys in each function.
+        rounds: the number of texts that each engine reads.
+        drafted_places: the number of places at which drafts are measured.
+        problems: the number of HumanEval problems; None for all.
     """
 
     model: str
@@ -56,7 +63,7 @@ class Options:
 
 
 class Bench:
-    """One run: its options, and the results so far."""
+    """A run: its options and its results so far."""
 
     def __init__(self, options: Options, book: PromptBook) -> None:
         self.options = options
@@ -65,7 +72,7 @@ class Bench:
         self._book = book
 
     def typing(self) -> None:
-        """The patient replay; our server's start and memory."""
+        """Measure the patient replay, and the start and the memory of our server."""
         options = self.options
         passages = choose_passages(options.functions, options.seed)
         with self._ours() as ours, self._llamacpp() as llamacpp:
@@ -76,14 +83,14 @@ class Bench:
             self.results.single["llamacpp_rss_mb"] = None if llamacpp is None else llamacpp.rss_mb
 
     def hurry(self) -> None:
-        """The hurried replay of the recording, on servers that know nothing of it."""
+        """Measure the hurried replay of the recording with new servers."""
         recording = self.results.recording
         with self._ours() as ours, self._llamacpp() as llamacpp:
             functions = recording.shared or recording.ours
             self.results.hurried = in_a_hurry(ours, llamacpp, self._book, functions)
 
     def engines(self) -> None:
-        """Reading and writing, in turns."""
+        """Measure reading and writing in turns."""
         options = self.options
         with (
             Worker("plain", options.model) as plain,
@@ -100,7 +107,7 @@ class Bench:
             self.results.engines = in_turns(subjects, list(islice(texts, options.rounds)), NEW_TOKENS)
 
     def drafts(self) -> None:
-        """Writing with drafts where the recording asked the model, and 32 streams at once."""
+        """Measure drafts where the recording used the model, and 32 streams at the same time."""
         options = self.options
         asked = [one.step.place for one in self.results.recording.every if one.answer.by_model is not False]
         every = max(1, len(asked) // options.drafted_places)
@@ -110,11 +117,11 @@ class Bench:
             self.results.single["streams_tok_s"] = done["tokens"] / done["wall_s"]
 
     def humaneval(self) -> None:
-        """The self-test."""
+        """Run the self-test."""
         self.results.self_test = self_test(self.options.model, self.options.problems)
 
     def vllm(self) -> None:
-        """The same streams on vLLM, and HumanEval's prompts if the self-test has run."""
+        """Measure the same streams with vLLM, and HumanEval's prompts if the self-test has run."""
         streams = [Asked(text, STREAM_NEW_TOKENS, to_the_end=True) for text in self._stream_texts()]
         with Vllm(venvs.vllm_python(), self.options.folder, cores()) as server:
             self.versions["vllm"] = server.version()
@@ -126,7 +133,7 @@ class Bench:
                 self.results.single["vllm_humaneval_wall_s"] = server.complete_all(prompts)[1]
 
     def first_start(self) -> None:
-        """The start with a model's file that nothing has been prepared of, in a folder of its own."""
+        """Measure the start with a model file from which nothing has been prepared."""
         if self.options.gguf is None:
             return
         with tempfile.TemporaryDirectory() as scratch:

@@ -1,4 +1,4 @@
-"""Server processes: their memory, and whether they are still at work."""
+"""Server processes: their memory, whether they are idle, and their end."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _PATIENCE_S = 30.0
 
 
 def resident_mb(process: subprocess.Popen[bytes]) -> float:
-    """Its memory now, in units of 10^6 bytes; pages of mapped files that are in memory count too."""
+    """Return the current memory in units of 10^6 bytes, including resident pages of mapped files."""
     return float(psutil.Process(process.pid).memory_info().rss) / 1e6
 
 
 def wait_until_idle(process: subprocess.Popen[bytes]) -> None:
-    """Wait until a process uses no processor time, but half a minute at the most."""
+    """Wait until a process uses no processor time, but no longer than half a minute."""
     deadline = time.monotonic() + _PATIENCE_S
     watched = psutil.Process(process.pid)
     while time.monotonic() < deadline:
@@ -33,7 +33,7 @@ def _busy_s(process: psutil.Process) -> float:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Let a process end by closing its input; kill it if it does not."""
+    """Close the input of a process, and kill it if it does not end."""
     if process.stdin is not None:
         process.stdin.close()
     try:

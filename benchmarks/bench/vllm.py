@@ -24,7 +24,7 @@ _NAME = "model"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A prompt, as a text or its token ids; at most ``new_tokens`` after it, or just so many."""
+    """A prompt as text or token ids, and the most tokens to write, or the exact number if ``to_the_end``."""
 
     prompt: str | list[int]
     new_tokens: int
@@ -33,10 +33,10 @@ class Asked:
 
 
 class Vllm:
-    """A server process. ``python``: an interpreter that has vLLM; ``folder``: weights in safetensors.
+    """A server process. ``python`` is an interpreter with vLLM, ``folder`` has weights in safetensors.
 
     Raises:
-        RuntimeError: it does not start.
+        RuntimeError: the server does not start.
     """
 
     def __init__(self, python: Path, folder: Path, threads: int) -> None:
@@ -63,11 +63,11 @@ class Vllm:
         self._files.cleanup()
 
     def version(self) -> str:
-        """The version of vLLM."""
+        """Return the version of vLLM."""
         return str(self._request("GET", "/version")["version"])
 
     def complete_all(self, asked: Sequence[Asked]) -> tuple[int, float]:
-        """Ask everything at once; how many tokens came, in how many seconds."""
+        """Send all requests at the same time; return the number of tokens and the seconds."""
         start = time.perf_counter()
         with ThreadPoolExecutor(len(asked)) as threads:
             tokens = sum(threads.map(self._complete, asked))
@@ -108,7 +108,7 @@ class Vllm:
 
 
 def serve_command(python: Path, folder: str, port: str, *, name: str, dtype: str = "bfloat16") -> list[str]:
-    """What serves the weights in a folder as ``name`` on 127.0.0.1, to 32 streams of 4,096 tokens at most."""
+    """Return a command that serves weights as ``name`` on 127.0.0.1, to 32 streams of up to 4,096 tokens."""
     arguments = {
         "--model": folder,
         "--served-model-name": name,
@@ -123,7 +123,7 @@ def serve_command(python: Path, folder: str, port: str, *, name: str, dtype: str
 
 
 def environment(python: Path, threads: int) -> dict[str, str]:
-    """As its documentation for CPUs has it, with every core to compute on."""
+    """Return the environment that vLLM's documentation recommends for CPUs, with all cores."""
     libraries = [
         *Path("/usr/lib").glob("*/libtcmalloc_minimal.so.4"),
         *python.parent.parent.glob("lib/libiomp5.so"),
@@ -139,7 +139,7 @@ def environment(python: Path, threads: int) -> dict[str, str]:
 
 
 def without_our_files(folder: Path) -> tempfile.TemporaryDirectory[str]:
-    """A folder of links to the files of a model, without our packed weights: vLLM reads all safetensors."""
+    """Return a folder of links to the files of a model without our packed weights, which vLLM would read."""
     links = tempfile.TemporaryDirectory()
     for path in folder.iterdir():
         if not path.name.startswith("packed"):

@@ -1,7 +1,7 @@
-"""An engine in a process of its own, which does one measurement for each line that it is sent.
+"""An engine in a process of its own, which makes one measurement for each line of its input.
 
-Started by ``engines.Worker``. A line is a JSON object: ``op``, the name of a public method below, and what
-that takes. The answer is one JSON line.
+``engines.Worker`` starts it. A line is a JSON object with ``op``, the name of a public method below, and the
+arguments of that method. The answer is a line of JSON.
 Usage: python -m benchmarks.bench.worker drafts|plain|bfloat16|float32 MODEL
 """
 
@@ -23,6 +23,7 @@ from copilot_server.completion.pipeline import Pipeline, open_pipeline
 from copilot_server.completion.types import CompletionRequest
 from copilot_server.config import Settings, SpeedSettings
 from copilot_server.context.document import Cursor, Document
+from copilot_server.engine import details
 from copilot_server.engine.base import GenerationRequest, Prompt, Sampling
 from copilot_server.engine.models.vocabulary import detect_fim
 
@@ -30,7 +31,7 @@ Values = dict[str, Any]
 
 
 class Ours:
-    """Our engine, by itself and under the pipeline."""
+    """Our engine by itself and with the pipeline."""
 
     def __init__(self, model: str, *, drafts: bool) -> None:
         settings = Settings(model=model, offline=True, speed=SpeedSettings(drafts=drafts))
@@ -40,22 +41,26 @@ class Ours:
         self._pipeline = Pipeline(self._engine, manifest, settings.completion)
 
     def about(self) -> Values:
-        """Where and in what it computes, and how many threads do."""
-        threads = getattr(self._plain, "threads", None)
-        return {"device": self._plain.device, "dtype": self._plain.dtype, "threads": threads}
+        """Return the device, the number format, the number of threads and the instruction set."""
+        return {
+            "device": self._plain.device,
+            "dtype": self._plain.dtype,
+            "threads": details.threads(self._plain),
+            "instruction_set": details.instruction_set(self._plain),
+        }
 
     def text(self, text: str, new_tokens: int) -> Values:
-        """Go on from a text; its ``Timing``, if a token came."""
+        """Continue a text; return its ``Timing`` if there was a token."""
         return _values(self._engine.time(_request(text, new_tokens)))
 
     def place(self, uri: str, text: str, offset: int) -> Values:
-        """Complete at a cursor; the ``Timing``, if the model was asked and a token came."""
+        """Complete at a cursor; return the ``Timing`` if the model ran and there was a token."""
         before = len(self._engine.timings)
         self._pipeline.complete(CompletionRequest(Cursor(Document(uri, "python", text), offset)), _never())
         return _values(self._engine.timings[-1] if len(self._engine.timings) > before else None)
 
     def streams(self, texts: list[str], new_tokens: int) -> Values:
-        """Go on from all texts at once; how many tokens in how many seconds."""
+        """Continue all texts at the same time; return the number of tokens and the seconds."""
         requests = [_request(text, new_tokens) for text in texts]
         start = time.perf_counter()
         answers = self._plain.generate_batch(requests, _never(), batch_size=len(texts))
@@ -63,7 +68,7 @@ class Ours:
         return {"tokens": sum(len(answer[0].token_ids) for answer in answers), "wall_s": wall_s}
 
     def counters(self) -> Values:
-        """What the decoding loop has counted, where it counts."""
+        """Return the counters of the decoding loop, if it has any."""
         counters = getattr(self._plain, "counters", None)
         return {} if counters is None else dataclasses.asdict(counters)
 
@@ -81,14 +86,14 @@ class Transformers:
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
         self._model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
         self._model.train(mode=False)
-        self._model.generation_config.eos_token_id = None  # the time of all tokens is wanted
+        self._model.generation_config.eos_token_id = None  # the bench measures all tokens
 
     def about(self) -> Values:
-        """In what it computes."""
+        """Return the number format."""
         return {"dtype": str(self._model.dtype).removeprefix("torch.")}
 
     def text(self, text: str, new_tokens: int) -> Values:
-        """Go on from a text; its ``Timing``. A stopping criterion is asked after each token."""
+        """Continue a text; return its ``Timing``, which a stopping criterion records after each token."""
         stamps: list[float] = []
 
         def stamp(ids: Any, _scores: object) -> Any:  # noqa: ANN401 - tensors
@@ -127,7 +132,7 @@ def _subject(kind: str, model: str) -> Ours | Transformers:
 
 
 def main() -> None:
-    """Serve until stdin ends; what libraries print goes to stderr."""
+    """Serve until stdin ends. The output of libraries goes to stderr."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     subject = _subject(*sys.argv[1:3])

@@ -11,7 +11,8 @@ from benchmarks.gpu.setup import Bench, shape_of
 from copilot_server.engine.backends.torch.attention import GridAttention
 from copilot_server.engine.backends.torch.cuda_graphs import CudaGraphs, Eager
 from copilot_server.engine.backends.torch.inputs import GridInputs
-from copilot_server.engine.backends.torch.kv_cache import BLOCK
+from copilot_server.engine.backends.torch.kv_cache import BLOCK_TOKENS
+from copilot_server.engine.backends.torch.limits import limits_of
 
 #: Layers in a row, so that starting the first is not what is timed.
 LAYERS = 16
@@ -32,8 +33,8 @@ def measure_attention(bench: Bench, name: str) -> None:
 
 def _measure(bench: Bench, name: str, batch: int, width: int, context: int) -> dict[str, float]:
     shape, device = shape_of(name), bench.device
-    blocks = -(-context // BLOCK)
-    cache = torch.randn(batch * blocks * BLOCK, 2, shape.kv_heads, shape.head_dim, device=device)
+    blocks = -(-context // BLOCK_TOKENS)
+    cache = torch.randn(batch * blocks * BLOCK_TOKENS, 2, shape.kv_heads, shape.head_dim, device=device)
     cache = cache.to(bench.number)
     queries = torch.randn(batch * width, shape.heads, shape.head_dim, device=device, dtype=bench.number)
     tables = torch.arange(batch * blocks, device=device).view(batch, blocks)
@@ -54,7 +55,8 @@ def _measure(bench: Bench, name: str, batch: int, width: int, context: int) -> d
         from copilot_server.engine.backends.torch.triton_attention import SplitAttention  # noqa: PLC0415 - needs Triton
 
         processors = torch.cuda.get_device_properties(device).multi_processor_count
-        ways["split"] = lambda: SplitAttention(shape, inputs, processors)(queries, cache)
+        attend = SplitAttention(shape, inputs, bench.number, processors, limits_of(device))
+        ways["split"] = lambda: attend(queries, cache)
     return {way: _layer_us(bench, function) for way, function in ways.items()}
 
 

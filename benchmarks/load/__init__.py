@@ -1,20 +1,20 @@
-"""Many simulated editors on one engine: what each of them sees, and what the engine is asked for.
+"""Many simulated editors with one engine: what each of them sees, and the load of the engine.
 
-Each editor is what stands on a desk: a ``copilot-server`` process over stdio with ``--engine URL`` (or
-none: the model runs in it, ``local``) and its default settings. A typist (``benchmarks.bench.typist``:
-pauses of 0.2 s on average) types functions of Python's standard library back into their files at the pace
-of the pauses, whatever has been answered. Each key is a change and a request; one that is not answered when
-the next key comes is cancelled; a suggestion that is what comes next is accepted four times out of five.
-The editors begin within two seconds of each other, each with functions of its own.
+Each editor is a ``copilot-server`` process over stdio with ``--engine URL`` and its default settings, or
+without a URL (``local``), so that the model runs in it. A typist (``benchmarks.bench.typist``, with pauses
+of 0.2 s on average) types functions of Python's standard library back into their files at the pace of the
+pauses, whether or not there is an answer. Each key is a change and a request. A request without an answer
+is cancelled when the next key is pressed. A suggestion that continues with the right text is accepted four
+times out of five. The editors start within two seconds of each other, and each has functions of its own.
 
-Counted by the editors: for each key whether its own answer came before the next, how long that took, and
-whether it showed anything. Counted by the servers (``copilotServer/stats``): how requests were answered,
-and how many were given up before the engine was asked and while it ran. Counted by the engine (its metrics
-for Prometheus): the tokens that it read and wrote. A request is lost if it has no answer at all, not even
-that it was cancelled, a minute after the last key.
+The editors record for each key whether its answer came before the next key, how long it took, and whether
+it showed anything. The servers count (``copilotServer/stats``) how requests were answered, and how many
+were cancelled before the engine ran and while it ran. The engine counts the tokens that it read and wrote
+in its metrics for Prometheus. A request is lost if it has no answer a minute after the last key, not even
+that it was cancelled.
 
-``--slower N``: every pause is so many times as long, as of people who think more than they type.
+``--slower N`` multiplies every pause, as for people who think more than they type.
 
-``--kill``: the engine is killed when half of the time is over and started again at once. Every editor must
-then get an answer of the engine's once more.
+``--kill`` kills the engine after half of the time and restarts it at once. Every editor must then get an
+answer from the engine again.
 """

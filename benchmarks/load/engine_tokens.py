@@ -1,4 +1,4 @@
-"""What an engine has read and written, by its own metrics for Prometheus."""
+"""The tokens that an engine has read and written, from its metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-#: The names of what is counted: vLLM's (docs.vllm.ai, "Production Metrics") and llama.cpp's (its server's
-#: README).
+#: The names of the metrics of vLLM (docs.vllm.ai, "Production Metrics") and of llama.cpp (the README of its
+#: server).
 _READ = ("vllm:prompt_tokens_total", "llamacpp:prompt_tokens_total")
 _REUSED = ("vllm:prefix_cache_hits_total",)
 _WRITTEN = ("vllm:generation_tokens_total", "llamacpp:tokens_predicted_total")
@@ -17,7 +17,7 @@ _FINISHED = ("vllm:request_success_total",)
 
 @dataclass(frozen=True, slots=True)
 class EngineTokens:
-    """Tokens of prompts that were read (vLLM's: found in its cache or not), and tokens that were written."""
+    """Numbers of tokens and requests. ``read`` of vLLM includes the tokens found in its cache."""
 
     read: float = 0.0
     reused: float = 0.0
@@ -25,7 +25,7 @@ class EngineTokens:
     finished: float = 0.0
 
     def since(self, before: EngineTokens) -> EngineTokens:
-        """What has been added."""
+        """Return the difference to an earlier count."""
         return EngineTokens(
             self.read - before.read,
             self.reused - before.reused,
@@ -35,7 +35,7 @@ class EngineTokens:
 
 
 def read_engine_tokens(url: str) -> EngineTokens | None:
-    """The engine's counters; None where it keeps none, or there is no engine."""
+    """Return the counters of the engine, or None if it has none or there is no engine."""
     if not url:
         return None
     try:

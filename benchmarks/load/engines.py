@@ -1,4 +1,4 @@
-"""The engine that is put under load: one that runs, or one to start."""
+"""The engine of a load test: one that runs already, or one to start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ANY_PORT = 0
 
 @contextmanager
 def running_engine(name: str) -> Iterator[tuple[str, RunningEngine | None]]:
-    """Yield an engine's URL, empty for ``local``, and the engine itself where it was started here."""
+    """Yield an engine's URL, empty for ``local``, and the engine itself if this starts it."""
     if name in _STARTERS:
         with _STARTERS[name](_ANY_PORT) as engine:
             yield engine.url, engine

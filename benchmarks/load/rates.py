@@ -1,8 +1,9 @@
-"""How fast an engine reads and writes when many ask at once.
+"""How fast an engine reads and writes for many clients at the same time.
 
-``python -m benchmarks.load.rates llamacpp|vllm|URL``. Reading: new texts of Python's standard library,
-``READERS`` at a time, one token written after each. Writing: short prompts, ``WRITERS`` at a time,
-``WRITTEN`` tokens each. Each twice, and the faster one counts: the first warms up.
+``python -m benchmarks.load.rates llamacpp|vllm|URL``. For reading, ``READERS`` new texts of Python's
+standard library are sent at the same time, and one token is written after each. For writing, ``WRITERS``
+short prompts are sent, and ``WRITTEN`` tokens are written after each. Each is measured twice, and the
+faster one counts, since the first warms up.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from benchmarks.bench.machine import machine
 from benchmarks.load.engines import running_engine
 
 READERS, WRITERS, WRITTEN = 4, 32, 64
-#: Of a text that is read, in code points: some 1,100 tokens.
+#: The length of a text that is read, in code points: some 1,100 tokens.
 READ_CHARACTERS = 4_000
 
 
 def main() -> None:
-    """Measure, and print one line of JSON."""
+    """Measure, and print a line of JSON."""
     with running_engine(sys.argv[1]) as (url, _):
         found = asyncio.run(_measured(url))
     print(json.dumps({"engine_asked": sys.argv[1], **found, "machine": machine()}))
@@ -45,7 +46,7 @@ async def _measured(url: str) -> dict[str, float]:
 
 
 async def _rate(client: httpx.AsyncClient, model: str, prompts: Sequence[str], tokens: int) -> float:
-    """Tokens a second over all prompts: those written if there are several each, else those read."""
+    """Return tokens per second over all prompts: those read if ``tokens`` is 1, else those written."""
     start_s = time.perf_counter()
     answers = await asyncio.gather(*(_usage(client, model, prompt, tokens) for prompt in prompts))
     counted = sum(one["prompt_tokens" if tokens == 1 else "completion_tokens"] for one in answers)

@@ -13,7 +13,7 @@ from benchmarks.load.typing import Seen
 def figures(
     seen: Sequence[Seen], stats: Sequence[dict[str, Any]], tokens: EngineTokens | None
 ) -> dict[str, Any]:
-    """All that a load test tells, as JSON has it; times in milliseconds, rates a second."""
+    """Return the figures of a load test as JSON values; times are in milliseconds, rates per second."""
     keys = [key for one in seen for key in one.keys]
     shown_ms = sorted(1e3 * key.latency_s for key in keys if key.latency_s is not None and key.shown)
     answered = sum(key.latency_s is not None for key in keys)
@@ -56,7 +56,7 @@ def figures(
 
 
 def table(found: dict[str, Any]) -> str:
-    """The figures, a line each."""
+    """Return the figures, each on a line."""
     lines = []
     for name, value in found.items():
         items = value.items() if isinstance(value, dict) else [("", value)]
@@ -75,5 +75,5 @@ def _share(part: float, whole: float) -> float:
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float | None:
-    """The smallest value that is not below ``percent`` % of them."""
+    """Return the smallest value that is not below ``percent`` % of the values."""
     return round(ordered[math.ceil(len(ordered) * percent / 100) - 1], 1) if ordered else None

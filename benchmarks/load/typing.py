@@ -1,4 +1,4 @@
-"""One simulated editor: it types at a typist's pace, and keeps what became of each key."""
+"""A simulated editor, which types at the pace of a typist and records the outcome of each key."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from benchmarks.bench.editing import Answer, Pending
 from benchmarks.bench.ours import LspServer
 from benchmarks.bench.typist import Typist
 
-#: How long a request may stay without any answer after the last key, in seconds, before it is lost.
+#: A request without an answer is lost after this time in seconds.
 LOST_S = 60.0
-#: How long an editor waits for the engine after it was killed, in seconds.
+#: How long an editor waits for the engine after a kill, in seconds.
 RECOVERY_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A keystroke. ``latency_s``: until its own answer came, if that was before the next key.
+    """A keystroke.
 
-    ``shown``: whether there was anything in it. ``failed``: whether it was an error, and no suggestion.
+    Attributes:
+        latency_s: the time until its answer came; None if that was not before the next key.
+        shown: whether the answer had a suggestion.
+        failed: whether the answer was an error.
     """
 
     latency_s: float | None
@@ -31,7 +34,7 @@ class Key:
 
 @dataclass(slots=True)
 class Seen:
-    """What one editor saw: every key, how long it typed, and how many requests were never answered."""
+    """What one editor saw: its keys, how long it typed, and the number of requests without an answer."""
 
     keys: list[Key] = field(default_factory=list)
     typing_s: float = 0.0
@@ -40,7 +43,7 @@ class Seen:
 
 
 class TypingEditor:
-    """Types passages into a server of its own; the typist's pauses are ``slower`` times as long."""
+    """Types passages with a server of its own. ``slower`` multiplies the pauses of the typist."""
 
     def __init__(self, server: LspServer, passages: Sequence[Passage], seed: int, slower: float) -> None:
         self.server = server
@@ -51,19 +54,19 @@ class TypingEditor:
         self._pending: list[Pending] = []
 
     def type(self, keys: int, delay_s: float) -> None:
-        """Type ``keys`` keys, beginning after ``delay_s``; then wait for what is still to be answered."""
+        """Type ``keys`` keys after ``delay_s``, then wait for the answers that are missing."""
         time.sleep(delay_s)
-        begun_s = time.perf_counter()
+        started_s = time.perf_counter()
         for passage in self._passages:
             if len(self.seen.keys) < keys:
                 self._type(passage, keys)
-        self.seen.typing_s = time.perf_counter() - begun_s
+        self.seen.typing_s = time.perf_counter() - started_s
         self.seen.lost = sum(not _is_over(one) for one in self._pending)
 
     def comes_back(self) -> bool:
-        """Type on until the engine has answered once more; whether it did in time."""
+        """Continue to type until the engine answers again; return whether it did in time."""
         passage = self._passages[-1]
-        typed, before = Typist(passage, self._seed).first_place(1), self._answers_of_the_engine()
+        typed, before = Typist(passage, self._seed).first_place(1), self._engine_answers()
         self.server.open(Place(passage, typed))
         deadline_s = time.perf_counter() + RECOVERY_S
         while time.perf_counter() < deadline_s and typed < len(passage.source):
@@ -71,12 +74,12 @@ class TypingEditor:
             try:
                 self.server.ask(Place(passage, typed)).wait(RECOVERY_S)
             except RuntimeError:
-                time.sleep(1.0)  # the engine is still away
-            if self._answers_of_the_engine() > before:
+                time.sleep(1.0)  # the engine is not back yet
+            if self._engine_answers() > before:
                 return True
         return False
 
-    def _answers_of_the_engine(self) -> int:
+    def _engine_answers(self) -> int:
         answered: int = self.server.stats()["answers"].get("model", 0)
         return answered
 
@@ -95,7 +98,7 @@ class TypingEditor:
             accepted = self._answered(pending, pressed_s, typist, typed)
 
     def _answered(self, pending: Pending, next_s: float, typist: Typist, typed: int) -> str:
-        """Wait for an answer until the next key is due; returns what of it is accepted."""
+        """Wait for an answer until the next key is due, and return the text that is accepted."""
         try:
             answer: Answer | None = pending.wait(max(0.0, next_s - time.perf_counter()))
         except RuntimeError:
@@ -113,4 +116,4 @@ def _is_over(pending: Pending) -> bool:
     try:
         return pending.wait(LOST_S) is not None
     except RuntimeError:
-        return True  # an error is an answer: that it was cancelled, as a rule
+        return True  # an error is an answer, too; usually it says that the request was cancelled

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from ctypes import CDLL
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import torch
 
 _LOG = logging.getLogger(__name__)
+
+#: The number formats that weights are rounded to when they are loaded.
+QUANTIZED = ("int8", "int4")
 
 #: The number formats that our kernels for the CPU compute with.
 _KERNEL_DTYPES = ("float32", "bfloat16", "int8")
@@ -80,7 +83,7 @@ def _transformers_engine(wanted: _Wanted) -> DecodingEngine:
     )
     from copilot_server.engine.device import choose_device, choose_dtype  # noqa: PLC0415 - imports torch
 
-    if wanted.dtype in ("int8", "int4"):
+    if wanted.dtype in QUANTIZED:
         msg = f"{wanted.folder.name} cannot be served in {wanted.dtype} here."
         remedy = "Use --dtype auto. int8 needs speed.fast and a Qwen2 or Llama model; int4 also needs a GPU."
         raise EngineError(msg, remedy=remedy)
@@ -137,18 +140,25 @@ def _cpu_engine(wanted: _Wanted, architecture: Architecture) -> DecodingEngine |
     return DecodingEngine(runner, _warm_tokenizer(wanted.folder), wanted.speed, wanted.notices)
 
 
-def _torch_engine(wanted: _Wanted, device: torch.device) -> DecodingEngine:
-    from copilot_server.engine.backends.torch.loading import (  # noqa: PLC0415 - imports torch
-        Options,
-        open_torch_runner,
-        warm_up,
-    )
+def _torch_engine(wanted: _Wanted, device: torch.device) -> Engine:
+    """The fast decoder in PyTorch; transformers where no way to run it works, and in ``notices`` why."""
+    from copilot_server.engine.backends.torch.fallback import free_unused_memory  # noqa: PLC0415 - imports torch
+    from copilot_server.engine.backends.torch.loading import Options  # noqa: PLC0415 - imports torch
+    from copilot_server.engine.backends.torch.start import start_torch_runner  # noqa: PLC0415 - imports torch
     from copilot_server.engine.device import choose_dtype  # noqa: PLC0415 - imports torch
 
     number = wanted.dtype
-    if number not in ("int8", "int4"):
+    if number not in QUANTIZED:
         number = str(choose_dtype(number, device)).removeprefix("torch.")
-    runner = open_torch_runner(wanted.folder, device, number, Options(cuda_graphs=wanted.speed.cuda_graphs))
-    if device.type == "cuda":
-        warm_up(runner)
-    return DecodingEngine(runner, _warm_tokenizer(wanted.folder), wanted.speed, wanted.notices)
+    options = Options(cuda_graphs=wanted.speed.cuda_graphs)
+    try:
+        runner = start_torch_runner(wanted.folder, device, number, options)
+    except EngineError as error:
+        instead = f", not in {number}" if number in QUANTIZED else ""
+        notice = f"The model runs on {device} with transformers{instead}, several times slower: {error}"
+        wanted.notices.append(notice)
+        _LOG.warning("%s", notice)
+    else:
+        return DecodingEngine(runner, _warm_tokenizer(wanted.folder), wanted.speed, wanted.notices)
+    free_unused_memory(device)  # only now is the error gone, and with it what its frames referred to
+    return _transformers_engine(replace(wanted, dtype="auto") if number in QUANTIZED else wanted)

@@ -85,6 +85,13 @@ class BlockAllocator:
         lost = sum(1 + self._must_copy(pages) for pages in self._sequences.values())
         return max(0, len(self._free) - lost) * self._block_size
 
+    def grow(self, blocks: int) -> None:
+        """Add ``blocks`` free blocks, numbered after the last one; they are taken last."""
+        first = len(self._users)
+        self._free[:0] = range(first + blocks - 1, first - 1, -1)
+        self._users += [0] * blocks
+        self._block_count += blocks
+
     def open(self) -> int:
         """Begin an empty sequence and return its number.
 

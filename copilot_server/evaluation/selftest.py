@@ -62,7 +62,7 @@ def evaluate(settings: Settings, options: SelftestOptions) -> Report:
     problem_set = load_problem_set(options)
     preload = needs(problem_set.problems)
     with open_sandbox(allow_unsandboxed=options.allow_unsandboxed, preload=preload) as sandbox:
-        passed_over: tuple[str, ...] = getattr(sandbox, "passed_over", ())
+        passed_over = tuple(map(str, sandbox.passed_over))
         tasks = make_tasks(options, problem_set, sandbox)
         source: Source = (
             ModelSource(settings, options, tasks, problem_set.sha256)

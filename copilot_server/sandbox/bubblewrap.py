@@ -16,8 +16,10 @@ from copilot_server.sandbox.interpreter import base_python, installed_packages, 
 
 #: The user and group "nobody".
 NOBODY = 65534
-#: The one folder that programs may write to.
-FOLDER = "/tmp"  # noqa: S108 - in memory, and the sandbox's own
+#: The folder that programs may write to, in memory: the usual one for temporary files, or the other where
+#: something that programs read is installed below the usual one.
+_USUAL_FOLDER = "/tmp"  # noqa: S108 - the sandbox's own, not the machine's
+_OTHER_FOLDER = "/scratch"
 
 #: How the program is kept from being the user that started it.
 #:
@@ -43,20 +45,28 @@ def _wheel_binaries() -> list[Path]:
     return [Path(str(file.locate())) for file in files if file.name == "bwrap"]
 
 
+def writable_folder(packages: list[Path]) -> str:
+    """Return the folder that programs may write to, which holds nothing when they start."""
+    read = [base_python(), *library_folders(), *packages]
+    below = any(path.is_relative_to(_USUAL_FOLDER) for path in read)
+    return _OTHER_FOLDER if below else _USUAL_FOLDER
+
+
 def command(binary: Path, mode: Mode, disk_bytes: int, packages: list[Path]) -> list[str]:
     """Return the command line up to the interpreter's own arguments.
 
-    The interpreter is process 1. Every descriptor that bubblewrap inherits, it inherits. It can write
-    ``disk_bytes`` of files, and read ``packages``.
+    The interpreter is process 1 and inherits every descriptor that bubblewrap inherits. It can write
+    ``disk_bytes`` of files to ``writable_folder(packages)``, and read ``packages``.
     """
-    python = base_python()
+    python, folder = base_python(), writable_folder(packages)
     return [
         str(binary),
         *_isolation(mode),
+        # A later mount covers what is there, and what is bound may lie below the new file systems.
+        *("--dev", "/dev"),
+        *("--perms", "1777", "--size", str(disk_bytes), "--tmpfs", folder),
         *_read_only(python, packages),
-        *("--dev", "/dev", "--remount-ro", "/dev"),
-        *("--perms", "1777", "--size", str(disk_bytes), "--tmpfs", FOLDER),
-        *("--remount-ro", "/", "--chdir", FOLDER),
+        *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", folder),
         *("--", str(python)),
     ]
 

@@ -18,12 +18,12 @@ from copilot_server.sandbox import bubblewrap
 from copilot_server.sandbox.failure import MAX_CHARACTERS
 from copilot_server.sandbox.probe import probe_program
 from copilot_server.sandbox.tiers import Tier, tiers, unsandboxed
-from copilot_server.sandbox.types import DEFAULT_LIMITS, Check, Limits, Program, ProgramResult
+from copilot_server.sandbox.types import DEFAULT_LIMITS, Check, Limits, Program, ProgramResult, Refusal
 from copilot_server.sandbox.worker import Ended, Worker
 
 logger = logging.getLogger(__name__)
 
-_PROBE_TIMEOUT_S = 20.0
+_PROBE_TIMEOUT_S = 60.0
 #: The original harness kills a process this much after it has raised an error in it.
 _UPSTREAM_GRACE_S = 1.0
 #: How many workers may break under a program before it is held to be the program's doing.
@@ -49,8 +49,10 @@ class Sandbox:
         workers: int | None = None,
         preload: tuple[str, ...] = (),
         limits: Limits = DEFAULT_LIMITS,
+        passed_over: tuple[Refusal, ...] = (),
     ) -> None:
         self._tier = tier
+        self._passed_over = passed_over
         self._preload = preload
         self._limits = limits
         self._pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="sandbox")
@@ -63,6 +65,11 @@ class Sandbox:
     def tier(self) -> str:
         """What shuts the programs in, for people to read."""
         return self._tier.name
+
+    @property
+    def passed_over(self) -> tuple[Refusal, ...]:
+        """The better tiers that do not work here, best first, each with the reason."""
+        return self._passed_over
 
     def submit(
         self, program: Program, limits: Limits | None = None, *, check: Check = "strict"
@@ -172,20 +179,25 @@ def open_sandbox(
         raise SandboxUnavailableError(
             "No sandbox exists for this system.", remedy="Use Linux, or WSL on Windows."
         )
-    reasons = [] if bubblewrap.find_binaries() else ["no bubblewrap was found"]
+
+    def opened(tier: Tier) -> Sandbox:
+        refused = tuple(refusals)
+        return Sandbox(tier, workers=workers, preload=preload, limits=limits, passed_over=refused)
+
+    refusals = [] if bubblewrap.find_binaries() else [Refusal("bubblewrap", "no `bwrap` was found")]
     for tier in tiers():
-        sandbox = Sandbox(tier, workers=workers, preload=preload, limits=limits)
+        sandbox = opened(tier)
         reason = tier.unavailable or _probe(sandbox)
         if not reason:
-            logger.info("Sandbox: %s", sandbox.tier)
+            logger.info("Sandbox: %s", " | ".join([sandbox.tier, *map(str, refusals)]))
             return sandbox
         sandbox.close()
-        reasons.append(f"{tier.name}: {reason}")
-    why = "; ".join(reasons)
+        refusals.append(Refusal(tier.name, reason))
+    why = "; ".join(map(str, refusals))
     if not allow_unsandboxed:
         raise SandboxUnavailableError(f"No sandbox works here ({why}).", remedy=_REMEDY)
     logger.warning("No sandbox works here (%s). Programs run with your own rights.", why)
-    return Sandbox(unsandboxed(), workers=workers, preload=preload, limits=limits)
+    return opened(unsandboxed())
 
 
 def _probe(sandbox: Sandbox) -> str:

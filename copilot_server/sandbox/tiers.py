@@ -65,7 +65,8 @@ def _bubblewrap(binary: Path, mode: bubblewrap.Mode) -> Tier:
     def start(disk_bytes: int, packages: list[Path]) -> Launch:
         argv = bubblewrap.command(binary, mode, disk_bytes, packages)
         run_as = _unused_user() if mode == "user nobody" else None
-        return Launch(argv, bubblewrap.FOLDER, first=True, run_as=run_as, filter=not unfiltered)
+        folder = bubblewrap.writable_folder(packages)
+        return Launch(argv, folder, first=True, run_as=run_as, filter=not unfiltered)
 
     unfiltered = _no_filter()
     return Tier(f"{_version(binary)} ({mode}{', no seccomp' if unfiltered else ''})", start)

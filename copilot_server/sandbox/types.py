@@ -70,6 +70,17 @@ DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A way to shut programs in that was passed over, and why."""
+
+    tier: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.tier}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramResult:
     """What came of one program. ``error`` is empty exactly when it passed.
 

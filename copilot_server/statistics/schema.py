@@ -13,7 +13,7 @@ from urllib.parse import quote
 import filelock
 import platformdirs
 
-from copilot_server.errors import CopilotServerError
+from copilot_server.errors import NewerDatabaseError, StatisticsError
 from copilot_server.fetch.store import HOME_VARIABLE
 
 #: "CPst": tells our files from other SQLite files.
@@ -55,16 +55,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX suggestions_by_time ON suggestions (offered_at_s)",
     ),
 )
-
-
-class StatisticsError(CopilotServerError):
-    """The statistics cannot be read or written."""
-
-    exit_code = 7
-
-
-class NewerDatabaseError(StatisticsError):
-    """The statistics are of a schema that is not known yet."""
 
 
 def database_path() -> Path:

@@ -12,9 +12,9 @@ from typing import Protocol
 
 from cachetools import LRUCache
 
+from copilot_server.context.units import code_points_in
 from copilot_server.statistics.ghost import Step
 from copilot_server.statistics.life import Life
-from copilot_server.statistics.text import code_points
 from copilot_server.statistics.types import (
     MAX_NAME,
     Edit,
@@ -190,7 +190,7 @@ class Tracker:
         if found is None:
             return
         text, head = found.item.text, found.item.head
-        length = min(len(text), code_points(head + text, length_utf16) - len(head))
+        length = min(len(text), code_points_in(head + text, length_utf16) - len(head))
         if length > 0:
             found.life.accept(found.base, found.base + length, whole=length == len(text))
             self._save_and_watch(found.life)

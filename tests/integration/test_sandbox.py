@@ -8,11 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy
 import psutil
 import pytest
 
@@ -33,6 +35,7 @@ from copilot_server.sandbox import (
 from copilot_server.sandbox.interpreter import base_python
 from tests.support.paths import REPOSITORY
 from tests.support.patience import PATIENCE_S, wait_until
+from tests.support.plain_user import is_usable, plain_user
 
 MARK = f"copilot-server-test-{os.getpid()}"
 CHECKS: list[Check] = ["strict", "upstream"]
@@ -469,6 +472,7 @@ class TestTiers:
         monkeypatch.setattr(bubblewrap, "find_binaries", lambda: [binary])
         with open_sandbox(limits=PATIENT, workers=1) as opened:
             assert opened.tier.startswith("bubblewrap 0.")
+            assert all(one.tier.startswith("bubblewrap 0.") and one.reason for one in opened.passed_over)
             assert opened.run(script("assert 1 + 1 == 2")).passed
             assert not opened.run(script("assert 1 + 1 == 3")).passed
 
@@ -490,6 +494,7 @@ class TestTiers:
         monkeypatch.setattr(bubblewrap, "find_binaries", list)
         with open_sandbox(limits=PATIENT, workers=2, preload=("numpy",)) as opened:
             assert opened.tier == "Landlock + seccomp"
+            assert [str(one) for one in opened.passed_over] == ["bubblewrap: no `bwrap` was found"]
             problems = load_problems().problems[:40]
             programs = [
                 Program(one.prompt + one.canonical_solution, one.test, one.entry_point, one.prompt)
@@ -504,7 +509,7 @@ class TestTiers:
 
     def test_no_sandbox_is_an_error_with_a_remedy(self, monkeypatch: pytest.MonkeyPatch):
         without_sandboxes(monkeypatch)
-        with pytest.raises(SandboxUnavailableError, match="no bubblewrap was found; Landlock") as caught:
+        with pytest.raises(SandboxUnavailableError, match="no `bwrap` was found; Landlock") as caught:
             open_sandbox(limits=PATIENT)
         assert "--allow-unsandboxed" in caught.value.remedy
 
@@ -512,6 +517,7 @@ class TestTiers:
         without_sandboxes(monkeypatch)
         with open_sandbox(limits=PATIENT, allow_unsandboxed=True, workers=1) as bare:
             assert bare.tier == tiers.UNSANDBOXED
+            assert [one.reason for one in bare.passed_over] == ["no `bwrap` was found", "not wanted here"]
             assert bare.run(script("while True: pass"), HURRIED).error == "timed out"
             assert bare.run(script("assert 1 == 2")).error == "AssertionError: assert 1 == 2"
             assert bare.run(script("b'x' * 2**31")).error == "MemoryError"
@@ -519,6 +525,80 @@ class TestTiers:
             assert bare.run(script(f"import os\nos.fork() or os.setsid()\n{SLEEPER}"), HURRIED).error
             assert marked() == []
             assert bare.run(script("assert True")).passed
+
+
+#: Tells where numpy was found, which tier was taken, and what becomes of programs that look about in it.
+_BELOW_TMP = """
+import importlib.util, json, sys
+from copilot_server.sandbox import Limits, Program, open_sandbox
+folder = sys.argv[1]
+texts = {
+    "uses": "import numpy\\nassert numpy.linalg.norm([3, 4]) == 5\\nprint(numpy.__file__, flush=True)",
+    "sees": f"import os\\nprint(*os.listdir('/tmp'), *os.listdir({folder!r}), flush=True)",
+    "reads": f"print(open('{folder}/secret').read(), flush=True)",
+    "writes": f"open('{folder}/numpy/new', 'w')",
+    "keeps": "import tempfile\\nwith tempfile.TemporaryFile() as file:\\n    file.write(b'x' * 9999)",
+}
+with open_sandbox(workers=1, preload=("numpy",), limits=Limits(timeout_s=300)) as sandbox:
+    found = {"tier": sandbox.tier}
+    for name, text in texts.items():
+        test = "def check(candidate): pass"
+        result = sandbox.run(Program(text + "\\ndef entry(): pass", test, "entry"))
+        found[name] = result.error or result.output.strip()
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def below_tmp() -> Iterator[Path]:
+    installed = Path(numpy.__file__).parent
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        for source in (installed, installed.with_name("numpy.libs")):
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("tests", "__pycache__")
+                shutil.copytree(source, Path(name, source.name), ignore=ignored)
+        Path(name, "secret").write_text("host's secret")
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def found(below_tmp: Path) -> dict[str, str]:
+    env = os.environ | {"PYTHONPATH": f"{below_tmp}:{REPOSITORY}"}
+    done = subprocess.run(
+        [sys.executable, "-c", _BELOW_TMP, str(below_tmp)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+class TestBelowTmp:
+    """A project that is installed in a folder of ``/tmp``, of which the sandbox has its own."""
+
+    def test_bubblewrap_has_what_programs_import(self, found: dict[str, str], below_tmp: Path):
+        assert found["tier"].startswith("bubblewrap 0.")
+        assert found["uses"] == str(below_tmp / "numpy" / "__init__.py")
+        assert found["keeps"] == ""
+
+    def test_nothing_else_there_is_visible_and_nothing_can_be_changed(
+        self, found: dict[str, str], below_tmp: Path
+    ):
+        seen = {below_tmp.name, *(path.name for path in below_tmp.iterdir())} - {"secret"}
+        assert set(found["sees"].split()) == seen
+        assert found["reads"].startswith("FileNotFoundError")
+        assert found["writes"].startswith("OSError: [Errno 30] Read-only file system")
+
+    def test_the_same_files_are_there_without_a_sandbox(self, below_tmp: Path):
+        with Sandbox(tiers.unsandboxed(), limits=PATIENT, workers=1) as bare:
+            assert (
+                bare.run(script(f"print(open('{below_tmp}/secret').read(), flush=True)")).output
+                == "host's secret\n"
+            )
+            assert bare.run(script(f"open('{below_tmp}/numpy/new', 'w')")).error == ""
+            (below_tmp / "numpy" / "new").unlink()
 
 
 _CHECK_SCRIPT = """
@@ -529,16 +609,13 @@ with open_sandbox(limits=Limits(timeout_s=300)) as sandbox:
     programs = [Program(text + chr(10) + "def f(): pass", test, "f") for text in texts]
     print(sandbox.tier, [result.error for result in sandbox.run_many(programs)])
 """
+EXPECTED = "['', 'AssertionError: assert False', '']"
 
-DEBIAN_PYTHON = Path("/usr/bin/python3")
-
-
-def _is_usable(python: Path) -> bool:
-    check = "import sys; sys.exit(sys.version_info < (3, 11))"
-    return python.exists() and subprocess.run([python, "-c", check], check=False).returncode == 0
+PYTHONS = {Path(sys.executable), base_python(), Path("/usr/bin/python3")}
 
 
-def _run_check(command: list[str]) -> str:
+@pytest.mark.parametrize("python", sorted(filter(is_usable, PYTHONS)), ids=str)
+def test_works_with_each_python_of_this_machine(python: Path):
     packages = Path(psutil.__file__).parents[1]
     env = {
         "PATH": os.environ["PATH"],
@@ -546,25 +623,13 @@ def _run_check(command: list[str]) -> str:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     done = subprocess.run(
-        [*command, "-c", _CHECK_SCRIPT], env=env, cwd="/", capture_output=True, text=True, check=False
+        [python, "-c", _CHECK_SCRIPT], env=env, cwd="/", capture_output=True, text=True, check=False
     )
-    return done.stdout.strip() or done.stderr
-
-
-@pytest.mark.parametrize("python", [Path(sys.executable), base_python(), DEBIAN_PYTHON], ids=str)
-def test_works_with_each_python(python: Path):
-    if not _is_usable(python):
-        pytest.skip(f"{python} is not here, or too old")
-    assert _run_check([str(python)]).endswith("['', 'AssertionError: assert False', '']")
+    assert done.stdout.strip().endswith(EXPECTED), done.stderr
 
 
 def test_works_as_a_plain_user():
-    as_nobody = ["setpriv", "--reuid", "65533", "--regid", "65533", "--clear-groups"]
-    if os.geteuid() or not shutil.which("setpriv") or not _is_usable(DEBIAN_PYTHON):
-        pytest.skip("needs root, setpriv and a Python that every user can read")
-    readable = subprocess.run([*as_nobody, "test", "-r", __file__], check=False).returncode == 0
-    if not readable:
-        pytest.skip("the checkout is root's alone")
-    said = _run_check([*as_nobody, str(DEBIAN_PYTHON)])
-    assert said.startswith("bubblewrap 0.")
-    assert said.endswith("(user namespace) ['', 'AssertionError: assert False', '']")
+    with plain_user() as user:
+        done = user.run(_CHECK_SCRIPT)
+    assert done.stdout.startswith("bubblewrap 0."), done.stderr
+    assert done.stdout.strip().endswith(f"(user namespace) {EXPECTED}"), done.stderr

@@ -1,6 +1,6 @@
-"""llama.cpp's own HTTP server, from the wheel ``xllamacpp``: run by the virtual environment that has it.
+"""The HTTP server of llama.cpp from the wheel ``xllamacpp``, in the virtual environment that has it.
 
-Prints one JSON line when it listens, ``{"url": ..., "version": ...}``, and serves until stdin is closed.
+It prints a line of JSON, ``{"url": ..., "version": ...}``, when it listens, and serves until stdin is closed.
 Usage: python llamacpp.py MODEL.gguf CONTEXT_TOKENS STREAMS THREADS [PORT]
 """
 
@@ -13,7 +13,7 @@ import xllamacpp
 
 
 def main() -> None:
-    """Serve ``STREAMS`` slots of ``CONTEXT_TOKENS`` tokens each; everything else as llama.cpp has it."""
+    """Serve ``STREAMS`` slots of ``CONTEXT_TOKENS`` tokens each, with llama.cpp's defaults for the rest."""
     model, context_tokens, streams, threads = sys.argv[1], *map(int, sys.argv[2:5])
     params = xllamacpp.CommonParams()
     params.model.path = model

@@ -14,7 +14,7 @@ from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import scaled_dot_product_attention
 
 from copilot_server.engine.backends.torch.inputs import GridInputs, Segment
-from copilot_server.engine.backends.torch.kv_cache import BLOCK
+from copilot_server.engine.backends.torch.kv_cache import BLOCK_TOKENS
 
 
 class GridAttention:
@@ -25,9 +25,9 @@ class GridAttention:
 
     def __init__(self, inputs: GridInputs, group: int, dtype: torch.dtype) -> None:
         rows, blocks = inputs.tables.shape
-        offsets = torch.arange(BLOCK, device=inputs.tables.device)
-        self._places = (inputs.tables.unsqueeze(-1) * BLOCK + offsets).flatten()  # (rows * reach,)
-        self._shape = (rows, blocks * BLOCK)
+        offsets = torch.arange(BLOCK_TOKENS, device=inputs.tables.device)
+        self._places = (inputs.tables.unsqueeze(-1) * BLOCK_TOKENS + offsets).flatten()  # (rows * reach,)
+        self._shape = (rows, blocks * BLOCK_TOKENS)
         self._group = group
         self._mask = self._build_mask(inputs.positions, dtype)
 
@@ -63,7 +63,7 @@ class LongAttention:
 
 
 def _attend_segment(queries: torch.Tensor, stored: torch.Tensor, segment: Segment) -> torch.Tensor:
-    gathered = stored.view(-1, BLOCK, *stored.shape[1:]).index_select(0, segment.blocks).flatten(0, 1)
+    gathered = stored.view(-1, BLOCK_TOKENS, *stored.shape[1:]).index_select(0, segment.blocks).flatten(0, 1)
     keys, values = gathered[: segment.length].permute(1, 2, 0, 3).unsqueeze(1)
     attended = scaled_dot_product_attention(
         queries.transpose(0, 1).unsqueeze(0),  # (1, heads, tokens, head_dim)

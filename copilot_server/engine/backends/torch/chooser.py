@@ -13,32 +13,30 @@ from copilot_server.engine.backends.torch.choice import (
     settings_of,
     with_logprobs,
 )
-from copilot_server.engine.backends.torch.cuda_graphs import Graphs
 from copilot_server.engine.backends.torch.decoder import Decoder
+from copilot_server.engine.backends.torch.fallback import FallbackChain
 from copilot_server.engine.backends.torch.inputs import StaticBuffer
-from copilot_server.engine.backends.torch.plan import Shapes
 from copilot_server.engine.runner import Choice, Drawn
 
-#: Choices made at a time.
+#: The most choices that are made at a time.
 CHOICES = 512
 
-#: Where the hidden states of tokens go after which nothing is chosen.
+#: The row that takes the hidden states of tokens after which nothing is chosen.
 UNCHOSEN = CHOICES
 
 
 class Chooser:
     """Chooses after the tokens whose hidden states are in ``hidden``, (CHOICES + 1, hidden).
 
-    What is captured depends on the number of choices, and on whether all are greedy; which tokens are
-    ``allowed`` is looked after outside, for the first tokens of a completion alone.
+    What is captured depends on the number of choices and on whether all are greedy. Choices with a list of
+    ``allowed`` tokens are made outside the graph, which concerns the first tokens of a completion only.
     """
 
-    def __init__(self, decoder: Decoder, graphs: Graphs, shapes: Shapes) -> None:
+    def __init__(self, decoder: Decoder, chain: FallbackChain) -> None:
         size = decoder.architecture.hidden
         self.hidden = torch.zeros(CHOICES + 1, size, device=decoder.device, dtype=decoder.dtype)
         self._decoder = decoder
-        self._graphs = graphs
-        self._shapes = shapes
+        self._chain = chain
         self._settings = StaticBuffer(3 * CHOICES, torch.float32, decoder.device)
         self._on_host = torch.zeros(2 * CHOICES, pin_memory=decoder.device.type == "cuda")
 
@@ -46,14 +44,14 @@ class Chooser:
         """Choose after the first ``len(choices)`` hidden states."""
         if not choices:
             return []
-        rows = self._shapes.row_count(len(choices))
+        rows = self._chain.shapes.row_count(len(choices))
         restricted = any(choice.allowed is not None for choice in choices)
         settings = None
         if any(choice.temperature > 0 for choice in choices):
             settings = self._settings.send(settings_of(choices, rows).ravel()).view(3, rows)
         captured = None if restricted else settings
         key = ("choose", rows, captured is not None)
-        logits, chosen = self._graphs.run(key, lambda: self._choose(rows, captured))
+        logits, chosen = self._chain.run(key, lambda: self._choose(rows, captured))
         if restricted:
             chosen = _choose_among_allowed(logits, choices, settings)
         return self._fetch(logits, chosen, choices, settings)

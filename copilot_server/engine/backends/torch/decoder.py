@@ -10,16 +10,18 @@ from torch.nn import functional
 from copilot_server.engine.backends.torch.kernels import Attention, Kernels
 from copilot_server.engine.backends.torch.weights import Weights
 from copilot_server.engine.models.architecture import Architecture
+from copilot_server.engine.models.rope import rope_table
 
 
 class Decoder:
-    """Appends tokens to the KV cache and says what the last layer makes of them."""
+    """Appends tokens to the KV cache and computes the last layer's hidden states after them."""
 
     def __init__(self, architecture: Architecture, weights: Weights, kernels: Kernels) -> None:
         self.architecture = architecture
         self.weights = weights
         self.kernels = kernels
-        self._rope = rope_table(architecture, weights.embedding.device)
+        table = rope_table(architecture, architecture.context_length)
+        self._rope = torch.from_numpy(table).to(weights.embedding.device)
 
     @property
     def device(self) -> torch.device:
@@ -39,9 +41,10 @@ class Decoder:
         cache: Sequence[torch.Tensor],
         attend: Attention,
     ) -> torch.Tensor:
-        """Run tokens through every layer; their hidden states, (tokens, hidden).
+        """Run tokens through every layer, and return their hidden states, (tokens, hidden).
 
-        All three index tensors are (tokens,): ids, positions in their sequences, places in the cache.
+        The three index tensors are (tokens,): the tokens' ids, their positions in their sequences, and the
+        indices in the KV cache at which their keys and values are stored.
         """
         kernels = self.kernels
         x = functional.embedding(token_ids, self.weights.embedding)  # (tokens, hidden)
@@ -55,18 +58,5 @@ class Decoder:
         return x
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(tokens, hidden) to (tokens, vocab_size)."""
-        return self.kernels.norm_multiply(hidden, self.weights.norm, self.weights.head)
-
-
-def rope_table(architecture: Architecture, device: torch.device) -> torch.Tensor:
-    """Cosines, then sines, of every position's angles: (context_length, head_dim), float32.
-
-    Source: Su et al. 2021, "RoFormer", section 3.4.2; scaled as in Chen et al. 2023, "Extending Context
-    Window of Large Language Models via Positional Interpolation".
-    """
-    half = torch.arange(0, architecture.head_dim, 2, device=device).float() / architecture.head_dim
-    frequencies = 1.0 / architecture.rope_theta**half / architecture.rope_factor
-    positions = torch.arange(architecture.context_length, device=device).float()
-    angles = torch.outer(positions, frequencies)
-    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+        """(tokens, hidden) to (tokens, vocab_size), float32."""
+        return self.kernels.logits(hidden, self.weights.norm, self.weights.head)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from copilot_server.engine.backends.torch.kv_cache import BLOCK, SPARE, KvCache
+from copilot_server.engine.backends.torch.kv_cache import BLOCK_TOKENS, PADDING_BLOCK, KvCache
 from copilot_server.engine.backends.torch.plan import Grid, Long, Piece
 
 Numbers = NDArray[np.int64]
@@ -68,7 +68,7 @@ class LongInputs:
         segments, token, block = [], 0, 0
         for piece in long.pieces:
             own = slice(token, token + len(piece.token_ids))
-            blocks = -(-piece.end // BLOCK)
+            blocks = -(-piece.end // BLOCK_TOKENS)
             segments.append(Segment(own, piece.end, tables[block : block + blocks]))
             token, block = own.stop, block + blocks
         token_ids, positions, store_at, chosen_at = numbers[: 4 * tokens].view(4, tokens).unbind()
@@ -79,7 +79,7 @@ def grid_numbers(grid: Grid, cache: KvCache, unchosen: int) -> Numbers:
     """A grid's numbers, flat. Padding goes to the spare block and to the choice ``unchosen``."""
     shape = (grid.rows, grid.width)
     token_ids, chosen_at = np.zeros(shape, np.int64), np.full(shape, unchosen)
-    tables = np.full((grid.rows, grid.blocks), SPARE)
+    tables = np.full((grid.rows, grid.blocks), PADDING_BLOCK)
     starts, counts = np.zeros((2, grid.rows, 1), np.int64)
     for row, piece in enumerate(grid.pieces):
         count, blocks = len(piece.token_ids), cache.blocks(piece.sequence)
@@ -89,22 +89,23 @@ def grid_numbers(grid: Grid, cache: KvCache, unchosen: int) -> Numbers:
         starts[row], counts[row] = piece.start, count
     offsets = np.arange(grid.width)
     positions = starts + np.minimum(offsets, np.maximum(counts - 1, 0))
-    places = np.take_along_axis(tables, positions // BLOCK, axis=1) * BLOCK + positions % BLOCK
-    store_at = np.where(offsets < counts, places, SPARE)
+    own_blocks = np.take_along_axis(tables, positions // BLOCK_TOKENS, axis=1)
+    indices = own_blocks * BLOCK_TOKENS + positions % BLOCK_TOKENS
+    store_at = np.where(offsets < counts, indices, PADDING_BLOCK * BLOCK_TOKENS)
     return np.concatenate([part.ravel() for part in (token_ids, positions, store_at, chosen_at, tables)])
 
 
 def long_numbers(long: Long, cache: KvCache, unchosen: int) -> Numbers:
     """The numbers of long pieces, flat."""
     by_piece = [_long_numbers(piece, cache.blocks(piece.sequence), unchosen) for piece in long.pieces]
-    tables = [cache.blocks(piece.sequence)[: -(-piece.end // BLOCK)] for piece in long.pieces]
+    tables = [cache.blocks(piece.sequence)[: -(-piece.end // BLOCK_TOKENS)] for piece in long.pieces]
     return np.concatenate([np.concatenate(by_piece, axis=1).ravel(), *map(np.asarray, tables)])
 
 
 def _long_numbers(piece: Piece, blocks: Sequence[int], unchosen: int) -> Numbers:
     """(4, tokens): ids, positions, places and choices."""
     positions = np.arange(piece.start, piece.end)
-    store_at = np.asarray(blocks)[positions // BLOCK] * BLOCK + positions % BLOCK
+    store_at = np.asarray(blocks)[positions // BLOCK_TOKENS] * BLOCK_TOKENS + positions % BLOCK_TOKENS
     chosen_at = np.full(len(positions), unchosen)
     chosen_at[len(positions) - len(piece.slots) :] = piece.slots
     return np.stack([np.asarray(piece.token_ids), positions, store_at, chosen_at])

@@ -1,7 +1,6 @@
-"""What a layer is computed with: the parts between its matrices, fused where a device has kernels for it.
+"""The operations that a layer consists of, in plain PyTorch, which runs on every device.
 
-This is the eager form, of plain PyTorch operations, which runs on every device; ``triton_kernels`` holds
-its faster twin for CUDA.
+``triton_kernels`` implements the same operations for CUDA, with fewer and faster kernels.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from torch.nn import functional
 
 from copilot_server.engine.backends.torch.attention import GridAttention
 from copilot_server.engine.backends.torch.inputs import GridInputs
-from copilot_server.engine.backends.torch.matrix import Matrix
+from copilot_server.engine.backends.torch.matrix import Matrix, multiply_to_float32
 from copilot_server.engine.models.architecture import Architecture
 
 #: Lets queries (tokens, heads, head_dim) attend over one layer's cache; (tokens, heads * head_dim).
@@ -22,6 +21,9 @@ Attention = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 class Kernels:
     """The operations of a layer. Every tensor's first dimension is the tokens of a step."""
+
+    #: Whether they are plain PyTorch, which needs no compiler.
+    is_plain = True
 
     def __init__(self, architecture: Architecture) -> None:
         self._a = architecture
@@ -33,6 +35,10 @@ class Kernels:
     def norm_multiply(self, x: torch.Tensor, norm: torch.Tensor, matrix: Matrix) -> torch.Tensor:
         """Normalize, then multiply."""
         return matrix.multiply(self.norm(x, norm))
+
+    def logits(self, x: torch.Tensor, norm: torch.Tensor, head: Matrix) -> torch.Tensor:
+        """Normalize, then multiply by the head; always float32, whatever the activations are."""
+        return multiply_to_float32(self.norm(x, norm), head)
 
     def norm_gate(self, x: torch.Tensor, norm: torch.Tensor, gate_up: Matrix) -> torch.Tensor:
         """Normalize, multiply, and let the first half gate the second: (tokens, intermediate).

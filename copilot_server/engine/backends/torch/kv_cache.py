@@ -1,40 +1,26 @@
-"""The keys and values of every open sequence, in blocks that sequences with one beginning share."""
+"""The arrays of the KV cache; ``engine.paging`` decides which of their blocks belongs to which sequence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import torch
 
 from copilot_server.engine.models.architecture import Architecture
-from copilot_server.errors import EngineError
+from copilot_server.engine.paging import BlockAllocator
 
-#: Tokens in a block.
-BLOCK = 32
+#: Tokens in a block of this backend's KV cache.
+BLOCK_TOKENS = 32
 
 #: The block that padding is written to; no sequence owns it.
-SPARE = 0
-
-
-@dataclass(slots=True)
-class _Pages:
-    """One sequence: its length in tokens and the blocks that hold them, in order."""
-
-    length: int = 0
-    blocks: list[int] = field(default_factory=list)
-
-    @property
-    def has_partial_block(self) -> bool:
-        return self.length % BLOCK != 0
+PADDING_BLOCK = 0
 
 
 class KvCache:
-    """Keys and values, allocated once.
+    """Keys and values of every open sequence, in one tensor that can grow.
 
     ``layers``: one tensor for each layer, (tokens, 2, kv_heads, head_dim): a token's key, then its value.
-    Token ``i`` of a sequence lies at ``blocks[i // BLOCK] * BLOCK + i % BLOCK``. A fork shares its blocks
-    with the original; whichever writes first into a shared block gets a copy of its own (``reserve``).
+    Token ``i`` of a sequence lies at index ``blocks[i // BLOCK_TOKENS] * BLOCK_TOKENS + i % BLOCK_TOKENS``.
     """
 
     def __init__(
@@ -46,16 +32,24 @@ class KvCache:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        self.block_count = tokens // BLOCK
-        self.max_sequences = max_sequences
-        shape = (architecture.layers, (self.block_count + 1) * BLOCK)
+        """Allocate room for ``tokens`` tokens, rounded down to whole blocks, and one block for padding."""
+        block_count = tokens // BLOCK_TOKENS
+        self._allocator = BlockAllocator(
+            block_count=block_count,
+            block_size=BLOCK_TOKENS,
+            max_sequences=max_sequences,
+            max_length=architecture.context_length,
+            first_block=PADDING_BLOCK + 1,
+        )
         heads = (2, architecture.kv_heads, architecture.head_dim)
-        self._tensor = torch.zeros((*shape, *heads), device=device, dtype=dtype)
+        shape = (architecture.layers, (1 + block_count) * BLOCK_TOKENS, *heads)
+        self._tensor = torch.zeros(shape, device=device, dtype=dtype)
         self.layers = tuple(self._tensor)
-        self._free = list(range(self.block_count, SPARE, -1))
-        self._owners = [0] * (self.block_count + 1)
-        self._sequences: dict[int, _Pages] = {}
-        self._next = 0
+
+    @property
+    def max_sequences(self) -> int:
+        """How many sequences can be open at once."""
+        return self._allocator.max_sequences
 
     @property
     def nbytes(self) -> int:
@@ -64,125 +58,70 @@ class KvCache:
 
     @property
     def tokens(self) -> int:
-        """Tokens that it has room for."""
-        return self.block_count * BLOCK
+        """How many tokens it has room for."""
+        return self._allocator.capacity
 
     @property
     def free_tokens(self) -> int:
-        """Tokens that surely fit, however they are spread over the open sequences.
-
-        A sequence can leave the rest of its last block unused, and copying a shared one takes another.
-        """
-        wasted = sum(1 + self._shares_last(pages) for pages in self._sequences.values())
-        return max(0, len(self._free) - wasted) * BLOCK
+        """How many more tokens are sure to fit, however they are spread over the open sequences."""
+        return self._allocator.free_tokens
 
     def open(self) -> int:
-        """Begin an empty sequence and return its number.
-
-        Raises:
-            EngineError: ``max_sequences`` are open.
-        """
-        if len(self._sequences) >= self.max_sequences:
-            msg = f"All {self.max_sequences} sequences of the KV cache are in use."
-            raise EngineError(msg, remedy="Ask for fewer candidates or a smaller batch at once.")
-        sequence, self._next = self._next, self._next + 1
-        self._sequences[sequence] = _Pages()
-        return sequence
+        """Begin an empty sequence; see ``BlockAllocator.open``."""
+        return self._allocator.open()
 
     def fork(self, sequence: int, length: int) -> int:
-        """Begin a sequence with another's first ``length`` tokens, in the same blocks.
-
-        Raises:
-            EngineError: ``max_sequences`` are open.
-        """
-        blocks = self._sequences[sequence].blocks[: _blocks_for(length)]
-        copy = self.open()
-        for block in blocks:
-            self._owners[block] += 1
-        self._sequences[copy] = _Pages(length, blocks)
-        return copy
+        """Begin a sequence with the first ``length`` tokens of another; see ``BlockAllocator.fork``."""
+        return self._allocator.fork(sequence, length)
 
     def truncate(self, sequence: int, length: int) -> None:
         """Forget all but a sequence's first ``length`` tokens."""
-        pages = self._sequences[sequence]
-        if length > pages.length:
-            msg = f"sequence {sequence} has {pages.length} tokens, fewer than {length}"
-            raise ValueError(msg)
-        kept = _blocks_for(length)
-        self._release(pages.blocks[kept:])
-        del pages.blocks[kept:]
-        pages.length = length
+        self._allocator.truncate(sequence, length)
 
     def close(self, sequence: int) -> None:
         """Forget a sequence."""
-        self._release(self._sequences.pop(sequence).blocks)
+        self._allocator.close(sequence)
 
     def length(self, sequence: int) -> int:
-        """A sequence's tokens."""
-        return self._sequences[sequence].length
+        """How many tokens a sequence has."""
+        return self._allocator.length(sequence)
 
     def blocks(self, sequence: int) -> Sequence[int]:
         """The blocks of a sequence, in order."""
-        return self._sequences[sequence].blocks
+        return self._allocator.blocks(sequence)
 
     def reserve(self, wanted: Sequence[tuple[int, int]]) -> None:
-        """Lengthen each sequence of ``(sequence, tokens)``, giving it blocks that it may write to.
+        """Lengthen each sequence of ``(sequence, tokens)``, copying what must not be written where it is.
 
         Raises:
-            EngineError: there are too few blocks; then nothing has changed.
+            EngineError: there are too few free blocks; then nothing has changed.
         """
-        if sum(self._needed(sequence, count) for sequence, count in wanted) > len(self._free):
-            msg = f"The KV cache's {self.tokens} tokens are used up."
-            remedy = "Lower completion.max_prompt_tokens or the batch, or choose a smaller model."
-            raise EngineError(msg, remedy=remedy)
-        copies = [copy for sequence, count in wanted for copy in self._lengthen(sequence, count)]
+        copies = self._allocator.reserve(wanted)
         if copies:
-            self._copy_blocks(*zip(*copies, strict=True))
+            sources, targets = torch.tensor(copies, device=self._tensor.device).T
+            by_block = self._tensor.view(len(self.layers), -1, BLOCK_TOKENS, *self._tensor.shape[2:])
+            by_block[:, targets] = by_block[:, sources]
 
-    def _needed(self, sequence: int, count: int) -> int:
-        """Blocks that ``count`` more tokens take at most."""
-        pages = self._sequences[sequence]
-        return _blocks_for(pages.length + count) - len(pages.blocks) + self._shares_last(pages)
+    def grow(self, tokens: int) -> None:
+        """Make room for ``tokens`` tokens in all, keeping what the open sequences hold.
 
-    def _shares_last(self, pages: _Pages) -> bool:
-        """Whether the next token would go into a block that another sequence reads too."""
-        return pages.has_partial_block and self._owners[pages.blocks[-1]] > 1
+        The arrays move to other addresses, so that whatever was captured with the old ones is void. While
+        they are copied, the old and the new ones are both in memory.
 
-    def _lengthen(self, sequence: int, count: int) -> list[tuple[int, int]]:
-        """Take blocks for ``count`` tokens; the copies to make, as ``(from, to)``."""
-        pages = self._sequences[sequence]
-        copies = []
-        if count and self._shares_last(pages):
-            shared = pages.blocks[-1]
-            self._owners[shared] -= 1
-            pages.blocks[-1] = self._take()
-            copies.append((shared, pages.blocks[-1]))
-        pages.length += count
-        while len(pages.blocks) < _blocks_for(pages.length):
-            pages.blocks.append(self._take())
-        return copies
-
-    def _take(self) -> int:
-        block = self._free.pop()
-        self._owners[block] = 1
-        return block
-
-    def _release(self, blocks: Sequence[int]) -> None:
-        for block in reversed(blocks):
-            self._owners[block] -= 1
-            if self._owners[block] == 0:
-                self._free.append(block)
-
-    def _copy_blocks(self, sources: Sequence[int], targets: Sequence[int]) -> None:
-        index = torch.tensor([sources, targets], device=self._tensor.device)
-        by_block = self._tensor.view(len(self.layers), -1, BLOCK, *self._tensor.shape[2:])
-        by_block[:, index[1]] = by_block[:, index[0]]
+        Raises:
+            torch.OutOfMemoryError: there is no room; then nothing has changed.
+        """
+        added = tokens // BLOCK_TOKENS - self.tokens // BLOCK_TOKENS
+        if added <= 0:
+            return
+        layers, old, *heads = self._tensor.shape
+        larger = self._tensor.new_zeros((layers, old + added * BLOCK_TOKENS, *heads))
+        larger[:, :old] = self._tensor
+        self._tensor = larger
+        self.layers = tuple(larger)
+        self._allocator.grow(added)
 
 
 def bytes_per_token(architecture: Architecture, dtype: torch.dtype) -> int:
-    """What one token takes of the KV cache, in all layers."""
+    """How much memory one token takes in the KV cache, over all layers."""
     return architecture.layers * 2 * architecture.kv_heads * architecture.head_dim * dtype.itemsize
-
-
-def _blocks_for(tokens: int) -> int:
-    return -(-tokens // BLOCK)

@@ -1,4 +1,4 @@
-"""A layer's matrices, in each number format they can be kept in."""
+"""A layer's matrices, in each number format that they can be stored in."""
 
 from __future__ import annotations
 
@@ -139,6 +139,27 @@ class Int4Matrix:
     def multiply(self, x: torch.Tensor) -> torch.Tensor:
         """(tokens, inputs) to (tokens, outputs)."""
         return _multiply_in_parts(self, x)
+
+
+#: A matrix whose ``dense`` gives the weights that its numbers stand for.
+QuantizedMatrix = Int8Matrix | Int4Matrix
+
+
+def multiply_to_float32(x: torch.Tensor, matrix: Matrix) -> torch.Tensor:
+    """(tokens, inputs) to (tokens, outputs) in float32, without rounding the products to the dtype of ``x``.
+
+    A logit near 32 has neighbours 1/8 apart in bfloat16, which is too coarse for log-probabilities.
+    """
+    if x.dtype == torch.float32:
+        return matrix.multiply(x)
+    if not isinstance(matrix, DenseMatrix):
+        return matrix.multiply(x.float())
+    if x.device.type == "cuda":
+        product = torch.mm(x, matrix.weight.T, out_dtype=torch.float32)
+    else:
+        parts = torch.split(matrix.weight, DENSE_ROWS)
+        product = torch.cat([functional.linear(x.float(), part.float()) for part in parts], dim=-1)
+    return product if matrix.bias is None else product + matrix.bias
 
 
 def _multiply_in_parts(matrix: Int8Matrix | Int4Matrix, x: torch.Tensor) -> torch.Tensor:

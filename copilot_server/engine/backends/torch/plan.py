@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from copilot_server.engine.backends.torch.kv_cache import BLOCK
+from copilot_server.engine.backends.torch.kv_cache import BLOCK_TOKENS
 from copilot_server.engine.runner import Chunk
 
 #: Tokens that one pass takes of long pieces: enough to keep any GPU busy, and its activations small.
@@ -76,12 +76,12 @@ class Shapes:
 
     def blocks(self, length: int) -> int:
         """Blocks to attend to, for sequences up to ``length`` tokens long: a power of two."""
-        exact = -(-length // BLOCK)
+        exact = -(-length // BLOCK_TOKENS)
         return exact if self.exact else max(MIN_BLOCKS, 1 << (exact - 1).bit_length())
 
 
 #: The fewest blocks that a padded grid attends to: shorter contexts gain nothing.
-MIN_BLOCKS = 256 // BLOCK
+MIN_BLOCKS = 256 // BLOCK_TOKENS
 
 #: Where nothing is captured.
 EXACT_SHAPES = Shapes((), (16,), exact=True)

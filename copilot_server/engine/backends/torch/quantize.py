@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from copilot_server.engine.backends.torch.matrix import DenseMatrix, Int4Matrix, Int8Matrix, Matrix
+from copilot_server.engine.backends.torch.matrix import DenseMatrix, Int4Matrix, Int8Matrix, QuantizedMatrix
 
 #: Inputs that share a scale and an offset in 4 bits.
 GROUP = 64
@@ -26,7 +26,7 @@ def to_int8(matrix: DenseMatrix) -> Int8Matrix:
     return Int8Matrix(values, scales, matrix.bias)
 
 
-def to_int4(matrix: DenseMatrix) -> Matrix:
+def to_int4(matrix: DenseMatrix) -> QuantizedMatrix:
     """Round each group of inputs to 16 levels, spaced so that the squared error is least.
 
     A matrix whose inputs do not divide into groups, as many in each half, is kept in 8 bits.

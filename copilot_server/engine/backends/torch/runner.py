@@ -1,16 +1,15 @@
-"""The runner on PyTorch: what a step does, in order."""
+"""The runner on PyTorch: a step from its chunks to the tokens that it draws."""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Sequence
 
 import torch
 
 from copilot_server.engine.backends.torch.attention import LongAttention
 from copilot_server.engine.backends.torch.chooser import CHOICES, UNCHOSEN, Chooser
-from copilot_server.engine.backends.torch.cuda_graphs import Graphs
 from copilot_server.engine.backends.torch.decoder import Decoder
+from copilot_server.engine.backends.torch.fallback import FallbackChain, free_unused_memory
 from copilot_server.engine.backends.torch.inputs import (
     GridInputs,
     LongInputs,
@@ -25,7 +24,6 @@ from copilot_server.engine.backends.torch.plan import (
     LONG_TOKENS,
     Grid,
     Long,
-    Shapes,
     pieces_of,
     plan,
 )
@@ -33,8 +31,8 @@ from copilot_server.engine.memory import memory_errors
 from copilot_server.engine.runner import Chunk, Drawn
 from copilot_server.errors import EngineError
 
-#: By device type: the tokens that keep it busy, and the drafts whose verification costs it little more
-#: than reading the weights once does.
+#: By device type: how many tokens keep it busy, and how many drafts it verifies at little more than the cost
+#: of reading the weights once.
 PREFILL_CHUNKS = {"cuda": 1024, "mps": 512}
 DRAFT_LENGTHS = {"cuda": 15, "mps": 7}
 
@@ -43,22 +41,37 @@ class TorchRunner:
     """Runs a ``Decoder``; see ``Runner``."""
 
     def __init__(
-        self, decoder: Decoder, cache: KvCache, *, dtype: str, graphs: Graphs, shapes: Shapes
+        self, chain: FallbackChain, cache: KvCache, *, dtype: str, kv_limit: int | None = None
     ) -> None:
+        """Run the decoder of ``chain`` on ``cache``.
+
+        ``kv_limit``: the tokens that the cache may grow to; None keeps it as it is.
+        """
+        decoder = chain.decoder
         self._decoder = decoder
         self._cache = cache
         self._dtype = dtype
-        self._graphs = graphs
-        self._shapes = shapes
-        self._chooser = Chooser(decoder, graphs, shapes)
-        most_blocks = shapes.blocks(self.context_length)
+        self._kv_limit = kv_limit or cache.tokens
+        self._chain = chain
+        self._chooser = Chooser(decoder, self._chain)
+        most_blocks = chain.shapes.blocks(self.context_length)
         capacity = 4 * max(LONG_TOKENS, GRID_TOKENS) + GRID_TOKENS * most_blocks
         self._inputs = StaticBuffer(capacity, torch.int64, decoder.device)
 
     @property
     def decoder(self) -> Decoder:
-        """The model itself, for whoever measures or checks it."""
+        """The layers themselves, for benchmarks and checks."""
         return self._decoder
+
+    @property
+    def chain(self) -> FallbackChain:
+        """The ways to run the decoder, and which one is in use."""
+        return self._chain
+
+    @property
+    def cache(self) -> KvCache:
+        """The KV cache, for benchmarks and checks."""
+        return self._cache
 
     @property
     def device(self) -> str:
@@ -73,12 +86,12 @@ class TorchRunner:
     @property
     def context_length(self) -> int:
         """See ``Runner.context_length``."""
-        return min(self._decoder.architecture.context_length, self._cache.tokens)
+        return min(self._decoder.architecture.context_length, self._kv_limit)
 
     @property
     def notices(self) -> Sequence[str]:
-        """See ``Runner.notices``."""
-        return ()
+        """See ``Runner.notices``: why faster ways to run the model were given up."""
+        return self._chain.notices
 
     @property
     def max_sequences(self) -> int:
@@ -99,6 +112,25 @@ class TorchRunner:
     def draft_length(self) -> int:
         """See ``Runner.draft_length``."""
         return DRAFT_LENGTHS.get(self._decoder.device.type, 3)
+
+    @property
+    def memory_bytes(self) -> dict[str, int]:
+        """What the model holds of the device's memory, by purpose."""
+        return {"weights": self._decoder.weights.nbytes, "KV cache": self._cache.nbytes}
+
+    def make_room(self, tokens: int) -> None:
+        """Let the KV cache grow to ``tokens`` tokens, or as near to that as the device's memory allows.
+
+        Everything captured is void afterwards, since the arrays have moved. The cache never shrinks.
+        """
+        wanted = min(tokens, self._kv_limit)
+        while wanted > self._cache.tokens:
+            self._chain.free_captured()
+            try:
+                with torch.inference_mode():
+                    self._cache.grow(wanted)
+            except torch.OutOfMemoryError:
+                wanted //= 2
 
     def open(self) -> int:
         """See ``Runner.open``."""
@@ -123,7 +155,7 @@ class TorchRunner:
         with torch.inference_mode(), memory_errors():
             self._cache.reserve([(chunk.sequence, len(chunk.token_ids)) for chunk in chunks])
             try:
-                return [drawn for part in _parts(chunks, starts) for drawn in self._run(*part)]
+                return self._chain.attempt(lambda: self._run_parts(chunks, starts))
             except BaseException:
                 for chunk, start in zip(chunks, starts, strict=True):
                     self._cache.truncate(chunk.sequence, start)
@@ -131,11 +163,10 @@ class TorchRunner:
 
     def release(self) -> None:
         """See ``Runner.release``; torch's allocator gives the memory back to the device."""
-        on_gpu = self._decoder.device.type == "cuda"
-        del self._graphs, self._chooser, self._inputs, self._cache, self._decoder
-        gc.collect()
-        if on_gpu:
-            torch.cuda.empty_cache()
+        device = self._decoder.device
+        self._chain.graphs.clear()
+        del self._chain, self._chooser, self._inputs, self._cache, self._decoder
+        free_unused_memory(device)
 
     def _check_lengths(self, chunks: Sequence[Chunk], starts: Sequence[int]) -> None:
         longest = max((start + len(c.token_ids) for c, start in zip(chunks, starts, strict=True)), default=0)
@@ -143,8 +174,11 @@ class TorchRunner:
             msg = f"A sequence of {longest} tokens is too long for a window of {self.context_length}."
             raise EngineError(msg, remedy="Lower completion.max_prompt_tokens or completion.max_new_tokens.")
 
+    def _run_parts(self, chunks: Sequence[Chunk], starts: Sequence[int]) -> list[list[Drawn]]:
+        return [drawn for part in _parts(chunks, starts) for drawn in self._run(*part)]
+
     def _run(self, chunks: Sequence[Chunk], starts: Sequence[int]) -> list[list[Drawn]]:
-        for one in plan(list(pieces_of(chunks, starts)), self._shapes):
+        for one in plan(list(pieces_of(chunks, starts)), self._chain.shapes):
             if isinstance(one, Grid):
                 self._append_grid(one)
             else:
@@ -160,7 +194,7 @@ class TorchRunner:
             attend = self._decoder.kernels.grid_attention(inputs, self._decoder.dtype)
             self._append(inputs, attend)
 
-        self._graphs.run(("append", grid.rows, grid.width, grid.blocks), append)
+        self._chain.run(("append", grid.rows, grid.width, grid.blocks), append)
 
     def _append_long(self, long: Long) -> None:
         numbers = self._inputs.send(long_numbers(long, self._cache, UNCHOSEN))
@@ -175,11 +209,11 @@ class TorchRunner:
 
 
 def _parts(chunks: Sequence[Chunk], starts: Sequence[int]) -> Iterator[tuple[Sequence[Chunk], Sequence[int]]]:
-    """The chunks in order, so many at a time that their choices can be made at once."""
+    """The chunks in order, in groups of at most ``CHOICES`` choices."""
     first = choices = 0
-    for place, chunk in enumerate(chunks):
+    for index, chunk in enumerate(chunks):
         if choices + len(chunk.choices) > CHOICES:
-            yield chunks[first:place], starts[first:place]
-            first, choices = place, 0
+            yield chunks[first:index], starts[first:index]
+            first, choices = index, 0
         choices += len(chunk.choices)
     yield chunks[first:], starts[first:]

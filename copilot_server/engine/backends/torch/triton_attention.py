@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 import triton
 import triton.language as tl
 
 from copilot_server.engine.backends.torch.inputs import GridInputs
-from copilot_server.engine.backends.torch.kv_cache import BLOCK
+from copilot_server.engine.backends.torch.kv_cache import BLOCK_TOKENS
+from copilot_server.engine.backends.torch.limits import Limits
 from copilot_server.engine.models.architecture import Architecture
 
-_jit: Callable[[Callable[..., None]], Any] = triton.jit
+Jit = Callable[[Callable[..., None]], Any]
+
+_jit: Jit = triton.jit
+
+
+def _jit_once_for(*numbers: str) -> Jit:
+    """Compile once for all values of these arguments, which change from step to step."""
+    return cast("Jit", triton.jit(do_not_specialize=numbers))
+
 
 #: Heads that one program turns.
 HEADS = 8
 
-#: Keys that a program looks at at a time.
-KEYS = 64
+#: Keys that a program attends to at a time: as many of these as its shared memory has room for.
+KEY_COUNTS = (64, 32, 16)
 
-#: Query rows of a program: tokens times the heads that share a key.
+#: Warps of a program, and how many loads of its inner loop are under way at once.
+WARPS, STAGES = 4, 3
+
+#: The most query rows of a program: tokens times the heads that share a key.
 MOST_QUERIES = 64
 
 
@@ -61,7 +73,7 @@ def _rotate_kernel(  # noqa: PLR0913, PLR0917
     tl.store(out + half, turned_second.to(stored.dtype.element_ty), mask=mask & (head >= heads)[:, None])
 
 
-@_jit
+@_jit_once_for("width", "blocks", "span", "splits")
 def _attend_kernel(  # noqa: PLR0913, PLR0917
     queries: tl.tensor,  # (rows * width, heads, head_dim)
     stored: tl.tensor,  # (places, 2, kv_heads, head_dim)
@@ -129,7 +141,7 @@ def _attend_kernel(  # noqa: PLR0913, PLR0917
     tl.store(stats + out * 2 + 1, total, mask=present)
 
 
-@_jit
+@_jit_once_for("splits")
 def _combine_kernel(  # noqa: PLR0913, PLR0917
     partial: tl.tensor,
     stats: tl.tensor,
@@ -175,10 +187,21 @@ def rotate_and_store(
     return queries
 
 
+def attend_shared_bytes(queries: int, keys: int, padded: int, itemsize: int) -> int:
+    """An upper bound of the shared memory that ``_attend_kernel`` takes.
+
+    That is the queries, the keys and values that are being loaded while others are in use, and the scores on
+    their way from one product to the other.
+    """
+    return itemsize * padded * (queries + 2 * (STAGES - 1) * keys) + 4 * queries * keys
+
+
 class SplitAttention:
     """A grid's attention: every row's keys are split among as many programs as keep the GPU busy."""
 
-    def __init__(self, a: Architecture, inputs: GridInputs, processors: int) -> None:
+    def __init__(
+        self, a: Architecture, inputs: GridInputs, dtype: torch.dtype, processors: int, limits: Limits
+    ) -> None:
         self._a = a
         self._inputs = inputs
         self._rows, self._blocks = inputs.tables.shape
@@ -188,10 +211,20 @@ class SplitAttention:
         self._queries = min(MOST_QUERIES, max(16, triton.next_power_of_2(queries)))
         self._parts = triton.cdiv(queries, self._queries)
         programs = self._rows * a.kv_heads * self._parts
-        reach = self._blocks * BLOCK
-        wanted = min(triton.cdiv(2 * processors, programs), reach // KEYS)
-        self._span = triton.cdiv(triton.cdiv(reach, max(1, wanted)), KEYS) * KEYS
+        reach = self._blocks * BLOCK_TOKENS
+        self._padded = max(16, triton.next_power_of_2(a.head_dim))
+        self._keys = self._key_count(limits, dtype.itemsize)
+        wanted = min(triton.cdiv(2 * processors, programs), reach // KEY_COUNTS[0])
+        self._span = triton.cdiv(triton.cdiv(reach, max(1, wanted)), KEY_COUNTS[0]) * KEY_COUNTS[0]
         self._splits = triton.cdiv(reach, self._span)
+
+    def _key_count(self, limits: Limits, itemsize: int) -> int:
+        counts = (
+            keys
+            for keys in KEY_COUNTS
+            if attend_shared_bytes(self._queries, keys, self._padded, itemsize) <= limits.shared_bytes
+        )
+        return next(counts, KEY_COUNTS[-1])
 
     def __call__(self, queries: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
         """See ``kernels.Attention``."""
@@ -199,7 +232,6 @@ class SplitAttention:
         shape = (tokens, a.heads, self._splits)
         partial = torch.empty(*shape, a.head_dim, device=queries.device, dtype=torch.float32)
         stats = torch.empty(*shape, 2, device=queries.device, dtype=torch.float32)
-        padded = max(16, triton.next_power_of_2(a.head_dim))
         _attend_kernel[(self._rows * a.kv_heads, self._parts, self._splits)](
             queries,
             stored,
@@ -212,13 +244,15 @@ class SplitAttention:
             self._blocks,
             self._span,
             self._splits,
-            block=BLOCK,
+            block=BLOCK_TOKENS,
             kv_heads=a.kv_heads,
             group=self._group,
             head_dim=a.head_dim,
-            padded=padded,
+            padded=self._padded,
             query_count=self._queries,
-            key_count=KEYS,
+            key_count=self._keys,
+            num_warps=WARPS,
+            num_stages=STAGES,
         )
         out = torch.empty_like(queries)
         _combine_kernel[(tokens * a.heads,)](
@@ -227,7 +261,7 @@ class SplitAttention:
             out,
             self._splits,
             head_dim=a.head_dim,
-            padded=padded,
+            padded=self._padded,
             most_splits=triton.next_power_of_2(self._splits),
         )
         return out.view(tokens, -1)

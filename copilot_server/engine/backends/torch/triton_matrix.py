@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import triton
@@ -17,7 +17,15 @@ import triton.language as tl
 
 from copilot_server.engine.backends.torch.matrix import DenseMatrix, Int4Matrix, Int8Matrix
 
-_jit: Callable[[Callable[..., Any]], Any] = triton.jit
+Jit = Callable[[Callable[..., Any]], Any]
+
+_jit: Jit = triton.jit
+
+
+def _jit_once_for(*numbers: str) -> Jit:
+    """Compile once for all values of these arguments, which change from step to step."""
+    return cast("Jit", triton.jit(do_not_specialize=numbers))
+
 
 AnyMatrix = DenseMatrix | Int8Matrix | Int4Matrix
 
@@ -101,7 +109,7 @@ def _vector_kernel(  # noqa: PLR0913, PLR0917
     tl.store(out + row, total.to(out.dtype.element_ty), mask=present)
 
 
-@_jit
+@_jit_once_for("tokens")
 def _tile_kernel(  # noqa: PLR0913, PLR0917
     x: tl.tensor,  # (tokens, inputs)
     weight: tl.tensor,  # (outputs, inputs), or (outputs, inputs / 2) in 4 bits
@@ -193,13 +201,15 @@ def _gate_kernel(both: tl.tensor, out: tl.tensor, size: tl.tensor, columns: tl.c
 class Around:
     """What is computed together with the product of one token.
 
-    Before it RMSNorm with the weights ``norm``; after it SwiGLU, if ``gate``, and adding ``residual``.
+    Before it RMSNorm with the weights ``norm``; after it SwiGLU, if ``gate``, and adding ``residual``. The
+    result is of ``dtype``; None takes that of the token.
     """
 
     norm: torch.Tensor | None = None
     eps: float = 0.0
     gate: bool = False
     residual: torch.Tensor | None = None
+    dtype: torch.dtype | None = None
 
 
 def multiply_vector(
@@ -207,7 +217,7 @@ def multiply_vector(
 ) -> torch.Tensor:
     """One token (1, inputs), times the matrix, and what is ``around`` that."""
     outputs = matrix.outputs // 2 if around.gate else matrix.outputs
-    out = torch.empty(1, outputs, device=x.device, dtype=x.dtype)
+    out = torch.empty(1, outputs, device=x.device, dtype=around.dtype or x.dtype)
     _vector_kernel[(triton.cdiv(outputs, tiling.outputs),)](
         x,
         matrix.weight if isinstance(matrix, DenseMatrix) else matrix.values,
@@ -232,11 +242,19 @@ def multiply_vector(
 
 
 def multiply_tile(
-    x: torch.Tensor, matrix: AnyMatrix, tiling: Tiling, *, residual: torch.Tensor | None = None
+    x: torch.Tensor,
+    matrix: AnyMatrix,
+    tiling: Tiling,
+    *,
+    residual: torch.Tensor | None = None,
+    dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
-    """Up to ``MOST_TOKENS`` tokens (tokens, inputs), times the matrix, plus ``residual`` if there is one."""
+    """Up to ``MOST_TOKENS`` tokens (tokens, inputs), times the matrix, plus ``residual`` if there is one.
+
+    The result is of ``dtype``; None takes that of the tokens.
+    """
     tokens = x.shape[0]
-    out = torch.empty(tokens, matrix.outputs, device=x.device, dtype=x.dtype)
+    out = torch.empty(tokens, matrix.outputs, device=x.device, dtype=dtype or x.dtype)
     weight, scales, offsets, bits, group = _parts(matrix, x)
     bias = matrix.bias
     _tile_kernel[(triton.cdiv(matrix.outputs, tiling.outputs),)](
@@ -254,13 +272,41 @@ def multiply_tile(
         group=group,
         has_bias=bias is not None,
         has_residual=residual is not None,
-        padded=max(16, triton.next_power_of_2(tokens)),
+        padded=_padded(tokens),
         rows=tiling.outputs,
         columns=tiling.inputs,
         num_warps=tiling.warps,
-        num_stages=4 if tokens <= 16 else 2,
+        num_stages=_stages(tokens),
     )
     return out
+
+
+def tile_tilings(matrix: AnyMatrix) -> tuple[Tiling, ...]:
+    """The tilings of ``multiply_tile`` that may be the fastest for a matrix of this format."""
+    return INT4_TILINGS if isinstance(matrix, Int4Matrix) else TILE_TILINGS
+
+
+def tile_shared_bytes(x: torch.Tensor, matrix: AnyMatrix, tiling: Tiling) -> int:
+    """An upper bound of the shared memory that ``multiply_tile`` takes for the tokens ``x``.
+
+    That is as many stages of tokens and weights as are loaded ahead; 4-bit weights meet two tiles of tokens,
+    one for the lower halves of their bytes and one for the upper.
+    """
+    token_bytes = _padded(x.shape[0]) * tiling.inputs * x.element_size()
+    if isinstance(matrix, Int4Matrix):
+        token_bytes *= 2
+    weight_bytes = tiling.outputs * tiling.inputs * _parts(matrix, x)[0].element_size()
+    return _stages(x.shape[0]) * (token_bytes + weight_bytes)
+
+
+def _padded(tokens: int) -> int:
+    """The tokens of a tile, padding included: tensor cores take no fewer than 16."""
+    return max(16, int(triton.next_power_of_2(tokens)))
+
+
+def _stages(tokens: int) -> int:
+    """How many loads of the inner loop are under way at once."""
+    return 4 if tokens <= 16 else 2
 
 
 def gate(both: torch.Tensor) -> torch.Tensor:

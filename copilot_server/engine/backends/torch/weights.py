@@ -49,6 +49,12 @@ class Weights:
     head: Matrix  # hidden -> vocab_size
 
     @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        shared = isinstance(self.head, DenseMatrix) and self.head.weight is self.embedding
+        return self.bytes_per_step + (0 if shared else self.embedding.nbytes)
+
+    @property
     def bytes_per_step(self) -> int:
         """Bytes that one decoding step reads: everything but the embedding, of which it takes a row."""
         return sum(layer.nbytes for layer in self.layers) + self.norm.nbytes + self.head.nbytes

@@ -9,10 +9,10 @@ import torch
 from tokenizers import Tokenizer as FastTokenizer
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
-from transformers.utils import logging as transformers_logging
 
 from copilot_server.engine.backends.transformers.runner import TransformersRunner
 from copilot_server.engine.models.tokenizer import Tokenizer
+from copilot_server.engine.models.transformers_output import silence_transformers
 from copilot_server.errors import EngineError, ModelError
 
 #: The share of the memory that is available once the weights are there, which the KV cache may grow to.
@@ -30,18 +30,12 @@ def open_transformers_runner(
         ModelError: the files are not a model that transformers can read.
         EngineError: the model does not fit in memory, or has no fast tokenizer.
     """
-    _silence_transformers()
+    silence_transformers()
     model, tokenizer = _load(folder, dtype)
     _move(model, device)
     length = _context_length(model)
     runner = TransformersRunner(model, context_length=length, max_tokens=_cache_tokens(model, length))
     return runner, tokenizer
-
-
-def _silence_transformers() -> None:
-    """Switch off progress bars and advice: standard output may belong to JSON-RPC."""
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def _load(folder: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, Tokenizer]:

@@ -1,0 +1,85 @@
+"""From a folder to a runner: formats, faults in the files, and the warm-up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from copilot_server.engine.backends.torch.loading import (
+    Options,
+    make_torch_runner,
+    open_torch_runner,
+    warm_up,
+)
+from copilot_server.engine.backends.torch.plan import GRAPH_SHAPES
+from copilot_server.engine.backends.torch.weights import folder_source, random_source
+from copilot_server.engine.models.architecture import Architecture
+from copilot_server.errors import ModelError
+from tests.support.tiny_models import build_tiny_model
+from tests.support.torch_runners import CPU, Replayed, architecture_of, greedy, make_runner, random_tokens
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_model_dir: Path) -> Path:
+    return tiny_model_dir
+
+
+# --- loading
+
+
+def test_a_model_of_another_kind_is_refused(tmp_path: Path, folder: Path):
+    build_tiny_model("gpt-neo", tmp_path)
+    with pytest.raises(ModelError, match="no fast decoder") as caught:
+        open_torch_runner(tmp_path, CPU, "float32")
+    assert "speed.fast" in caught.value.remedy
+    runner = open_torch_runner(folder, CPU, "float32", Options(kv_tokens=1024))
+    assert (runner.device, runner.dtype, runner.free_tokens) == ("cpu", "float32", 1024)
+
+
+def test_a_missing_tensor_or_file_is_a_model_error(folder: Path, tmp_path: Path):
+    source = folder_source(folder)
+    architecture = architecture_of(folder)
+    lacking = "model.layers.1.mlp.up_proj.weight"
+    with pytest.raises(ModelError, match=lacking):
+        make_torch_runner(lambda n: None if n == lacking else source(n), architecture, CPU, "float32")
+    make_torch_runner(source, architecture, CPU, "float32")
+    (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
+    with pytest.raises(ModelError, match="safetensors"):
+        open_torch_runner(tmp_path, CPU, "float32")
+
+
+def test_weights_in_several_files(folder: Path, tmp_path: Path):
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model.save_pretrained(tmp_path, max_shard_size="50KB")
+    assert len(list(tmp_path.glob("*.safetensors"))) > 1
+    assert greedy(make_runner(tmp_path), random_tokens(30), 8) == greedy(
+        make_runner(folder), random_tokens(30), 8
+    )
+
+
+def test_warming_up_leaves_no_trace(folder: Path):
+    runner = make_runner(folder, shapes=GRAPH_SHAPES, graphs=Replayed())
+    free = runner.free_tokens
+    warm_up(runner)
+    assert runner.free_tokens == free
+    assert greedy(runner, random_tokens(30), 8) == greedy(make_runner(folder), random_tokens(30), 8)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8", "int4"])
+def test_random_weights_run_in_every_format(dtype: str):
+    shape = Architecture(
+        layers=2,
+        hidden=128,
+        heads=4,
+        kv_heads=2,
+        head_dim=32,
+        intermediate=256,
+        vocab_size=600,
+        context_length=512,
+    )
+    runner = make_torch_runner(random_source(shape, device=CPU), shape, CPU, dtype, Options(kv_tokens=1024))
+    assert runner.dtype == dtype
+    assert len(greedy(runner, random_tokens(20), 4)) == 4
