@@ -99,7 +99,7 @@ class SpeedSettings:
 
 @frozen
 class RemoteSettings:
-    """How an engine elsewhere is asked, where ``engine`` names one."""
+    """How to ask the remote engine that ``engine`` names."""
 
     #: The engine's own name for the model; empty asks it.
     model: str = ""
@@ -154,7 +154,7 @@ class Settings:
     debounce: Debounce = "auto"
     #: Count on this machine what was shown, accepted and kept, for ``copilot-server stats``.
     statistics: bool = True
-    #: URLs of engines elsewhere that run the model; without any it runs in the server's own process.
+    #: URLs of remote engines that run the model; without any, it runs in the server process.
     engine: tuple[str, ...] = field(
         default=(),
         metadata={

@@ -38,11 +38,11 @@ class UnknownModelError(ModelError):
 
 
 class ModelNotCachedError(ModelError):
-    """The model is known but not on this machine, and may not be fetched now."""
+    """The model is known but not on this machine, and must not be fetched now."""
 
 
 class DownloadError(ModelError):
-    """No source could deliver the model."""
+    """No source provided the model."""
 
 
 class HashMismatchError(ModelError):
@@ -82,7 +82,7 @@ class SandboxUnavailableError(CopilotServerError):
 
 
 class DataError(CopilotServerError):
-    """A problem set is missing or is not what it should be."""
+    """A problem set is missing or damaged."""
 
     exit_code = 6
 

@@ -59,7 +59,7 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def engine_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The engine elsewhere that serves the 0.5B: what ``--engine`` names, or llama.cpp's own server."""
+    """The remote engine that serves the 0.5B: what ``--engine`` names, or llama.cpp's own server."""
     given = request.config.getoption("--engine")
     if given:
         yield given.rstrip("/")

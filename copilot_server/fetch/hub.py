@@ -1,6 +1,6 @@
-"""Fetching from a model hub, through huggingface_hub and so by the user's HF_ENDPOINT, HF_TOKEN and the like.
+"""Fetching from a model hub through huggingface_hub, which honours HF_ENDPOINT, HF_TOKEN and the like.
 
-Its ``snapshot_download`` is not used: it begins a file anew when a pull was killed, and takes more than a
+Its ``snapshot_download`` is not used: it starts a file again after an interrupted pull, and takes more than a
 minute to give up on a hub that cannot be reached.
 """
 
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from fnmatch import fnmatch
+from threading import Thread
 from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 from attrs import frozen
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 
 _Answer = TypeVar("_Answer")
 
-#: How long one attempt at one of the hub's addresses may take.
+#: How long one attempt at one of the hub's addresses may take, in seconds.
 TIMEOUT_S = 5.0
-#: How long all of them may: a hub that has not answered by then is out of reach.
+#: How long all attempts together may take, in seconds; a hub that has not answered by then is unreachable.
 DEADLINE_S = 8.0
 
-# The first of these that the repository has; .bin files are pickles, wanted only where there is no other.
+# The first pattern that matches any file is used. Pickles (.bin) are fetched only if there is nothing else.
 _WEIGHTS = ("model*.safetensors", "*.safetensors", "pytorch_model*.bin")
 _BESIDE_WEIGHTS = ("*.json", "*.txt", "*.model", "*.jinja", "LICENSE*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -44,16 +45,16 @@ class Listing:
 
     @property
     def size_bytes(self) -> int:
-        """Of all files together."""
+        """The size of all files together."""
         return sum(file.size_bytes for file in self.files)
 
 
 def fetch_file(source: HubSource, partial: Partial) -> None:
-    """Append what ``partial`` still lacks.
+    """Append the bytes that ``partial`` still lacks.
 
     Raises:
-        DownloadError: the hub cannot be reached, does not have the file, or has another one.
-        DiskSpaceError, HashMismatchError: from the writing.
+        DownloadError: the hub cannot be reached, lacks the file, or has a different one.
+        DiskSpaceError, HashMismatchError: raised by ``partial``.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_url  # noqa: PLC0415 - slow to import
     from huggingface_hub.file_download import http_get  # noqa: PLC0415
@@ -64,14 +65,14 @@ def fetch_file(source: HubSource, partial: Partial) -> None:
 
     expected = partial.expected
     url = hf_hub_url(source.repository, expected.name, revision=source.revision)
-    with _told_as_download_error(source):
+    with _download_errors(source):
         metadata = _in_time(lambda: get_hf_file_metadata(url, timeout=TIMEOUT_S))
         _check_offer(expected, metadata.size, metadata.etag)
         http_get(
             url,
             cast("BinaryIO", partial),
             resume_size=partial.size_bytes,
-            # A compressed answer could not be gone on with in the middle.
+            # A compressed answer could not be resumed.
             headers={**build_hf_headers(), "Accept-Encoding": "identity"},
             expected_size=expected.size_bytes,
             tqdm_class=silent_tqdm,
@@ -79,20 +80,20 @@ def fetch_file(source: HubSource, partial: Partial) -> None:
 
 
 def list_snapshot(source: HubSource) -> Listing:
-    """Ask which files make up the model: its configuration, its tokenizer and one set of weights.
+    """List the files that make up the model: its configuration, its tokenizer and one set of weights.
 
     Raises:
         DownloadError: the hub cannot be reached, or has no such model.
     """
     from huggingface_hub import HfApi  # noqa: PLC0415 - slow to import
 
-    with _told_as_download_error(source):
+    with _download_errors(source):
         info = _in_time(
             lambda: HfApi().model_info(
                 source.repository, revision=source.revision, timeout=TIMEOUT_S, files_metadata=True
             )
         )
-    # Only the top folder: some repositories keep the same weights again in other formats below it.
+    # Only the top folder: some repositories have the same weights in other formats below it.
     siblings = {s.rfilename: s for s in info.siblings or () if re.fullmatch(r"\w[\w.-]*", s.rfilename)}
     names = _wanted(list(siblings))
     if info.sha is None or not names:
@@ -115,35 +116,47 @@ def _expected(sibling: RepoSibling) -> Expected:
 
 
 def _check_offer(expected: Expected, size_bytes: int | None, etag: str | None) -> None:
-    """Refuse another file before it is fetched: a hub's ETag is the sha256 of a large file."""
+    """Refuse a different file before it is fetched: a hub's ETag is the sha256 of a large file."""
     if size_bytes not in {None, expected.size_bytes}:
-        msg = f"the hub's {expected.name} has {size_bytes} bytes where {expected.size_bytes} are wanted"
+        msg = f"the hub's {expected.name} has {size_bytes} bytes instead of {expected.size_bytes}"
         raise DownloadError(msg)
     if expected.sha256 and etag and _SHA256.fullmatch(etag) and etag != expected.sha256:
-        msg = f"the hub's {expected.name} has the sha256 {etag} where {expected.sha256} is wanted"
+        msg = f"the hub's {expected.name} has the sha256 {etag} instead of {expected.sha256}"
         raise DownloadError(msg)
 
 
 def _in_time(ask: Callable[[], _Answer]) -> _Answer:
-    """Ask with one deadline over looking the name up and trying each address, which have none together."""
-    pool = ThreadPoolExecutor(max_workers=1)
-    try:
-        return pool.submit(ask).result(DEADLINE_S)
-    finally:
-        pool.shutdown(wait=False)
+    """Ask with one deadline for the name's look-up and for all addresses, which have none together.
+
+    The thread is a daemon: an executor's would delay the interpreter's exit until the hub has answered.
+
+    Raises:
+        TimeoutError: there is no answer after ``DEADLINE_S``.
+        Exception: the exception that ``ask`` raised.
+    """
+    answer: Future[_Answer] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:  # noqa: BLE001 - for the thread that waits
+            answer.set_exception(error)
+
+    Thread(target=work, name="hub", daemon=True).start()
+    return answer.result(DEADLINE_S)
 
 
 @contextmanager
-def _told_as_download_error(source: HubSource) -> Iterator[None]:
+def _download_errors(source: HubSource) -> Iterator[None]:
     from huggingface_hub import errors  # noqa: PLC0415 - slow to import
 
-    # Of whichever HTTP library huggingface_hub uses: only it knows.
+    # The exception of the HTTP library that huggingface_hub happens to use.
     no_answer: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
     try:
         yield
     except errors.GatedRepoError as error:
-        remedy = "Accept its licence on the hub, and set HF_TOKEN to a token of yours."
-        msg = f"the hub asks for an agreement before it gives {source.repository}"
+        remedy = "Accept its licence on the hub, and set HF_TOKEN to one of your tokens."
+        msg = f"the hub requires an agreement for {source.repository}"
         raise DownloadError(msg, remedy=remedy) from error
     except errors.HfHubHTTPError as error:
         msg = f"the hub answered {error.response.status_code} for {source.repository}"

@@ -122,7 +122,7 @@ def test_an_engine_that_keeps_failing_is_left_alone(proxy: FaultProxy) -> None:
     assert proxy.requests < 25  # three that count, and a trial now and then
     (state,) = remote_engine(pipeline).endpoints
     assert state.failures == state.requests
-    assert state.trouble == "fails (HTTP 500)"
+    assert state.problem == "fails (HTTP 500)"
 
 
 def test_a_request_that_is_not_accepted_leaves_the_engine_in_use(proxy: FaultProxy) -> None:
@@ -172,7 +172,7 @@ def test_a_batch_gives_up_on_what_always_fails(proxy: FaultProxy, monkeypatch: p
     pipeline = opened(proxy.url)
     proxy.mode = "json"
     request = GenerationRequest(Prompt(("1, 2,",)), Sampling(max_new_tokens=4))
-    with pytest.raises(EngineUnavailableError, match="no completion"):
+    with pytest.raises(EngineUnavailableError, match="other than a completion"):
         pipeline.engine.generate_batch([request], NEVER)
 
 

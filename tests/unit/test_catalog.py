@@ -173,3 +173,25 @@ class TestWrongManifests:
         path = folder / "qwen2.5-coder-0.5b.toml"
         path.write_text(text, "utf-8")
         return path
+
+
+@pytest.mark.parametrize(
+    ("name", "model_id"),
+    [
+        ("Qwen/Qwen2.5-Coder-7B-Instruct-AWQ", "qwen2.5-coder-7b"),
+        ("/models/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", "qwen2.5-coder-0.5b"),
+        ("qwen2.5-coder-1.5b", "qwen2.5-coder-1.5b"),
+        ("bigcode/starcoder2-3b", "starcoder2-3b"),
+        ("gpt-4", None),
+        ("qwen2.5-coder-0.55b", None),
+    ],
+)
+def test_a_served_model_is_known_by_its_name(name: str, model_id: str | None) -> None:
+    found = catalog.find_served(name)
+    assert (found.id if found else None) == model_id
+
+
+def test_the_control_tokens_of_a_model_are_names_of_tokens_alone() -> None:
+    for manifest in catalog.all_manifests():
+        assert all(name[0] == "<" and name[-1] == ">" for name in manifest.control_tokens)
+    assert find("qwen2.5-coder-0.5b").control_tokens >= {"<|fim_pad|>", "<|im_end|>"}

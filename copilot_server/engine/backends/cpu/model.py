@@ -13,6 +13,7 @@ from copilot_server.engine.backends.cpu import library as c
 from copilot_server.engine.backends.cpu.tensors import Array
 from copilot_server.engine.backends.cpu.weights import Weights
 from copilot_server.engine.models.architecture import Architecture
+from copilot_server.engine.models.rope import rope_table
 from copilot_server.errors import EngineError
 
 
@@ -46,7 +47,7 @@ def build_model(weights: Weights, pages: int) -> tuple[c.Model, list[Any]]:
     # The kernels may read whole vectors from the last head: what lies behind it is not used, but must exist.
     size = c.MAX_HEAD_SIZE + shape.layers * shape.kv_heads * pages * c.PAGE_TOKENS * shape.head_dim
     keys, values = (_untouched_zeros(size, cache_type) for _ in range(2))
-    rope = _rope_table(shape, table_width(shape, pages) * c.PAGE_TOKENS)
+    rope = rope_table(shape, table_width(shape, pages) * c.PAGE_TOKENS)
     model = c.Model(
         layers=shape.layers,
         hidden=shape.hidden,
@@ -109,11 +110,3 @@ def _matrix(weights: Weights, name: str) -> c.Matrix:
 
 def _address(tensors: Mapping[str, Array], name: str) -> int | None:
     return int(tensors[name].ctypes.data) if name in tensors else None
-
-
-def _rope_table(shape: Architecture, positions: int) -> Array:
-    """(positions, head_size): cosines, then sines; the angles rounded to float32 as in transformers."""
-    exponents = np.arange(0, shape.head_dim, 2, dtype=np.float32) / np.float32(shape.head_dim)
-    frequencies = (1.0 / shape.rope_theta**exponents).astype(np.float32) / np.float32(shape.rope_factor)
-    angles = np.arange(positions, dtype=np.float32)[:, None] * frequencies
-    return np.concatenate([np.cos(angles), np.sin(angles)], axis=1)

@@ -1,4 +1,4 @@
-"""What the events of a completion say, in either of the two forms that engines give log-probabilities in."""
+"""The events of a completion, with log-probabilities in either of the two formats that engines use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from copilot_server.engine.backends.remote.failures import Unanswered, rubbish
+from copilot_server.engine.backends.remote.failures import Unanswered, malformed
 
 Finish = Literal["stop", "length"]
 
@@ -22,7 +22,7 @@ _FINISHES: dict[str, Finish] = {
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token of an answer with its natural-log probability, and others that might have stood there."""
+    """A token of an answer with its natural-log probability, and the alternatives at its position."""
 
     text: str
     logprob: float
@@ -33,9 +33,9 @@ class Token:
 class Piece:
     """What one event adds to an answer.
 
-    ``tokens``: empty where the engine gives no log-probabilities. They may run ahead of ``text``, of which an
-    engine keeps back what may become a stop text.
-    ``stopped_by``: the stop text that ended the answer, where the engine says so.
+    ``tokens``: empty if the engine gives no log-probabilities. They may be ahead of ``text``, of which an
+    engine holds back what may become a stop text.
+    ``stopped_by``: the stop text that ended the answer, if the engine reports it.
     """
 
     text: str
@@ -45,22 +45,22 @@ class Piece:
 
 
 def read_piece(data: str) -> Piece | None:
-    """Read an event; None for one that adds nothing, as a count of tokens at the end.
+    """Read an event; None for one that adds nothing, such as the token count at the end.
 
     Raises:
-        Unanswered: it is an error of the engine's, or no event of a completion.
+        Unanswered: the event reports an error, or does not belong to a completion.
     """
     try:
         event = json.loads(data)
     except ValueError:
-        raise rubbish("no JSON") from None
+        raise malformed("not JSON") from None
     if isinstance(event, dict) and event.get("error"):
         raise Unanswered("broke off its answer with an error")
     try:
         choices = event["choices"]
         return _piece(choices[0]) if choices else None
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
-        raise rubbish("JSON of another form") from None
+        raise malformed("JSON in another format") from None
 
 
 def _piece(choice: Mapping[str, Any]) -> Piece:
@@ -80,7 +80,7 @@ def _piece(choice: Mapping[str, Any]) -> Piece:
 def _tokens(logprobs: Mapping[str, Any] | None) -> Iterator[Token]:
     if logprobs is None:
         return
-    if "content" in logprobs:  # as in chats: llama.cpp
+    if "content" in logprobs:  # the format of chats, which llama.cpp uses
         for one in logprobs["content"] or ():
             others = tuple(_pair(other["token"], other["logprob"]) for other in one.get("top_logprobs") or ())
             yield Token(*_pair(one["token"], one["logprob"]), others)

@@ -1,29 +1,30 @@
-"""Many generations written at once, in an order in which an engine finds the most of each prompt read."""
+"""Many generations at once, in an order that lets an engine reuse as much of each prompt as possible."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from copilot_server.engine.backends.remote.row import RemoteRow
+from copilot_server.engine.backends.remote.candidate import RemoteCandidate
 
-#: What comes first: candidates whose prompt has been read, then new prompts, then the end.
+#: The order: candidates whose prompt has been read, then new prompts, then the end.
 _READ, _UNREAD, _END = range(3)
 
 
 async def write_all(
-    groups: Sequence[Sequence[RemoteRow]],
-    write: Callable[[RemoteRow], Awaitable[None]],
+    groups: Sequence[Sequence[RemoteCandidate]],
+    write: Callable[[RemoteCandidate], Awaitable[None]],
     at_once: int,
     on_done: Callable[[int], None],
 ) -> None:
-    """Write every row of every group, ``at_once`` at a time; ``on_done(index)`` as each group is finished.
+    """Write every candidate of every group, ``at_once`` at a time; call ``on_done(index)`` after each group.
 
-    The rows of a group have one prompt. Its first row goes ahead, and the others follow once the engine has
-    read the prompt, so that they find it in its cache. Groups go in the order of their prompts' texts.
+    The candidates of a group share a prompt. The first one starts alone, and the others follow once the
+    engine has read the prompt, so that they find it in its cache. Groups are ordered by the texts of their
+    prompts.
 
     Raises:
-        Exception: the first that ``write`` raises; the rows being written then are given up.
+        Exception: the first one that ``write`` raises; the other candidates in flight are then cancelled.
     """
     work = _Work(groups)
     try:
@@ -35,18 +36,18 @@ async def write_all(
 
 
 async def _write_some(
-    work: _Work, write: Callable[[RemoteRow], Awaitable[None]], on_done: Callable[[int], None]
+    work: _Work, write: Callable[[RemoteCandidate], Awaitable[None]], on_done: Callable[[int], None]
 ) -> None:
-    while (place := await work.next()) is not None:
-        await write(work.row(place))
-        if work.finished(place):
-            on_done(place[0])
+    while (key := await work.next()) is not None:
+        await write(work.candidate(key))
+        if work.finished(key):
+            on_done(key[0])
 
 
 class _Work:
-    """What is still to be written. A place is the index of a group, and of a row in it."""
+    """What is still to be written. A key is the index of a group, and that of a candidate in it."""
 
-    def __init__(self, groups: Sequence[Sequence[RemoteRow]]) -> None:
+    def __init__(self, groups: Sequence[Sequence[RemoteCandidate]]) -> None:
         self.left = sum(map(len, groups))
         self._groups = groups
         self._unfinished = [len(group) for group in groups]
@@ -57,25 +58,25 @@ class _Work:
             groups[index][0].on_begin = lambda rank=rank, index=index: self._read(rank, index)
 
     async def next(self) -> tuple[int, int] | None:
-        """Wait for a row to write; None when there is none any more."""
-        entry = kind, _, index, row = await self._queue.get()
+        """Wait for a candidate to write; None when none is left."""
+        entry = kind, _, index, number = await self._queue.get()
         if kind != _END:
-            return index, row
-        self._queue.put_nowait(entry)  # for the next who asks
+            return index, number
+        self._queue.put_nowait(entry)  # for the next task
         return None
 
-    def row(self, place: tuple[int, int]) -> RemoteRow:
-        """The row at a place."""
-        return self._groups[place[0]][place[1]]
+    def candidate(self, key: tuple[int, int]) -> RemoteCandidate:
+        """The candidate of a key."""
+        return self._groups[key[0]][key[1]]
 
-    def finished(self, place: tuple[int, int]) -> bool:
-        """Take note that a row is written; returns whether its group is."""
+    def finished(self, key: tuple[int, int]) -> bool:
+        """Record that a candidate is written; return whether its group is."""
         self.left -= 1
-        self._unfinished[place[0]] -= 1
+        self._unfinished[key[0]] -= 1
         if self.left == 0:
             self._queue.put_nowait((_END, 0, 0, 0))
-        return self._unfinished[place[0]] == 0
+        return self._unfinished[key[0]] == 0
 
     def _read(self, rank: int, index: int) -> None:
-        for row in range(1, len(self._groups[index])):
-            self._queue.put_nowait((_READ, rank, index, row))
+        for number in range(1, len(self._groups[index])):
+            self._queue.put_nowait((_READ, rank, index, number))

@@ -1,4 +1,4 @@
-"""From the settings to an engine elsewhere: where it is, what it serves, and how that wants to be asked."""
+"""From the settings to a remote engine: where it is, what it serves, and how to ask it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from copilot_server.engine.models.vocabulary import FIM_FAMILIES
 
 _LOG = logging.getLogger(__name__)
 
-#: How often a request for someone who types is made again, where that adds no load.
+#: How often a request for someone who types is repeated, if that adds no load.
 REPEATS = 2
-#: Names for what an engine that makes infilling prompts itself is never sent.
+#: Names that are never sent, for an engine that builds infilling prompts itself.
 _UNNAMED = FimTokens("<prefix>", "<suffix>", "<middle>")
 
 
 def connect(settings: Settings) -> RemoteEngine:
-    """The engine that ``settings.engine`` names, once it has said what it serves.
+    """The engine that ``settings.engine`` names, once it has reported what it serves.
 
     Raises:
         ConfigError: source would go unencrypted over a network, or the API key cannot be read.
@@ -39,7 +39,7 @@ def connect(settings: Settings) -> RemoteEngine:
     remote = settings.remote
     endpoints = read_endpoints(settings.engine, allow_http=remote.allow_http)
     api_key = ApiKey(remote.api_key_file)
-    _LOG.warning("What is completed is sent to the engine at %s.", settings.engine_hosts)
+    _LOG.warning("The text around the cursor is sent to the engine at %s.", settings.engine_hosts)
     loop = EventLoop("remote-engine")
     try:
         replicas = _replicas(endpoints, api_key, settings)
@@ -69,7 +69,7 @@ async def _meet(replicas: Replicas) -> None:
         EngineUnavailableError: none can be used.
     """
     await replicas.check(replicas.all)
-    if (error := replicas.trouble) is not None:
+    if (error := replicas.error) is not None:
         raise error
 
 
@@ -99,7 +99,7 @@ def _engine(loop: EventLoop, replicas: Replicas, settings: Settings) -> RemoteEn
 
 
 async def _control_ids(replica: Replica, served: Served, manifest: Manifest) -> dict[str, int | None] | None:
-    """What the engine knows of the control tokens that prompts may have; None if it cannot be asked."""
+    """The engine's ids of the control tokens that prompts may contain; None if it cannot be asked."""
     families = [name for fim in FIM_FAMILIES for name in (fim.prefix, fim.suffix, fim.middle)]
     try:
         return await control_ids(
@@ -110,24 +110,25 @@ async def _control_ids(replica: Replica, served: Served, manifest: Manifest) -> 
 
 
 def _manifest(served: Served, model: str) -> Manifest:
-    """How the model is asked: as the one that it is called, unless the user says that it is another."""
+    """How to ask the model: as its name suggests, unless the user names another manifest."""
     named = find_served(served.model)
     return named if named is not None and model == DEFAULT_MODEL else resolve(model).manifest
 
 
 def _known_to_engine(manifest: Manifest, ids: dict[str, int | None], served: Served) -> Manifest:
-    """The manifest, if the engine's model has the control tokens of its prompts; else a neutral one."""
+    """The manifest if the engine's model has the control tokens of its prompts, else a neutral one."""
     fim, chat = manifest.fim, manifest.chat
     needed = [] if fim is None else [fim.prefix, fim.suffix, fim.middle]
     needed += [] if chat is None else [chat.turn_start, chat.turn_end]
     if all(ids.get(name) is not None for name in needed):
         return manifest
-    _LOG.warning("The engine's %s is no %s: it is asked as any model is.", served.model, manifest.id)
+    message = "The engine's %s lacks the control tokens of %s, and is asked like an unknown model."
+    _LOG.warning(message, served.model, manifest.id)
     return manifest_for_unknown(served.model)
 
 
 def _asked_by_suffix(manifest: Manifest) -> Manifest:
-    """The manifest for an engine that makes infilling prompts itself, and takes no control tokens."""
+    """The manifest for an engine that builds infilling prompts itself, and accepts no control tokens."""
     protocols = Protocols(known=("causal", "fim"), function_body="fim", middle="fim")
     return evolve(manifest, fim=manifest.fim or _UNNAMED, chat=None, protocols=protocols)
 

@@ -1,6 +1,6 @@
-"""Where engines differ that all speak OpenAI's completions API: what else they take and must be told.
+"""How engines differ that share OpenAI's completions API: the extra fields that they accept and need.
 
-Source: what real servers answered (vLLM 0.32, llama.cpp through xllamacpp 2026.10, transformers 5.23).
+Source: the answers of real servers (vLLM 0.32, llama.cpp through xllamacpp 2026.10, transformers 5.23).
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from copilot_server.engine.backends.remote.row import Ask
+from copilot_server.engine.backends.remote.candidate import Ask
 
-#: The most stop texts that OpenAI's API takes, and vLLM too. The others are looked for here alone.
+#: The most stop texts that OpenAI's API and vLLM accept. Any others are searched for here only.
 MOST_STOPS = 4
-#: A prompt of nothing, which no engine takes: a text begins where a line ended.
+#: Sent instead of an empty prompt, which no engine accepts: a text begins where a line ended.
 EMPTY = "\n"
 
-#: What is put into a request beside OpenAI's own fields.
+#: Returns the fields that a request has beside OpenAI's own.
 Extras = Callable[[Ask, Sequence[int]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One kind of engine. ``owner``: how its list of models names it.
+    """One kind of engine. ``owner``: its ``owned_by`` in the list of models.
 
-    ``alternatives``: the most tokens it gives with each position. ``makes_infill``: it wants what follows the
-    cursor as ``suffix`` and makes the infilling prompt itself.
+    ``alternatives``: the most tokens that it returns for each position. ``makes_infill``: it takes the text
+    after the cursor as ``suffix`` and builds the infilling prompt itself.
     """
 
     name: str
@@ -40,19 +40,19 @@ def _none(_ask: Ask, _stop_ids: Sequence[int]) -> Mapping[str, Any]:
 
 
 def _vllm(_ask: Ask, stop_ids: Sequence[int]) -> Mapping[str, Any]:
-    """Undo what a model's generation_config.json would have it do; end at any control token."""
+    """Override the model's generation_config.json, and end at any control token."""
     extras = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
     return extras | ({"stop_token_ids": list(stop_ids)} if stop_ids else {})
 
 
 def _llamacpp(ask: Ask, _stop_ids: Sequence[int]) -> Mapping[str, Any]:
-    """Sample as others do, the nucleus of the distribution at the temperature; greedily, the cheapest way."""
+    """Sample like other engines: temperature first, then the nucleus. Greedy decoding needs neither."""
     if ask.temperature == 0.0:
         return {"samplers": ["top_k"], "top_k": 1, "cache_prompt": True}
     return {"samplers": ["temperature", "top_p"], "cache_prompt": True}
 
 
-#: An engine of which nothing is known but that it speaks the API.
+#: An engine of which only the API is known.
 PLAIN = Dialect("OpenAI's API", "", _none, alternatives=5)
 DIALECTS = (
     Dialect("vLLM", "vllm", _vllm, alternatives=20),
@@ -63,12 +63,12 @@ DIALECTS = (
 
 
 def dialect_of(owner: str) -> Dialect:
-    """The dialect of an engine by what its list of models gives as ``owned_by``."""
+    """The dialect of an engine whose list of models has this ``owned_by``."""
     return next((one for one in DIALECTS if one.owner == owner), PLAIN)
 
 
 def request_body(dialect: Dialect, model: str, ask: Ask, stop_ids: Sequence[int]) -> dict[str, Any]:
-    """A request to ``/v1/completions``; what is not needed is left out, for some engines refuse it."""
+    """A request to ``/v1/completions``. Optional fields are omitted, since some engines refuse them."""
     body: dict[str, Any] = {
         "model": model,
         "prompt": ask.prompt or EMPTY,

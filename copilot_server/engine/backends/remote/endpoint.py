@@ -12,9 +12,9 @@ from copilot_server.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One engine. ``root`` is its address without a path's last slash; OpenAI's API lies at ``api``.
+    """One engine. ``root`` is its URL without a final slash; ``api`` is that of OpenAI's API.
 
-    ``host``: as people are shown it, with the port where the URL has one.
+    ``host``: the host as it is shown to people, with the port if the URL has one.
     """
 
     root: str
@@ -24,12 +24,12 @@ class Endpoint:
 
 
 def read_endpoints(urls: Iterable[str], *, allow_http: bool) -> tuple[Endpoint, ...]:
-    """The engines at these URLs, each once.
+    """The engines at these URLs, without duplicates.
 
-    A URL may end in ``/v1`` or ``/v1/completions``, as one copies it from an engine's documentation, or not.
+    A URL may end in ``/v1`` or ``/v1/completions``, as engines' documentation gives it.
 
     Raises:
-        ConfigError: one of them would send source unencrypted over a network, and nobody allowed that.
+        ConfigError: source would be sent unencrypted over a network, which the settings do not allow.
     """
     endpoints = tuple(dict.fromkeys(_endpoint(url) for url in urls))
     for one in endpoints:
@@ -42,7 +42,7 @@ def read_endpoints(urls: Iterable[str], *, allow_http: bool) -> tuple[Endpoint, 
 
 
 def is_loopback(hostname: str) -> bool:
-    """Whether a host is this machine by its very name: nothing is looked up, for an answer could change."""
+    """Whether a host is this machine by name: nothing is looked up, since the answer could change."""
     if hostname == "localhost" or hostname.endswith(".localhost"):  # RFC 6761, section 6.3
         return True
     try:

@@ -1,4 +1,4 @@
-"""An event loop on a thread of its own, for an engine whose callers wait on threads of theirs."""
+"""An event loop in its own thread, for an engine whose callers wait in theirs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Works = weakref.WeakSet[Coroutine[Any, Any, Any]]
 
 
 class EventLoop:
-    """Runs coroutines until it is closed, or whoever owns it is gone."""
+    """Runs coroutines until it is closed or garbage-collected."""
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
@@ -24,12 +24,12 @@ class EventLoop:
         self._finalize = weakref.finalize(self, _stop, self._loop, thread)
 
     def start(self, work: Coroutine[Any, Any, _T]) -> Future[_T]:
-        """Begin ``work``; cancelling what is returned cancels it."""
+        """Begin ``work``; cancelling the returned future cancels it."""
         self._works.add(work)
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
-        """Cancel all that runs, and end the thread."""
+        """Cancel everything that runs, and end the thread."""
         self._finalize()
 
 
@@ -44,10 +44,10 @@ def _run(loop: asyncio.AbstractEventLoop, works: _Works) -> None:
 
 
 async def cancel_all(works: Container[object]) -> None:
-    """Cancel those tasks of the running loop that run one of ``works``, and wait for their end.
+    """Cancel the running loop's tasks that run one of ``works``, and wait until they have ended.
 
-    Tasks begun by these are for them to end: anyio's, cancelled by anybody else before their first step,
-    leave a coroutine behind that was never awaited, which Python warns of.
+    Tasks that these began are theirs to end: if anyone else cancels anyio's tasks before their first step, a
+    coroutine is never awaited, and Python warns of it.
     """
     tasks = [task for task in asyncio.all_tasks() if task.get_coro() in works]
     for task in tasks:

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 
 
 @dataclass(eq=False)
-class Unanswered(Exception):  # noqa: N818 - becomes an error for people only where nobody tries again
-    """An engine gave no whole answer.
+class Unanswered(Exception):  # noqa: N818 - the user sees it only if no one tries again
+    """An engine gave no complete answer.
 
-    ``trouble``: what is wrong, as a clause about the engine: "refuses connections".
-    ``remedy``: what the user can do; empty where waiting is all.
-    ``is_down``: it cannot be used at all, so that one failure opens the circuit. ``is_unreachable``: nor can
-    it be asked how it is, so that it is well once it can.
-    ``may_repeat``: asking again, here or elsewhere, adds no load that the engine has shown not to bear.
-    ``wait_s``: how long the engine asks to be left alone, in seconds.
+    ``problem``: what is wrong, as a predicate whose subject is the engine: "refuses connections".
+    ``remedy``: what the user can do; empty if there is nothing to do but wait.
+    ``is_down``: the engine cannot be used at all, so that one failure opens the circuit. ``is_unreachable``:
+    its health cannot be checked either, so that it counts as working as soon as it can be.
+    ``may_repeat``: the failure was no sign of overload, so that asking this or another engine again is
+    harmless.
+    ``wait_s``: for how many seconds the engine asks for no requests.
     """
 
-    trouble: str
+    problem: str
     remedy: str = ""
     is_down: bool = False
     is_unreachable: bool = False
@@ -25,13 +26,13 @@ class Unanswered(Exception):  # noqa: N818 - becomes an error for people only wh
     wait_s: float = 0.0
 
     def __str__(self) -> str:
-        return self.trouble
+        return self.problem
 
 
 class Refused(Unanswered):
-    """The request itself is not accepted: the same one would fail again, and others may not."""
+    """The request itself is not accepted: it would fail again, while others may succeed."""
 
 
-def rubbish(what: str) -> Unanswered:
-    """The failure of an engine, or of something before it, that answers with what is no completion."""
-    return Unanswered(f"answers with what is no completion ({what})")
+def malformed(what: str) -> Unanswered:
+    """The failure of an engine, or of a proxy before it, whose answer is not a completion."""
+    return Unanswered(f"answers with something other than a completion ({what})")

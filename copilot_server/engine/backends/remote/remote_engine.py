@@ -1,4 +1,4 @@
-"""The engine over HTTP: the interface that the pipeline knows, before engines that speak OpenAI's API."""
+"""The remote engine: the ``Engine`` interface over HTTP, for engines with OpenAI's completions API."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from functools import partial
 
 from copilot_server.catalog import FimTokens, Manifest
 from copilot_server.engine.backends.remote.batch import write_all
+from copilot_server.engine.backends.remote.candidate import RemoteCandidate
 from copilot_server.engine.backends.remote.counting import token_counter
-from copilot_server.engine.backends.remote.escaping import Spelling
+from copilot_server.engine.backends.remote.escaping import Escaping
 from copilot_server.engine.backends.remote.event_loop import EventLoop
 from copilot_server.engine.backends.remote.replica import EndpointState
 from copilot_server.engine.backends.remote.replicas import Patience, Replicas
-from copilot_server.engine.backends.remote.row import RemoteRow
 from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Special
 from copilot_server.errors import EngineError
 
-#: How often it is looked whether an answer is still wanted, in seconds.
+#: How often to check whether an answer is still wanted, in seconds.
 LOOK_S = 0.01
-#: How long many prompts at once wait for their turn, and for engines that are restarted, in seconds; and how
-#: often one is asked anew.
+#: In a batch: how long a prompt waits for its turn, and for engines that restart, in seconds, and how often
+#: it is repeated.
 BATCH_SILENCE_S, BATCH_OUTAGE_S, BATCH_REPEATS = 900.0, 300.0, 10
 
-#: The window of a model of which nobody has said how long it is, in tokens: one that any model has.
+#: The context length to assume if no one reports it, in tokens; every model has as much.
 UNKNOWN_CONTEXT = 2048
 
 OnDone = Callable[[int, list[Generation]], None]
 
 
 class RemoteEngine:
-    """One model, on one or several engines elsewhere.
+    """One model, on one or several remote engines.
 
-    ``manifest``: how the model is asked. ``control_tokens``: all that are known of. ``infill``: the tokens of
-    infilling prompts, where the engine makes these itself of what stands before and after the cursor.
+    ``manifest``: how to ask the model. ``control_tokens``: all that are known. ``infill``: the tokens of
+    infilling prompts, if the engine builds these itself from the text before and after the cursor.
     """
 
     def __init__(  # noqa: PLR0913
@@ -54,55 +54,55 @@ class RemoteEngine:
         self._infill = infill
         self._patience = patience
         self._count_tokens = token_counter(manifest)
-        self._spelling = Spelling(control_tokens)
+        self._escaping = Escaping(control_tokens)
 
     @property
     def device(self) -> str:
-        """Which engines: ``engine gpu.example.com:8000``."""
+        """The engines, as ``engine gpu.example.com:8000``."""
         return "engine " + ", ".join(one.endpoint.host for one in self._replicas.all)
 
     @property
     def dtype(self) -> str:
-        """What the weights are held in is the engine's affair; which engine that is."""
+        """The number format is not reported; the name of the engine that chose it."""
         names = dict.fromkeys(one.served.engine for one in self._replicas.all if one.served)
         return f"as {', '.join(names)} has it"
 
     @property
     def context_length(self) -> int:
-        """The most tokens that prompt and completion may have together: what the smallest engine takes."""
-        told = [one.served.context_length for one in self._replicas.all if one.served]
-        known = [length for length in (*told, self.manifest.context_length) if length]
+        """The most tokens that prompt and completion may have together: the least of all engines."""
+        reported = [one.served.context_length for one in self._replicas.all if one.served]
+        known = [length for length in (*reported, self.manifest.context_length) if length]
         return min(known, default=UNKNOWN_CONTEXT)
 
     @property
     def notices(self) -> Sequence[str]:
-        """See ``Engine.notices``; what a remote engine has to report goes to ``watch``."""
+        """See ``Engine.notices``; changes of a remote engine's state go to ``watch``."""
         return ()
 
     @property
     def endpoints(self) -> list[EndpointState]:
-        """How each engine is doing. From any thread."""
+        """The state of each engine. Any thread may ask."""
         return [one.state() for one in self._replicas.all]
 
-    def watch(self, on_trouble: Callable[[EngineError | None], None]) -> None:
-        """See ``WatchedEngine.watch``: told when no engine can be used, and when one can again."""
-        self._replicas.on_trouble = on_trouble
-        if (error := self._replicas.trouble) is not None:
-            on_trouble(error)
+    def watch(self, on_change: Callable[[EngineError | None], None]) -> None:
+        """See ``WatchedEngine.watch``: called when no engine can be used, and when one can again."""
+        self._replicas.on_change = on_change
+        if (error := self._replicas.error) is not None:
+            on_change(error)
 
     def knows(self, special: Special) -> bool:
-        """Whether the model's vocabulary has this control token, as far as can be told."""
+        """Whether the model's vocabulary has this control token, as far as is known."""
         return special.name in self._control_tokens
 
     def count_tokens(self, text: str) -> int:
-        """How many tokens ``text`` is; about, unless the model's tokenizer is on this machine."""
+        """The number of tokens in ``text``: an estimate unless the model's tokenizer is on this machine."""
         return self._count_tokens(text)
 
     def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
-        """See ``Engine.generate``. A cancel closes the connection, and returns without waiting for more.
+        """See ``Engine.generate``. Cancelling closes the connection, and does not wait for it.
 
         Raises:
-            EngineUnavailableError: no engine gave an answer in time.
+            EngineUnavailableError: no engine answered in time.
             EngineError: the request is not accepted.
         """
         return self._generate([request], cancel, None, request.sampling.n, self._patience)[0]
@@ -115,15 +115,15 @@ class RemoteEngine:
         *,
         batch_size: int = 16,
     ) -> list[list[Generation]]:
-        """See ``Engine.generate_batch``: ``batch_size`` generations are asked for at a time.
+        """See ``Engine.generate_batch``: ``batch_size`` generations are requested at a time.
 
-        They wait for their turn in a full engine, and for one that is restarted.
+        They wait for their turn in a busy engine, and for one that restarts.
         """
         patience = Patience(BATCH_SILENCE_S, BATCH_REPEATS, outage_s=BATCH_OUTAGE_S)
         return self._generate(requests, cancel, on_done, batch_size, patience)
 
     def close(self) -> None:
-        """Close every connection."""
+        """See ``Engine.close``; closes every connection."""
         self._loop.close()
 
     def _generate(
@@ -134,7 +134,7 @@ class RemoteEngine:
         at_once: int,
         patience: Patience,
     ) -> list[list[Generation]]:
-        groups = [self._rows(request) for request in requests]
+        groups = [self._candidates(request) for request in requests]
         finished: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         write = partial(self._replicas.write, patience=patience)
         work = self._loop.start(write_all(groups, write, at_once, finished.put))
@@ -142,25 +142,25 @@ class RemoteEngine:
         try:
             for index in _until_done(work, finished, cancel):
                 if on_done is not None:
-                    on_done(index, [row.generation() for row in groups[index]])
+                    on_done(index, [candidate.generation() for candidate in groups[index]])
         finally:
             work.cancel()
-        for row in (row for group in groups for row in group):
-            row.cancel()
-        return [[row.generation() for row in group] for group in groups]
+        for candidate in (one for group in groups for one in group):
+            candidate.cancel()
+        return [[candidate.generation() for candidate in group] for group in groups]
 
-    def _rows(self, request: GenerationRequest) -> list[RemoteRow]:
+    def _candidates(self, request: GenerationRequest) -> list[RemoteCandidate]:
         return [
-            RemoteRow(request, candidate, self._spelling, self._infill)
-            for candidate in range(request.sampling.n)
+            RemoteCandidate(request, index, self._escaping, self._infill)
+            for index in range(request.sampling.n)
         ]
 
 
 def _until_done(work: Future[None], finished: queue.SimpleQueue[int | None], cancel: Cancel) -> Iterator[int]:
-    """Yield what has been finished until all is, or nothing is wanted any more.
+    """Yield the index of each finished request until all are, or the cancel flag is set.
 
     Raises:
-        Exception: what ``work`` raised.
+        Exception: the exception that ``work`` raised.
     """
     while not cancel.is_set():
         try:

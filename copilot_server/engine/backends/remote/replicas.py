@@ -1,4 +1,4 @@
-"""The engines that serve one model, which of them is asked, and what happens when one fails."""
+"""The engines that serve one model: which of them is asked, and what happens when one fails."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from copilot_server.engine.backends.remote.candidate import RemoteCandidate
 from copilot_server.engine.backends.remote.failures import Refused, Unanswered
 from copilot_server.engine.backends.remote.replica import Replica
-from copilot_server.engine.backends.remote.row import RemoteRow
 from copilot_server.errors import EngineChangedError, EngineError, EngineUnavailableError
 
 _LOG = logging.getLogger(__name__)
 
-#: How often it is looked whether an engine is due for a check, in seconds.
+#: How often to look for engines whose check is due, in seconds.
 LOOK_S = 0.25
-#: How long before a request is made again that failed through no fault of its own, in seconds.
+#: How long to wait before repeating a request that failed through no fault of its own, in seconds.
 PAUSE_S = 0.2
-#: How long someone who types waits for an engine that has asked to be left alone, in seconds.
+#: How long someone who types waits for an engine that has asked for no requests, in seconds.
 BUSY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long an answer is waited for, in seconds, and how often it is asked for anew.
+    """How long to wait for an answer, in seconds, and how often to ask again.
 
-    ``silence_s``: between two pieces of an answer, or before the first. ``deadline_s``: in all; None for
-    ever. ``outage_s``: how long all engines may be down; 0 for someone who types, to whom a generation that
-    broke off is lost: it must not be seen to begin anew, nor may a request add load that was not borne.
+    ``silence_s``: between two pieces of an answer, or before the first. ``deadline_s``: in total; None waits
+    without limit. ``outage_s``: how long all engines may be down; 0 for someone who types. Their generation
+    is not repeated once it has begun, since they must not see it begin again, nor if the engine is
+    overloaded.
     """
 
     silence_s: float
@@ -39,35 +40,35 @@ class Patience:
 
 
 class Replicas:
-    """Asks the free engine that has the least to do. All of it runs on one event loop.
+    """Asks the free engine with the fewest requests in flight. Everything runs on one event loop.
 
-    ``on_trouble`` is called with the error when no engine can be used any more, and with None when one can.
+    ``on_change`` is called with the error when no engine can be used any more, and with None when one can.
     """
 
     def __init__(self, replicas: Sequence[Replica], wanted: str) -> None:
         self.all = tuple(replicas)
-        self.on_trouble: Callable[[EngineError | None], None] = lambda _error: None
+        self.on_change: Callable[[EngineError | None], None] = lambda _error: None
         self._wanted = wanted
-        self._told: str | None = None
+        self._reported: str | None = None
         self._recovered = asyncio.Event()
 
     @property
-    def trouble(self) -> EngineError | None:
-        """Why no engine can be used; None if one can, or may well be."""
+    def error(self) -> EngineError | None:
+        """Why no engine can be used; None if one can, or is only busy."""
         if any(one.served is not None and one.breaker.state == "closed" for one in self.all):
             return None
-        troubles = [f"{one.endpoint.host} {one.breaker.trouble}" for one in self.all]
-        which = "The engine at" if len(troubles) == 1 else "No engine can be used:"
-        message = f"{which} {'; '.join(troubles)}."
+        problems = [f"{one.endpoint.host} {one.breaker.problem}" for one in self.all]
+        which = "The engine at" if len(problems) == 1 else "No engine can be used:"
+        message = f"{which} {'; '.join(problems)}."
         if any(one.has_changed for one in self.all):
             return EngineChangedError(message)
         return _unavailable(message, next((one.remedy for one in self.all if one.remedy), ""))
 
-    async def write(self, row: RemoteRow, patience: Patience) -> None:
-        """Have ``row`` written by whichever engine can.
+    async def write(self, candidate: RemoteCandidate, patience: Patience) -> None:
+        """Have ``candidate`` written by an engine that is free.
 
         Raises:
-            EngineUnavailableError: none could in time.
+            EngineUnavailableError: none could do so in time.
             EngineError: the request is not accepted.
         """
         now_s = asyncio.get_running_loop().time()
@@ -76,24 +77,24 @@ class Replicas:
         while True:
             replica = await self._free(patience)
             try:
-                await self._written(replica, row, patience, deadline_s)
+                await self._written(replica, candidate, patience, deadline_s)
             except Unanswered as failure:
                 self._failed(replica, failure)
-                if not _may_repeat(failure, row, patience, repeats):
+                if not _may_repeat(failure, candidate, patience, repeats):
                     raise _error(replica, failure) from None
             else:
                 return
             repeats += 1
-            row.restart()
+            candidate.restart()
             await asyncio.sleep(PAUSE_S)
 
     def end_at(self, token_ids: Sequence[int]) -> None:
-        """Have answers end at any of these tokens, where an engine can be told."""
+        """Have answers end at any of these tokens, if an engine supports that."""
         for one in self.all:
             one.stop_ids = tuple(token_ids)
 
     async def watch(self) -> None:
-        """Look after the engines until it is cancelled, and then close the connections."""
+        """Check the engines regularly until cancelled, and then close the connections."""
         try:
             while True:
                 await asyncio.sleep(LOOK_S)
@@ -102,31 +103,31 @@ class Replicas:
             await asyncio.gather(*(one.client.aclose() for one in self.all))
 
     async def check(self, due: Sequence[Replica]) -> None:
-        """Look whether these engines are well."""
+        """Check the health of these engines."""
         if due:
             await asyncio.gather(*(one.check(self._wanted) for one in due))
             self._changed()
 
     async def _written(
-        self, replica: Replica, row: RemoteRow, patience: Patience, deadline_s: float | None
+        self, replica: Replica, candidate: RemoteCandidate, patience: Patience, deadline_s: float | None
     ) -> None:
         try:
             async with asyncio.timeout_at(deadline_s):
-                await replica.write(row, patience.silence_s)
+                await replica.write(candidate, patience.silence_s)
             replica.succeeded()
         except TimeoutError:
-            raise Unanswered(f"gave no whole answer in {patience.deadline_s:g} s") from None
+            raise Unanswered(f"gave no complete answer in {patience.deadline_s:g} s") from None
         finally:
             self._changed()
 
     async def _free(self, patience: Patience) -> Replica:
-        """The engine to ask; waits for one where there is time.
+        """The engine to ask, after waiting for one if there is time.
 
         Raises:
             EngineUnavailableError: there is none.
         """
         while not (free := [one for one in self.all if one.is_free]):
-            error = self.trouble
+            error = self.error
             if error is None:
                 await self._wait_for_busy(patience)
             elif patience.outage_s == 0:
@@ -136,7 +137,7 @@ class Replicas:
         return min(free, key=lambda one: (one.pending, one.rank))
 
     async def _wait_for_busy(self, patience: Patience) -> None:
-        """Wait until the first of those that asked to be left alone may be asked again."""
+        """Wait until the first of the engines that asked for no requests may be asked again."""
         replica = min(self.all, key=lambda one: one.busy_s or math.inf)
         if patience.outage_s == 0 and replica.busy_s > BUSY_S:
             raise _unavailable(f"The engine at {replica.endpoint.host} is busy.")
@@ -151,34 +152,34 @@ class Replicas:
 
     def _failed(self, replica: Replica, failure: Unanswered) -> None:
         if isinstance(failure, Refused):
-            return  # the engine is well
-        _LOG.info("the engine at %s %s", replica.endpoint.host, failure.trouble)
+            return  # the engine works
+        _LOG.info("the engine at %s %s", replica.endpoint.host, failure.problem)
         replica.failed(failure)
         self._changed()
 
     def _changed(self) -> None:
-        error = self.trouble
+        error = self.error
         if any(one.is_free for one in self.all):
             self._recovered.set()
-        told = None if error is None else str(error)
-        if told != self._told:
-            self._told = told
-            self.on_trouble(error)
+        message = None if error is None else str(error)
+        if message != self._reported:
+            self._reported = message
+            self.on_change(error)
 
 
-def _may_repeat(failure: Unanswered, row: RemoteRow, patience: Patience, repeats: int) -> bool:
-    """Whether to make a request again. Who watches a text being written must not see it begin anew."""
+def _may_repeat(failure: Unanswered, candidate: RemoteCandidate, patience: Patience, repeats: int) -> bool:
+    """Whether to repeat a request. Someone who watches a text appear must not see it begin again."""
     if isinstance(failure, Refused) or repeats >= patience.repeats:
         return False
-    return patience.outage_s > 0 or (failure.may_repeat and not row.has_begun)
+    return patience.outage_s > 0 or (failure.may_repeat and not candidate.has_begun)
 
 
 def _error(replica: Replica, failure: Unanswered) -> EngineError:
-    message = f"The engine at {replica.endpoint.host} {failure.trouble}."
+    message = f"The engine at {replica.endpoint.host} {failure.problem}."
     if isinstance(failure, Refused):
         return EngineError(message, remedy=failure.remedy)
     return _unavailable(message, failure.remedy)
 
 
 def _unavailable(message: str, remedy: str = "") -> EngineUnavailableError:
-    return EngineUnavailableError(message, remedy=remedy or "It is tried again by itself.")
+    return EngineUnavailableError(message, remedy=remedy or "It is tried again automatically.")

@@ -1,4 +1,4 @@
-"""What an engine serves: asked of it once, before it is asked for anything else."""
+"""What an engine serves, which is asked once before anything else."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import httpx
 
 from copilot_server.engine.backends.remote.dialect import PLAIN, Dialect, dialect_of
 from copilot_server.engine.backends.remote.endpoint import Endpoint
-from copilot_server.engine.backends.remote.failures import Unanswered, rubbish
-from copilot_server.engine.backends.remote.transport import check_status, failures_named
+from copilot_server.engine.backends.remote.failures import Unanswered, malformed
+from copilot_server.engine.backends.remote.transport import check_status, named_failures
 
 _NAME_ONE = "Set remote.model to the name of the one to use."
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A model as an engine serves it. ``context_length``: in tokens, 0 where the engine does not say."""
+    """A model as an engine serves it. ``context_length``: in tokens, 0 if the engine does not report it."""
 
     model: str
     dialect: Dialect
@@ -27,19 +27,19 @@ class Served:
 
     @property
     def engine(self) -> str:
-        """The engine by name, with its version where it tells it."""
+        """The engine's name, with its version if it reports one."""
         return f"{self.dialect.name} {self.version}".rstrip()
 
 
 async def ask_what_is_served(client: httpx.AsyncClient, endpoint: Endpoint, wanted: str) -> Served:
-    """The model named ``wanted``, or the one that an engine serves if it is empty.
+    """The model named ``wanted`` or, if that is empty, the only one that the engine serves.
 
-    An engine that cannot list its models (transformers' without a hub) is taken at its user's word.
+    If an engine cannot list its models, as transformers' without a hub, the user's name is trusted.
 
     Raises:
         Unanswered: it cannot be asked, or it is not clear which model is meant.
     """
-    with failures_named():
+    with named_failures():
         response = await client.get(f"{endpoint.api}/models")
         if response.status_code in (404, 500, 501):
             return _unlisted(wanted, response.status_code)
@@ -53,16 +53,16 @@ async def ask_what_is_served(client: httpx.AsyncClient, endpoint: Endpoint, want
 async def control_ids(
     client: httpx.AsyncClient, endpoint: Endpoint, served: Served, names: Sequence[str]
 ) -> dict[str, int | None] | None:
-    """The token that each name is to an engine, None where it is none; None if the engine does not tokenize.
+    """The id of each token name, or None if it is not one token; None if the engine does not tokenize.
 
     Raises:
         Unanswered: it cannot be asked.
     """
     found: dict[str, int | None] = {}
     for name in names:
-        # vLLM's and llama.cpp's names for the same things; each ignores the other's.
+        # vLLM and llama.cpp have different names for the same fields, and each ignores the other's.
         body = {"model": served.model, "prompt": name, "content": name, "add_special_tokens": False}
-        with failures_named():
+        with named_failures():
             response = await client.post(f"{endpoint.root}/tokenize", json=body | {"add_special": False})
         if response.status_code != httpx.codes.OK:
             return None
@@ -82,7 +82,7 @@ def _unlisted(wanted: str, status: int) -> Served:
 def _listed(response: httpx.Response) -> list[dict[str, Any]]:
     models = _json(response).get("data")
     if not isinstance(models, list):
-        raise rubbish("a list of models of another form")
+        raise malformed("a list of models in another format")
     return [one for one in models if isinstance(one, dict) and isinstance(one.get("id"), str)]
 
 
@@ -91,7 +91,7 @@ def _chosen(models: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any]:
     if wanted:
         found = [one for one in models if one["id"] == wanted]
         if not found:
-            raise Unanswered(f"serves no {wanted!r}, but {_few(names)}", _NAME_ONE, is_down=True)
+            raise Unanswered(f"does not serve {wanted!r}, but {_few(names)}", _NAME_ONE, is_down=True)
         return found[0]
     if len(models) != 1:
         raise Unanswered(f"serves {_few(names)}", _NAME_ONE, is_down=True)
@@ -101,7 +101,7 @@ def _chosen(models: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any]:
 async def _about(
     client: httpx.AsyncClient, endpoint: Endpoint, dialect: Dialect, model: Mapping[str, Any]
 ) -> tuple[str, int]:
-    """The engine's version and the model's window, as far as they can be had."""
+    """The engine's version and the model's context length, as far as they are reported."""
     if dialect.name == "llama.cpp":
         props = await _optional(client, f"{endpoint.root}/props")
         settings = props.get("default_generation_settings")
@@ -120,9 +120,9 @@ def _json(response: httpx.Response) -> Mapping[str, Any]:
     try:
         answer = response.json()
     except ValueError:
-        raise rubbish("no JSON") from None
+        raise malformed("not JSON") from None
     if not isinstance(answer, dict):
-        raise rubbish("JSON of another form")
+        raise malformed("JSON in another format")
     return answer
 
 

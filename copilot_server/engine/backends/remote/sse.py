@@ -1,4 +1,4 @@
-"""Server-sent events, as far as completions are streamed in them.
+"""Server-sent events, as far as streamed completions need them.
 
 Source: the HTML standard, section 9.2.6 (html.spec.whatwg.org/multipage/server-sent-events.html).
 """
@@ -7,22 +7,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 
-from copilot_server.engine.backends.remote.failures import rubbish
+from copilot_server.engine.backends.remote.failures import malformed
 
-#: No event of a completion is nearly as long, in bytes; one that never ends must not fill the memory.
+#: The longest line to accept, in bytes: far longer than any event, so that an endless line cannot fill
+#: memory.
 LONGEST_LINE = 1 << 20
-#: What ends a stream of OpenAI's API.
+#: The data that ends a stream of OpenAI's API.
 DONE = "[DONE]"
-_FIELDS = (b"event:", b"id:", b"retry:", b":")
 
 
 async def event_data(chunks: AsyncIterator[bytes]) -> AsyncGenerator[str]:
     """Yield the data of each event until ``[DONE]`` or the end of the stream.
 
-    Each of OpenAI's events is one line, so that a line is as much as is ever waited for.
+    Each event of OpenAI's API has one line of data, which is therefore yielded without waiting for the
+    event's end. Comments and every field other than ``data`` are ignored, as the standard demands.
 
     Raises:
-        Unanswered: a line is too long, no UTF-8, or none that an event can have.
+        Unanswered: a line is too long, or not UTF-8.
     """
     rest = b""
     async for chunk in chunks:
@@ -34,18 +35,15 @@ async def event_data(chunks: AsyncIterator[bytes]) -> AsyncGenerator[str]:
             if data:
                 yield data
         if len(rest) > LONGEST_LINE:
-            raise rubbish("a line that does not end")
+            raise malformed("an endless line")
     if rest.strip():
-        raise rubbish("a line cut off")
+        raise malformed("an incomplete line")
 
 
 def _data(line: bytes) -> str:
-    """The data in a line; empty for a line that has none."""
-    if not line or line.startswith(_FIELDS):
-        return ""
-    if not line.startswith(b"data:"):
-        raise rubbish("no events")
+    """The data in a line; empty for a comment, another field, or an event's end."""
     try:
-        return line[len(b"data:") :].decode().strip()
+        field, _, value = line.decode().partition(":")
     except UnicodeDecodeError:
-        raise rubbish("bytes that are no UTF-8") from None
+        raise malformed("not UTF-8") from None
+    return value.strip() if field == "data" else ""

@@ -1,4 +1,4 @@
-"""HTTP to engines: one client, what its errors and an engine's status codes mean, one streamed request."""
+"""HTTP to engines: the client, the meaning of its errors and of status codes, and one streamed request."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import truststore
 
 from copilot_server.engine.backends.remote.answers import Piece, read_piece
 from copilot_server.engine.backends.remote.api_key import VARIABLE, ApiKey
-from copilot_server.engine.backends.remote.failures import Refused, Unanswered, rubbish
+from copilot_server.engine.backends.remote.failures import Refused, Unanswered, malformed
 from copilot_server.engine.backends.remote.sse import event_data
 
-#: How long an engine may take over a question about itself, in seconds.
+#: How long an engine may take to answer a question about itself, in seconds.
 QUESTION_S = 5.0
 #: The longest wait that an engine may ask for, in seconds.
 LONGEST_WAIT_S = 30.0
@@ -27,8 +27,8 @@ _TRUST_REMEDY = "Add the authority that signed it to this machine's certificates
 def make_client(api_key: ApiKey, *, connect_timeout_s: float, is_encrypted: bool) -> httpx.AsyncClient:
     """A client for one engine.
 
-    Certificates are checked against the machine's own store. A redirection is never followed, so that source
-    and key go nowhere else; a proxy of the environment's is used for what is encrypted alone.
+    Certificates are checked against the machine's own store. Redirections are never followed, so that source
+    and key go nowhere else. Proxies that the environment names are used for encrypted connections only.
     """
     verify = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if is_encrypted else True
     return httpx.AsyncClient(
@@ -48,21 +48,22 @@ async def stream(
     take: Callable[[Piece], bool],
     silence_s: float,
 ) -> None:
-    """Ask for a completion, and hand each piece of it to ``take`` until that returns true.
+    """Ask for a completion, and pass each piece of it to ``take`` until that returns true.
 
-    Returning closes the connection, which is how engines are told to stop.
+    Returning closes the connection, which tells the engine to stop.
 
     Raises:
-        Unanswered: there was no whole answer: ``take`` never returned true, or the engine was silent for
-            longer than ``silence_s``.
+        Unanswered: the answer was incomplete: ``take`` never returned true, or the engine was silent for
+        longer
+            than ``silence_s``.
     """
     connect_s = client.timeout.connect
     timeout = httpx.Timeout(silence_s, connect=connect_s, pool=None)
-    with failures_named():
+    with named_failures():
         async with client.stream("POST", url, json=body, timeout=timeout) as response:
             check_status(response)
             if not response.headers.get("content-type", "").startswith("text/event-stream"):
-                raise rubbish("no stream of events")
+                raise malformed("not a stream of events")
             async with aclosing(event_data(response.aiter_bytes())) as events:
                 async for data in events:
                     piece = read_piece(data)
@@ -72,7 +73,7 @@ async def stream(
 
 
 def check_status(response: httpx.Response) -> None:
-    """Look at an answer's status. What else an engine says of an error is not shown: it may quote the prompt.
+    """Check an answer's status. The text of an error is not shown, since it may quote the prompt.
 
     Raises:
         Unanswered: it is not 200.
@@ -95,11 +96,11 @@ def check_status(response: httpx.Response) -> None:
 
 
 @contextmanager
-def failures_named() -> Iterator[None]:
-    """Turn what httpx raises into what it means.
+def named_failures() -> Iterator[None]:
+    """Turn the exceptions of httpx into failures of the engine.
 
     Raises:
-        Unanswered: anything that httpx raises.
+        Unanswered: httpx raised an exception.
     """
     try:
         yield
@@ -127,8 +128,8 @@ def _unreachable(error: httpx.ConnectError) -> Unanswered:
     return _unreachable_as("cannot be reached")
 
 
-def _unreachable_as(trouble: str) -> Unanswered:
-    return Unanswered(trouble, is_down=True, is_unreachable=True, may_repeat=True)
+def _unreachable_as(problem: str) -> Unanswered:
+    return Unanswered(problem, is_down=True, is_unreachable=True, may_repeat=True)
 
 
 def _retry_after_s(response: httpx.Response) -> float:

@@ -10,6 +10,7 @@ from torch.nn import functional
 from copilot_server.engine.backends.torch.kernels import Attention, Kernels
 from copilot_server.engine.backends.torch.weights import Weights
 from copilot_server.engine.models.architecture import Architecture
+from copilot_server.engine.models.rope import rope_table
 
 
 class Decoder:
@@ -19,7 +20,8 @@ class Decoder:
         self.architecture = architecture
         self.weights = weights
         self.kernels = kernels
-        self._rope = rope_table(architecture, weights.embedding.device)
+        table = rope_table(architecture, architecture.context_length)
+        self._rope = torch.from_numpy(table).to(weights.embedding.device)
 
     @property
     def device(self) -> torch.device:
@@ -58,16 +60,3 @@ class Decoder:
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """(tokens, hidden) to (tokens, vocab_size), float32."""
         return self.kernels.logits(hidden, self.weights.norm, self.weights.head)
-
-
-def rope_table(architecture: Architecture, device: torch.device) -> torch.Tensor:
-    """Cosines, then sines, of every position's angles: (context_length, head_dim), float32.
-
-    Source: Su et al. 2021, "RoFormer", section 3.4.2; scaled as in Chen et al. 2023, "Extending Context
-    Window of Large Language Models via Positional Interpolation".
-    """
-    half = torch.arange(0, architecture.head_dim, 2, device=device).float() / architecture.head_dim
-    frequencies = 1.0 / architecture.rope_theta**half / architecture.rope_factor
-    positions = torch.arange(architecture.context_length, device=device).float()
-    angles = torch.outer(positions, frequencies)
-    return torch.cat([angles.cos(), angles.sin()], dim=-1)

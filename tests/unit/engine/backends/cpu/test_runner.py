@@ -98,7 +98,7 @@ def test_a_step_that_fails_after_computing_is_undone(tiny_model_dir: Path, monke
     sequence = one.open()
     one.step([Chunk(sequence, prompt)])
     with monkeypatch.context() as patch:
-        patch.setattr(module, "choose", lambda *_: 1 / 0)
+        patch.setattr(module, "choose_token", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             one.step([Chunk(sequence, random_tokens(9, 2), [Choice(temperature=1.0)])])
     assert lengths(one, [sequence]) == [20]

@@ -1,4 +1,4 @@
-"""The event loop of the engine elsewhere ends what it runs, in order and without a warning."""
+"""The event loop of the remote engine ends what it runs, in order and without a warning."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One generation that an engine elsewhere writes: what to ask for, and what to make of its answer.
+"""One generation by a remote engine: what to ask for, and how to read the answer.
 
-What an engine in this process does token by token (stop texts, the end of the scope, what the output must
-begin with) is done here on the text as it comes, so that the same text comes out.
+What a local engine does token by token (stop texts, the end of the scope, the forced beginning of the output)
+is done here on the text as it arrives, with the same result.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from dataclasses import dataclass
 
 from copilot_server.catalog import FimTokens
 from copilot_server.engine.backends.remote.answers import Piece, Token
-from copilot_server.engine.backends.remote.escaping import Spelling, split_infill
+from copilot_server.engine.backends.remote.escaping import Escaping, split_infill
 from copilot_server.engine.base import FinishReason, Generation, GenerationRequest
 from copilot_server.engine.decoding.stops import first_stop
 
-#: How many tokens that might have stood in its place are asked for, while the output is forced: as many as
-#: vLLM gives unless told otherwise (its ``--max-logprobs``).
+#: How many alternatives to request for each token while the output is forced: as many as vLLM gives by
+#: default (``--max-logprobs``).
 ALTERNATIVES = 20
-#: What stands for a character that a token began and no other ended.
+#: Stands for a character whose first bytes were in one token and whose last bytes never came.
 _CUT_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What an engine is asked for, before it is put in the form that this engine takes.
+    """What to ask an engine for, independent of the engine's dialect.
 
-    ``suffix``: what follows the gap, for an engine that makes infilling prompts by itself; else None.
-    ``seed``: below 2 ** 31, which every engine takes; None for a draw of its own.
-    ``logprobs``: how many tokens to give with each position.
+    ``suffix``: the text after the gap, for an engine that builds infilling prompts itself; else None.
+    ``seed``: below 2 ** 31, which every engine accepts; None lets the engine choose one.
+    ``logprobs``: how many tokens to return for each position.
     """
 
     prompt: str
@@ -56,38 +56,39 @@ class _Tally:
         self.logprob += logprob
 
 
-class RemoteRow:
-    """A candidate of a request. ``fim``: the tokens of infilling prompts that the engine makes by itself."""
+class RemoteCandidate:
+    """A candidate of a request. ``fim``: the tokens of infilling prompts that the engine builds itself."""
 
     def __init__(
-        self, request: GenerationRequest, candidate: int, spelling: Spelling, fim: FimTokens | None = None
+        self, request: GenerationRequest, index: int, escaping: Escaping, fim: FimTokens | None = None
     ) -> None:
         self.finish_reason: FinishReason | None = None
-        #: Called once, when the first of an answer has come: the engine has read the prompt.
+        #: Called once, when the answer begins and the engine has therefore read the prompt.
         self.on_begin: Callable[[], None] | None = None
         self._request = request
-        self._spelling = spelling
+        self._escaping = escaping
         sampling = request.sampling
-        self._temperature = 0.0 if sampling.greedy_first and candidate == 0 else sampling.temperature
-        self._seed = None if sampling.seed is None else _seed(sampling.seed, candidate)
+        self._temperature = 0.0 if sampling.greedy_first and index == 0 else sampling.temperature
+        self._seed = None if sampling.seed is None else _seed(sampling.seed, index)
         self._random = random.Random(self._seed)  # noqa: S311 - no secret
         infill = split_infill(request.prompt, fim) if fim else None
         before, after = infill or (request.prompt, None)
-        self._prompt = spelling.spell(before)
-        self._suffix = None if after is None else spelling.spell(after)
-        # What the output begins with by our choice: the engine is asked to go on from there.
+        self._prompt = escaping.render(before)
+        self._suffix = None if after is None else escaping.render(after)
+        # The beginning of the output that was chosen here, and which the engine is asked to continue.
         self._head, self._head_tally = "", _Tally()
-        # What the stream at hand makes of it; ``_owed`` is what of the forced beginning is still to come.
+        # What the current stream has added; ``_owed`` is the part of the forced beginning that has yet to
+        # come.
         self._raw, self._tally, self._owed = "", _Tally(), request.prompt.forced
 
     @property
     def prompt(self) -> str:
-        """What the engine reads first, by which prompts that begin alike are found."""
+        """The text that the engine reads, by which prompts with a common beginning are grouped."""
         return self._prompt
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything of the stream at hand has come."""
+        """Whether the current stream has brought anything."""
         return self._tally.tokens > self._head_tally.tokens
 
     def ask(self) -> Ask:
@@ -105,13 +106,14 @@ class RemoteRow:
         )
 
     def restart(self) -> None:
-        """Forget what a stream brought that broke off."""
+        """Forget what an interrupted stream brought."""
         self._begin_stream()
 
     def accept(self, piece: Piece) -> bool:
-        """Take what an event adds; returns whether nothing more is wanted of this stream.
+        """Append what an event adds; return whether this stream has served its purpose.
 
-        Then it is either finished, or to be asked anew, since the output did not begin as it must.
+        Then the candidate is finished, or has to be asked for again, since the output did not begin as it
+        must.
         """
         self._begun()
         tokens = piece.tokens or ((Token(piece.text, 0.0),) if piece.text else ())
@@ -120,13 +122,13 @@ class RemoteRow:
                 self._choose(token)
                 return True
             self._owed = self._owed[len(token.text) :]
-            if token.text and self._spelling.control_at(token.text) is None:  # not what ended the text
+            if token.text and self._escaping.control_at(token.text) is None:  # it did not end the text
                 self._tally.add(token.logprob)
         self._raw += piece.text
         if piece.finish and not self._raw.startswith(self._request.prompt.forced):
             self._choose(Token("", 0.0))
             return True
-        self.finish_reason = self._look(piece)
+        self.finish_reason = self._reason_to_finish(piece)
         return self.finish_reason is not None
 
     def cancel(self) -> None:
@@ -146,9 +148,9 @@ class RemoteRow:
 
     @property
     def _written(self) -> str:
-        """The text after what was forced up to a control token, a stop text in it included."""
+        """The text after the forced one, up to a control token and including a stop text."""
         raw = self._raw[len(self._request.prompt.forced) :]
-        return self._spelling.restored(raw[: self._spelling.control_at(raw)])
+        return self._escaping.unescape(raw[: self._escaping.control_at(raw)])
 
     def _begun(self) -> None:
         if self.on_begin is not None:
@@ -161,36 +163,36 @@ class RemoteRow:
         self._owed = self._request.prompt.forced[len(self._head) :]
 
     def _choose(self, instead_of: Token) -> None:
-        """Choose the token that the output strayed at, and have the engine go on from it.
+        """Choose the token at which the output went astray, and have the engine continue from it.
 
-        A token that the output may go on with is drawn from those that the engine thought of, as from all
-        that are allowed where the model runs here; if none of them will do, all that is owed is taken.
+        It is sampled from those of the engine's alternatives that agree with the forced text, as a local
+        engine samples from all allowed tokens. If none agrees, the rest of the forced text is taken.
         """
         written = self._request.prompt.forced[: len(self._request.prompt.forced) - len(self._owed)]
         allowed = [one for one in instead_of.others if one[0] and _agree(one[0], self._owed)]
         if allowed:
-            text, logprob = self._drawn(allowed)
+            text, logprob = self._sample(allowed)
             self._tally.add(logprob)
         else:
-            text, self._tally = self._owed, _Tally()  # what was typed, of which the model wrote nothing
+            text, self._tally = self._owed, _Tally()  # the user typed it, and the model wrote none of it
         self._head, self._head_tally = written + text, self._tally
         self._begin_stream()
 
-    def _drawn(self, allowed: list[tuple[str, float]]) -> tuple[str, float]:
+    def _sample(self, allowed: list[tuple[str, float]]) -> tuple[str, float]:
         if self._temperature == 0.0:
             return max(allowed, key=lambda one: one[1])
         most = max(logprob for _, logprob in allowed)
         weights = [math.exp((logprob - most) / self._temperature) for _, logprob in allowed]
         return self._random.choices(allowed, weights)[0]
 
-    def _look(self, piece: Piece) -> FinishReason | None:
-        # Stop texts and control tokens are looked for here too: not every engine ends at them.
+    def _reason_to_finish(self, piece: Piece) -> FinishReason | None:
+        # Not every engine ends at stop texts and control tokens.
         if piece.text and (text := self._written):
             if first_stop(text, self._request.stop) is not None:
                 return "stop"
             if self._request.until is not None and self._request.until(text):
                 return "stop"
-        if self._spelling.control_at(self._raw) is not None:
+        if self._escaping.control_at(self._raw) is not None:
             return "eos"
         if piece.finish == "stop":
             return self._stopped(piece)
@@ -198,7 +200,7 @@ class RemoteRow:
         return "length" if full or piece.finish == "length" else None
 
     def _stopped(self, piece: Piece) -> FinishReason:
-        """Whether a stop text or the end of the text ended it; few engines tell."""
+        """Whether a stop text or the end of the text ended it, which few engines report."""
         if not self._request.stop:
             return "eos"
         return "stop" if piece.stopped_by in ("", *self._request.stop) else "eos"
@@ -209,7 +211,7 @@ def _agree(token: str, owed: str) -> bool:
     return token.startswith(owed) or owed.startswith(token)
 
 
-def _seed(seed: int, candidate: int) -> int:
-    """A seed of its own for each candidate, however many are drawn beside it."""
-    digest = hashlib.blake2b(f"{seed}/{candidate}".encode(), digest_size=4).digest()
+def _seed(seed: int, index: int) -> int:
+    """A different seed for each candidate, however many there are."""
+    digest = hashlib.blake2b(f"{seed}/{index}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big") >> 1

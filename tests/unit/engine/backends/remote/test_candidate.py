@@ -1,4 +1,4 @@
-"""One generation of an engine elsewhere, given its answer piece by piece."""
+"""One generation of a remote engine, given its answer piece by piece."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import pytest
 
 from copilot_server.catalog import find
 from copilot_server.engine.backends.remote.answers import Piece, Token
-from copilot_server.engine.backends.remote.escaping import BREAK, Spelling, split_infill
-from copilot_server.engine.backends.remote.row import RemoteRow
+from copilot_server.engine.backends.remote.candidate import RemoteCandidate
+from copilot_server.engine.backends.remote.escaping import BREAK, Escaping, split_infill
 from copilot_server.engine.base import GenerationRequest, Prompt, Sampling, Special
 
 QWEN = find("qwen2.5-coder-0.5b")
 GREEDY = Sampling()
-SPELLING = Spelling(QWEN.control_tokens)
+ESCAPING = Escaping(QWEN.control_tokens)
 
 
 def row(
@@ -21,9 +21,9 @@ def row(
     sampling: Sampling = GREEDY,
     candidate: int = 0,
     **asked: object,
-) -> RemoteRow:
+) -> RemoteCandidate:
     request = GenerationRequest(Prompt(parts, forced), sampling, **asked)  # type: ignore[arg-type]
-    return RemoteRow(request, candidate, SPELLING)
+    return RemoteCandidate(request, candidate, ESCAPING)
 
 
 def words(*texts: str) -> list[Piece]:
@@ -31,7 +31,7 @@ def words(*texts: str) -> list[Piece]:
     return [Piece(text, (Token(text, -0.5),)) for text in texts]
 
 
-def feed(one: RemoteRow, pieces: list[Piece]) -> int:
+def feed(one: RemoteCandidate, pieces: list[Piece]) -> int:
     """Give pieces until no more is wanted; returns how many were taken."""
     for count, piece in enumerate(pieces, start=1):
         if one.accept(piece):
@@ -212,7 +212,7 @@ def test_an_infilling_prompt_is_taken_apart_for_an_engine_that_makes_it_itself(l
         Prompt(("begin ", "x") if layout == "psm" else ("begin x",)),
         Prompt(("end",)),
     )
-    one = RemoteRow(GenerationRequest(Prompt(parts)), 0, SPELLING, fim)
+    one = RemoteCandidate(GenerationRequest(Prompt(parts)), 0, ESCAPING, fim)
     assert (one.ask().prompt, one.ask().suffix) == ("begin x", "end")
     assert split_infill(Prompt(("plain",)), fim) is None
     assert row("plain").ask().suffix is None
