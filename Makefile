@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Installation runs again when one of the files that it depends on has changed.
 STAMP := $(VENV)/.installed
 
-.PHONY: install run check lint format test test-long test-editors browser emacs bench clean release
+.PHONY: install run check lint format test test-long test-editors browser emacs compilers sanitize bench clean release
 .PHONY: vllm transformers-serve engine-llamacpp engine-vllm test-engine
 .PHONY: vsix lint-vscode editors-vscode docs-vscode
 
@@ -26,10 +26,10 @@ check: install
 	@$(BIN)/python scripts/stages.py check
 
 # Everything but the long tests. A stage that fails keeps no other from running; the summary names it.
-test: install browser emacs
+test: install browser emacs compilers
 	@$(BIN)/python scripts/stages.py test
 
-test-long: install browser emacs
+test-long: install browser emacs compilers
 	@$(BIN)/python scripts/stages.py test-long
 
 # Real editors, the real server, the real model. What cannot be run is reported, and is a failure in CI.
@@ -60,6 +60,19 @@ emacs:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
 	    emacs-nox elpa-eglot >/dev/null || echo "Emacs could not be installed."; \
 	}
+
+# The kernels must compile with each of these; the tests compile with those that are installed.
+COMPILERS := gcc-11 gcc-12 clang
+compilers:
+	@for name in $(COMPILERS); do command -v "$$name" >/dev/null || missing=1; done; \
+	test -z "$$missing" || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || { \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+	    $(COMPILERS) >/dev/null || echo "Not all of $(COMPILERS) could be installed."; \
+	}
+
+# The kernels under AddressSanitizer and UndefinedBehaviorSanitizer, their thread pool under ThreadSanitizer.
+sanitize: install
+	$(BIN)/pytest -m '' -v -s tests/integration/test_sanitize.py
 
 # Remote engines, each in a virtual environment of its own, for the long tests and for `make engine-vllm`.
 vllm: install

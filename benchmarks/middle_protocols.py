@@ -26,9 +26,9 @@ from copilot_server.completion.types import Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Protocol, Settings
 from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.models.vocabulary import detect_fim
-from copilot_server.evaluation.passk import wilson_interval
 from copilot_server.evaluation.problems import Problem, load_problems
 from copilot_server.sandbox import Sandbox, open_sandbox
+from copilot_server.statistics.proportion import wilson_interval
 
 #: The forms of prompts by name: the protocol, and the layout of infilling.
 FORMS: dict[str, tuple[Protocol, FimLayout]] = {

@@ -34,7 +34,7 @@ class ModelError(CopilotServerError):
 
 
 class UnknownModelError(ModelError):
-    """No manifest, folder or file answers to the name."""
+    """No manifest, folder or file has this name."""
 
 
 class ModelNotCachedError(ModelError):
@@ -46,11 +46,11 @@ class DownloadError(ModelError):
 
 
 class HashMismatchError(ModelError):
-    """A file's bytes are not the ones its manifest names."""
+    """A file's bytes do not have the hash that its manifest names."""
 
 
 class DiskSpaceError(ModelError):
-    """Too little room for the file."""
+    """The disk has too little space for the file."""
 
 
 class EngineError(CopilotServerError):
@@ -60,15 +60,15 @@ class EngineError(CopilotServerError):
 
 
 class DeviceError(EngineError):
-    """The device or dtype that was asked for is not to be had here."""
+    """The device or dtype that the settings name is not available on this machine."""
 
 
 class EngineUnavailableError(EngineError):
-    """An engine elsewhere cannot be used now; it may well be soon."""
+    """A remote engine cannot be used now, but may be available again soon."""
 
 
 class EngineChangedError(EngineError):
-    """An engine elsewhere serves another model than it did, which is asked for in another way."""
+    """A remote engine serves another model than before, whose prompts differ."""
 
 
 class PromptTooLongError(EngineError):
@@ -85,3 +85,13 @@ class DataError(CopilotServerError):
     """A problem set is missing or is not what it should be."""
 
     exit_code = 6
+
+
+class StatisticsError(CopilotServerError):
+    """The statistics of suggestions cannot be read or written."""
+
+    exit_code = 7
+
+
+class NewerDatabaseError(StatisticsError):
+    """A later version of this program has written the statistics, in a schema unknown to this one."""

@@ -49,9 +49,13 @@ def tool(name: str, *arguments: str) -> tuple[str, ...]:
     return (str(BIN / name), *arguments)
 
 
-def pytest(*arguments: str, workers: int = 1) -> tuple[str, ...]:
-    """Return the command for tests on so many processes; the tests of a file share one, and its fixtures."""
-    parallel = ("-n", str(workers), "--dist", "loadfile") if workers > 1 else ()
+def pytest(*arguments: str, workers: int = 1, dist: str = "loadfile") -> tuple[str, ...]:
+    """Return the command for tests on ``workers`` processes.
+
+    ``dist``: how pytest-xdist divides them: ``loadfile`` keeps a file's tests together, which share servers
+    and models, and ``worksteal`` keeps every process at work to the end.
+    """
+    parallel = ("-n", str(workers), "--dist", dist) if workers > 1 else ()
     return tool("pytest", "--durations=10", *parallel, *arguments)
 
 
@@ -98,7 +102,18 @@ def tests(side_by_side: str, alone: str, *flags: str) -> Sequence[Round]:
 
 PLANS: dict[str, Sequence[Round]] = {
     "lint": ((LINT,),),
-    "check": (((Stage("unit tests", pytest("--quiet", "tests/unit", workers=cores()), live=True),), LINT),),
+    "check": (
+        (
+            (
+                Stage(
+                    "unit tests",
+                    pytest("--quiet", "tests/unit", workers=cores(), dist="worksteal"),
+                    live=True,
+                ),
+            ),
+            LINT,
+        ),
+    ),
     "editors": ((MODEL, VSCODE_CHECKS), EDITORS),
     "test": tests("not long and not editors and not serial", "not long and not editors and serial"),
     # Also searches for new failing examples of the property tests: see tests/conftest.py.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -28,17 +29,34 @@ PRODUCT_LIMIT = 0.02
 CPU = torch.device("cpu")
 
 
-def check(bench: Bench) -> bool:
-    """Run every way and print what was compared; whether all was well."""
-    source = random_source(shape_of("tiny"), device=CPU)
+@dataclass(frozen=True)
+class Scenario:
+    """What is compared: on the random model ``shape``, after prompts of these lengths, in tokens."""
+
+    shape: str
+    prompts: tuple[int, ...]
+    rounds: int
+
+
+#: Long prompts among short ones, and every width of a step.
+FULL = Scenario("tiny", (1, 5, 40, 300, 450), rounds=6)
+
+#: Enough for every kernel, and what Triton's interpreter does in a minute.
+INTERPRETED = Scenario("mini", (1, 5, 20, 40, 70), rounds=2)
+
+
+def check(bench: Bench, scenario: Scenario = FULL) -> bool:
+    """Run every way, print what was compared, and return whether all was well."""
+    source = random_source(shape_of(scenario.shape), device=CPU)
     passed = True
     for dtype in dict.fromkeys(("float32", bench.dtype, "int8", "int4")):
         plain = "float32" if dtype == "bfloat16" else dtype
         options = Options(cuda_graphs=False, triton=False)
-        expected = scenario(make_torch_runner(source, shape_of("tiny"), CPU, plain, options))
+        reference = make_torch_runner(source, shape_of(scenario.shape), CPU, plain, options)
+        expected = play(reference, scenario)
         for way in _ways(bench.device):
-            runner = bench.make("tiny", source, dtype=dtype, options=way)
-            passed &= _check_scenario(expected, scenario(runner), way, dtype)
+            runner = bench.make(scenario.shape, source, dtype=dtype, options=way)
+            passed &= _check_scenario(expected, play(runner, scenario), way, dtype)
             passed &= check_products(bench, runner)
     bench.figures["checks_passed"] = passed
     return passed
@@ -60,17 +78,16 @@ def _ways(device: torch.device) -> list[Options]:
     return [Options(cuda_graphs=one, triton=other) for one in graphs for other in triton]
 
 
-def scenario(runner: TorchRunner) -> list[Drawn]:
+def play(runner: TorchRunner, scenario: Scenario) -> list[Drawn]:
     """What a runner draws in steps of every kind, after tokens that are the same for every runner."""
     shape = runner.decoder.architecture
-    lengths = (1, 5, 40, 300, 513)
-    sequences = [runner.open() for _ in lengths]
-    prompts = [token_ids(length, shape) for length in lengths]
+    sequences = [runner.open() for _ in scenario.prompts]
+    prompts = [token_ids(length, shape) for length in scenario.prompts]
     drawn = runner.step([Chunk(s, ids, (GREEDY,)) for s, ids in zip(sequences, prompts, strict=True)])
-    sequences.append(runner.fork(sequences[3], 290))
-    for step in range(6):
+    sequences.append(runner.fork(sequences[3], scenario.prompts[3] - 10))
+    for step in range(scenario.rounds):
         ids = token_ids(20, shape, seed=step)
-        last = Choice(temperature=0.8, top_p=0.9, uniform=0.4) if step > 3 else GREEDY
+        last = Choice(temperature=0.8, top_p=0.9, uniform=0.4) if step > scenario.rounds // 2 else GREEDY
         widths = (1, 1, 1, 1, 1, 1) if step % 2 else (4, 1, 3, 8, 1, 16)
         pieces = zip(sequences, widths, strict=True)
         drawn += runner.step([Chunk(s, ids[:w], [GREEDY] * (w - 1) + [last]) for s, w in pieces])

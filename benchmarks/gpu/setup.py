@@ -23,6 +23,7 @@ SHAPES = {
     "0.5B": Architecture(24, 896, 14, 2, 64, 4864, 151936, 32768, rope_theta=1e6, tied=True),
     "1.5B": Architecture(28, 1536, 12, 2, 128, 8960, 151936, 32768, rope_theta=1e6, tied=True),
     "7B": Architecture(28, 3584, 28, 4, 128, 18944, 152064, 32768, rope_theta=1e6),
+    "mini": Architecture(1, 128, 2, 1, 64, 256, 256, 512, rope_theta=1e6, tied=True),
     "tiny": Architecture(2, 256, 4, 2, 64, 512, 1024, 1024, rope_theta=1e6, tied=True),
 }
 

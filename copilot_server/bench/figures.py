@@ -6,7 +6,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -44,6 +44,8 @@ class Figures:
             right.
         function_s: the same for a suggestion of ``FUNCTION_LINES`` lines.
         rss_mb: the memory of this process with the model loaded, in units of 10^6 bytes.
+        device_memory_mb: the memory of the device that the model's weights and its KV cache take, in units of
+            10^6 bytes; empty on a CPU. The KV cache is as large as an editor needs; a self-test lets it grow.
         hardware: the machine in one line.
         notices: what the user should know about the engine, such as that its kernels are missing.
     """
@@ -62,6 +64,7 @@ class Figures:
     instruction_set: str = ""
     hardware: str = ""
     notices: tuple[str, ...] = ()
+    device_memory_mb: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def measure(settings: Settings) -> Figures:
     line_tokens = tokens_per_line(engine.count_tokens)
     instructions, threads = details.instruction_set(engine), details.threads(engine)
     notices = tuple(engine.notices)
-    rss_mb = resident_bytes() / 1e6
+    rss_mb, device_mb = resident_bytes() / 1e6, details.device_memory_mb(engine)
     drafts = settings.speed.drafts and settings.speed.fast
     if drafts:
         engine.close()  # before the next model is loaded
@@ -108,6 +111,7 @@ def measure(settings: Settings) -> Figures:
         rss_mb=rss_mb,
         hardware=hardware(),
         notices=notices,
+        device_memory_mb=device_mb,
     )
 
 

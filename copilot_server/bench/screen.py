@@ -42,6 +42,10 @@ def table(figures: Figures) -> Table:
         ("writes", f"{figures.decode_tok_s:,.1f} tokens/s after it"),
         ("with drafts", "off" if drafts is None else f"{drafts:,.1f} tokens/s"),
         ("memory", f"{figures.rss_mb / 1e3:.2f} GB"),
+        *(
+            (f"GPU {purpose}", f"{size_mb / 1e3:.2f} GB")
+            for purpose, size_mb in figures.device_memory_mb.items()
+        ),
         ("", ""),
         ("a line", f"is suggested about {figures.line_ms:,.0f} ms after a keystroke"),
         (f"{FUNCTION_LINES} lines", f"take about {figures.function_s:.1f} s"),

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from copilot_server.errors import StatisticsError
+
 Dimension = Literal["language", "model", "editor"]
 
 
@@ -71,5 +73,5 @@ def _forget(path: Path, *, yes: bool) -> None:
         schema.forget(path)
     except (sqlite3.Error, OSError, filelock.Timeout) as error:
         remedy = "Check its permissions, or close the editors and try again."
-        raise schema.StatisticsError(f"{path} cannot be deleted ({error}).", remedy=remedy) from error
+        raise StatisticsError(f"{path} cannot be deleted ({error}).", remedy=remedy) from error
     typer.echo("All statistics are deleted.")

@@ -1,4 +1,4 @@
-"""Answers that need no model: the same place again, or what was suggested being typed."""
+"""Answers that need no model: a position seen before, or a suggestion that the user is typing."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from copilot_server.completion.types import Candidate, Completion
 from copilot_server.context.closers import may_be_inserted
 from copilot_server.context.document import Cursor
 
-#: Places remembered. A place takes a few hundred bytes and the text suggested there.
+#: How many positions are cached. Each takes a few hundred bytes and the text suggested there.
 CAPACITY = 512
-#: How far behind the cursor a suggestion can have been made and still be typed through, in code points.
+#: How far before the cursor a suggestion may have been made, in code points, for its rest to be offered.
 MAX_TYPED = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a completion was made; what is far from the cursor by its hash, so that a file is not kept.
+class _Position:
+    """Where a completion was made. What is far from the cursor is kept as a hash, so that no file is kept.
 
     ``below`` is the hash of what follows the cursor's line.
     """
@@ -34,29 +34,29 @@ class _Place:
 
 
 class CompletionCache:
-    """Completions by place, the least recently used forgotten first. Safe to use from any thread."""
+    """The completions of the positions used most recently. Safe to use from any thread."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self._completions: LRUCache[_Place, Completion] = LRUCache(capacity)
+        self._completions: LRUCache[_Position, Completion] = LRUCache(capacity)
         self._lock = Lock()
-        #: The cursor asked about last: who finds nothing there will have something to store.
-        self._last: tuple[Cursor, _Place] | None = None
+        #: The cursor looked up last: after a miss, a completion is stored for the same cursor.
+        self._last: tuple[Cursor, _Position] | None = None
 
     def store(self, cursor: Cursor, completion: Completion) -> None:
-        """Remember a completion, unless it was cut short."""
+        """Store a completion, unless it was cancelled."""
         if completion.cancelled:
             return
-        place = self._place(cursor)
+        position = self._position(cursor)
         with self._lock:
-            self._completions[place] = completion
+            self._completions[position] = completion
 
     def lookup(self, cursor: Cursor) -> Completion | None:
-        """The completion made here, or the rest of one whose beginning has been typed since.
+        """Return the completion made here, or the rest of one whose beginning the user has typed since.
 
-        Accepting what is found gives the very document that was suggested when it was made, but for blanks
-        at the ends of lines. Its source is "ahead" if it was made before anyone asked, else "cache".
+        Accepting it gives the document that was suggested when it was made, except for blanks at the ends of
+        lines. Its source is "ahead" if it was prefetched, else "cache".
         """
-        here = self._place(cursor)
+        here = self._position(cursor)
         with self._lock:
             found = self._completions.get(here) or next(self._typed_through(cursor, here), None)
         if found is None:
@@ -68,49 +68,51 @@ class CompletionCache:
         with self._lock:
             self._completions.clear()
 
-    def _place(self, cursor: Cursor) -> _Place:
-        """Give the place of ``cursor``, whose document is read through for it, but once."""
+    def _position(self, cursor: Cursor) -> _Position:
+        """Return the position of ``cursor``; its document is read through for it only once."""
         last = self._last
         if last is None or last[0] is not cursor:
-            self._last = last = cursor, _place(cursor)
+            self._last = last = cursor, _position(cursor)
         return last[1]
 
-    def _typed_through(self, cursor: Cursor, here: _Place) -> Iterator[Completion]:
+    def _typed_through(self, cursor: Cursor, here: _Position) -> Iterator[Completion]:
         text = cursor.document.text
-        places = [place for place in self._completions if _may_lead_to(place, here)]
-        for place in sorted(places, key=lambda place: place.offset, reverse=True):
-            completion = self._completions[place]
-            typed = text[place.offset : cursor.offset]
-            rests = (_rest_of(candidate, typed, place, here) for candidate in completion.candidates)
+        positions = [position for position in self._completions if _may_lead_to(position, here)]
+        for position in sorted(positions, key=lambda position: position.offset, reverse=True):
+            completion = self._completions[position]
+            typed = text[position.offset : cursor.offset]
+            rests = (_rest_of(candidate, typed, position, here) for candidate in completion.candidates)
             left = tuple(rest for rest in rests if rest is not None)
-            if left and place.prefix == hash(text[: place.offset]):
+            if left and position.prefix == hash(text[: position.offset]):
                 yield replace(completion, candidates=left)
 
 
-def _place(cursor: Cursor) -> _Place:
+def _position(cursor: Cursor) -> _Position:
     document, line_suffix = cursor.document, cursor.line_suffix
     below = hash(document.text[cursor.offset + len(line_suffix) :])
-    return _Place(document.uri, document.language_id, cursor.offset, hash(cursor.prefix), line_suffix, below)
-
-
-def _may_lead_to(place: _Place, here: _Place) -> bool:
-    return (
-        place.below == here.below
-        and 0 < here.offset - place.offset <= MAX_TYPED
-        and (place.uri, place.language_id) == (here.uri, here.language_id)
+    return _Position(
+        document.uri, document.language_id, cursor.offset, hash(cursor.prefix), line_suffix, below
     )
 
 
-def _rest_of(candidate: Candidate, typed: str, place: _Place, here: _Place) -> Candidate | None:
-    """Return what is left of a candidate of ``place`` after ``typed``; None if nothing, or not that, is left.
+def _may_lead_to(position: _Position, here: _Position) -> bool:
+    return (
+        position.below == here.below
+        and 0 < here.offset - position.offset <= MAX_TYPED
+        and (position.uri, position.language_id) == (here.uri, here.language_id)
+    )
 
-    What followed the cursor on its line is still there, or the editor has put closers in before it, or some
-    of it has been typed over.
+
+def _rest_of(candidate: Candidate, typed: str, position: _Position, here: _Position) -> Candidate | None:
+    """Return what is left of a candidate of ``position`` after ``typed``; None if it does not match.
+
+    What followed the cursor on its line is still there, or the editor has inserted closers before it, or the
+    user has typed over some of it.
     """
     rest = _rest(candidate.text, typed)
-    inserted = len(here.line_suffix) - len(place.line_suffix)
+    inserted = len(here.line_suffix) - len(position.line_suffix)
     replaced = candidate.replaced + inserted
-    if rest is None or replaced < 0 or not _is_kept(place.line_suffix, here.line_suffix):
+    if rest is None or replaced < 0 or not _is_kept(position.line_suffix, here.line_suffix):
         return None
     if inserted > 0 and not _closes(rest, here.line_suffix[:inserted], here.language_id):
         return None

@@ -27,12 +27,12 @@ from copilot_server.fetch.progress import Progress
 OnError = Callable[[EngineError | None], None]
 Watch = Callable[[OnError], None]
 
-#: Suggestions that are remembered for drafts: so many a document, of so many documents.
+#: So many suggestions of each of so many documents are kept for drafts.
 SUGGESTIONS, DOCUMENTS = 3, 32
 
 
 class Pipeline:
-    """Context, cache, prompt, engine, filters, ranking: each step by itself in a module of its name."""
+    """Runs the steps of a completion: cache, plan, prompt, engine, filters and ranking."""
 
     def __init__(
         self,
@@ -55,12 +55,12 @@ class Pipeline:
 
     @property
     def engine(self) -> Engine:
-        """The model by itself."""
+        """The engine, which knows nothing of editors."""
         return self._engine
 
     @property
     def model_id(self) -> str:
-        """The model's id in the catalogue, or what the user called it."""
+        """The model's id in the catalogue, or the name that the user gave it."""
         return self._manifest.id
 
     @property
@@ -92,7 +92,7 @@ class Pipeline:
     def complete(
         self, request: CompletionRequest, cancel: Cancel, on_text: Callable[[str], None] | None = None
     ) -> Completion:
-        """Candidates at a cursor, best first.
+        """Return the candidates at a cursor, best first.
 
         ``on_text`` is called after each token with what the model has written so far.
 
@@ -134,7 +134,9 @@ class Pipeline:
         *,
         batch_size: int = 16,
     ) -> list[Completion]:
-        """Complete at many cursors at once, past the cache; ``on_done(index, completion)`` as each is done.
+        """Complete at many cursors at once, without the cache.
+
+        ``on_done(index, completion)`` is called as each is done.
 
         Raises:
             ConfigError, EngineError: as ``complete``.
@@ -152,7 +154,7 @@ class Pipeline:
         return [completions[index] for index in range(len(plans))]
 
     def _remember(self, uri: str, completion: Completion) -> None:
-        """Keep what was suggested last for a document, in which the next suggestions will be found again."""
+        """Keep the last suggestions for a document: the next ones often repeat a part of them."""
         if completion.candidates:
             earlier = self._suggested.get(uri, ())
             self._suggested[uri] = (*earlier, completion.candidates[0].text)[-SUGGESTIONS:]
@@ -170,7 +172,7 @@ class Pipeline:
 
 
 def rank(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """Different texts only, the one with the highest mean log-probability first.
+    """Return candidates with different texts, the one with the highest mean log-probability first.
 
     Source: Chen et al. 2021, arXiv:2107.03374, section 3.3 and figure 7.
     """
@@ -215,7 +217,7 @@ def _load(settings: Settings, progress: Progress | None) -> tuple[Engine, Manife
 
 
 def _connect(settings: Settings) -> tuple[Engine, Manifest]:
-    from copilot_server.engine.backends.remote.connecting import connect  # noqa: PLC0415 - only for an engine elsewhere
+    from copilot_server.engine.backends.remote.connecting import connect  # noqa: PLC0415 - only for a remote engine
 
     engine = connect(settings)
     return engine, engine.manifest
@@ -237,7 +239,7 @@ def _watched(generation: GenerationRequest, on_text: Callable[[str], None]) -> G
 
 
 def _candidate(situation: Situation, generation: Generation) -> Candidate:
-    """What the filters leave of a generation: an empty text where nothing of it is worth showing."""
+    """Return what the filters leave of a generation: an empty text where nothing is worth showing."""
     draft = apply_filters(generation.text, situation, generation.finish_reason)
     text, replaced = ("", 0) if draft is None else (draft.text, draft.replaced)
     return Candidate(text, generation.mean_logprob, generation.finish_reason, replaced, generation.tokens)

@@ -1,4 +1,4 @@
-"""What will be asked of the model for a request: how much, in which form, sampled how, ended when."""
+"""The plan of a request to the model: its scope, prompt, sampling and stop rule."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from copilot_server.context.document import Document
 from copilot_server.context.source.syntax import PythonContext
 from copilot_server.engine.base import Engine, GenerationRequest, Sampling
 
-#: Lines whose tokens are remembered: those of some files of 2,000 lines.
+#: For so many lines the number of tokens is cached: those of some files of 2,000 lines.
 COUNTED_LINES = 16_384
-#: For each candidate that the user asked for by a key so many are drawn: half of them say the same.
-DRAWN = 2
-#: Lines counted at a time of a document that has been opened: some 2 ms, which a key may have to wait.
-LINES_AHEAD = 200
-#: No longer line is counted ahead, in code points; one that is takes as long as many others.
+#: So many candidates are sampled for each that an explicit invocation asks for: half of them are equal.
+SAMPLED = 2
+#: So many lines of an opened document are counted at a time, which takes some 2 ms; a key may wait for them.
+LINES_PER_STEP = 200
+#: Longer lines, in code points, are not counted in advance: one takes as long as many others.
 LONGEST_COUNTED = 1_000
-#: Of the document, what is looked through for drafts on either side of the window, in code points.
+#: How far on either side of the window drafts are looked up in the document, in code points.
 LOOKUP_REACH = 3_000
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be asked of the model for a request, decided before it is asked."""
+    """What the model is asked for a request."""
 
     situation: Situation
     protocol: PromptProtocol
@@ -48,16 +48,16 @@ class Planner:
         self._settings = settings
 
     def prepare(self, document: Document) -> Iterator[None]:
-        """Count the tokens of each line of ``document``, some at each step, so that later plans know them."""
+        """Count the tokens of each line of ``document``, some at each step, to have them cached."""
         lines = document.text.splitlines(keepends=True)[: COUNTED_LINES // 2]
-        for first in range(0, len(lines), LINES_AHEAD):
-            for line in lines[first : first + LINES_AHEAD]:
+        for first in range(0, len(lines), LINES_PER_STEP):
+            for line in lines[first : first + LINES_PER_STEP]:
                 if len(line) <= LONGEST_COUNTED:
                     self._count_tokens(line)
             yield
 
     def plan(self, request: CompletionRequest, suggested: tuple[str, ...] = ()) -> Plan:
-        """Decide what to ask; ``suggested`` is what was last suggested for the document.
+        """Decide what to ask; ``suggested`` are the last suggestions for the document.
 
         Raises:
             ConfigError: the model does not know the prompt protocol that the settings name.
@@ -93,14 +93,14 @@ class Planner:
         return Sampling(
             temperature=settings.temperature,
             top_p=settings.top_p,
-            n=settings.candidates * DRAWN,
+            n=settings.candidates * SAMPLED,
             greedy_first=True,
             max_new_tokens=settings.max_new_tokens,
         )
 
 
 def _pinned(context: PythonContext | None) -> list[Pinned]:
-    """What the model should see of a long file's beginning: the headers around the cursor, and imports."""
+    """Return what the model should see of a long file: the headers around the cursor, and the imports."""
     if context is None:
         return []
     headers = [Pinned(one.line_start, f"{one.indent}{one.text}\n") for one in reversed(context.enclosing)]
@@ -111,7 +111,7 @@ def _pinned(context: PythonContext | None) -> list[Pinned]:
 
 
 def _lookup(document: Document, window: Window, suggested: tuple[str, ...]) -> tuple[str, ...]:
-    """What the model may well write again that is not in its prompt: what is near, and what it suggested."""
+    """Return texts that the model may repeat and its prompt lacks: what is near, and earlier suggestions."""
     text, after = document.text, window.suffix_start + len(window.suffix)
     above = text[max(0, window.start - LOOKUP_REACH) : window.start]
     below = text[after : after + LOOKUP_REACH]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text as the editor holds it, line ends included, never changed by us."""
+    """A text as the editor has it, with its own line ends."""
 
     uri: str
     language_id: str
@@ -16,7 +16,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a document: ``offset`` code points from the start of its text."""
+    """A position in a document: ``offset`` code points from the start of its text."""
 
     document: Document
     offset: int

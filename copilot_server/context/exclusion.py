@@ -1,15 +1,21 @@
-"""Which files are none of the model's business: secrets, and what the user has excluded.
+"""Which files the model must not see: secrets, and what the user has excluded.
 
 Patterns are those of .gitignore. There are the built-in ones, the user's own, and those of the files named
-``.copilotignore`` in the folders above a file, each for what lies beneath it. As in git the last pattern that
-fits decides, a deeper file's word counts more, and what lies in an excluded folder cannot be taken back.
+``.copilotignore`` in the folders above a file, each for what lies below it. As in git, the last pattern that
+matches decides, a deeper file takes precedence, and nothing in an excluded folder can be included again.
+
+An ignore file that cannot be read as a whole excludes everything below it: a suggestion that is missing does
+less harm than a secret that is read.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -19,7 +25,7 @@ from pathspec import GitIgnoreSpec
 logger = logging.getLogger(__name__)
 
 IGNORE_FILE = ".copilotignore"
-#: Where keys, passwords and other people's code lie.
+#: Where keys, passwords and other people's code are kept.
 BUILT_IN = (
     *(".env", ".env.*", "!.env.example", "!.env.sample", "!.env.template", ".envrc"),
     *("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.ppk", "*.asc", "*.gpg"),
@@ -28,51 +34,60 @@ BUILT_IN = (
     *("secrets.yml", "secrets.yaml", "secrets.json", "secrets.toml", "credentials.json"),
     *("**/.docker/config.json", "**/.kube/config", "*.tfstate", "*.tfvars", "node_modules/", ".git/"),
 )
-#: No ignore file that people write is longer, in bytes; a longer one is cut.
-_MOST_BYTES = 1 << 20
+#: The largest ignore file that is read, in bytes. People write none that is larger.
+MAX_BYTES = 1 << 20
+
+_EXCLUDED = "This file is excluded."
+#: What ``stat`` fails with where there is no ignore file.
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
 def check_pattern(pattern: str) -> None:
-    """Say whether a pattern can be used.
+    """Check a pattern.
 
     Raises:
-        ValueError: it is no pattern of .gitignore.
+        ValueError: .gitignore has no such pattern.
     """
     GitIgnoreSpec.from_lines([pattern])
 
 
 class Exclusions:
-    """Says of a document whether it is excluded, by the patterns and by what lies on disk right now."""
+    """Decides whether a document is excluded, by the patterns and by the ignore files on disk right now."""
 
     def __init__(self, patterns: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
         """``patterns``: the user's own. ``folders``: the workspace's, as URIs; a pattern may begin there.
 
-        Case does not count, for on half of all machines it does not count in a file's name.
+        Patterns ignore case, as file names do on half of all machines.
         """
         self._patterns = GitIgnoreSpec.from_lines([*BUILT_IN, *(one.lower() for one in patterns)])
         self._folders = sorted((_path_of(one) for one in folders), key=len, reverse=True)
         self._fits = lru_cache(1024)(self._fits_a_pattern)
 
     def excludes(self, uri: str) -> bool:
-        """Whether the document is neither to be completed nor to be read for context."""
+        """Whether the document must neither be completed nor be read for context."""
+        return self.reason(uri) is not None
+
+    def reason(self, uri: str) -> str | None:
+        """Return why the document is excluded, as a sentence; None if it is not."""
         path = _path_of(uri)
         if urlsplit(uri).scheme != "file":
-            return self._is_excluded(path)
-        # A link is what it leads to, too: settings.txt may lead to .env.
-        return any(self._is_excluded(one) for one in {path, os.path.realpath(path)})
+            return self._reason(path)
+        # A link is treated as its target too: settings.txt may lead to .env.
+        paths = dict.fromkeys((path, os.path.realpath(path)))
+        return next((why for one in paths if (why := self._reason(one)) is not None), None)
 
-    def _is_excluded(self, path: str) -> bool:
-        return self._fits(path) or _ignored_on_disk(PurePosixPath(path))
+    def _reason(self, path: str) -> str | None:
+        return _EXCLUDED if self._fits(path) else _ignored_on_disk(PurePosixPath(path))
 
     def _fits_a_pattern(self, path: str) -> bool:
-        # From the root too: a workspace that lies in .ssh is no less secret for having been opened.
+        # From the root too: a workspace inside .ssh is no less secret for having been opened.
         names = {path.lstrip("/"), _relative(path, self._folders)}
         paths = [one for name in names for one in _with_parents(PurePosixPath(name.lower()))]
         return any(map(self._patterns.match_file, paths))
 
 
 def _path_of(uri: str) -> str:
-    """The path in a URI; for ``untitled:`` and its like their name. A path stays as it is."""
+    """Return the path in a URI; for ``untitled:`` and the like, the name. A path stays as it is."""
     parts = urlsplit(uri)
     path = unquote(parts.path) if parts.scheme else uri
     # file:///c:/x is the file c:/x.
@@ -87,54 +102,78 @@ def _relative(path: str, folders: Sequence[str]) -> str:
 
 
 def _with_parents(path: PurePosixPath) -> Iterator[str]:
-    """The folders of a path, outermost first and marked as such, and then the path."""
+    """Yield the folders of a path, outermost first and each ending in a slash, and then the path."""
     for parent in reversed(path.parents[:-1]):
         yield f"{parent}/"
     yield str(path)
 
 
-def _ignored_on_disk(path: PurePosixPath) -> bool:
-    """Whether the ignore files above ``path`` exclude it or a folder it lies in."""
+@dataclass(frozen=True, slots=True)
+class _IgnoreFile:
+    """The patterns of an ignore file, or why it excludes everything below it."""
+
+    patterns: GitIgnoreSpec
+    error: str | None = None
+
+
+def _ignored_on_disk(path: PurePosixPath) -> str | None:
+    """Return why the ignore files above ``path`` exclude it or a folder above it; None if they do not."""
     if not path.is_absolute():
-        return False
-    ignores = [(folder, spec) for folder in path.parents if (spec := _ignore_file(str(folder))) is not None]
+        return None
+    ignores = [(folder, one) for folder in path.parents if (one := _ignore_file(str(folder))) is not None]
+    error = next((ignore.error for _, ignore in ignores if ignore.error is not None), None)
+    if error is not None:
+        return error
     parents = [f"{parent}/" for parent in reversed(path.parents[:-1])]
-    return any(_verdict(one, ignores) for one in (*parents, str(path))) if ignores else False
+    is_excluded = bool(ignores) and any(_verdict(one, ignores) for one in (*parents, str(path)))
+    return _EXCLUDED if is_excluded else None
 
 
-def _verdict(path: str, ignores: Sequence[tuple[PurePosixPath, GitIgnoreSpec]]) -> bool:
-    """What the deepest ignore file says that has a word on ``path``, a folder if it ends in a slash."""
-    for folder, spec in ignores:
+def _verdict(path: str, ignores: Sequence[tuple[PurePosixPath, _IgnoreFile]]) -> bool:
+    """Return what the deepest ignore file that matches ``path``, a folder if it ends in a slash, decides."""
+    for folder, ignore in ignores:
         above = f"{str(folder).rstrip('/')}/"
         if path.startswith(above) and path != above:
-            include = spec.check_file(path[len(above) :]).include
+            include = ignore.patterns.check_file(path[len(above) :]).include
             if include is not None:
                 return include
     return False
 
 
-def _ignore_file(folder: str) -> GitIgnoreSpec | None:
-    path = os.path.join(folder, IGNORE_FILE)  # noqa: PTH118 - asked for each folder at each key
+def _ignore_file(folder: str) -> _IgnoreFile | None:
+    path = os.path.join(folder, IGNORE_FILE)  # noqa: PTH118 - called for each folder at each key
     try:
         found = os.stat(path)  # noqa: PTH116
-    except (OSError, ValueError):
+    except ValueError:  # no path that could exist
         return None
-    return _read_ignore_file(path, found.st_mtime_ns, found.st_size)
+    except OSError as error:
+        return None if error.errno in _ABSENT else _unreadable(path, error.strerror)
+    if not stat.S_ISREG(found.st_mode):
+        return _unreadable(path, "it is not a regular file")
+    if found.st_size > MAX_BYTES:
+        return _unreadable(path, f"it is larger than {MAX_BYTES >> 20} MiB")
+    return _read_ignore_file(path, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
 
 
 @lru_cache(256)
-def _read_ignore_file(path: str, _mtime_ns: int, _size: int) -> GitIgnoreSpec | None:
-    """Read an ignore file, once for each time that it changes.
+def _unreadable(path: str, why: str) -> _IgnoreFile:
+    logger.warning("%s cannot be read (%s), so everything below it is excluded", path, why)
+    reason = f"This file is excluded: {path} cannot be read ({why})."
+    return _IgnoreFile(GitIgnoreSpec.from_lines(["*"]), reason)
 
-    One that is there and cannot be read is believed to exclude everything: better nothing than a secret.
-    """
+
+@lru_cache(256)
+def _read_ignore_file(path: str, _mtime_ns: int, _ctime_ns: int, _size: int) -> _IgnoreFile:
+    """Read an ignore file, once for each time that it changes."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123
-            text = file.read(_MOST_BYTES).decode("utf-8-sig", errors="replace")
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        logger.warning("%s cannot be read (%s), so nothing beneath it is completed", path, error.strerror)
-        return GitIgnoreSpec.from_lines(["*"])
-    return GitIgnoreSpec.from_lines(_readable(path, text.splitlines()))
+        return _unreadable(path, error.strerror)
+    if len(content) > MAX_BYTES:  # it has grown since it was looked at
+        return _unreadable(path, f"it is larger than {MAX_BYTES >> 20} MiB")
+    lines = content.decode("utf-8-sig", errors="replace").splitlines()
+    return _IgnoreFile(GitIgnoreSpec.from_lines(_readable(path, lines)))
 
 
 def _readable(path: str, lines: Sequence[str]) -> Iterator[str]:
@@ -142,6 +181,6 @@ def _readable(path: str, lines: Sequence[str]) -> Iterator[str]:
         try:
             check_pattern(line)
         except ValueError:
-            logger.warning("%s, line %d, is no pattern of .gitignore", path, number)
+            logger.warning("%s, line %d, is not a pattern of .gitignore", path, number)
         else:
             yield line

@@ -17,5 +17,13 @@ def threads(engine: Engine) -> int | None:
     return found if isinstance(found, int) else None
 
 
+def device_memory_mb(engine: Engine) -> dict[str, float]:
+    """Return what the model holds of a device's own memory, by purpose, in units of 10^6 bytes."""
+    found = _of_runner(engine, "memory_bytes")
+    if engine.device == "cpu" or not isinstance(found, dict):
+        return {}
+    return {str(purpose): size / 1e6 for purpose, size in found.items()}
+
+
 def _of_runner(engine: Engine, name: str) -> object:
     return getattr(getattr(engine, "runner", None), name, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,4 +122,13 @@ class Runner(Protocol):
 
     def release(self) -> None:
         """Return the memory of weights, KV cache and kernels; no other method may be called afterwards."""
+        ...
+
+
+@runtime_checkable
+class GrowingRunner(Protocol):
+    """A runner whose KV cache begins small and takes memory as it is needed."""
+
+    def make_room(self, tokens: int) -> None:
+        """Let the KV cache grow to ``tokens`` tokens, or as near to that as the device's memory allows."""
         ...

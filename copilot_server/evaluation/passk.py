@@ -7,9 +7,6 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-#: The 97.5th percentile of the standard normal distribution, for a two-sided interval of 95 %.
-Z_95 = 1.959963984540054
-
 
 def pass_at_k(samples: int, correct: int, k: int) -> float:
     """Return the unbiased estimate of pass@k for one problem: 1 - C(n-c, k) / C(n, k).
@@ -27,27 +24,6 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
     if samples - correct < k:
         return 1.0
     return 1.0 - math.prod(1.0 - k / i for i in range(samples - correct + 1, samples + 1))
-
-
-def wilson_interval(passed: int, total: int, z: float = Z_95) -> tuple[float, float]:
-    """Return the Wilson score interval of a proportion, 95 % unless ``z`` says otherwise.
-
-    For greedy decoding, one sample a problem, pass@1 is a proportion of independent problems. The plain
-    normal interval has no width at 0 and 1 and covers too little near them; Wilson's does neither
-    (E. B. Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22(158);
-    recommended by Brown, Cai and DasGupta 2001). At p = 0.5 and 164 problems it is 7.6 points to each side.
-    With several samples a problem it does not apply: samples of one problem are not independent.
-
-    Raises:
-        ValueError: unless 0 <= passed <= total and total >= 1.
-    """
-    if not (0 <= passed <= total and total >= 1):
-        raise ValueError(f"{passed} of {total} is not a proportion")
-    rate, spread = passed / total, z * z / total
-    centre = (rate + spread / 2) / (1 + spread)
-    half_width = z * math.sqrt(rate * (1 - rate) / total + spread / (4 * total)) / (1 + spread)
-    # At 0 and 1 a bound equals the rate, which rounding must not leave outside.
-    return max(0.0, min(rate, centre - half_width)), min(1.0, max(rate, centre + half_width))
 
 
 def bootstrap_interval(

@@ -10,8 +10,9 @@ from functools import partial
 import numpy as np
 
 from copilot_server.evaluation.options import default_ks
-from copilot_server.evaluation.passk import bootstrap_interval, pass_at_k, wilson_interval
+from copilot_server.evaluation.passk import bootstrap_interval, pass_at_k
 from copilot_server.evaluation.types import Checked, Score, Task
+from copilot_server.statistics.proportion import wilson_interval
 
 #: Ways to choose one of a task's samples without tests (Chen et al. 2021, section 3.3).
 RANKINGS = ("mean log-probability", "sum of log-probabilities", "random", "oracle")

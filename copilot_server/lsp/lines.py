@@ -14,8 +14,7 @@ from itertools import accumulate, chain, pairwise
 
 from lsprotocol import types
 
-#: Encoding by its name in the protocol: Python's codec for it, and the bytes of one unit.
-_CODECS = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}
+from copilot_server.context.units import code_points_in, units_of
 
 # The three line ends of the protocol (LSP 3.17, "Text Documents"). str.splitlines knows seven more, such
 # as form feed and U+2028, which to an editor are ordinary characters.
@@ -90,12 +89,12 @@ class Lines:
         content = self.text[line.start : line.start + line.length]
         if self._ends(line):
             content = content.removesuffix("\n").removesuffix("\r")
-        return line.start + _code_points(content, position.character, encoding)
+        return line.start + code_points_in(content, position.character, encoding)
 
     def position_at(self, offset: int, encoding: str) -> types.Position:
         """Give the position of ``offset``, which is within the text."""
         line = self._line_around(offset)
-        return types.Position(line.number, _units(self.text[line.start : offset], encoding))
+        return types.Position(line.number, units_of(self.text[line.start : offset], encoding))
 
     def _ends(self, line: _Line) -> bool:
         """Whether ``line`` has a line end: all have but the last of the text."""
@@ -147,17 +146,3 @@ def _lengths(text: str) -> list[int]:
         return lengths
     starts = [0, *(end.end() for end in _LINE_END.finditer(text)), len(text)]
     return [following - start for start, following in pairwise(starts)]
-
-
-def _code_points(line: str, units: int, encoding: str) -> int:
-    """Count the code points of ``line`` that lie whole within its first ``units`` units."""
-    head = line[:units]  # a code point takes one unit at the least
-    if head.isascii():
-        return len(head)
-    codec, unit_bytes = _CODECS[encoding]
-    return len(head.encode(codec)[: units * unit_bytes].decode(codec, errors="ignore"))
-
-
-def _units(text: str, encoding: str) -> int:
-    codec, unit_bytes = _CODECS[encoding]
-    return len(text) if text.isascii() else len(text.encode(codec)) // unit_bytes

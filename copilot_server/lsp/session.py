@@ -79,7 +79,7 @@ class Session:
         self.on_outcome: Callable[[RequestKind, Outcome, float], None] = lambda *_outcome: None
         self._problems: list[str] = []
         self._exclusions = Exclusions()
-        self._excluded: TTLCache[str, bool] = TTLCache(64, _EXCLUDED_S)
+        self._excluded: TTLCache[str, str | None] = TTLCache(64, _EXCLUDED_S)
         self._focused: str | None = None
         #: What has failed, until something works.
         self._failure: str | None = None
@@ -166,18 +166,18 @@ class Session:
         document = self.documents.get(uri)
         if document is None:
             return None
-        if self._is_excluded(document.uri):
-            return "This file is excluded."
+        excluded = self._why_excluded(document.uri)
+        if excluded is not None:
+            return excluded
         languages = self.settings.current.languages
         if not languages.get(document.language_id, languages.get("*", True)):
             return f"Suggestions are off for {document.language_id}."
         return None
 
-    def _is_excluded(self, uri: str) -> bool:
-        excluded = self._excluded.get(uri)
-        if excluded is None:
-            self._excluded[uri] = excluded = self._exclusions.excludes(uri)
-        return excluded
+    def _why_excluded(self, uri: str) -> str | None:
+        if uri not in self._excluded:
+            self._excluded[uri] = self._exclusions.reason(uri)
+        return self._excluded.get(uri)
 
     def _text_of(self, uri: str) -> str | None:
         document = self.documents.get(uri)

@@ -11,15 +11,15 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from copilot_server.statistics.schema import StatisticsError, is_damage, open_for_reading
+from copilot_server.errors import StatisticsError
+from copilot_server.statistics.proportion import wilson_interval
+from copilot_server.statistics.schema import is_damage, open_for_reading
 
-#: What suggestions are told apart by, each a column.
+#: The columns by which suggestions are grouped.
 DIMENSIONS = ("language", "model", "editor")
 #: The form of ``as_json``: raised when a key changes its meaning or goes; more keys may come without.
 JSON_VERSION = 1
 
-#: Two-sided 95 % of the standard normal distribution.
-_Z_95 = 1.959963984540054
 _TALLY = """
     count(*) AS offered,
     total(shown) AS shown,
@@ -47,17 +47,11 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Wilson's score interval of it (E. B. Wilson 1927, JASA 22(158)).
+        """Wilson's score interval of the rate.
 
-        It takes the suggestions for independent. They are not quite, so that the truth is a little wider.
+        Suggestions are not quite independent, so the true interval is a little wider.
         """
-        if not self.total:
-            return None
-        rate, spread = self.count / self.total, _Z_95 * _Z_95 / self.total
-        centre = (rate + spread / 2) / (1 + spread)
-        half = _Z_95 * math.sqrt(rate * (1 - rate) / self.total + spread / (4 * self.total)) / (1 + spread)
-        # At 0 and 1 a bound equals the rate, which rounding must not leave outside.
-        return max(0.0, min(rate, centre - half)), min(1.0, max(rate, centre + half))
+        return wilson_interval(self.count, self.total) if self.total else None
 
 
 @dataclass(frozen=True, slots=True)

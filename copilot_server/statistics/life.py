@@ -10,7 +10,7 @@ from copilot_server.statistics.ghost import Ghost, Step
 from copilot_server.statistics.survival import still_there
 from copilot_server.statistics.types import Edit, Item, Offer, Suggestion
 
-#: When an accepted suggestion is looked for again, in seconds after it was accepted, and what that tells.
+#: When an accepted suggestion is looked for again, in seconds after its acceptance, and where that is noted.
 CHECKS: tuple[tuple[float, Literal["kept_30_s", "kept_300_s"]], ...] = (
     (30.0, "kept_30_s"),
     (300.0, "kept_300_s"),
@@ -66,7 +66,7 @@ class Life:
         whole = offer.document[self.start : offer.offset] + item.text
         if whole == self.text:
             return True
-        # Most are told apart by the first line, or by the last, which has no line end for blanks to precede.
+        # Most differ in the first line, or in the last, which has no line end for blanks to precede.
         first, line_end, _ = self.text.partition("\n")
         may_be = line_end and whole.startswith(first.rstrip()) and self.text.endswith(_last_line(item.text))
         return bool(may_be) and _plain(whole) == _plain(self.text)

@@ -1,4 +1,4 @@
-"""What the language server calls: the tracker and the store as one, which never fail and never wait."""
+"""The interface for the language server: tracker and store as one object that never fails and never waits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 class Statistics:
     """Statistics of the suggestions made to one editor, for the thread of its event loop.
 
-    Every method returns within microseconds, and none raises: a mistake in here is logged, and ends the
+    Every method returns within microseconds, and none raises: an error in here is logged and ends the
     statistics for the session. While they are switched off, nothing is followed and nothing is written.
 
     URIs must be spelled one way for one document; ids are those that the items' commands carry. Offsets are
@@ -42,7 +42,7 @@ class Statistics:
         self._due_s = math.inf
 
     def configure(self, *, enabled: bool, editor: str = "") -> None:
-        """Switch them on or off, and say which editor this is. Off at first; what is followed is let go."""
+        """Switch statistics, which are off at first, on or off, and name the editor."""
         self._editor = editor or self._editor
         if enabled != (self._tracker is not None):
             self._tracker = Tracker(self._store, self._text_of, counts=self.counts) if enabled else None
@@ -86,10 +86,10 @@ class Statistics:
         self._call(lambda tracker: tracker.dismissed(item_id))
 
     def close(self, timeout_s: float) -> bool:
-        """Write what is known, waiting up to ``timeout_s`` for the disk; to be called when all is over.
+        """Write what is known, waiting up to ``timeout_s`` for the disk. Call it at the end of a session.
 
         Returns:
-            False if the disk did not keep up: the rest is lost.
+            False if the disk was too slow; what it has not written is lost.
         """
         self._call(Tracker.close)
         if self._timer is not None:
@@ -105,7 +105,7 @@ class Statistics:
             self._arm(self._tracker)
         except Exception as error:  # the boundary: an editor must not suffer from statistics
             self._tracker = None
-            # Its own words go to DEBUG alone: they may quote the text that it failed on.
+            # Its message goes to the log at DEBUG alone: it may quote the text that it failed on.
             logger.error("The statistics are off for this session: %s", type(error).__name__)
             logger.debug("The statistics failed", exc_info=error)
 

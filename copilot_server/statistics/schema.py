@@ -13,10 +13,10 @@ from urllib.parse import quote
 import filelock
 import platformdirs
 
-from copilot_server.errors import CopilotServerError
+from copilot_server.errors import NewerDatabaseError, StatisticsError
 from copilot_server.fetch.store import HOME_VARIABLE
 
-#: "CPst": tells our files from other SQLite files.
+#: "CPst" distinguishes our files from other SQLite files.
 APPLICATION_ID = 0x43507374
 
 #: In one statement, for another process may make the file between two.
@@ -57,16 +57,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 
 
-class StatisticsError(CopilotServerError):
-    """The statistics cannot be read or written."""
-
-    exit_code = 7
-
-
-class NewerDatabaseError(StatisticsError):
-    """The statistics are of a schema that is not known yet."""
-
-
 def database_path() -> Path:
     """Return where the statistics are kept: in COPILOT_SERVER_HOME, else in the user's state folder.
 
@@ -97,7 +87,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 
 def reopen_damaged(path: Path, opened: os.stat_result) -> sqlite3.Connection:
-    """Open the database anew after damage was met in the file that ``opened`` tells of.
+    """Open the database again after damage was found in the file that ``opened`` describes.
 
     Another process may have set it aside meanwhile: then its successor must not suffer the same.
     """
@@ -155,7 +145,7 @@ def _delete_all(path: Path) -> None:
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether an error says that the file is no sound database."""
-    # The low byte: the rest tells kinds apart.
+    # The low byte; the rest distinguishes kinds of one error.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 

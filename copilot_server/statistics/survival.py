@@ -36,7 +36,7 @@ def infix_distance(needle: list[str], haystack: list[str]) -> int:
     beginning of one: what was accepted may have completed a word.
 
     Myers' bit-parallel algorithm (G. Myers 1999, "A fast bit-vector algorithm for approximate string
-    matching", JACM 46(3)), with Hyyrö's names: bit i of a vector tells of the needle's first i + 1 lexemes.
+    matching", JACM 46(3)), with Hyyrö's names: bit i of a vector is for the needle's first i + 1 lexemes.
     """
     size = len(needle)
     if not size:

@@ -1,4 +1,4 @@
-"""What becomes of suggestions, inferred from edits, requests and time, and from what the editor tells."""
+"""What becomes of suggestions, inferred from edits, requests and time, and from what the editor reports."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Protocol
 
 from cachetools import LRUCache
 
+from copilot_server.context.units import code_points_in
 from copilot_server.statistics.ghost import Step
 from copilot_server.statistics.life import Life
-from copilot_server.statistics.text import code_points
 from copilot_server.statistics.types import (
     MAX_NAME,
     Edit,
@@ -111,8 +111,8 @@ class Tracker:
         self._wall_clock = wall_clock
         self._documents: OrderedDict[str, _Document] = OrderedDict()
         self._items: LRUCache[str, _Offered] = LRUCache(MAX_ITEMS)
-        #: Where the editor tells what it shows, nothing is inferred.
-        self._tells_shown = False
+        #: Where the editor reports what it shows, nothing is inferred.
+        self._reports_shown = False
 
     # What the server does.
 
@@ -165,11 +165,11 @@ class Tracker:
         if document is not None:
             self._leave_all(document)
 
-    # What the editor tells.
+    # What the editor reports.
 
     def shown(self, item_id: str) -> None:
         """The editor shows an item."""
-        self._tells_shown = True
+        self._reports_shown = True
         found = self._items.get(item_id)
         if found is not None:
             found.life.show()
@@ -190,7 +190,7 @@ class Tracker:
         if found is None:
             return
         text, head = found.item.text, found.item.head
-        length = min(len(text), code_points(head + text, length_utf16) - len(head))
+        length = min(len(text), code_points_in(head + text, length_utf16) - len(head))
         if length > 0:
             found.life.accept(found.base, found.base + length, whole=length == len(text))
             self._save_and_watch(found.life)
@@ -284,7 +284,7 @@ class Tracker:
         """A suggestion is no longer on show."""
         now_s = self._clock()
         life.ghost, life.left_s = None, now_s
-        if life.displayed and not self._tells_shown and now_s - life.offered_s >= SEEN_AFTER_S:
+        if life.displayed and not self._reports_shown and now_s - life.offered_s >= SEEN_AFTER_S:
             life.show()
         self._save(life)
 

@@ -36,9 +36,11 @@ from copilot_server.bench.screen import run
 from copilot_server.bench.stopwatch import StopwatchEngine
 from copilot_server.catalog import resolve
 from copilot_server.config import Settings, SpeedSettings
+from copilot_server.engine.backends.cpu import library
 from copilot_server.engine.base import GenerationRequest, Prompt, Sampling
 from copilot_server.engine.loader import load_engine
 from copilot_server.fetch.store import HOME_VARIABLE
+from copilot_server.provenance import hardware
 from tests.support.paths import REPOSITORY
 
 TEXT = (
@@ -124,6 +126,31 @@ class TestFigures:
         speed = SpeedSettings(drafts=False)
         figures = measure(Settings(model=str(tiny_model_dir), device="cpu", dtype="float32", speed=speed))
         assert figures.decode_drafts_tok_s is None
+
+    def test_it_names_the_machine_and_what_the_engine_uses(self, tiny_model_dir: Path):
+        figures = measure(Settings(model=str(tiny_model_dir), device="cpu", dtype="int8"))
+        assert figures.instruction_set == library.load_library().decoder_isa().decode()
+        assert figures.instruction_set in {"avx512", "avx2", "portable"}
+        assert figures.threads is not None
+        assert figures.threads >= 1
+        assert figures.hardware == hardware()
+
+    def test_missing_kernels_are_reported(
+        self, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ):
+        settings = Settings(model=str(tiny_model_dir), device="cpu")
+        library.load_library.cache_clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(library, "EXTENSION_SUFFIXES", [".none"])
+            run(settings, as_json=True)
+        without = json.loads(capsys.readouterr().out)
+        library.load_library.cache_clear()
+        run(settings, as_json=True)
+        compiled = json.loads(capsys.readouterr().out)
+        assert ["C compiler" in notice for notice in without["notices"]] == [True]
+        assert without["instruction_set"] == ""
+        assert compiled["notices"] == []
+        assert compiled["instruction_set"]
 
     def test_json_has_every_figure(self, tiny_settings: Settings, capsys: pytest.CaptureFixture[str]):
         run(tiny_settings, as_json=True)

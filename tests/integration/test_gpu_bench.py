@@ -6,8 +6,10 @@ Nothing here looks at how long anything took.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,32 @@ def test_a_check_that_fails_is_told(
     assert not check(bench)
     assert bench.figures["checks_passed"] is False
     assert "FAILED" in capsys.readouterr().out
+
+
+INTERPRETED = """
+import sys, torch
+from benchmarks.gpu import checks
+from benchmarks.gpu.setup import QUICK, Bench
+bench = Bench(torch.device("cpu"), "float32", QUICK, limit_s=60, right=0.7)
+with torch.inference_mode():
+    passed = checks.check(bench, checks.INTERPRETED)
+sys.exit(0 if passed else 3)
+"""
+
+
+@pytest.mark.skipif(
+    find_spec("triton") is None, reason="Triton is not installed, as on other platforms than Linux"
+)
+def test_the_checks_pass_for_tritons_kernels_in_its_interpreter():
+    command = [sys.executable, "-c", INTERPRETED]
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=REPOSITORY, env=environment
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("triton True") == 3
+    assert done.stdout.count("products by TritonKernels") == 3
+    assert "FAILED" not in done.stdout
 
 
 def test_tokens_are_compared_by_id_and_log_probability():

@@ -21,12 +21,11 @@ from copilot_server.lsp.documents import OpenDocument
 from copilot_server.lsp.lines import Lines
 from copilot_server.lsp.server import CopilotServer
 from copilot_server.lsp.snapshot import snapshot_at
-from copilot_server.lsp.wire.protocol import CopilotProtocol
 from copilot_server.lsp.wire.transport import FrameParser
 from tests.support.lsp_client import inline_params
 from tests.support.lsp_stand_in import open_stand_in
+from tests.support.lsp_wire import URI, Wire
 
-URI = "file:///a.py"
 ENCODINGS = ("utf-8", "utf-16", "utf-32")
 UNIT_BYTES = {"utf-8": 1, "utf-16-le": 2, "utf-32-le": 4}
 CODECS = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
@@ -167,58 +166,6 @@ def test_a_menu_item_that_begins_with_a_line_end_shows_its_first_line() -> None:
 
 
 # A connection in this process.
-
-
-class Wire:
-    """The editor's end: what it sends and what it got."""
-
-    def __init__(self, server: CopilotServer) -> None:
-        self.server = server
-        self.protocol: CopilotProtocol = server.protocol
-        self.protocol.ended = asyncio.get_running_loop().create_future()
-        self.protocol.set_writer(self, include_headers=False)
-        self.received: list[dict[str, Any]] = []
-
-    def write(self, data: bytes) -> None:
-        self.received.append(json.loads(data))
-
-    def close(self) -> None:
-        pass
-
-    def send(self, method: str, params: object = None, **more: object) -> None:
-        message = {"jsonrpc": "2.0", "method": method, "params": params, **more}
-        self.protocol.receive(json.dumps(message).encode())
-
-    def initialize(self, *encodings: str, **more: object) -> dict[str, Any]:
-        capabilities = {"general": {"positionEncodings": encodings}, "textDocument": {"inlineCompletion": {}}}
-        self.send("initialize", {"processId": None, "capabilities": capabilities, **more}, id="initialize")
-        self.send("initialized")
-        return self.answer_to("initialize")["result"]
-
-    def open(self, text: str) -> None:
-        item = {"uri": URI, "languageId": "python", "version": 1, "text": text}
-        self.send("textDocument/didOpen", {"textDocument": item})
-
-    def change(self, version: int, *changes: object) -> None:
-        document = {"uri": URI, "version": version}
-        self.send("textDocument/didChange", {"textDocument": document, "contentChanges": changes})
-
-    def text(self) -> str | None:
-        document = self.server.session.documents.get(URI)
-        return document and document.text
-
-    def answers_to(self, msg_id: object) -> list[dict[str, Any]]:
-        return [one for one in self.received if "method" not in one and one["id"] == msg_id]
-
-    def answer_to(self, msg_id: object) -> dict[str, Any]:
-        (answer,) = self.answers_to(msg_id)
-        return answer
-
-    async def settled(self) -> None:
-        """Wait until every request that was sent has been answered."""
-        async with asyncio.timeout(30):
-            while self.protocol._running:
-                await asyncio.sleep(0.001)
 
 
 @pytest.fixture

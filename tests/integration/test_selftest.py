@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from copilot_server.evaluation.problems import load_problems
 from copilot_server.evaluation.report.json_report import read_report
 from copilot_server.evaluation.selftest import run
 from copilot_server.evaluation.types import Report
+from copilot_server.sandbox import open_sandbox
+from copilot_server.sandbox.tiers import tiers
 from tests.support.patience import PATIENCE_S, wait_until
 
 COMMAND = [str(Path(sys.executable).with_name("copilot-server"))]
@@ -209,6 +212,25 @@ class TestSamplesFile:
         assert [score.value for score in report.scores] == [1.0]
         assert report.protocol.temperatures == ()
         assert (folder / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+    def test_a_better_sandbox_that_does_not_work_is_reported(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ):
+        file = canonical_samples(tmp_path, 2)
+        with open_sandbox() as sandbox:
+            usual = [tier for tier in tiers() if tier.name == sandbox.tier]
+        broken = replace(usual[0], name="a better one", unavailable="it is broken")
+        for found, passed_over in (([broken, *usual], ("a better one: it is broken",)), (usual, ())):
+            monkeypatch.setattr("copilot_server.sandbox.host.tiers", lambda found=found: found)
+            folder = tmp_path / f"run{len(passed_over)}"
+            assert run(NO_MODEL, SelftestOptions(samples_file=file, limit=2, report=folder)) == 0
+            out, err = capsys.readouterr()
+            report = read_report(folder / "report.json")
+            assert [one for one in report.sandboxes_passed_over if "bwrap" not in one] == list(passed_over)
+            assert report.protocol.sandbox == usual[0].name
+            page = (folder / "report.html").read_text()
+            for shown in (out, err, page):
+                assert ("a better one: it is broken" in shown) == bool(passed_over)
 
     def test_a_task_without_a_sample_is_an_error(self, tmp_path: Path):
         options = SelftestOptions(samples_file=canonical_samples(tmp_path, 20))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ast
 import ctypes
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock
 
 from copilot_server.config import SpeedSettings
-from copilot_server.engine.backends.cpu.library import load_library
+from copilot_server.engine.backends.cpu import library as cpu_library
 from copilot_server.engine.backends.cpu.runner import CpuRunner
 from copilot_server.engine.backends.cpu.weights import Dtype, open_weights
 from copilot_server.engine.decoding.engine import DecodingEngine
@@ -29,6 +32,7 @@ COMPILERS = ("gcc-11", "gcc-12", "clang")
 ROOT = Path(__file__).parents[2]
 KERNELS = ROOT / "copilot_server" / "engine" / "backends" / "cpu" / "kernels"
 PROBES = Path(__file__).parent / "kernel_probes"
+BUILDS = ROOT / ".cache" / "kernels"
 
 #: Every instruction set that the kernels are written for, the fastest first.
 INSTRUCTION_SETS = ("avx512", "avx2", "portable")
@@ -37,7 +41,7 @@ INSTRUCTION_SETS = ("avx512", "avx2", "portable")
 @contextmanager
 def use_instruction_set(name: str) -> Iterator[bool]:
     """Force the kernels to use an instruction set; yields False where the processor lacks it."""
-    library = load_library()
+    library = cpu_library.load_library()
     before = library.decoder_isa()
     try:
         yield bool(library.decoder_use_isa(name.encode()))
@@ -65,19 +69,61 @@ def open_untuned_engine(folder: Path, dtype: Dtype, speed: SpeedSettings) -> Dec
 
 def available_compilers() -> tuple[str, ...]:
     """The compilers that this machine has, at the least the one that the kernels were installed with."""
+    if LIBRARY_VARIABLE in os.environ:
+        return ("given",)
     return tuple(name for name in COMPILERS if shutil.which(name)) or ("cc",)
 
 
-def build_kernels(folder: Path, compiler: str, extra: Sequence[str] = ()) -> Path:
+#: Names a library of ``build_kernels`` that the kernels' tests use instead of the installed one.
+LIBRARY_VARIABLE = "COPILOT_SERVER_TEST_KERNELS"
+#: Builds that stop at the first access out of bounds and at the first undefined behaviour.
+SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+def first_gcc() -> str:
+    """The gcc to build with sanitizers by; its runtime libraries are found by asking it."""
+    return next((name for name in ("gcc", "gcc-12", "gcc-11") if shutil.which(name)), "cc")
+
+
+def sanitizer_environment(compiler: str) -> dict[str, str]:
+    """What a Python process needs to load a library that was built with ``SANITIZE``."""
+    runtimes = []
+    for name in ("libasan.so", "libubsan.so"):
+        found = subprocess.run([compiler, f"-print-file-name={name}"], check=True, capture_output=True)
+        runtimes.append(found.stdout.decode().strip())
+    # Python frees little before it exits, which is no leak of the kernels'.
+    return {"LD_PRELOAD": ":".join(runtimes), "ASAN_OPTIONS": "detect_leaks=0", "OMP_NUM_THREADS": "1"}
+
+
+def build_kernels(compiler: str, extra: Sequence[str] = ()) -> Path:
     """Compile the kernels, with the probes of their inlined functions, into a shared library.
 
-    ``extra``: compiler flags beside those of setup.py, such as ``-fsanitize=address``.
+    A build takes half a minute, so it is kept until its sources change.
+
+    ``extra``: compiler flags beside those of setup.py, such as ``SANITIZE``. Without them, the library that
+    ``LIBRARY_VARIABLE`` names, if it names one, is used instead.
     """
-    path = folder / f"kernels-{compiler}.so"
+    given = os.environ.get(LIBRARY_VARIABLE)
+    if given and not extra:
+        return Path(given)
     sources = [*KERNELS.glob("*.c"), *PROBES.glob("probes_*.c")]
     sources = [source for source in sources if source.name != "module.c"]  # needs Python's own headers
-    compile_kernels(compiler, [*extra, "-shared", "-fPIC"], sources, path)
+    flags = [*extra, "-shared", "-fPIC"]
+    path = BUILDS / f"{compiler}-{_fingerprint(compiler, flags)}.so"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            compile_kernels(compiler, flags, sources, path.with_suffix(".new"))
+            path.with_suffix(".new").replace(path)
     return path
+
+
+def _fingerprint(compiler: str, flags: Sequence[str]) -> str:
+    """A hash of everything that a build depends on."""
+    version = subprocess.run([compiler, "--version"], check=True, capture_output=True).stdout
+    files = sorted((*KERNELS.glob("*.[ch]"), *PROBES.glob("*.[ch]")))
+    parts = [version, *(flag.encode() for flag in (*_setup_flags(), *flags)), *map(Path.read_bytes, files)]
+    return sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
 def compile_kernels(compiler: str, flags: Sequence[str], sources: Sequence[Path], output: Path) -> None:

@@ -136,7 +136,8 @@ def _is_position(position: Any) -> bool:
 
 
 def _is_whole(value: Any) -> bool:
-    """Whether a JSON number is whole: some editors write 3.0."""
-    return not isinstance(value, bool) and (
+    """Whether a JSON number is an integer of the protocol, one of 32 bits; some editors write 3.0."""
+    is_number = not isinstance(value, bool) and (
         isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     )
+    return is_number and -_GREATEST - 1 <= value <= _GREATEST

@@ -1,7 +1,8 @@
-"""A gap: whole lines that go in before the one on which the cursor stands.
+"""A gap: whole lines are to be inserted before the one on which the cursor stands.
 
-What goes in must leave that line where it can stand. In Python its indentation tells: after ``for x in xs:``
-it must be deeper, after another statement it must be that statement's or that of a block around it.
+The inserted lines must leave that line where it can stand. In Python its indentation decides: after
+``for x in xs:`` it must be deeper, after another statement it must be that statement's or that of a block
+around it.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from copilot_server.context.source.lexer import lex
 
 
 def fitting_end(text: str, situation: Situation, *, is_whole: bool) -> int | None:
-    """Return how much of ``text`` to put in; None if the line after it could stand after no part of it.
+    """Return how much of ``text`` to insert; None if the line after it could stand after no part of it.
 
-    That is all of it where the model itself came to the end of the gap (``is_whole``), or went on to write
-    the line that follows. A model that did neither has lost sight of what follows: of that the first lines
-    that fit are taken, which is mostly one.
+    That is all of it where the model itself ended the gap (``is_whole``), or went on to write the line that
+    follows. A model that did neither has lost sight of what follows; then only the first lines that fit are
+    inserted, which is mostly one.
     """
     end = StopRule(situation).end(text)
     joins = is_whole if end is None else _is_line_after(text[end:], situation)
     inside = text if end is None else text[:end]
     ends = [*lex(inside, state=situation.state, language=situation.language).lines, len(inside)]
-    fitting = (place for place in ends if inside[:place].strip() and _fits(inside[:place], situation))
+    fitting = (stop for stop in ends if inside[:stop].strip() and _fits(inside[:stop], situation))
     if joins and _fits(inside, situation):
         return len(inside)
     return next(fitting, None)

@@ -147,5 +147,5 @@ class Code:
         return self.text[self.end : end if end >= 0 else len(self.text)]
 
     def is_blank(self, start: int, end: int) -> bool:
-        """Whether nothing but blanks and comments stands between two places."""
+        """Whether nothing but blanks and comments stands between two positions."""
         return _BLANK.fullmatch(self.text, start, end) is not None

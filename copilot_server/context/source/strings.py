@@ -16,8 +16,8 @@ from copilot_server.context.common import common_prefix, common_suffix
 
 #: Texts remembered: a few documents, in each of which one may be typing.
 _REMEMBERED = 4
-#: By how many code points at its beginning or its end a document is known again.
-_TELLING = 256
+#: By so many code points at its beginning or its end a document is recognized.
+_COMPARED = 256
 
 # Everything up to a triple-quoted string, then that string: one match a string, so that a whole file is
 # scanned by the regular expression engine and not by a Python loop.
@@ -134,5 +134,5 @@ _scans = _Scans()
 
 
 def _is_like(one: str, other: str) -> bool:
-    """Whether two texts are most probably versions of one document, told by how they begin or end."""
-    return one[:_TELLING] == other[:_TELLING] or one[-_TELLING:] == other[-_TELLING:]
+    """Whether two texts are most probably versions of one document: they begin or end alike."""
+    return one[:_COMPARED] == other[:_COMPARED] or one[-_COMPARED:] == other[-_COMPARED:]

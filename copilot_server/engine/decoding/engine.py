@@ -10,9 +10,9 @@ from copilot_server.config import SpeedSettings
 from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Special
 from copilot_server.engine.decoding.jobs import Job, make_job, out_of_memory
 from copilot_server.engine.decoding.prefix_cache import PrefixCache
-from copilot_server.engine.decoding.schedule import Counters, Schedule
+from copilot_server.engine.decoding.schedule import PAGE, Counters, Schedule
 from copilot_server.engine.models.tokenizer import Tokenizer
-from copilot_server.engine.runner import Runner
+from copilot_server.engine.runner import GrowingRunner, Runner
 from copilot_server.errors import EngineError
 
 OnDone = Callable[[int, list[Generation]], None]
@@ -95,6 +95,8 @@ class DecodingEngine:
             make_job(index, request, self._tokenizer, self.context_length)
             for index, request in enumerate(requests)
         ]
+        if isinstance(self._runner, GrowingRunner):
+            self._runner.make_room(_most_tokens(jobs, batch_size))
         schedule = Schedule(
             self._runner,
             self._cache,
@@ -134,3 +136,9 @@ def _memory_errors() -> Iterator[None]:
         yield
     except MemoryError as error:
         raise out_of_memory() from error
+
+
+def _most_tokens(jobs: Sequence[Job], batch_size: int) -> int:
+    """The most tokens that the KV cache holds at once while ``batch_size`` candidates are decoded."""
+    by_candidate = sorted((job.most_tokens + PAGE for job in jobs for _ in job.rows), reverse=True)
+    return sum(by_candidate[:batch_size])

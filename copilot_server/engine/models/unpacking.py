@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
+from copilot_server.engine.models.transformers_output import silence_transformers
 from copilot_server.errors import ModelError
 
 
@@ -20,6 +21,7 @@ def unpack(gguf: Path, folder: Path) -> None:
     Raises:
         ModelError: the file is no GGUF that transformers reads.
     """
+    silence_transformers()
     _write(_read(gguf), gguf, folder)
 
 

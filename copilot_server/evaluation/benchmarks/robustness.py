@@ -14,6 +14,7 @@ import tokenize
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from copilot_server.context.indentation import DEFAULT_INDENT, indent_of
 from copilot_server.evaluation.benchmarks import bounds
 from copilot_server.evaluation.benchmarks.spans import span
 from copilot_server.evaluation.benchmarks.variants import Cells, as_variant, by_temperature, difference
@@ -23,7 +24,6 @@ from copilot_server.evaluation.types import Checked, Score, Task
 from copilot_server.sandbox import Sandbox
 
 PLAIN = "plain"
-_UNIT = "    "
 #: The minimum number of letters in a word that is cut in two.
 _SHORTEST_WORD = 3
 
@@ -79,7 +79,7 @@ def _plain(problem: Problem) -> Task:
 def _trailing_spaces(problem: Problem) -> Task:
     """Put the indentation of the body before the cursor, as editors do."""
     visible = problem.canonical_solution.lstrip("\n")
-    indent = visible[: len(visible) - len(visible.lstrip(" \t"))] or _UNIT
+    indent = indent_of(visible) or DEFAULT_INDENT
     return replace(problem.task(), prefix=problem.prompt + indent, canonical=visible.removeprefix(indent))
 
 
@@ -169,7 +169,7 @@ class _Found:
 
 def _whole(problem: Problem) -> str:
     """Return the prompt with a body, so that it parses."""
-    return problem.prompt + (problem.canonical_solution or f"{_UNIT}pass\n")
+    return problem.prompt + (problem.canonical_solution or f"{DEFAULT_INDENT}pass\n")
 
 
 def _docstring(problem: Problem) -> _Found | None:

@@ -29,7 +29,7 @@ export function registerCommands(context: vscode.ExtensionContext, session: Sess
   const statistics = new Statistics(session);
   const handlers: Record<string, Handler> = {
     trigger,
-    toggle: toggleAndTell,
+    toggle: toggleAndShow,
     toggleLanguage: toggleLanguageHere,
     panel: () => panel.ask(),
     menu: () => showMenu(session),
@@ -65,36 +65,36 @@ async function trigger(): Promise<void> {
     if ((await vscode.window.showInformationMessage(`Suggestions are off${where}.`, on)) !== on) {
       return;
     }
-    await (enabled ? toggleLanguageHere() : toggleAndTell());
+    await (enabled ? toggleLanguageHere() : toggleAndShow());
   }
   await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
 }
 
-async function toggleAndTell(): Promise<void> {
+async function toggleAndShow(): Promise<void> {
   const isOn = await toggle();
-  await tellSwitched(isOn, "");
+  await showSwitched(isOn, "");
 }
 
 async function toggleLanguageHere(): Promise<void> {
   const document = vscode.window.activeTextEditor?.document;
   if (document === undefined || !canHaveSuggestions(document)) {
-    tell("Open a document of the language first.");
+    showBriefly("Open a document of the language first.");
     return;
   }
   const { languageId } = document;
   const isOn = await toggleLanguage(languageId);
-  await tellSwitched(isOn, ` for ${languageId}`);
+  await showSwitched(isOn, ` for ${languageId}`);
 }
 
-async function tellSwitched(isOn: boolean, where: string): Promise<void> {
-  tell(`Suggestions are ${isOn ? "on" : "off"}${where}.`);
+async function showSwitched(isOn: boolean, where: string): Promise<void> {
+  showBriefly(`Suggestions are ${isOn ? "on" : "off"}${where}.`);
   if (!isOn) {
     await vscode.commands.executeCommand("editor.action.inlineSuggest.hide"); // the one on show, too
   }
 }
 
-/** A word in passing, for who has just pressed the key. */
-function tell(message: string): void {
+/** Show a short message to a user who has just pressed a key. */
+function showBriefly(message: string): void {
   vscode.window.setStatusBarMessage(message, 3000);
 }
 

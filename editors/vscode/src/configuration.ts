@@ -6,7 +6,7 @@ import type { Switches } from "./core/status";
 
 export const SECTION = "copilot-server";
 
-/** Documents that can have suggestions: no output, no log, no input box, nothing that is only shown. */
+/** Documents that can have suggestions: not output, logs, input boxes or read-only views. */
 export const SELECTOR: readonly vscode.DocumentFilter[] = [
   { scheme: "file" },
   { scheme: "untitled" },
@@ -46,7 +46,7 @@ export function canHaveSuggestions(document: vscode.TextDocument): boolean {
   return vscode.languages.match(SELECTOR, document) > 0;
 }
 
-/** What is switched on and off, seen from `document`. */
+/** Which switches are on, as far as they concern `document`. */
 export function switches(document: vscode.TextDocument | undefined): Switches {
   const languages = readLanguages(section().get("languages"));
   const isOurs = document !== undefined && canHaveSuggestions(document);
@@ -73,7 +73,7 @@ export async function toggleLanguage(language: string): Promise<boolean> {
   return isLanguageOn(toggled, language);
 }
 
-/** Set a setting where it is set already, so that the new value is the one that holds; else for the user. */
+/** Change a setting in the scope where it is set, so that the new value takes effect; else in the user's. */
 export async function set(name: string, value: unknown): Promise<void> {
   const isWorkspaces = section().inspect(name)?.workspaceValue !== undefined;
   const target = isWorkspaces ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global;

@@ -22,7 +22,7 @@ export interface ConnectionParts {
   readonly log: vscode.LogOutputChannel;
   readonly settings: Values;
   readonly onStatus: (status: ServerStatus) => void;
-  /** Told once when the server is gone although nobody ended it: how it ended, and what it said. */
+  /** Called once when the server has ended although nobody stopped it: how it ended, and what it wrote. */
   readonly onGone: (ending: string, complaint: string | undefined) => void;
 }
 
@@ -43,16 +43,16 @@ export class Connection {
   }
 
   /**
-   * Start the server, and greet it.
+   * Start the server and initialize it.
    *
-   * @throws Error - it does not start.
+   * @throws Error - the server does not start.
    */
   start(): Promise<void> {
     this.starting = this.client.start();
     return this.starting;
   }
 
-  /** End the server, however far its start is; when this is done it is gone, and so is all that it registered. */
+  /** End the server, however far its start has come. Afterwards the process and all that it registered are gone. */
   async end(): Promise<void> {
     if (this.client.state !== State.Running) {
       this.server?.kill(); // a client that is starting cannot be stopped, but its server can
@@ -78,7 +78,7 @@ export class Connection {
   }
 }
 
-/** What goes wrong with the connection is told by our own messages, which say what to do; here it is logged. */
+/** Log errors of the connection. The user gets our own messages, which say what to do. */
 class QuietClient extends LanguageClient {
   override error(message: string, data?: unknown): void {
     super.error(message, data, false);
@@ -95,7 +95,7 @@ function clientOptions(
     outputChannel: parts.log,
     middleware: MIDDLEWARE,
     errorHandler: { error: () => ({ action: ErrorAction.Continue, handled: true }), closed },
-    // What failed is told by whoever started the client.
+    // Whoever started the client shows the error.
     initializationFailedHandler: () => false,
   };
 }

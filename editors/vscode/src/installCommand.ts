@@ -30,7 +30,7 @@ export async function installServer(context: vscode.ExtensionContext, session: S
     );
     void vscode.window.showInformationMessage("Copilot Server: the server is installed.");
   } catch (error) {
-    tellFailure(session, error);
+    showFailure(session, error);
   } finally {
     await session.restart();
   }
@@ -69,7 +69,7 @@ async function installed(
   });
 }
 
-function tellFailure({ log }: Session, error: unknown): void {
+function showFailure({ log }: Session, error: unknown): void {
   const message = error instanceof InstallError ? error.message : String(error);
   log.error(message);
   const showLog = "Show Log";

@@ -14,7 +14,7 @@ const SETTINGS = "Open Settings";
 export async function selectModel(session: Session): Promise<void> {
   const engine = engineOf(session.phase);
   if (engine !== "") {
-    await tellOfEngine(engine);
+    await showEngineNotice(engine);
     return;
   }
   const models = await listModels(session);
@@ -40,8 +40,8 @@ export async function selectModel(session: Session): Promise<void> {
   }
 }
 
-/** An engine elsewhere serves what it serves. */
-async function tellOfEngine(engine: string): Promise<void> {
+/** A remote engine chooses its model itself. */
+async function showEngineNotice(engine: string): Promise<void> {
   const message = `Copilot Server: the model runs at ${engine}, and is chosen there.`;
   if ((await vscode.window.showInformationMessage(message, SETTINGS)) === SETTINGS) {
     await vscode.commands.executeCommand("workbench.action.openSettings", "copilot-server.engine");

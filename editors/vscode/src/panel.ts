@@ -12,7 +12,7 @@ const REQUEST = "textDocument/copilotPanelCompletion";
 const PARTS = new ProgressType<unknown>();
 const METHOD_NOT_FOUND = -32601;
 
-/** What was asked: a place in a document as it was then. */
+/** A request: a position in a document as it was then. */
 interface Question {
   readonly document: vscode.TextDocument;
   readonly column: vscode.ViewColumn | undefined;
@@ -26,8 +26,8 @@ export class CandidatePanel implements vscode.Disposable {
   private question: Question | undefined;
   private candidates: readonly Candidate[] = [];
   private asking: vscode.CancellationTokenSource | undefined;
-  /** All that the page was told since it was last asked, for a page that is not there yet, or anew. */
-  private told: ToPage[] = [];
+  /** All messages since the last request, for a page that has not loaded yet or that loads again. */
+  private sent: ToPage[] = [];
   private isPageReady = false;
 
   constructor(
@@ -63,16 +63,16 @@ export class CandidatePanel implements vscode.Disposable {
     this.asking = asking;
     this.question = question;
     this.candidates = [];
-    this.told = [];
+    this.sent = [];
     this.open();
-    this.tell({ kind: "start", where: whereOf(question), before: lineBefore(question) });
+    this.send({ kind: "start", where: whereOf(question), before: lineBefore(question) });
     const message = await this.collect(client, question, asking.token);
     if (!asking.token.isCancellationRequested) {
-      this.tell({ kind: "end", message });
+      this.send({ kind: "end", message });
     }
   }
 
-  /** Ask, show what comes; returns what there is to say at the end. */
+  /** Request candidates and show them as they come; returns the message for the end. */
   private async collect(
     client: LanguageClient,
     { document, position }: Question,
@@ -106,24 +106,24 @@ export class CandidatePanel implements vscode.Disposable {
     const all = withNew(this.candidates, candidates);
     for (const [index, { text }] of all.entries()) {
       if (index >= this.candidates.length) {
-        this.tell({ kind: "candidate", index, text });
+        this.send({ kind: "candidate", index, text });
       }
     }
     this.candidates = all;
   }
 
-  private tell(message: ToPage): void {
-    this.told.push(message);
+  private send(message: ToPage): void {
+    this.sent.push(message);
     if (this.isPageReady) {
       void this.panel?.webview.postMessage(message);
     }
   }
 
-  private heard(message: unknown): void {
+  private receive(message: unknown): void {
     const said = readFromPage(message);
     if (said?.kind === "ready") {
       this.isPageReady = true;
-      for (const one of this.told) {
+      for (const one of this.sent) {
         void this.panel?.webview.postMessage(one);
       }
     } else if (said?.kind === "again" && this.question !== undefined) {
@@ -139,16 +139,16 @@ export class CandidatePanel implements vscode.Disposable {
       return;
     }
     if (!fits(question)) {
-      this.tell({
+      this.send({
         kind: "end",
-        message: "The document has changed since. Put the cursor in place, and ask again.",
+        message: "The document has changed since. Put the cursor where you want suggestions, and ask again.",
       });
       return;
     }
     const edit = new vscode.WorkspaceEdit();
     edit.replace(question.document.uri, rangeOf(candidate.span), candidate.text);
     if (!(await vscode.workspace.applyEdit(edit))) {
-      this.tell({ kind: "end", message: "The document cannot be changed." });
+      this.send({ kind: "end", message: "The document cannot be changed." });
       return;
     }
     this.panel?.dispose();
@@ -177,7 +177,7 @@ export class CandidatePanel implements vscode.Disposable {
     this.panel = panel;
     this.isPageReady = false;
     panel.webview.onDidReceiveMessage((message: unknown) => {
-      this.heard(message);
+      this.receive(message);
     });
     panel.onDidDispose(() => {
       this.asking?.cancel();
@@ -204,7 +204,7 @@ function questionAt({ document, selection, viewColumn }: vscode.TextEditor): Que
   };
 }
 
-/** Whether the candidates still belong where they were asked for. */
+/** Whether the candidates still fit the position that they were requested for. */
 function fits({ document, position, textBefore, lineAfter }: Question): boolean {
   return (
     position.line < document.lineCount &&
@@ -229,7 +229,7 @@ function rangeOf({ start, end }: Span): vscode.Range {
   return new vscode.Range(start.line, start.character, end.line, end.character);
 }
 
-/** Go back to the document, with the cursor behind what was put in. */
+/** Go back to the document, with the cursor after the inserted text. */
 async function showAfter({ document, column }: Question, { span, text }: Candidate): Promise<void> {
   const start = new vscode.Position(span.start.line, span.start.character);
   const lines = text.split(/\r\n|\r|\n/);

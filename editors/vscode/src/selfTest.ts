@@ -1,4 +1,4 @@
-/** The self-test, run beside the server, and its report. */
+/** The self-test, which runs in a process of its own, and its report. */
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
@@ -14,7 +14,7 @@ const SIZES = [
 ] as const;
 const OPEN_IN_BROWSER = "Open in Browser";
 
-/** Ask how much, run it with a bar, and open what it reports. */
+/** Ask how many problems to run, run them with a progress bar, and open the report. */
 export async function runSelfTest(context: vscode.ExtensionContext, session: Session): Promise<void> {
   const found = await session.program();
   const size = found && (await vscode.window.showQuickPick(SIZES, { title: "Copilot Server: self-test" }));
@@ -29,11 +29,11 @@ export async function runSelfTest(context: vscode.ExtensionContext, session: Ses
   );
   if (score !== undefined) {
     await openReport(folder);
-    tellScore(folder, score);
+    showScore(folder, score);
   }
 }
 
-/** Open the newest report there is. */
+/** Open the newest report. */
 export async function openLastReport(context: vscode.ExtensionContext): Promise<void> {
   const folder = reportsFolder(context);
   const names = await readdir(folder).catch(() => [] as string[]);
@@ -49,7 +49,7 @@ function reportsFolder(context: vscode.ExtensionContext): string {
   return path.join(context.globalStorageUri.fsPath, "self-tests");
 }
 
-/** Run it; the score in words, or undefined where it failed, which is told, or was cancelled. */
+/** Run it; returns the score in words, or undefined if it was cancelled or has failed, which is shown. */
 async function tested(
   { log }: Session,
   program: string,
@@ -117,8 +117,8 @@ class Bar {
   }
 }
 
-function tellScore(folder: string, score: string): void {
-  // A browser that runs on another machine than the files cannot open them.
+function showScore(folder: string, score: string): void {
+  // A browser on another machine than the files cannot open them.
   const isLocal = vscode.env.remoteName === undefined && vscode.env.uiKind === vscode.UIKind.Desktop;
   const actions = isLocal ? [OPEN_IN_BROWSER] : [];
   void vscode.window.showInformationMessage(`Self-test: ${score}.`, ...actions).then((chosen) => {

@@ -16,7 +16,7 @@ export function locateServer(context: vscode.ExtensionContext): Promise<Found | 
   return findServer(places(context), isProgram);
 }
 
-/** What to tell who has no server. */
+/** The message for a user who has no server. */
 export function missingMessage(): string {
   const configured = text("serverPath");
   return configured === ""

@@ -4,7 +4,7 @@ import { once } from "node:events";
 
 /** How long the exit code may come after the streams have closed. */
 const EXIT_AFTER_CLOSE_MS = 2000;
-/** How long a server that was told to end may take to do so. */
+/** How long a server may take to end after it was asked to. */
 const GRACE_MS = 3000;
 const KEPT_CHARACTERS = 2000;
 
@@ -24,7 +24,7 @@ export class ServerProcess {
   }
 
   /**
-   * Start it. It runs in `folder`, and never in the workspace, whose files are not its programs.
+   * Start the process in `folder`, never in the workspace, whose files it must not run.
    *
    * @throws Error - it cannot be started.
    */
@@ -35,12 +35,12 @@ export class ServerProcess {
     return started;
   }
 
-  /** How it ended, in words; it is known to be ending. */
+  /** Describe how the process ended; it must be ending already. */
   ending(): Promise<string> {
     return this.exitedWithin(EXIT_AFTER_CLOSE_MS, "it closed its output");
   }
 
-  /** Wait until it has ended, as it was told to; and make it, if it does not. */
+  /** Wait until the process has ended, and kill it if it does not end in time. */
   async end(): Promise<void> {
     if ((await this.exitedWithin(GRACE_MS, "")) === "") {
       this.kill();
@@ -52,7 +52,7 @@ export class ServerProcess {
     this.child.kill("SIGKILL");
   }
 
-  /** What it said of its own error, if it did. */
+  /** What the server wrote about its own error, if anything. */
   complaint(): string | undefined {
     const at = this.stderr.lastIndexOf("error: ");
     return at < 0 ? undefined : this.stderr.slice(at + "error: ".length).trim();

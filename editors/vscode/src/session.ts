@@ -16,9 +16,9 @@ const RESTARTING = ["serverPath", "logLevel"] as const;
 export class Session implements vscode.Disposable {
   private current: Phase = { kind: "idle" };
   private connection: Connection | undefined;
-  /** Done when all servers that were told to end have ended. */
+  /** Done when all servers that were asked to end have ended. */
   private ended: Promise<unknown> = Promise.resolve();
-  /** Counts starts and stops, so that what was overtaken by another notices. */
+  /** Counts starts and stops, so that an attempt notices when a newer one has replaced it. */
   private turn = 0;
   private started: Values = {};
   private crashes: Crashes = [];
@@ -63,7 +63,7 @@ export class Session implements vscode.Disposable {
     look();
   }
 
-  /** Start the server anew, from wherever it is now. */
+  /** Restart the server, whatever state it is in. */
   async restart(): Promise<void> {
     const turn = await this.stop({ kind: "starting" });
     if (turn === this.turn) {
@@ -82,7 +82,7 @@ export class Session implements vscode.Disposable {
     return turn;
   }
 
-  /** The server's program, for running it beside; undefined if there is none, which is then told. */
+  /** The server's program, to run it a second time; undefined, after a message to the user, if there is none. */
   async program(): Promise<Found | undefined> {
     const found = await locateServer(this.context);
     if (found === undefined) {
@@ -176,7 +176,7 @@ export class Session implements vscode.Disposable {
     this.restartTimer = setTimeout(() => void this.launch(), verdict.delay_s * 1000);
   }
 
-  /** A server that does not even start would not the next time either. */
+  /** A server that does not even start would not start the next time either. */
   private couldNotStart(connection: Connection, why: string): void {
     if (this.connection === connection) {
       this.leaveConnection();

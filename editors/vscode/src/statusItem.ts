@@ -4,7 +4,7 @@ import { SECTION, switches } from "./configuration";
 import { statusView, type StatusView } from "./core/status";
 import type { Session } from "./session";
 
-/** Most answers come sooner than this, and an icon that flickers at each key helps nobody. */
+/** Most answers come sooner than this; the icon must not flicker at each key. */
 const THINKING_AFTER_MS = 150;
 
 export class StatusItem implements vscode.Disposable {
@@ -55,8 +55,8 @@ export class StatusItem implements vscode.Disposable {
     this.item.text = view.text;
     this.item.tooltip = tooltip(view);
     this.item.backgroundColor = background(view);
-    const told = [view.summary, view.remedy, view.privacy].filter(Boolean);
-    this.item.accessibilityInformation = { label: told.map((one) => one.replace(/\.$/, "")).join(". ") };
+    const lines = [view.summary, view.remedy, view.privacy].filter(Boolean);
+    this.item.accessibilityInformation = { label: lines.map((one) => one.replace(/\.$/, "")).join(". ") };
     const isOn =
       now.enabled && now.language?.on !== false && phase.kind !== "missing" && phase.kind !== "failed";
     void vscode.commands.executeCommand("setContext", `${SECTION}.on`, isOn);

@@ -26,7 +26,7 @@ export async function welcomeOnce(context: vscode.ExtensionContext): Promise<voi
   }
 }
 
-/** Open it, or offer to where that would take the keys from somebody who is writing. */
+/** Open it, or offer to, where opening would take the focus from a user who is writing. */
 async function welcome(context: vscode.ExtensionContext): Promise<void> {
   if (vscode.window.activeTextEditor !== undefined) {
     const message = "Copilot Server suggests code as you write, from a model of your own.";

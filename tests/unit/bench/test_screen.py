@@ -48,6 +48,15 @@ def test_it_names_the_hardware_and_what_the_engine_uses():
     assert "cpu, int8 " in screen(replace(FIGURES, instruction_set="", threads=None))
 
 
+def test_it_says_how_much_of_a_gpu_the_model_takes():
+    assert "GPU" not in screen(FIGURES)
+    shown = screen(replace(FIGURES, device_memory_mb={"weights": 988.0, "KV cache": 201.4}))
+    assert "GPU weights" in shown
+    assert "GPU KV cache" in shown
+    assert "0.99 GB" in shown
+    assert "0.20 GB" in shown
+
+
 def test_it_has_what_the_user_should_know():
     shown = screen(replace(FIGURES, notices=("The kernels are missing [x]: see here.",)))
     assert "The kernels are missing [x]: see here." in shown

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from copilot_server.context.exclusion import Exclusions, check_pattern
+from copilot_server.context.exclusion import MAX_BYTES, Exclusions, check_pattern
 
 
 def folder(path: Path) -> str:
@@ -118,8 +119,34 @@ def test_an_ignore_file_that_cannot_be_read_excludes_everything(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / ".copilotignore").mkdir()
-    assert Exclusions().excludes((tmp_path / "a.py").as_uri())
+    uri = (tmp_path / "a.py").as_uri()
+    assert Exclusions().excludes(uri)
     assert "cannot be read" in caplog.text
+    assert str(Exclusions().reason(uri)).endswith("cannot be read (it is not a regular file).")
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_an_ignore_file_that_is_too_large_excludes_everything(more: int, tmp_path: Path) -> None:
+    pattern = b"secret.py\n"
+    (tmp_path / ".copilotignore").write_bytes(b"#" * (MAX_BYTES + more - len(pattern) - 1) + b"\n" + pattern)
+    exclusions, uri = Exclusions(), (tmp_path / "deep" / "a.py").as_uri()
+    assert exclusions.excludes((tmp_path / "secret.py").as_uri())
+    assert exclusions.excludes(uri) == bool(more)
+    reason = ".copilotignore cannot be read (it is larger than 1 MiB)"
+    assert (reason in (exclusions.reason(uri) or "")) == bool(more)
+
+
+def test_an_ignore_file_that_is_too_large_is_read_once_it_is_not(tmp_path: Path) -> None:
+    ignore, exclusions = tmp_path / ".copilotignore", Exclusions()
+    ignore.write_bytes(b"#" * (MAX_BYTES + 1))
+    assert exclusions.excludes((tmp_path / "a.py").as_uri())
+    ignore.write_bytes(b"#")
+    assert not exclusions.excludes((tmp_path / "a.py").as_uri())
+
+
+def test_a_pipe_by_the_name_of_an_ignore_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".copilotignore")
+    assert Exclusions().excludes((tmp_path / "a.py").as_uri())
 
 
 def test_a_line_that_is_no_pattern_is_told_and_passed_over(

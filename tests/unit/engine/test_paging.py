@@ -51,6 +51,18 @@ def test_blocks_are_numbered_from_the_first_and_the_latest_freed_is_reused():
     assert list(blocks.blocks(sequence)) == [5, 6]
 
 
+def test_blocks_that_are_added_come_after_the_others():
+    blocks = allocator(block_count=2, max_length=64)
+    sequence = blocks.open()
+    blocks.reserve([(sequence, 2 * SIZE)])
+    with pytest.raises(EngineError, match="no room"):
+        blocks.reserve([(sequence, 1)])
+    blocks.grow(3)
+    assert (blocks.capacity, blocks.free_blocks) == (5 * SIZE, 3)
+    blocks.reserve([(sequence, 3 * SIZE)])
+    assert list(blocks.blocks(sequence)) == [0, 1, 2, 3, 4]
+
+
 def test_a_fork_shares_blocks_and_takes_none():
     blocks = allocator()
     original = blocks.open()

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from copilot_server.evaluation.passk import wilson_interval
 from copilot_server.evaluation.scores import best_temperatures, scores_of
 from copilot_server.evaluation.types import Checked, Sample, Score, Task
 from copilot_server.sandbox import ProgramResult
+from copilot_server.statistics.proportion import wilson_interval
 
 
 def task(name: str, variant: str = "", problem: str = "") -> Task:

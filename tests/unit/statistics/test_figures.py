@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from copilot_server.evaluation.passk import wilson_interval
+from copilot_server.errors import StatisticsError
 from copilot_server.statistics.figures import Figures, Share, as_json, nothing, read_figures
-from copilot_server.statistics.schema import StatisticsError
+from copilot_server.statistics.proportion import wilson_interval
 from copilot_server.statistics.screen import Screen
 from copilot_server.statistics.types import Suggestion
 from tests.support.statistics_rows import ROW, write

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot_server.errors import StatisticsError
 from copilot_server.statistics import schema
 from copilot_server.statistics import store as stores
 from copilot_server.statistics.store import Store
@@ -271,7 +272,7 @@ class TestForgetting:
         path.parent.mkdir(parents=True)
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("CREATE TABLE theirs (x)")
-        with pytest.raises(schema.StatisticsError, match="some other program"):
+        with pytest.raises(StatisticsError, match="some other program"):
             schema.forget(path)
         assert path.exists()
 

@@ -6,11 +6,10 @@ import re
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from copilot_server.statistics.text import minimal_edit
 from copilot_server.statistics.tracker import MAX_DOCUMENTS, MAX_ITEMS, MAX_LIVES, SEEN_AFTER_S
 from copilot_server.statistics.types import PlainEdit, SuggestionCounts
 from tests.support.statistics_editor import SPELLINGS, Editor
@@ -593,12 +592,3 @@ class Chaos(RuleBasedStateMachine):
 
 TestChaos = Chaos.TestCase
 TestChaos.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
-
-
-@given(st.text("ab\n", max_size=12), st.text("ab\n", max_size=12))
-def test_the_minimal_edit_is_one(before: str, after: str):
-    edit = minimal_edit(before, after)
-    assert before[: edit.start] + edit.text + before[edit.end :] == after
-    if edit.text and edit.start < edit.end:
-        assert edit.text[0] != before[edit.start]
-        assert edit.text[-1] != before[edit.end - 1]

@@ -289,14 +289,16 @@ def tile_tilings(matrix: AnyMatrix) -> tuple[Tiling, ...]:
 def tile_shared_bytes(x: torch.Tensor, matrix: AnyMatrix, tiling: Tiling) -> int:
     """An upper bound of the shared memory that ``multiply_tile`` takes for the tokens ``x``.
 
-    That is as many stages of tokens and weights as are loaded ahead; 4-bit weights meet two tiles of tokens,
-    one for the lower halves of their bytes and one for the upper.
+    That is as many stages of tokens and weights as are loaded ahead, and the result on its way to its layout
+    in memory; 4-bit weights meet two tiles of tokens, one for the lower halves of their bytes and one for the
+    upper.
     """
     token_bytes = _padded(x.shape[0]) * tiling.inputs * x.element_size()
     if isinstance(matrix, Int4Matrix):
         token_bytes *= 2
     weight_bytes = tiling.outputs * tiling.inputs * _parts(matrix, x)[0].element_size()
-    return _stages(x.shape[0]) * (token_bytes + weight_bytes)
+    result_bytes = 4 * _padded(x.shape[0]) * tiling.outputs
+    return _stages(x.shape[0]) * (token_bytes + weight_bytes) + result_bytes
 
 
 def _padded(tokens: int) -> int:

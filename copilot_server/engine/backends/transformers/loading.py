@@ -9,10 +9,10 @@ import torch
 from tokenizers import Tokenizer as FastTokenizer
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
-from transformers.utils import logging as transformers_logging
 
 from copilot_server.engine.backends.transformers.engine import TorchEngine
 from copilot_server.engine.models.tokenizer import Tokenizer
+from copilot_server.engine.models.transformers_output import silence_transformers
 from copilot_server.errors import EngineError, ModelError
 
 
@@ -25,16 +25,10 @@ def open_torch_engine(
         ModelError: the files are not a model that transformers reads.
         EngineError: it does not fit in memory, or has no fast tokenizer.
     """
-    _be_quiet()
+    silence_transformers()
     model, tokenizer = _load(folder, dtype)
     _move(model, device)
     return TorchEngine(model, tokenizer, _context_length(model), notices)
-
-
-def _be_quiet() -> None:
-    """No progress bars or advice from transformers: standard output may belong to JSON-RPC."""
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def _load(folder: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, Tokenizer]:

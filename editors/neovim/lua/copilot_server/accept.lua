@@ -1,4 +1,4 @@
---- Putting a suggestion, or a part of it, into the buffer, and telling the server.
+--- Inserting a suggestion, or a part of it, into the buffer, and reporting that to the server.
 
 local items = require('copilot_server.item')
 local server = require('copilot_server.server')
@@ -17,7 +17,7 @@ local PARTS = {
   line = text_units.first_line,
 }
 
---- Put a text in at the cursor, as a paste, which `.` repeats, in the place of what it replaces.
+--- Insert a text at the cursor, over what it replaces, as a paste, which `.` repeats.
 ---@param text string
 ---@param replaced string
 local function insert(text, replaced)
@@ -42,7 +42,7 @@ end
 ---@param client vim.lsp.Client
 ---@param item copilot_server.Item
 ---@param accepted string the part of its text that is in the buffer now
-local function tell_partly_accepted(client, item, accepted)
+local function report_partly_accepted(client, item, accepted)
   local sent = item.raw.insertText:find('\r\n') and accepted:gsub('\n', '\r\n') or accepted
   local params = { item = item.raw, acceptedLength = text_units.utf16_length(sent) }
   server.send(client, 'textDocument/didPartiallyAcceptCompletion', params)
@@ -65,7 +65,7 @@ function M.take(suggestion, part)
   if client and whole then
     M.run_command(client, item.raw.command, suggestion.bufnr)
   elseif client then
-    tell_partly_accepted(client, item, typed .. taken)
+    report_partly_accepted(client, item, typed .. taken)
   end
   return whole
 end

@@ -1,4 +1,4 @@
---- Which buffers the server sees: the switches, and attaching and detaching by them.
+--- Which buffers the server sees: the switches, and how buffers are attached and detached by them.
 ---
 --- A buffer that is switched off is not open in the server at all: it reads none of it.
 
@@ -67,7 +67,7 @@ function M.why_off(bufnr)
 end
 
 --- Say why there are no suggestions in the current buffer.
-function M.tell_why_off()
+function M.explain_off()
   local why = M.why_off(0) or 'the server is not running; :CopilotServer restart starts it'
   server.notify('no suggestions: ' .. why, vim.log.levels.WARN)
 end
@@ -92,7 +92,7 @@ function M.root_dir(bufnr, on_dir)
   if server.command() then
     on_dir(root(bufnr))
   else
-    server.tell_missing()
+    server.notify_missing()
   end
 end
 
@@ -124,7 +124,7 @@ function M.update(bufnr)
     if server.command() then
       start(bufnr)
     else
-      server.tell_missing()
+      server.notify_missing()
     end
   end
 end
@@ -152,8 +152,8 @@ function M.enter(bufnr)
   unnamed = bufnr
 end
 
---- A buffer goes for good. Where Neovim has stopped following it (see sync.lua) it would not notice, and
---- stumble over it when the client ends.
+--- A buffer is deleted. Where Neovim has stopped following it (see sync.lua), it would not notice, and would
+--- raise an error when the client ends.
 ---@param bufnr integer
 function M.forget(bufnr)
   local client = server.client(bufnr)

@@ -9,7 +9,7 @@ local SCOPES = { 'buffer', 'filetype', 'global' }
 local BENCHMARKS = { 'humaneval', 'infilling', 'robustness', 'chained', 'buggy-context', 'protocols' }
 
 ---@return string[]? command
-local function command_or_tell()
+local function command_or_notify()
   local command = server.command()
   if not command then
     server.notify(server.REMEDY, vim.log.levels.ERROR)
@@ -21,7 +21,7 @@ end
 ---@param arguments string[]
 ---@param on_exit? fun(code: integer)
 local function in_terminal(arguments, on_exit)
-  local command = command_or_tell()
+  local command = command_or_notify()
   if not command then
     return
   end
@@ -57,7 +57,7 @@ local function status_lines()
         or 'not running'
     ),
     ('model: %s%s'):format(
-      status.model or 'not told yet',
+      status.model or 'not reported yet',
       status.engine and (', at %s, where what is completed is sent'):format(status.engine) or ''
     ),
     ('this buffer: %s'):format(here),
@@ -82,7 +82,7 @@ local function choose_model()
     server.notify(('the model runs at %s, and is chosen there'):format(engine))
     return
   end
-  local command = command_or_tell()
+  local command = command_or_notify()
   if not command then
     return
   end
@@ -105,7 +105,7 @@ local function choose_model()
   )
 end
 
---- The flags for the engine elsewhere that the options name; how it is asked has none.
+--- The flags for the remote engine that the options name; there are none for `remote.*`.
 ---@return string[]
 local function engine_flags()
   local engine = config.get().settings.engine or {}

@@ -1,4 +1,4 @@
---- What the user wants: `vim.g.copilot_server`, and what `setup()` was given, over the defaults.
+--- The user's options: `vim.g.copilot_server`, and what `setup()` was given, over the defaults.
 
 local M = {}
 
@@ -56,7 +56,7 @@ M.defaults = {
   restarts = 3,
 }
 
---- The types that are right for each option, the default's own when it is not here.
+--- The types that are valid for each option; by default the type of its default.
 local TYPES = {
   cmd = { 'table', 'nil' },
   keymaps = { 'table', 'boolean' },

@@ -50,17 +50,17 @@ local function annotate(chunks, hint)
   end
 end
 
----@class copilot_server.Place
+---@class copilot_server.Position
 ---@field bufnr integer
 ---@field row integer from 0
 ---@field col integer bytes
 
---- Draw a text at a place, instead of what is drawn there.
----@param place copilot_server.Place
+--- Draw a text at a position, instead of what is drawn there.
+---@param at copilot_server.Position
 ---@param text string
 ---@param replaced string
 ---@param hint? string drawn after the text
-function M.draw(place, text, replaced, hint)
+function M.draw(at, text, replaced, hint)
   local shown, position, width = layout(text, replaced)
   local lines = vim.tbl_map(printable, vim.split(shown, '\n', { plain = true }))
   lines[1] = lines[1] .. (' '):rep(width - vim.fn.strdisplaywidth(lines[1]))
@@ -70,7 +70,7 @@ function M.draw(place, text, replaced, hint)
   if hint then
     annotate(chunks, hint)
   end
-  vim.api.nvim_buf_set_extmark(place.bufnr, NAMESPACE, place.row, place.col, {
+  vim.api.nvim_buf_set_extmark(at.bufnr, NAMESPACE, at.row, at.col, {
     id = MARK,
     virt_text = chunks[1],
     virt_text_pos = position,

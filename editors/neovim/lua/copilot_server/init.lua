@@ -75,7 +75,7 @@ function M.watch()
   on('LspAttach', on_attach)
   on('LspDetach', suggestion.clear)
   on({ 'CursorMovedI', 'TextChangedI', 'TextChangedP', 'CompleteChanged' }, refresh)
-  on({ 'InsertEnter', 'CompleteDone' }, vim.schedule_wrap(refresh)) -- they come before what they tell of
+  on({ 'InsertEnter', 'CompleteDone' }, vim.schedule_wrap(refresh)) -- these events come before the change that they announce
   on('CompleteDone', on_completed)
   on({ 'InsertLeave', 'BufLeave' }, suggestion.clear)
   on('BufEnter', function(event)

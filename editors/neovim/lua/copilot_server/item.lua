@@ -1,4 +1,4 @@
---- What the server suggests for a place, and how much of it the buffer already has.
+--- What the server suggests for a position, and how much of it the buffer already has.
 
 local text_units = require('copilot_server.text')
 
@@ -24,8 +24,8 @@ local M = {}
 ---@field after string what followed it
 ---@field items copilot_server.Item[]
 ---@field index integer
----@field invoked boolean asked for by a key: several candidates
----@field told table<integer, true> which items the server was told to be on the screen
+---@field invoked boolean whether it was explicitly invoked: there are several candidates then
+---@field reported table<integer, true> the items reported to the server as shown
 
 ---@return copilot_server.Cursor
 function M.cursor()
@@ -34,7 +34,7 @@ function M.cursor()
   return { bufnr = bufnr, tick = vim.b[bufnr].changedtick, row = position[1] - 1, col = position[2] }
 end
 
---- Read an item for the place it was asked for.
+--- Read an item for the position that was requested.
 ---@param raw lsp.InlineCompletionItem
 ---@param at copilot_server.Cursor
 ---@param line string
@@ -65,7 +65,7 @@ local function read_item(raw, at, line, encoding)
   }
 end
 
---- Read an answer for the place it was asked for.
+--- Read an answer for the position that was requested.
 ---@param result lsp.InlineCompletionList|lsp.InlineCompletionItem[]?
 ---@param at copilot_server.Cursor
 ---@param client vim.lsp.Client
@@ -86,7 +86,7 @@ function M.read(result, at, client, invoked)
     items = items,
     index = 1,
     invoked = invoked,
-    told = {},
+    reported = {},
   }
 end
 

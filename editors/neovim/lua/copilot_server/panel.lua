@@ -157,7 +157,7 @@ local function put_in(shown, item)
   end
 end
 
---- Put the suggestion under the cursor where it was asked for, and close the panel.
+--- Insert the suggestion under the cursor at the position it was requested for, and close the panel.
 function M.accept()
   local shown = panel
   local item = shown and shown.items[number_at_cursor(shown)]
@@ -248,7 +248,7 @@ function M.open()
   local source = vim.api.nvim_get_current_buf()
   local client = server.client(source)
   if not client then
-    require('copilot_server.attach').tell_why_off()
+    require('copilot_server.attach').explain_off()
     return
   end
   M.close()

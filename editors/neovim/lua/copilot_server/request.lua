@@ -20,7 +20,7 @@ function M.inserting()
   return vim.startswith(vim.api.nvim_get_mode().mode, 'i') and vim.fn.reg_executing() == ''
 end
 
---- Want no answer any more, nor ask what was to be asked.
+--- Drop the request that is running, and the one that is scheduled.
 function M.cancel()
   if timer then
     timer:stop()
@@ -33,7 +33,7 @@ function M.cancel()
   end
 end
 
---- Do something soon, unless something else is to be done until then.
+--- Do something soon, unless something else is scheduled before that.
 ---@param wait_ms integer
 ---@param action fun()
 function M.soon(wait_ms, action)

@@ -16,7 +16,7 @@ local asked_to_stop = {}
 ---@type number[] when the server was started again, in seconds
 local restarts_s = {}
 
---- Tell the user, once what goes on is done: an error told from an autocommand would look like one of it.
+--- Notify the user once the current autocommand is done: otherwise the message would look like its error.
 ---@param message string
 ---@param level? integer
 function M.notify(message, level)
@@ -59,12 +59,12 @@ end
 M.REMEDY = 'the server was not found. Run `make install` in its clone, put `copilot-server` on your PATH, '
   .. "or name it: vim.g.copilot_server = { cmd = { '/path/to/copilot-server' } }"
 
-local told_missing = false
+local notified_missing = false
 
---- Say once that there is no server.
-function M.tell_missing()
-  if not told_missing then
-    told_missing = true
+--- Notify the user once that there is no server.
+function M.notify_missing()
+  if not notified_missing then
+    notified_missing = true
     M.notify(M.REMEDY, vim.log.levels.ERROR)
   end
 end

@@ -1,4 +1,4 @@
---- What the server says of itself, for the statusline.
+--- The server's status, for the statusline.
 
 local server = require('copilot_server.server')
 
@@ -13,14 +13,14 @@ local TELL_AGAIN_MS = 300000
 ---@field state 'loading'|'ready'|'thinking'|'off'|'error'|'stopped'
 ---@field percent? integer
 ---@field model? string
----@field engine? string the hosts that are sent what is completed; nil where the model runs in the server
+---@field engine? string the hosts that receive the source to complete; nil where the model runs in the server
 
 ---@type table<integer, copilot_server.Status> by client
 local said = {}
----@type table<integer, number> by client, when its engine's trouble was told, in milliseconds
-local told_ms = {}
+---@type table<integer, number> by client, when the user was last notified of an error of its engine, in milliseconds
+local notified_ms = {}
 
---- Tell the statusline, and whoever listens to `User CopilotServerStatus`, that something has changed.
+--- Have the statusline redrawn, and run the `User CopilotServerStatus` autocommands.
 function M.announce()
   vim.schedule(function()
     vim.api.nvim_exec_autocmds('User', { pattern = 'CopilotServerStatus', modeline = false })
@@ -43,14 +43,14 @@ local function read(params)
   }
 end
 
---- Tell of an engine elsewhere that cannot be used, which the server says in its status alone. One that comes
---- and goes is told of once in a while.
+--- Notify the user of a remote engine that cannot be used, which the server reports only in its status. For an
+--- engine that comes and goes, this happens once in a while.
 ---@param client_id integer
 ---@param status copilot_server.Status
-local function tell_trouble(client_id, status)
-  local before_ms, now_ms = told_ms[client_id], vim.uv.now()
+local function notify_engine_error(client_id, status)
+  local before_ms, now_ms = notified_ms[client_id], vim.uv.now()
   if status.engine and status.state == 'error' and (not before_ms or now_ms - before_ms > TELL_AGAIN_MS) then
-    told_ms[client_id] = now_ms
+    notified_ms[client_id] = now_ms
     server.notify(status.message, vim.log.levels.WARN)
   end
 end
@@ -64,18 +64,18 @@ function M.take(client_id, params)
   if before and before.state == 'loading' and said[client_id].state == 'ready' then
     require('copilot_server.suggestion').refresh()
   end
-  tell_trouble(client_id, said[client_id])
+  notify_engine_error(client_id, said[client_id])
   M.announce()
 end
 
 --- A client has ended.
 ---@param client_id integer
 function M.forget(client_id)
-  said[client_id], told_ms[client_id] = nil, nil
+  said[client_id], notified_ms[client_id] = nil, nil
   M.announce()
 end
 
---- The server's last word.
+--- The last status that the server sent.
 ---@return copilot_server.Status
 function M.get()
   local client = server.client()
@@ -85,7 +85,7 @@ function M.get()
   return said[client.id] or { kind = 'Normal', busy = true, message = 'Starting', state = 'loading' }
 end
 
---- A few words for the statusline of the current window; free of `%`, which statuslines take for more.
+--- A few words for the statusline of the current window, without `%`, which a statusline would interpret.
 ---@return string
 function M.statusline()
   local status = M.get()

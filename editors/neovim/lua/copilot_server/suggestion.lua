@@ -23,7 +23,7 @@ local function menu_in_the_way()
   return vim.fn.pumvisible() == 1 and not config.get().during_completion
 end
 
---- What of the suggestion is on the screen.
+--- The part of the suggestion that is on the screen.
 ---@return string? text nil when there is none
 function M.visible_text()
   return current and request.inserting() and (items.rest(current, current.index)) or nil
@@ -36,10 +36,10 @@ function M.is_visible()
 end
 
 ---@param suggestion copilot_server.Suggestion
-local function tell_shown(suggestion)
+local function report_shown(suggestion)
   local client = vim.lsp.get_client_by_id(suggestion.client_id)
-  if client and not suggestion.told[suggestion.index] then
-    suggestion.told[suggestion.index] = true
+  if client and not suggestion.reported[suggestion.index] then
+    suggestion.reported[suggestion.index] = true
     local item = suggestion.items[suggestion.index].raw
     server.send(client, 'textDocument/didShowCompletion', { item = item })
   end
@@ -54,7 +54,7 @@ local function draw()
   end
   local hint = current.invoked and (' (%d/%d)'):format(current.index, #current.items) or nil
   ghost.draw(items.cursor(), text, current.items[current.index].replaced, hint)
-  tell_shown(current)
+  report_shown(current)
   return true
 end
 
@@ -123,7 +123,7 @@ function M.apply(part)
   end
 end
 
---- Ask by a key: several candidates.
+--- Explicitly invoked: ask for several candidates.
 ---@param choose fun(suggestion: copilot_server.Suggestion): integer the one to show
 local function ask_for_candidates(choose)
   local asked = request.ask(request.INVOKED, function(suggestion, err)
@@ -137,7 +137,7 @@ local function ask_for_candidates(choose)
     end
   end)
   if not asked then
-    require('copilot_server.attach').tell_why_off()
+    require('copilot_server.attach').explain_off()
   end
 end
 

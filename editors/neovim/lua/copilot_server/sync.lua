@@ -16,7 +16,7 @@ local function text_of(bufnr)
   return vim.bo[bufnr].endofline and text .. line_end or text
 end
 
---- See to it that the server has the text as it is.
+--- Make sure that the server has the current text.
 ---@param client vim.lsp.Client
 ---@param bufnr integer
 function M.ensure(client, bufnr)

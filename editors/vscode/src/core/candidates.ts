@@ -12,13 +12,13 @@ export interface Span {
 
 export interface Candidate {
   readonly text: string;
-  /** What of the document it replaces. */
+  /** The range of the document that it replaces. */
   readonly span: Span;
-  /** How the server is told that it was accepted. */
+  /** The command that reports its acceptance to the server. */
   readonly command: { readonly command: string; readonly arguments: readonly unknown[] } | undefined;
 }
 
-/** Read items that the server sent, leaving out what is none. */
+/** Read the items that the server sent, and leave out those that are invalid. */
 export function readCandidates(value: unknown, cursor: Place): readonly Candidate[] {
   const items = (value as { items?: unknown } | null | undefined)?.items;
   return (Array.isArray(items) ? items : [])
@@ -26,7 +26,7 @@ export function readCandidates(value: unknown, cursor: Place): readonly Candidat
     .filter((candidate) => candidate !== undefined);
 }
 
-/** `known` with those of `more` that say something else. */
+/** `known`, followed by those of `more` whose text is new. */
 export function withNew(known: readonly Candidate[], more: readonly Candidate[]): readonly Candidate[] {
   const all = [...known];
   for (const candidate of more) {

@@ -7,14 +7,14 @@ import { lastWords, run, type Ended } from "./program";
 export interface InstallOptions {
   /** The Python to try; empty tries those on the PATH. */
   readonly python: string;
-  /** What pip is given: a name, a wheel, or a folder. */
+  /** What pip installs: a name, a wheel, or a folder. */
   readonly source: string;
   readonly venv: string;
   readonly platform: NodeJS.Platform;
   readonly signal: AbortSignal;
-  /** Told each step as it begins, in words for the user. */
+  /** Called with each step as it begins, in words for the user. */
   readonly onStep: (step: string) => void;
-  /** Told all that is printed. */
+  /** Called with everything that is printed. */
   readonly onOutput: (text: string) => void;
 }
 

@@ -1,4 +1,4 @@
-/** For which languages there are suggestions. */
+/** The languages that have suggestions. */
 
 export type Languages = Readonly<Record<string, boolean>>;
 
@@ -12,7 +12,7 @@ export function toggledLanguage(languages: Languages, language: string): Languag
   return { ...languages, [language]: !isLanguageOn(languages, language) };
 }
 
-/** What the setting holds, if it holds what it should; else everything is on. */
+/** The setting's value if it is valid; otherwise all languages are on. */
 export function readLanguages(value: unknown): Languages {
   if (typeof value !== "object" || value === null) {
     return { "*": true };

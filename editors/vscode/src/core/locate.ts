@@ -19,7 +19,7 @@ export interface Found {
   readonly origin: "setting" | "PATH" | "own environment" | "workspace";
 }
 
-/** The place of a program in a virtual environment. */
+/** The path of a program in a virtual environment. */
 export function programIn(venv: string, name: string, platform: NodeJS.Platform): string {
   const paths = pathsOf(platform);
   return platform === "win32" ? paths.join(venv, "Scripts", `${name}.exe`) : paths.join(venv, "bin", name);

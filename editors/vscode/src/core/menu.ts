@@ -13,7 +13,7 @@ export interface MenuGroup {
   readonly entries: readonly MenuEntry[];
 }
 
-/** The menu, with what mends a trouble first. */
+/** The menu; what may fix a problem comes first. */
 export function menuGroups(phase: Phase, switches: Switches, model: string): readonly MenuGroup[] {
   const groups = [
     { title: "To do", entries: remedies(phase, switches) },

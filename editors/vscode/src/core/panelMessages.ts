@@ -1,4 +1,4 @@
-/** What the panel's page and the extension say to each other. */
+/** The messages between the panel's page and the extension. */
 
 export type ToPage =
   | {

@@ -1,4 +1,4 @@
-/** The page of the panel. It holds no text of a model's: that comes by messages, and is set as text. */
+/** The page of the panel. It contains no text of a model: that comes in messages and is set as text. */
 
 export interface PageParts {
   readonly nonce: string;
@@ -9,7 +9,7 @@ export interface PageParts {
   readonly source: string;
 }
 
-/** The HTML. Nothing in it but our own script may run, and nothing may be fetched from anywhere else. */
+/** The HTML. Only our own script may run in it, and it may fetch nothing. */
 export function panelPage({ nonce, script, style, source }: PageParts): string {
   const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src ${source}; base-uri 'none'; form-action 'none'`;
   return `<!DOCTYPE html>

@@ -16,17 +16,17 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
   readonly timeout_s?: number;
-  /** Told each piece of either stream as it comes. */
+  /** Called with each piece of either stream as it comes. */
   readonly onOutput?: (text: string) => void;
 }
 
-/** How much of each stream is kept: its end. */
+/** How much of the end of each stream is kept. */
 const KEPT_CHARACTERS = 1_000_000;
-/** How long a program that was told to end may take to do so. */
+/** How long a program may take to end after it was asked to. */
 const GRACE_MS = 5000;
 
 /**
- * Run a program; resolves with how it ended, however that was.
+ * Run a program; resolves when it has ended, in whatever way.
  *
  * @throws Error - it cannot be started.
  */
@@ -58,7 +58,7 @@ export async function isProgram(file: string): Promise<boolean> {
     await access(file, constants.X_OK);
     return (await stat(file)).isFile();
   } catch {
-    return false; // not there, or not ours to run: the same to who looks for one
+    return false; // missing, or not executable for this user: both mean to look elsewhere
   }
 }
 
@@ -78,7 +78,7 @@ function collected(stream: NodeJS.ReadableStream, onOutput?: (text: string) => v
   return () => text;
 }
 
-/** End `child` when it is told to or takes too long; returns what stops watching. */
+/** End `child` when it is cancelled or takes too long; returns a function that stops watching. */
 function endedBy(child: ChildProcess, { signal, timeout_s }: RunOptions): () => void {
   let killTimer: NodeJS.Timeout | undefined;
   const end = (): void => {

@@ -11,13 +11,13 @@ export interface Progress {
 /** Makes the self-test draw its bar although it writes to a pipe. */
 export const TERMINAL_ENV = { TTY_COMPATIBLE: "1", COLUMNS: "100", PYTHONIOENCODING: "utf-8" } as const;
 
-// What a terminal is told: colours, cursor moves.
+// Control sequences of a terminal: colours and cursor moves.
 // eslint-disable-next-line no-control-regex -- these are the control characters that are to go
 const ESCAPES = /\x1b\[[0-9;?]*[A-Za-z]/g;
 const BAR = /pass@1\s+(?:([\d.]+)\s?%|\.\.\.).*?(\d+)\/(\d+)/;
 const LINE = /pass@1\s+([\d.]+)\s?% \((\d+) of (\d+)\)/;
 
-/** Read one line of output; undefined if it tells nothing about progress. */
+/** Read one line of output; undefined if it does not report progress. */
 export function readProgress(line: string): Progress | undefined {
   const plain = line.replaceAll(ESCAPES, "");
   const logged = LINE.exec(plain);
@@ -31,7 +31,7 @@ export function readProgress(line: string): Progress | undefined {
   return { checked: Number(bar[2]), total: Number(bar[3]), passAt1: percent(bar[1]) };
 }
 
-/** Split output that comes in pieces into lines, of which a bar begins anew with each carriage return. */
+/** Split output that comes in pieces into lines. A carriage return, which restarts a progress bar, ends a line too. */
 export class LineSplitter {
   private rest = "";
 

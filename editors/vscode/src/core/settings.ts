@@ -1,4 +1,4 @@
-/** The settings that are the server's: what is sent to it, and when. */
+/** The server's settings: which are sent to it, and when. */
 import { isDeepStrictEqual } from "node:util";
 
 /** Names in package.json, without the section; the same in the server, there written with underscores. */
@@ -37,7 +37,7 @@ export const SERVER_SETTINGS = [
 export type ServerSetting = (typeof SERVER_SETTINGS)[number];
 export type Values = Readonly<Partial<Record<ServerSetting, unknown>>>;
 
-/** How a setting is asked for: its value now, its default, and whether anybody has set it. */
+/** How to read a setting: its value, its default, and whether it has been set. */
 export interface Reader {
   value(name: ServerSetting): unknown;
   fallback(name: ServerSetting): unknown;
@@ -54,8 +54,8 @@ export function chosenSettings(reader: Reader): Values {
 }
 
 /**
- * Whether a server that was started with other settings must be started anew. It takes where source is sent, and how,
- * at its start alone.
+ * Whether a server that was started with other settings must be restarted. It reads where and how source is sent
+ * only when it starts.
  */
 export function needsRestart(reader: Reader, started: Values): boolean {
   const chosen = chosenSettings(reader);
@@ -63,14 +63,14 @@ export function needsRestart(reader: Reader, started: Values): boolean {
   return settled.some((name) => !isDeepStrictEqual(chosen[name], started[name]));
 }
 
-/** Whether a server that was started with other settings has to be told of these. */
+/** Whether these settings must be sent to a server that was started with others. */
 export function haveChanged(reader: Reader, started: Values): boolean {
   return !isDeepStrictEqual(chosenSettings(reader), started);
 }
 
 /**
- * What the self-test is told of the settings. It reads the server's own file for the rest, which has flags for no
- * more; nor has an engine elsewhere any for what it settles itself.
+ * The settings as flags of the self-test. There are no flags for the rest, which it reads from the server's own
+ * file, and none for what a remote engine decides itself.
  */
 export function selfTestFlags(reader: Reader): readonly string[] {
   const engines = [reader.value("engine")].flat().filter((url) => typeof url === "string");

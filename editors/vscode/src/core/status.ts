@@ -2,13 +2,13 @@
 
 export type ServerState = "loading" | "ready" | "thinking" | "off" | "error";
 
-/** What the server says of itself in `didChangeStatus`. */
+/** The server's status as `didChangeStatus` reports it. */
 export interface ServerStatus {
   readonly state: ServerState;
   readonly percent: number | undefined;
   readonly message: string;
   readonly model: string;
-  /** The hosts of the engine elsewhere that runs the model; empty where that runs in the server itself. */
+  /** The hosts of the remote engine that runs the model; empty if the server runs it itself. */
   readonly engine: string;
 }
 
@@ -22,10 +22,10 @@ export type Phase =
   | { readonly kind: "restarting"; readonly delay_s: number; readonly why: string }
   | { readonly kind: "failed"; readonly message: string };
 
-/** What the user has switched. */
+/** The user's switches. */
 export interface Switches {
   readonly enabled: boolean;
-  /** The active document's language; undefined where none is open that could have suggestions. */
+  /** The active document's language; undefined if no document that can have suggestions is active. */
   readonly language: { readonly id: string; readonly on: boolean } | undefined;
   /** VS Code's own switch for ghost text of all extensions. */
   readonly ghostText: boolean;
@@ -45,7 +45,7 @@ export interface StatusView {
 const NAME = "Copilot Server";
 const STATES: readonly string[] = ["loading", "ready", "thinking", "off", "error"] satisfies ServerState[];
 
-/** Before the server has said anything of itself. */
+/** Before the server has sent its status. */
 export const UNKNOWN_STATUS: ServerStatus = {
   state: "loading",
   percent: undefined,
@@ -74,12 +74,12 @@ export function readStatus(params: unknown): ServerStatus | undefined {
   };
 }
 
-/** The hosts of the engine elsewhere that runs the model; empty where there is none. */
+/** The hosts of the remote engine that runs the model; empty if there is none. */
 export function engineOf(phase: Phase): string {
   return phase.kind === "running" ? phase.status.engine : "";
 }
 
-/** The model's name; `configured` is what the settings say of the one that the server would run itself. */
+/** The model's name; `configured` is the model that the settings name for the server itself. */
 export function modelOf(phase: Phase, configured: string): string {
   const said = phase.kind === "running" ? phase.status.model : "";
   return engineOf(phase) === "" ? said || configured : said;
@@ -88,7 +88,7 @@ export function modelOf(phase: Phase, configured: string): string {
 /** What to show for a phase of the server's, and the user's switches. */
 export function statusView(phase: Phase, switches: Switches): StatusView {
   if (phase.kind === "missing" || phase.kind === "failed") {
-    return troubled(phase);
+    return failing(phase);
   }
   const off = whyOff(switches);
   if (off !== undefined) {
@@ -113,10 +113,10 @@ export function statusView(phase: Phase, switches: Switches): StatusView {
 }
 
 function running(status: ServerStatus): StatusView {
-  return status.engine === "" || status.state === "off" ? here(status) : elsewhere(status);
+  return status.engine === "" || status.state === "off" ? local(status) : remote(status);
 }
 
-function here(status: ServerStatus): StatusView {
+function local(status: ServerStatus): StatusView {
   const model = status.model === "" ? "" : ` (${status.model})`;
   switch (status.state) {
     case "loading": {
@@ -137,13 +137,13 @@ function here(status: ServerStatus): StatusView {
   }
 }
 
-/** The same for a model that an engine elsewhere runs: whoever looks sees where the source goes. */
-function elsewhere(status: ServerStatus): StatusView {
+/** The same for a model that a remote engine runs: the user sees where the source goes. */
+function remote(status: ServerStatus): StatusView {
   const { state, engine, model } = status;
   const view =
     state === "loading"
       ? normal("$(loading~spin)", `connecting to ${engine}`)
-      : here({ ...status, model: model === "" ? `at ${engine}` : `${model} at ${engine}` });
+      : local({ ...status, model: model === "" ? `at ${engine}` : `${model} at ${engine}` });
   return {
     ...view,
     text: `${view.text}: ${shortened(engine)}`,
@@ -166,7 +166,7 @@ function failed(message: string): StatusView {
   };
 }
 
-function troubled(phase: Phase & { kind: "missing" | "failed" }): StatusView {
+function failing(phase: Phase & { kind: "missing" | "failed" }): StatusView {
   if (phase.kind === "failed") {
     return failed(phase.message);
   }

@@ -1,4 +1,4 @@
-/** One candidate on the page. Its text is a model's, and so is set as text: never as HTML. */
+/** One candidate on the page. A model wrote its text, so it is set as text and never as HTML. */
 import { dedented } from "../core/dedent";
 import { pieces } from "../core/highlight";
 

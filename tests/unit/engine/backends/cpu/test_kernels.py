@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
+from copilot_server.engine.backends.cpu import library
 from copilot_server.engine.backends.cpu.layout import Dtype
 from copilot_server.engine.runner import Chunk
 from tests.support.cpu_runner import GREEDY, greedy_choices, open_runner, random_tokens
@@ -100,3 +101,17 @@ def test_attention_over_several_partitions_is_the_same_in_pieces(tmp_path: Path)
     assert whole == greedy_choices(one, prompt, [300, 1, 500, 499])
     expected = reference_logprobs(folder, prompt)
     assert [token for token, _ in whole] == expected.argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+def test_every_compiler_gives_the_same_numbers(
+    dtype: Dtype, isa: str, build: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """To the last bit: no compiler may contract or reorder what is computed."""
+    prompt = random_tokens(40)
+    expected = greedy_choices(open_runner(tiny_model_dir, dtype), prompt, [40])
+    other = library.open_library(build)
+    monkeypatch.setattr(library, "load_library", lambda: other)
+    with use_instruction_set(isa) as available:
+        assert available
+        assert greedy_choices(open_runner(tiny_model_dir, dtype), prompt, [9, 1, 30]) == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +14,18 @@ from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, PreTrainedModel, Qwen2Config
 
+from copilot_server.config import SpeedSettings
 from copilot_server.engine.backends.torch.kernels import Kernels
-from copilot_server.engine.backends.torch.kv_cache import BLOCK_TOKENS
+from copilot_server.engine.backends.torch.kv_cache import BLOCK_TOKENS, KvCache
 from copilot_server.engine.backends.torch.loading import Options, open_torch_runner
 from copilot_server.engine.backends.torch.matrix import Matrix
 from copilot_server.engine.backends.torch.plan import GRAPH_SHAPES
 from copilot_server.engine.backends.torch.runner import TorchRunner
 from copilot_server.engine.backends.transformers.engine import TorchEngine
+from copilot_server.engine.base import GenerationRequest, Prompt, Sampling
+from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.decoding.sampling import draw
+from copilot_server.engine.models.tokenizer import load_tokenizer
 from copilot_server.engine.runner import Choice, Chunk
 from copilot_server.errors import EngineError
 from tests.support.tiny_models import build_tiny_model
@@ -265,6 +270,56 @@ def test_a_full_cache_is_an_error_with_a_remedy_and_changes_nothing(folder: Path
     written = write_greedily(runner, sequence, [7], 5)
     runner.close(other)
     assert written == greedy(make_runner(folder), [*random_tokens(5 * BLOCK_TOKENS), 7], 5)
+
+
+def test_the_cache_grows_around_what_it_holds(folder: Path):
+    """Captured functions, which know the old addresses, are forgotten."""
+    graphs = Replayed()
+    runner = make_runner(folder, tokens=128, kv_limit=640, graphs=graphs, shapes=GRAPH_SHAPES)
+    assert runner.context_length == 512
+    expected = greedy(make_runner(folder), random_tokens(40), 20)
+    sequence = runner.open()
+    assert write_greedily(runner, sequence, random_tokens(40), 8) == expected[:8]
+    size = runner.memory_bytes["KV cache"]
+    runner.make_room(100)
+    assert (runner.cache.tokens, runner.memory_bytes["KV cache"]) == (128, size)
+    assert graphs.captured
+    runner.make_room(10_000)  # more than it may
+    assert runner.cache.tokens == 640
+    assert runner.memory_bytes["KV cache"] > 4 * size
+    assert not graphs.captured
+    assert write_greedily(runner, sequence, expected[7:8], 12) == expected[8:]
+    read_prompt(runner, random_tokens(500))
+
+
+def test_where_memory_does_not_allow_it_the_cache_grows_less(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    grow = KvCache.grow
+
+    def short(cache: KvCache, tokens: int) -> None:
+        if tokens > 300:
+            msg = "CUDA out of memory"
+            raise torch.OutOfMemoryError(msg)
+        grow(cache, tokens)
+
+    monkeypatch.setattr(KvCache, "grow", short)
+    runner = make_runner(folder, tokens=128, kv_limit=512)
+    runner.make_room(512)
+    assert runner.cache.tokens == 256
+    monkeypatch.setattr(KvCache, "grow", lambda *_: short(runner.cache, 512))
+    runner.make_room(512)
+    assert runner.cache.tokens == 256
+
+
+def test_an_engine_takes_room_for_its_batch(folder: Path):
+    runner = open_torch_runner(folder, CPU, "float32")
+    start = runner.cache.tokens
+    engine = DecodingEngine(runner, load_tokenizer(folder), SpeedSettings())
+    short = GenerationRequest(Prompt(("x = 1\n",)), Sampling(max_new_tokens=1))
+    engine.generate(short, threading.Event())
+    assert runner.cache.tokens == start  # what an editor asks for is there already
+    long = GenerationRequest(Prompt(("x = 1\n",)), Sampling(max_new_tokens=480, n=40), until=lambda _: True)
+    engine.generate_batch([long], threading.Event(), batch_size=40)
+    assert start < runner.cache.tokens < 2 * start
 
 
 def test_a_sequence_longer_than_the_window_is_an_error(folder: Path):
