@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot_server.context.common import common_prefix, common_suffix
 
-TEXTS = st.builds(
-    lambda piece, count, end: piece * count + end, st.text("ab"), st.integers(0, 400), st.text("abc")
-)
+PIECES, COUNTS = st.text("ab"), st.integers(0, 400)
+TEXTS = st.builds(lambda piece, count, end: piece * count + end, PIECES, COUNTS, st.text("abc"))
+
+
+def plain_count(one: str, other: str) -> int:
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 @given(TEXTS, TEXTS)
