@@ -46,8 +46,8 @@ class _Line:
 class Lines:
     """The lines of one text, at least one. The object is immutable: an edit returns another.
 
-    The lengths are stored in blocks, so that an edit makes one new block and shares the others. Its cost grows
-    with the square root of the number of lines, and a text of a few lines is one block.
+    The lengths are stored in blocks, so that an edit makes one new block and shares the others. Its cost
+    grows with the square root of the number of lines. A text of a few lines is one block.
     """
 
     __slots__ = ("_blocks", "_first_lines", "_offsets", "text")
@@ -125,7 +125,7 @@ class Lines:
             tail, after = (
                 tail + self._blocks[after].lengths,
                 after + 1,
-            )  # so that blocks do not become ever smaller
+            )  # blocks must not shrink
         return chain(self._blocks[: first.block], _in_blocks((*head, *lengths, *tail)), self._blocks[after:])
 
 
