@@ -59,6 +59,11 @@ class Pipeline:
         return self._engine
 
     @property
+    def notices(self) -> Sequence[str]:
+        """What the user should know about the engine, such as that its kernels are missing."""
+        return self._engine.notices
+
+    @property
     def model_id(self) -> str:
         """The model's id in the catalogue, or the name that the user gave it."""
         return self._manifest.id

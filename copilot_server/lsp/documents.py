@@ -1,4 +1,4 @@
-"""The texts that the editor has open, kept equal to its own."""
+"""The documents that the editor has open. Their texts follow the editor's changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What a change did: of the text before it, ``text`` took the place of ``start`` to ``end``."""
+    """What a change did: ``text`` replaced ``start`` to ``end`` of the text before it, in code points."""
 
     start: int
     end: int
@@ -26,7 +26,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class OpenDocument:
-    """One version of an open text. ``version`` is the editor's own count."""
+    """One version of an open document. ``version`` is the editor's own number."""
 
     uri: str
     language_id: str
@@ -35,11 +35,11 @@ class OpenDocument:
 
     @property
     def text(self) -> str:
-        """All of it."""
+        """The whole text."""
         return self.lines.text
 
     def cursor_at(self, position: types.Position, encoding: str) -> Cursor:
-        """Give the cursor at ``position``, in a copy that no later edit reaches."""
+        """Return the cursor at ``position``, in a document that no later edit changes."""
         document = Document(self.uri, self.language_id, self.text)
         return Cursor(document, self.lines.offset_at(position, encoding))
 
@@ -47,8 +47,8 @@ class OpenDocument:
 class Documents:
     """The open documents by URI, in the position encoding of one editor.
 
-    A URI counts as one however it is escaped: some editors escape it one way in one message and another
-    way in the next.
+    URIs that differ only in how they are escaped are the same document, because some editors escape a URI
+    differently from one message to the next.
     """
 
     def __init__(self) -> None:
@@ -56,11 +56,11 @@ class Documents:
         self._open: dict[str, OpenDocument] = {}
 
     def get(self, uri: str) -> OpenDocument | None:
-        """Give the current version of a document, or None if it is not open."""
+        """Return the current version of a document, or None if it is not open."""
         return self._open.get(unquote(uri))
 
     def open(self, item: types.TextDocumentItem) -> OpenDocument:
-        """Take up a document as the editor sent it."""
+        """Add a document as the editor sent it."""
         lines = Lines(_without_surrogates(item.text))
         document = OpenDocument(item.uri, item.language_id, item.version, lines)
         self._open[unquote(item.uri)] = document
@@ -69,10 +69,10 @@ class Documents:
     def change(
         self, uri: str, version: int, changes: Sequence[types.TextDocumentContentChangeEvent]
     ) -> tuple[Edit, ...]:
-        """Apply ``changes`` one after another; those of a document that is not open are passed over.
+        """Apply ``changes`` one after another; ignore those of a document that is not open.
 
         Returns:
-            What each of them did, in this order: the second is of the text that the first has made.
+            What each of them did, in order: the second edit applies to the text that the first has made.
         """
         document = self.get(uri)
         if document is None:
@@ -91,7 +91,7 @@ class Documents:
 
 
 def _edit(lines: Lines, change: types.TextDocumentContentChangeEvent, encoding: str) -> Edit:
-    """Read a change; what lies outside the text is clamped to it."""
+    """Read a change; a range that reaches beyond the text is clamped to it."""
     text = _without_surrogates(change.text)
     if not isinstance(change, types.TextDocumentContentChangePartial):
         return Edit(0, len(lines.text), text)
@@ -100,15 +100,15 @@ def _edit(lines: Lines, change: types.TextDocumentContentChangeEvent, encoding: 
 
 
 def _edited(lines: Lines, edit: Edit) -> Lines:
-    """Apply an edit. One of the whole text shares no line with it."""
+    """Apply an edit. If it replaces the whole text, no line is shared."""
     if edit.end - edit.start == len(lines.text):
         return Lines(edit.text)
     return lines.edited(edit.start, edit.end, edit.text)
 
 
 def _without_surrogates(text: str) -> str:
-    """Put U+FFFD for each lone surrogate: JSON can carry one, and nothing after us can.
+    """Replace each lone surrogate by U+FFFD: JSON can contain one, but no tokenizer can encode it.
 
-    Both take one code point, one UTF-16 unit and three UTF-8 bytes, so that no position moves.
+    Both take one code point, one UTF-16 unit and three UTF-8 bytes, so no position changes.
     """
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)

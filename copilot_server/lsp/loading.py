@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from copilot_server.completion.scheduling.scheduler import Pipeline, Scheduler
@@ -43,6 +42,10 @@ class LoadListener(Protocol):
 
     def works(self) -> None:
         """The load has succeeded."""
+        ...
+
+    def noticed(self, notice: str) -> None:
+        """The engine works, but the user should know something about it."""
         ...
 
 
@@ -102,11 +105,20 @@ class ModelLoader:
         title = f"Connecting to {settings.engine_hosts}" if settings.engine else f"Loading {settings.model}"
         self.progress = progress = LoadProgress(title, quiet=quietly)
         progress.on_change.append(self._listener.report_status)
-        loading = self._scheduler.load(partial(self._open_pipeline, settings, progress))
-        self._listener.load_began(loading, progress)
-        self._background.start(self._follow(loading, progress))
+        notices: list[str] = []
 
-    async def _follow(self, loading: asyncio.Future[None], progress: LoadProgress) -> None:
+        def open_pipeline() -> Pipeline:
+            pipeline = self._open_pipeline(settings, progress)
+            notices.extend(pipeline.notices)
+            return pipeline
+
+        loading = self._scheduler.load(open_pipeline)
+        self._listener.load_began(loading, progress)
+        self._background.start(self._follow(loading, progress, notices))
+
+    async def _follow(
+        self, loading: asyncio.Future[None], progress: LoadProgress, notices: Sequence[str]
+    ) -> None:
         """Report how the load ended, unless another load has begun since."""
         await asyncio.wait([loading])
         if self.progress is not progress:
@@ -122,6 +134,8 @@ class ModelLoader:
             self._reconnect_s = MIN_RECONNECT_S
             _exempt_from_collection()
             self._listener.works()
+            for notice in notices:
+                self._listener.noticed(notice)
 
     def _reconnect_later(self) -> None:
         asyncio.get_running_loop().call_later(self._reconnect_s, self._reconnect, self._loaded)

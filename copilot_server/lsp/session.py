@@ -83,6 +83,7 @@ class Session:
         self._focused: str | None = None
         #: What has failed, until something works.
         self._failure: str | None = None
+        self._notices: set[str] = set()
         #: How many requests the model has been working on for longer than a moment.
         self._thinking = 0
 
@@ -215,6 +216,12 @@ class Session:
         """Forget the last failure: the model has answered, or has been loaded."""
         self._failure = None
         self.report_status()
+
+    def noticed(self, notice: str) -> None:
+        """Show the user once what they should know about the engine, such as why it is slow."""
+        if notice not in self._notices:
+            self._notices.add(notice)
+            self.client.show_warning(notice)
 
     def engine_changed(self, error: EngineError | None) -> None:
         """Take a report of a remote engine: an error, or None if it works again.

@@ -1,4 +1,4 @@
-"""The settings of one editor: the file's and the flags', with the editor's own between them."""
+"""The settings of one session: the settings file's, then the editor's, then the flags', which win."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from attrs import evolve
 
 from copilot_server.config import Settings, apply_flags, merge_client_settings
 
-#: Many editors let a project's own files say what they send while they run: eglot takes it from
-#: ``.dir-locals.el`` without a question. A repository must not send the source of who opens it elsewhere.
-_NOT_NOW = (
+#: Many editors let a project's own files decide what they send while they run: eglot takes it from
+#: ``.dir-locals.el`` without asking. A repository must not be able to send the user's source to another host.
+_ENGINE_IS_FIXED = (
     "`engine` and `remote` are taken from the settings file, from flags, and from initializationOptions, "
     "not from a configuration that the editor sends later: that may be a project's own."
 )
 
 
 class ClientSettings:
-    """What holds now. Flags win over the editor, whenever it speaks; a newer word of its replaces an older.
+    """The current settings. Flags win over whatever the editor sends; what it sends later counts.
 
-    What ``initialize`` brings stays: many editors follow it with a didChangeConfiguration that is empty.
-    Where source is sent is settled then.
+    What ``initialize`` brings stays, because many editors send an empty didChangeConfiguration after it. The
+    engines that receive source are fixed from then on.
     """
 
     def __init__(self, settings: Settings, flags: Mapping[str, object]) -> None:
@@ -29,16 +29,16 @@ class ClientSettings:
         self.current = settings
 
     def initialize(self, options: object) -> list[str]:
-        """Take initializationOptions; returns a message for each that is wrong."""
+        """Take initializationOptions; return a message for each invalid one."""
         self._base, problems = merge_client_settings(self._base, options)
         self.current = apply_flags(self._base, self._flags)
         return problems
 
     def change(self, options: object) -> list[str]:
-        """Take the settings of a didChangeConfiguration; returns a message for each that is wrong."""
+        """Take the settings of a didChangeConfiguration; return a message for each invalid one."""
         changed, problems = merge_client_settings(self._base, options)
         if (changed.engine, changed.remote) != (self._base.engine, self._base.remote):
             changed = evolve(changed, engine=self._base.engine, remote=self._base.remote)
-            problems.append(_NOT_NOW)
+            problems.append(_ENGINE_IS_FIXED)
         self.current = apply_flags(changed, self._flags)
         return problems

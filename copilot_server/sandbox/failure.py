@@ -1,4 +1,7 @@
-"""What went wrong in a program, in a few words. It runs inside the sandbox: the standard library alone."""
+"""Describes a program's failure in a few words.
+
+This module runs inside the sandbox and imports only the standard library.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,16 @@ MAX_CHARACTERS = 500
 
 
 def describe(error: BaseException, sources: dict[str, str]) -> str:
-    """Return the error's type and message; for a bare assert, the assert itself.
+    """Return the error's type and message; for an assert without a message, the assert itself.
 
-    ``sources``: the program's texts, by the names of files that they were compiled under.
+    ``sources``: the program's texts, by the file names under which they were compiled.
     """
     name = type(error).__name__
     try:
         message = str(error) or (_failed_line(error, sources) if isinstance(error, AssertionError) else "")
     except BaseException:  # noqa: BLE001 - the program's own __str__ can do anything
         message = ""
-    # A class may have no name, and an empty description would say that nothing is wrong.
+    # A class may have an empty name, and an empty description would mean that the program passed.
     return (f"{name}: {message}" if message else name or "an error without a name")[:MAX_CHARACTERS]
 
 
@@ -33,7 +36,7 @@ def _failed_line(error: BaseException, sources: dict[str, str]) -> str:
 
 
 def statement(frames: Iterable[tuple[FrameType, int]], name: str, source: str) -> str:
-    """Return the statement that the first frame of ``source``, compiled as ``name``, is at."""
+    """Return the statement at which the first frame of ``source``, compiled as ``name``, stands."""
     line = next((number for frame, number in frames if frame.f_code.co_filename == name), 0)
     around = [
         node

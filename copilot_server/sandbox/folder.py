@@ -1,4 +1,7 @@
-"""Emptying a folder that nobody knows the contents of. It runs on both sides: the standard library alone."""
+"""Empties a folder of unknown contents.
+
+This module runs on the host and inside the sandbox, and imports only the standard library.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ import sys
 
 
 def empty(folder: str, most: int = sys.maxsize) -> None:
-    """Remove all that is in a folder that nobody uses any more, however deep, shut or long its paths are.
+    """Remove everything in a folder that nobody uses any more, whatever its depth and permissions.
 
-    What is in its folders is moved up first: nothing recurses, and no path grows.
+    The contents of inner folders are moved up first, so that nothing recurses and no path grows too long.
 
     Raises:
-        OSError: something cannot be removed, or there is more than ``most``.
+        OSError: a file cannot be removed, or there are more than ``most``.
     """
     unique, removed = os.urandom(8).hex(), 0
     while found := os.listdir(folder):  # noqa: PTH208 - names alone: there may be many
@@ -37,5 +40,5 @@ def _move_up(path: str, prefix: str) -> None:
     for number, name in enumerate(os.listdir(path)):  # noqa: PTH208
         inner = f"{path}/{name}"
         if _is_folder(inner):
-            os.chmod(inner, 0o700)  # noqa: PTH101 - else it cannot be moved
+            os.chmod(inner, 0o700)  # noqa: PTH101 - without it the folder cannot be moved
         os.rename(inner, f"{prefix}-{number}")  # noqa: PTH104

@@ -1,4 +1,4 @@
-"""The host's side: probing for a sandbox that works, and running programs in it, several at a time."""
+"""The host's side: finds a sandbox that works, and runs several programs in it at a time."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from copilot_server.sandbox.worker import Ended, Worker
 logger = logging.getLogger(__name__)
 
 _PROBE_TIMEOUT_S = 60.0
-#: The original harness kills a process this much after it has raised an error in it.
+#: The original harness kills a process this long after its alarm.
 _UPSTREAM_GRACE_S = 1.0
-#: How many workers may break under a program before it is held to be the program's doing.
+#: How many workers may break under a program before the program is blamed.
 _ATTEMPTS = 2
 _REMEDY = (
-    "Install bubblewrap (the package `bubblewrap` of your distribution) and let it make user namespaces: "
-    "containers need a seccomp profile that allows them, Ubuntu 24.04 an AppArmor profile. Or pass "
-    "--allow-unsandboxed: programs that nobody has read then run with your own rights."
+    "Install bubblewrap (your distribution's package `bubblewrap`) and allow it to create user namespaces: "
+    "containers need a seccomp profile for this, Ubuntu 24.04 an AppArmor profile. Or pass "
+    "--allow-unsandboxed: the programs, which nobody has read, then run with your own rights."
 )
 
 
 class Sandbox:
     """Runs programs, each in processes of its own, ``workers`` at a time. Any thread may call it.
 
-    Each worker is a sandbox that holds a Python, started when there is first something for it to do. It runs
-    one program at a time, so that no program meets another, and is replaced if one has left something behind.
+    A worker is a sandbox with a Python in it, started when it is first needed. It runs one program at a time,
+    so that no program meets another, and is replaced after a program that has left something behind.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Sandbox:
 
     @property
     def tier(self) -> str:
-        """What shuts the programs in, for people to read."""
+        """The name of what isolates the programs, for people to read."""
         return self._tier.name
 
     @property
@@ -87,16 +87,17 @@ class Sandbox:
     def run(
         self, program: Program, limits: Limits | None = None, *, check: Check = "strict"
     ) -> ProgramResult:
-        """Run one program to its verdict, its end or its deadline; nothing of it outlives the call.
+        """Run one program until its verdict, its end or its deadline; nothing of it outlives the call.
 
         Raises:
-            SandboxUnavailableError: the host could not start it, as for want of memory or descriptors.
+            SandboxUnavailableError: the host could not start it, for example for lack of memory or
+            descriptors.
         """
         return self.submit(program, limits, check=check).result()
 
     def _run(self, program: Program, check: Check, limits: Limits) -> ProgramResult:
         start = time.monotonic()
-        # A worker may have broken before the program began: it gets another.
+        # If a worker broke before the program began, the program gets another one.
         for _ in range(_ATTEMPTS):
             nonce = secrets.token_hex(16)
             ended = self._run_in(self._worker(limits), program, check, limits, nonce)
@@ -121,7 +122,7 @@ class Sandbox:
                 self._close(worker)
 
     def _worker(self, limits: Limits) -> Worker:
-        """Return this thread's worker: its own, as a worker dies with the thread that made it."""
+        """Return this thread's own worker: a worker dies with the thread that started it."""
         worker: Worker | None = getattr(self._own, "worker", None)
         if worker and worker in self._workers:
             if self._own.disk_bytes == limits.disk_bytes:
@@ -141,7 +142,7 @@ class Sandbox:
         worker.close()
 
     def close(self) -> None:
-        """Kill what runs and drop what waits; every worker is gone when this returns."""
+        """Kill running programs and cancel waiting ones; every worker has ended when this returns."""
         with self._lock:
             self._closed = True
             for worker in self._workers:
@@ -164,16 +165,16 @@ def open_sandbox(
     preload: tuple[str, ...] = (),
     limits: Limits = DEFAULT_LIMITS,
 ) -> Sandbox:
-    """Return the first sandbox that holds a probe program, tried by running it.
+    """Return the best sandbox that works here: each is tried with a program that looks for holes in it.
 
     Args:
-        allow_unsandboxed: where none works, run programs as plain processes with limits and a deadline.
+        allow_unsandboxed: if none works, run programs as plain processes with limits and a deadline.
         workers: programs at a time; the number of processors unless given.
-        preload: modules of this environment, as numpy, that programs may import besides the standard library.
+        preload: installed modules, such as numpy, that programs may import besides the standard library.
         limits: what a program may use unless ``submit`` or ``run`` is given other limits.
 
     Raises:
-        SandboxUnavailableError: none works here, and ``allow_unsandboxed`` was not given.
+        SandboxUnavailableError: no sandbox works here, and ``allow_unsandboxed`` is false.
     """
     if os.name != "posix":
         raise SandboxUnavailableError(
@@ -201,7 +202,7 @@ def open_sandbox(
 
 
 def _probe(sandbox: Sandbox) -> str:
-    """Return why the sandbox does not hold; empty if it does."""
+    """Return why the sandbox is not safe; empty if it is."""
     limits = Limits(timeout_s=_PROBE_TIMEOUT_S)
     try:
         result = sandbox.run(probe_program(limits), limits)
@@ -211,7 +212,7 @@ def _probe(sandbox: Sandbox) -> str:
 
 
 def _jobs(program: Program, check: Check, nonce: str, limits: Limits) -> list[bytes]:
-    """Return what each process is told: the solution's never learns the test, nor the judge the solution."""
+    """Return each process's job: the solution's process never gets the test, nor the judge the solution."""
     if check == "upstream":
         jobs = [{"program": program.text, "timeout_s": limits.timeout_s, "nonce": nonce}]
     else:
@@ -231,12 +232,12 @@ def _result(ended: Ended, nonce: str) -> ProgramResult:
 
 
 def _printable(text: str) -> str:
-    """A program's words may hold what no file can be written with: half of a character."""
+    """Replace what cannot be encoded, such as half of a surrogate pair, and cut what is too long."""
     return text.encode(errors="backslashreplace").decode()[:MAX_CHARACTERS]
 
 
 def _failure(ended: Ended, nonce: str) -> tuple[str, str]:
-    """Return what went wrong and where; empty only if the process that may say so said that nothing did."""
+    """Return the error and the failed assertion, both empty only if a valid verdict says "passed"."""
     if ended.timed_out:
         return "timed out", ""
     if not ended.verdict:

@@ -1,4 +1,4 @@
-"""The interpreter that programs run by, what it has to read, and what of that holds installed packages."""
+"""The interpreter that runs the programs, and the folders that it reads."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _SYSTEM_LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "
 
 
 def base_python() -> Path:
-    """Return the interpreter under any virtual environment, symbolic links resolved."""
+    """Return the interpreter on which any virtual environment is based, with symbolic links resolved."""
     return Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
 
 
 def library_folders() -> list[Path]:
-    """Return the system's and the interpreter's, links among them."""
+    """Return the library folders of the system and of the interpreter; some may be symbolic links."""
     # Never the whole prefix, which may hold environments.
     prefix = Path(sys.base_prefix).resolve()
     folders = dict.fromkeys([*map(Path, _SYSTEM_LIBRARIES), prefix / "lib", prefix / "lib64"])
@@ -22,5 +22,5 @@ def library_folders() -> list[Path]:
 
 
 def installed_packages(library: Path) -> list[Path]:
-    """Return the folders of packages in a library folder, among which the problems' answers may be."""
+    """Return the folders of installed packages, one of which may hold the problems' answers."""
     return [path for name in ("site", "dist") for path in library.glob(f"*/{name}-packages")]

@@ -1,11 +1,11 @@
-"""The judge's process: it runs the test, and alone may say that a program passed.
+"""The judge's process: it runs the test, and only its verdict counts.
 
-The function that it checks is a proxy: it sends its arguments to the solution's process, and returns or
-raises what is answered. Whatever else the solution's process does ends the judge at once with a verdict that
-it failed, so that no ``except`` of a test can make something good of it.
+The function that the test calls is a proxy: it sends its arguments to the solution's process, and returns or
+raises the answer. Anything else that the solution's process does ends the judge at once with the verdict that
+the program failed, so that no ``except`` in a test can turn it into a pass.
 
-What a solution that sets out to cheat can still do: answer with any plain value, as any function can, and
-know a test by the arguments that it is called with. An exception that it raises is the test's to judge.
+A solution that tries to cheat can still answer with any plain value, as any function can, and recognize a
+test by the arguments of its calls. The test decides what an exception of the solution means.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from typing import Any, NoReturn
 from copilot_server.sandbox import failure, wire
 from copilot_server.sandbox.candidate import MODULE_NAME, read_job
 
-#: The judge's exit status if the solution's process has ended: how it ended is for the zygote to say.
+#: The judge's exit status if the solution's process has ended; the zygote reports how it ended.
 CANDIDATE_GONE = 3
 
 _TEST_NAME = "<test>"
-#: Where the proxy's errors keep the solution's own words.
+#: The attribute of the proxy's errors that holds the solution's own description.
 _DESCRIPTION = "_description"
-#: Parts of each answer, its kind among them.
+#: The number of parts of each kind of answer, with the kind itself.
 _PARTS = {"ready": 1, "failed": 2, "value": 3, "raised": 5, "unsupported": 3}
 
 
 def judge(job_fd: int, answers_fd: int, calls_fd: int, verdict_fd: int) -> NoReturn:
     """Check the solution and end the process."""
-    # The solution may signal this process: let it die of that, and not go on somewhere else.
+    # If the solution signals this process, the process dies rather than continue somewhere else.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     job = read_job(job_fd)
     test = job["test"]
@@ -60,8 +60,8 @@ def judge(job_fd: int, answers_fd: int, calls_fd: int, verdict_fd: int) -> NoRet
 
 
 def _set_up(setup: str, module: types.ModuleType) -> None:
-    """Define what the test may use; a prompt that is no program by itself defines nothing."""
-    with contextlib.suppress(BaseException):  # the test says what it misses
+    """Define what the test may use; a prompt that is not a valid program defines nothing."""
+    with contextlib.suppress(BaseException):  # the test reports what is missing
         exec(compile(setup, "<setup>", "exec", dont_inherit=True), module.__dict__)  # noqa: S102
 
 
@@ -72,19 +72,19 @@ class _Verdict:
         self._descriptor = descriptor
         self._nonce = nonce
         self._test = test
-        # Taken now, so that a test that replaces them changes nothing here.
+        # Kept from the start: a test that replaces these functions changes nothing here.
         self._dumps, self._write, self._leave, self._flush = json.dumps, os.write, os._exit, sys.stdout.flush
 
     def fail(self, error: str, assertion: str = "", status: int = 0) -> NoReturn:
         self.say(passed=False, error=error, assertion=assertion, status=status)
 
     def fail_in_call(self, error: str, status: int = 0) -> NoReturn:
-        """Fail with the statement of the test that is under way."""
+        """Fail with the statement of the test that is being run."""
         frames = reversed(list(traceback.walk_stack(None)))
         self.fail(error, failure.statement(frames, _TEST_NAME, self._test), status)
 
     def say(self, *, passed: bool, error: str = "", assertion: str = "", status: int = 0) -> NoReturn:
-        with contextlib.suppress(Exception):  # what was printed is not worth a verdict
+        with contextlib.suppress(Exception):  # a failure to print changes no verdict
             self._flush()
         verdict = {"nonce": self._nonce, "passed": passed, "error": error, "assertion": assertion}
         self._write(self._descriptor, self._dumps(verdict).encode())
@@ -111,7 +111,7 @@ class _Proxy:
         self._calls += 1
         try:
             kind, value = self._ask(arguments, keywords)
-        except BaseException as error:  # noqa: BLE001 - nothing that the pipe does may reach the test
+        except BaseException as error:  # noqa: BLE001 - no error of the pipe may reach the test
             self._verdict.fail_in_call(f"strict check: {failure.describe(error, {})}")
         if kind == "raised":
             raise value
@@ -132,7 +132,7 @@ class _Proxy:
         return kind, self._error(*rest) if kind == "raised" else rest[0]
 
     def _receive(self, *kinds: str) -> list[Any]:
-        """Return an answer of one of the kinds, with the parts that it should have."""
+        """Return an answer of one of the kinds, with the right number of parts."""
         try:
             message = wire.receive(self._answers_fd)
             answer = self._gone() if message is None else wire.loads(message)
@@ -144,20 +144,20 @@ class _Proxy:
         return list(answer)
 
     def _error(self, names: list[str], message: str, description: str) -> Exception:  # noqa: RET503
-        """Return the nearest builtin exception, with the solution's words."""
+        """Return the nearest builtin exception, with the solution's own message."""
         for kind in (getattr(builtins, name, None) for name in names):
             if not (isinstance(kind, type) and issubclass(kind, Exception)):
                 continue
-            # Raised in a map() of the test, these would end a loop over answers and not the test.
+            # Raised inside a map() in the test, these would end a loop over answers instead of the test.
             if issubclass(kind, StopIteration | StopAsyncIteration):
                 kind = RuntimeError  # noqa: PLW2901 - as a generator does with them
             try:
                 error = kind(message) if message else kind()
-            except TypeError:  # it is made of more than a message: its base will do
+            except TypeError:  # it takes more than a message: use its base class
                 continue
             setattr(error, _DESCRIPTION, str(description))
             return error
-        # SystemExit and its like: the solution's process would have ended here.
+        # SystemExit and the like would have ended the solution's process.
         self._verdict.fail_in_call(str(description))
 
     def _gone(self) -> NoReturn:

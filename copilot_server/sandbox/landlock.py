@@ -1,9 +1,8 @@
-"""Landlock: the command that shuts a program in where bubblewrap cannot, by rights that a process gives up.
+"""Landlock: the command that isolates a program where bubblewrap cannot, by rights that a process gives up.
 
-What it starts sees the machine's files and processes, but may read only the interpreter, its standard library
-and the system's shared libraries, and write to one folder. Landlock alone is no sandbox: the filter on system
-calls (``seccomp``) keeps a program from the network, from other processes and from what belongs to files
-beside their content.
+The program sees the machine's files and processes, but may read only the interpreter, its standard library
+and the system's shared libraries, and write to one folder. Landlock alone does not make a sandbox: the filter
+on system calls (``seccomp``) keeps a program from the network, other processes and the metadata of files.
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ def unavailable() -> str:
 def command(writable: Path, packages: Sequence[Path] = ()) -> list[str]:
     """Return the command line up to the interpreter's own arguments.
 
-    What it starts is nobody if we are root, else the user that we are. Its folder, and its place for
-    temporary files, is ``writable``, which root must have given to nobody. It can read ``packages``, files or
-    folders. Descriptors and environment are inherited.
+    Started by root the program runs as nobody, else as the same user. Its working folder, also for temporary
+    files, is ``writable``, which must belong to nobody if root starts it. It can read ``packages``, which may
+    be files or folders. It inherits descriptors and the environment.
     """
     python = base_python()
     folders = sorted({path.resolve() for path in library_folders()})
@@ -67,10 +66,10 @@ def _installed_library() -> Path:
 
 
 def _readable(folders: list[Path]) -> Iterator[Path]:
-    """Yield what of ``folders`` may be read: all but installed packages.
+    """Yield the parts of ``folders`` that may be read: all but installed packages.
 
-    A rule gives a whole tree, so the folders above packages are given child by child, links left out: what
-    they lead to has a rule of its own, or none.
+    A rule covers a whole tree, so the children of folders above packages get a rule each. Symbolic links are
+    left out: their targets have rules of their own, or none.
     """
     for folder in folders:
         packages = set(installed_packages(folder))

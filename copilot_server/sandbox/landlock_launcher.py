@@ -1,7 +1,7 @@
-"""The launcher: shuts its own process in with Landlock, then becomes the program that it is told to start.
+"""The launcher: restricts its own process with Landlock, then executes the given program.
 
-It is given to a bare interpreter as text (``python -S -c``), so beside the standard library it has one
-library, from the folder that its job names. Its job is the first argument, as JSON; the others are the
+A bare interpreter gets it as text (``python -S -c``), so that it can import only the standard library and one
+library from the folder that its job names. The job is the first argument, as JSON; the others are the
 program's command.
 """
 
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TypedDict
 
-#: A file's content changes by truncation too, which Landlock guards from this version on (Linux 6.2).
+#: The first version of Landlock that restricts truncation, which changes a file's content too (Linux 6.2).
 LEAST_ABI = 3
 
 _PR_SET_KEEPCAPS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 8, 47, 2
@@ -23,7 +23,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 
 class Job(TypedDict):
-    """What to allow. ``listable``: folders whose names may be read; ``run_as``: whom to become, if anyone."""
+    """What to allow. ``listable``: folders that may be listed; ``run_as``: the user to become, if any."""
 
     library: str
     readable: list[str]
@@ -48,20 +48,20 @@ def main() -> None:
 
 
 def confine(job: Job) -> None:
-    """Put this process, which has one thread, into a Landlock domain of its own, for good.
+    """Put this process, which has one thread, into a Landlock domain that it cannot leave.
 
-    Where the kernel can, that shuts out TCP, abstract sockets and signals to processes outside, too.
+    If the kernel can, this also refuses TCP, abstract sockets and signals to processes outside.
 
     Raises:
-        OSError: the kernel's Landlock is missing or older than ``LEAST_ABI``.
+        OSError: the kernel has no Landlock, or an older one than ``LEAST_ABI``.
     """
-    from py_landlock import AccessFs, Landlock, LandlockError  # noqa: PLC0415 - known when the job is
+    from py_landlock import AccessFs, Landlock, LandlockError  # noqa: PLC0415 - the job names its folder
 
     read = AccessFs.READ_FILE | AccessFs.EXECUTE
     change = AccessFs.WRITE_FILE | AccessFs.TRUNCATE | AccessFs.REMOVE_FILE | AccessFs.REMOVE_DIR
     make = AccessFs.MAKE_REG | AccessFs.MAKE_DIR | AccessFs.MAKE_SYM | AccessFs.REFER
     try:
-        # Strict: a right that this kernel does not know is an error. What no rule grants is refused.
+        # Strict: a right that this kernel does not know is an error. Whatever no rule grants is refused.
         rules = Landlock(strict=True)
         for path in map(Path, job["readable"]):
             rules.add_path_rule(path, access=read | AccessFs.READ_DIR if path.is_dir() else read)
@@ -74,7 +74,7 @@ def confine(job: Job) -> None:
 
 
 def become(user: int) -> None:
-    """From root, become ``user``, keeping one capability: to read what root alone can, as its interpreter."""
+    """Change from root to ``user``, keeping one capability: to read root's files, such as the interpreter."""
     libc = ctypes.CDLL(None, use_errno=True)
     os.setgroups([])
     os.setgid(user)

@@ -1,4 +1,4 @@
-"""The program that tells a working sandbox from one that only starts: it passes where every wall holds."""
+"""The program that tells a sandbox that works from one that only starts: it passes if it finds no hole."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from copilot_server.sandbox.types import Limits, Program
 _CHECKS = """
 import os, socket, time
 
-# nobody, or a user that has no name
+# nobody, or a user without a name
 assert os.getuid() == os.geteuid() >= 65534, "the user is not nobody"
 
 try:
@@ -55,6 +55,6 @@ def check(candidate):
 
 
 def probe_program(limits: Limits) -> Program:
-    """Return a program that passes only where the network, the files and ``limits`` are shut."""
+    """Return a program that passes only without network and writable folders, and within ``limits``."""
     solution = f"MEMORY_BYTES = {limits.memory_bytes}\nPROCESSES = {limits.processes}\n{_CHECKS}"
     return Program(solution, _TEST, "probe")

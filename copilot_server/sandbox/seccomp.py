@@ -1,12 +1,12 @@
 """A filter on system calls, which a process puts on itself and its descendants for good.
 
-It serves every tier: what one refuses by a namespace, another refuses here, and a program's verdict does not
-hang on the tier. It runs inside the sandbox, in a bare interpreter, so this file uses the standard library
-alone and imports nothing of ours.
+Every tier uses it: where one tier has a namespace, another has this filter, and a program's verdict does not
+depend on the tier. It runs inside the sandbox, in a bare interpreter, so this module imports only the
+standard library.
 
-What is refused fails with an error that programs may catch and survive; only a call by another architecture's
-numbers kills. What the filter has never heard of is refused as by an older kernel. (seccomp(2); classic BPF:
-Documentation/networking/filter.rst; struct seccomp_data: linux/seccomp.h.)
+A refused call fails with an error that programs may catch; only a call by another architecture's numbers
+kills the process. Calls that the filter does not know are refused as an older kernel would refuse them.
+(seccomp(2); classic BPF: Documentation/networking/filter.rst; struct seccomp_data: linux/seccomp.h.)
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ namespaces and mounts
 becoming someone else
     setuid 105 146, setgid 106 144, setreuid 113 145, setregid 114 143, setresuid 117 147, setresgid 119 149
     setfsuid 122 151, setfsgid 123 152, setgroups 116 159, capset 126 91
-what belongs to files besides their content: Landlock does not guard it
+the metadata of files, which Landlock does not guard
     chmod 90 -, fchmod 91 52, fchmodat 268 53, chown 92 -, lchown 94 -, fchown 93 55, fchownat 260 54
     utime 132 -, utimes 235 -, futimesat 261 -, utimensat 280 88, setxattr 188 5, lsetxattr 189 6
     fsetxattr 190 7, removexattr 197 14, lremovexattr 198 15, fremovexattr 199 16, mknod 133 -, mknodat 259 33
-memory that is no process's own, or outlives it
+memory that is shared by processes, or outlives them
     shmget 29 194, shmat 30 196, shmctl 31 195, shmdt 67 197, msgget 68 186, msgsnd 69 189, msgrcv 70 188
     msgctl 71 187, semget 64 190, semop 65 193, semtimedop 220 192, semctl 66 191, mq_open 240 180
     mq_unlink 241 181, mq_timedsend 242 182, mq_timedreceive 243 183, mq_notify 244 184, mq_getsetattr 245 185
     memfd_create 319 279, memfd_secret 447 447, add_key 248 217, request_key 249 218, keyctl 250 219
-parts of the kernel with many doors
+parts of the kernel with a large attack surface
     bpf 321 280, perf_event_open 298 241, userfaultfd 323 282, io_uring_setup 425 425, io_uring_enter 426 426
     io_uring_register 427 427, fanotify_init 300 262, fanotify_mark 301 263, name_to_handle_at 303 264
     open_by_handle_at 304 265, lookup_dcookie 212 18, quotactl 179 60, quotactl_fd 443 443, personality 135 92
@@ -65,7 +65,7 @@ _OTHERS = """
     fcntl 72 25, ioctl 16 29, socketpair 53 199
 """
 
-#: The last call that this file takes a stand on (set_mempolicy_home_node, Linux 5.17); no newer one passes.
+#: The last call that this module decides on (set_mempolicy_home_node, Linux 5.17); newer calls are refused.
 _LAST_CALL = 450
 
 #: Any of CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET (linux/sched.h). NEWTIME is
@@ -119,18 +119,18 @@ _JUMP_EQUAL, _JUMP_GREATER = 0x15, 0x25
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000  # SECCOMP_RET_*
 _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _SECCOMP_MODE_FILTER = 22, 38, 2
-# Opened once, before the processes that confine themselves are forked.
+# Opened before the processes that confine themselves are forked.
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def confine(*, may_fork: bool = True) -> None:
-    """Put the filter on this process, which must have no other thread yet, and all that it starts.
+    """Put the filter on this process, which must still have only one thread, and on all that it starts.
 
     Args:
-        may_fork: whether it may make processes; threads it may make always.
+        may_fork: whether it may create processes; it may always create threads.
 
     Raises:
-        OSError: the kernel has no filters, or this processor's numbers are not known here.
+        OSError: the kernel has no such filters, or the numbers of this processor's calls are unknown.
     """
     filter_bytes = bpf(os.getpid(), may_fork=may_fork)
     buffer = ctypes.create_string_buffer(filter_bytes, len(filter_bytes))
@@ -168,11 +168,11 @@ def _common(machine: str) -> tuple[bytes, dict[str, int]]:
         _instruction(_JUMP_EQUAL, architecture.audit, 1, 0),
         _instruction(_RETURN, _KILL),
         _instruction(_LOAD, _NUMBER),
-        # Among the greater are x86_64's numbers for 32-bit pointers, a second door to every call.
+        # The greater ones include x86_64's numbers for 32-bit pointers, a second way to make every call.
         _instruction(_JUMP_GREATER, _LAST_CALL, 0, 1),
         _instruction(_RETURN, _ERROR | errno.ENOSYS),
         _refuse(numbers, tuple(refused), errno.EPERM),
-        # Its flags are in memory, where no filter can look; the C library then uses clone.
+        # Its flags are in memory, which a filter cannot read; the C library falls back to clone.
         _refuse(numbers, ("clone3",), errno.ENOSYS),
         *(_rule(numbers, rule) for rule in _RULES),
     ]
@@ -180,7 +180,7 @@ def _common(machine: str) -> tuple[bytes, dict[str, int]]:
 
 
 def _numbers(table: str, column: int) -> dict[str, int]:
-    """Return the calls of a table that the architecture has; lines without indent are for people."""
+    """Return the architecture's calls in a table; lines that are not indented are comments."""
     rows = [row.split() for line in table.splitlines() if line.startswith(" ") for row in line.split(",")]
     return {row[0]: int(row[1 + column]) for row in rows if row[1 + column] != "-"}
 
@@ -195,7 +195,7 @@ def _refuse(numbers: dict[str, int], calls: tuple[str, ...], error: int) -> byte
 def _rule(numbers: dict[str, int], rule: _Only) -> bytes:
     """Return a rule's instructions, which begin and end with the call's number loaded.
 
-    Only the lower half of the argument is looked at: the kernel itself takes these for 32-bit values.
+    Only the lower half of the argument is compared: the kernel itself takes these as 32-bit values.
     """
     checks = [
         _instruction(_JUMP_EQUAL, value, len(rule.values) - position, 0)

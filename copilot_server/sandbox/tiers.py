@@ -1,4 +1,4 @@
-"""The ways to shut programs in, best first. Each is tried by running a program that looks for holes in it."""
+"""The ways to isolate programs, best first. Each is tried by running a program that looks for holes in it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from copilot_server.sandbox.worker import Launch
 #: The tier's name when there is no sandbox at all.
 UNSANDBOXED = "none (unsandboxed)"
 
-#: Users that nobody has (systemd: UIDS-GIDS, "unused"): one for each worker, as the kernel counts a limit on
-#: processes by user.
+#: Unused user ids (systemd: UIDS-GIDS, "unused"), one for each worker, since the kernel counts processes by
+#: user.
 _FIRST_USER, _USERS, _USERS_A_HOST = 0x70000000, 1 << 28, 1 << 10
 _numbers = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A way to start a zygote; ``unavailable`` says why it cannot be tried at all."""
+    """A way to start a zygote. ``unavailable``: why it cannot be tried at all, else empty."""
 
     name: str
     start: Callable[[int, list[Path]], Launch]
     unavailable: str = ""
 
     def launch(self, disk_bytes: int, preload: tuple[str, ...]) -> Launch:
-        """Return how to start one whose programs may write ``disk_bytes`` and import ``preload``."""
+        """Return how to start a zygote whose programs may write ``disk_bytes`` and import ``preload``."""
         origins = {name: _origin(name) for name in preload}
         packages = [path for name, origin in origins.items() for path in _files(name, origin)]
         return replace(
@@ -44,7 +44,7 @@ class Tier:
 
 
 def tiers() -> list[Tier]:
-    """Return those that may work on this system."""
+    """Return the tiers that may work on this system."""
     if sys.platform != "linux":
         return []
     modes: list[bubblewrap.Mode] = ["user namespace"] if os.geteuid() else ["user namespace", "user nobody"]
@@ -77,14 +77,14 @@ def _landlock() -> Tier:
         folder = _own_folder()
         if os.geteuid() == 0:
             os.chown(folder, bubblewrap.NOBODY, bubblewrap.NOBODY)
-        # Whoever shares a user shares the limit on processes, so a program gets none but its own.
+        # The limit on processes counts all of a user's, so a program may not create any.
         return Launch(landlock.command(Path(folder), packages), folder, may_fork=False)
 
     return Tier("Landlock + seccomp", start, landlock.unavailable() or _no_filter())
 
 
 def _no_filter() -> str:
-    """Return why no filter on system calls can be had; empty if one can."""
+    """Return why the filter on system calls cannot be used; empty if it can."""
     try:
         seccomp.bpf(os.getpid())
     except OSError as error:
@@ -112,13 +112,14 @@ def _origin(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         raise SandboxUnavailableError(
-            f"There is no package {name} for programs to import.", remedy=f"Install it: pip install {name}"
+            f"The package {name}, which the programs import, is not installed.",
+            remedy=f"Install it: pip install {name}",
         )
     return Path(spec.origin)
 
 
 def _files(name: str, origin: Path) -> list[Path]:
-    """Return where an installed package is, and the libraries that its wheel brought."""
+    """Return the path of an installed package, and that of the libraries in its wheel."""
     package = origin.parent if origin.name == "__init__.py" else origin
     libraries = package.with_name(f"{name}.libs")
     return [package, *([libraries] if libraries.is_dir() else [])]

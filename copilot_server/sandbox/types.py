@@ -1,4 +1,4 @@
-"""The plain values of the sandbox: what a program may use, and what came of it."""
+"""The values of the sandbox: programs, their limits and their results."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Literal
 
 MIB = 1024 * 1024
 
-#: Who says that a program passed: ``strict``, a process that the solution does not live in; ``upstream``, the
-#: solution's own process, as the original harness has it.
+#: Which process gives the verdict: ``strict``, one that the solution does not run in; ``upstream``, the
+#: solution's own, as in the original harness.
 Check = Literal["strict", "upstream"]
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A solution that nobody has read, and what checks it.
+    """A solution that nobody has read, and its test.
 
     ``test`` defines ``check(candidate)``; ``entry_point`` names the function of ``solution`` to be checked.
     ``setup`` is trusted text that the test may use, such as the helpers in a problem's prompt.
@@ -36,14 +36,14 @@ class Program:
 class Limits:
     """What one program may use.
 
-    HumanEval's slowest canonical solution takes 0.21 s and 30 MB, so these defaults are roomy.
+    HumanEval's slowest canonical solution takes 0.21 s and 30 MB, far less than these defaults.
     """
 
-    #: Seconds on the wall for everything, from the program's start to its verdict.
+    #: Wall-clock seconds from the program's start to its verdict.
     timeout_s: float = 3.0
     #: Address space of each of its processes.
     memory_bytes: int = 512 * MIB
-    #: Processes and threads at a time, the program's own among them.
+    #: Processes and threads at a time, including the program's own.
     processes: int = 16
     #: Size of one file.
     file_bytes: int = 16 * MIB
@@ -51,7 +51,7 @@ class Limits:
     disk_bytes: int = 64 * MIB
     #: File descriptors open at a time, in each process.
     open_files: int = 64
-    #: How much of stdout and stderr is kept; the rest is read and dropped.
+    #: How much of stdout and stderr is kept; the rest is discarded.
     output_bytes: int = 64 * 1024
 
     def resources(self) -> dict[str, int]:
@@ -71,7 +71,7 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A way to shut programs in that was passed over, and why."""
+    """A tier that was passed over, and the reason."""
 
     tier: str
     reason: str
@@ -82,10 +82,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class ProgramResult:
-    """What came of one program. ``error`` is empty exactly when it passed.
+    """The result of one program. ``error`` is empty exactly when it passed.
 
     ``assertion``: the first statement of the test that failed, if one did.
-    ``error``, ``assertion`` and ``output`` are the program's own words: escape them before showing them.
+    ``error``, ``assertion`` and ``output`` come from the program: escape them before showing them.
     """
 
     passed: bool

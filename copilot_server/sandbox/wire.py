@@ -1,10 +1,10 @@
-"""Values between the solution's process and the judge's: plain ones, as tagged JSON in bounded frames.
+"""Encodes values between the solution's process and the judge's, as tagged JSON in bounded frames.
 
-Whatever the solution's process sends can only ever become a value of these types, whose every operator is
-Python's own: a subclass arrives as the type that it is based on, and what has no such base cannot cross.
-Nothing is pickled. A value is a copy: a change that a function makes to its argument is not seen by the test.
+Whatever the solution's process sends can only become a value of a builtin type, whose operators are all
+Python's own: a subclass arrives as its base type, and a value without such a base cannot be sent. Nothing is
+pickled. A value is a copy: the test does not see a change that a function makes to its argument.
 
-It runs inside the sandbox, in a bare interpreter: the standard library alone.
+This module runs inside the sandbox, in a bare interpreter, and imports only the standard library.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from typing import Any
 
 #: The longest message, either way.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-#: How much of an iterator is taken: all of it crosses, or it is an error.
+#: The most items of an iterator that are sent; a longer one is an error.
 MAX_ITEMS = 1_000_000
 
 _HEADER = struct.Struct("<I")
 _CHUNK_BYTES = 65536
-#: Ints beyond this cross as hexadecimal, which Python reads in any length.
+#: Longer ints are sent as hexadecimal, which Python reads in any length.
 _MAX_DECIMAL_BITS = 10_000
-#: default_factory: the types that a test may meet; any other is left behind.
+#: The types that are kept as ``default_factory``; any other is dropped.
 _FACTORIES = {kind.__name__: kind for kind in (int, float, str, bool, list, dict, set, tuple)}
 
 
 class WireError(Exception):
-    """A value or a message that cannot cross."""
+    """A value that cannot be sent, or a message that cannot be read."""
 
 
 def send(descriptor: int, message: bytes) -> None:
@@ -41,7 +41,7 @@ def send(descriptor: int, message: bytes) -> None:
 
     Raises:
         WireError: the message is too long.
-        OSError: nobody reads.
+        OSError: the other side has closed the pipe.
     """
     if len(message) > MAX_MESSAGE_BYTES:
         raise WireError(f"a value of more than {MAX_MESSAGE_BYTES >> 20} MiB")
@@ -51,10 +51,10 @@ def send(descriptor: int, message: bytes) -> None:
 
 
 def receive(descriptor: int) -> bytes | None:
-    """Read one frame; None if the other side has closed.
+    """Read one frame; None if the other side has closed the pipe.
 
     Raises:
-        WireError: it is too long, cut short, or more than one.
+        WireError: the frame is too long or incomplete, or more follows it.
     """
     data = os.read(descriptor, _CHUNK_BYTES)
     if not data:
@@ -84,7 +84,7 @@ def dumps(value: Any) -> bytes:  # noqa: ANN401 - any value may be tried
     """Return a plain value as bytes.
 
     Raises:
-        WireError: it, or something in it, is of a type that cannot cross.
+        WireError: the value, or a part of it, is of a type that cannot be sent.
     """
     try:
         return _to_json(_encode(value)).encode("ascii")
@@ -93,20 +93,20 @@ def dumps(value: Any) -> bytes:  # noqa: ANN401 - any value may be tried
 
 
 def loads(message: bytes) -> Any:  # noqa: ANN401 - a value of any of the plain types
-    """Return the value that ``dumps`` made.
+    """Return the value that ``dumps`` encoded.
 
     Raises:
-        WireError: the bytes are nothing that ``dumps`` makes.
+        WireError: ``dumps`` cannot have made the bytes.
     """
     try:
         return _decode(json.loads(message))
     except WireError:
         raise
-    except Exception as error:  # whoever wrote the bytes may have meant to break what reads them
+    except Exception as error:  # the bytes may be meant to break their reader
         raise WireError(f"not a value ({type(error).__name__})") from error
 
 
-# What is no plain value is looked up before this is called, so the encoder has nothing to check.
+# Values have been replaced by plain ones before this is called, so the encoder has nothing to check.
 _to_json = json.JSONEncoder(check_circular=False).encode
 
 
@@ -130,7 +130,7 @@ def _encode(value: Any) -> Any:  # noqa: ANN401
 
 
 def _is_text(value: str) -> bool:
-    """Whether JSON keeps the string: a pair of lone surrogates would come back as one character."""
+    """Whether JSON preserves the string: a pair of lone surrogates would be read as one character."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -142,7 +142,7 @@ def _encode_other(value: Any) -> Any:  # noqa: ANN401
     for kind, tag, parts in _ENCODERS:
         if isinstance(value, kind):
             return {tag: _encode(parts(value))} if tag else _encode(parts(value))
-    # numpy's, where the program has it: scalars and arrays become Python's numbers and lists.
+    # If the program has numpy: its scalars and arrays become Python's numbers and lists.
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         plain = value.tolist()
         if type(plain).__module__ == "builtins":
@@ -165,9 +165,9 @@ def _factory(value: collections.defaultdict[Any, Any]) -> str | None:
     return next((name for name, kind in _FACTORIES.items() if value.default_factory is kind), None)
 
 
-#: A type, the tag that it crosses under (none: as what the function makes of it), and what it is made of. The
-#: first that fits is taken, so a type stands before its base. ``int.__int__(x)`` and the like take the base's
-#: value from a subclass, whatever the subclass defines.
+#: Each type with its tag and its parts; without a tag, the value is sent as what the function returns. The
+#: first match is used, so a type comes before its base. ``int.__add__(x, 0)`` and the like return the value
+#: of the base type, whatever a subclass defines.
 _ENCODERS: tuple[tuple[type, str, Callable[[Any], Any]], ...] = (
     (int, "", lambda value: int.__add__(value, 0)),
     (float, "", float.__float__),

@@ -1,4 +1,4 @@
-"""The host's side of one zygote: starting it, handing it programs one after another, and ending it."""
+"""The host's side of one zygote: starts it, hands it one program after another, and ends it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from copilot_server.errors import SandboxUnavailableError
 from copilot_server.sandbox import folder
 from copilot_server.sandbox.types import Check, Limits
 
-#: What runs inside, in the order in which each can be loaded.
+#: The modules that run inside, in the order of their imports.
 _MODULES = ("failure", "folder", "wire", "candidate", "judge", "upstream", "seccomp", "zygote")
-# No user's packages and no site module; UTF-8 whatever the locale; nothing compiled is written.
+# No user packages and no site module, UTF-8 whatever the locale, and no bytecode files.
 _PYTHON_FLAGS = ("-s", "-P", "-S", "-B", "-X", "utf8", "-c")
-#: Loads the modules from the text that the control socket brings, and serves.
+#: Loads the modules from the text that the control socket delivers, and serves.
 _BOOTSTRAP = """
 import json, os, sys, types
 size, data = int.from_bytes(os.read(0, 4), "little"), b""
@@ -40,22 +40,22 @@ settings, job, source, data = job["settings"], None, None, None
 module.main(settings)
 """
 _START_TIMEOUT_S = 60.0
-#: How much later than its deadline a program may be answered for, before the worker is replaced.
+#: How long after a program's deadline the zygote may answer before the worker is replaced.
 _GRACE_S = 5.0
-#: How long a zygote whose socket has closed may take to end what it runs.
-_END_TIMEOUT_S = 2.0
+#: How long a zygote whose socket has closed may take to end its processes.
+_END_TIMEOUT_S = 10.0
 _CHUNK_BYTES = 65536
 _MAX_VERDICT_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start a zygote: a command up to the interpreter's own arguments, and what to tell it.
+    """How to start a zygote: a command up to the interpreter's own arguments, and the zygote's settings.
 
-    ``folder``: the one that programs may write to, as the zygote sees it. It is emptied after each program.
-    ``first``: whether the zygote is the first process of a PID namespace, with users and files of its own. If
-    not, the folder is one of the host's, made for this zygote.
-    ``preload``: the files of packages that it imports first, by their names.
+    ``folder``: the folder that programs may write to, as the zygote sees it. It is emptied after each
+    program. ``first``: whether the zygote is the first process of a PID namespace, with users and files of
+    its own. If not, the folder is a folder of the host, made for this zygote. ``preload``: the packages that
+    it imports first: their files by their names.
     """
 
     argv: list[str]
@@ -68,17 +68,17 @@ class Launch:
     preload: dict[str, str] = field(default_factory=dict)
 
     def settings(self) -> dict[str, Any]:
-        """Return what the zygote must know."""
+        """Return the settings that are sent to the zygote."""
         names = ("folder", "first", "run_as", "enforce", "filter", "may_fork", "preload")
         return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What came back: the verdict pipe's bytes, the first of stdout and stderr, and how the processes ended.
+    """The end of a program: the verdict pipe's bytes, the start of the output, and how the processes ended.
 
-    ``codes``: the exit status of the solution's process, then of the judge's; a signal is negative, None is
-    one that still ran.
+    ``codes``: the exit status of the solution's process, then of the judge's; a signal is negative, None
+    means that the process still ran.
     """
 
     verdict: bytes
@@ -89,16 +89,16 @@ class Ended:
 
 
 class Worker:
-    """One zygote. One thread gives it programs; any may end it.
+    """One zygote. One thread gives it programs; any thread may end it.
 
-    The thread that makes it must outlive it: the kernel takes a thread's end for its parent's.
+    The thread that starts it must outlive it: the kernel takes the end of that thread as the parent's death.
     """
 
     def __init__(self, launch: Launch) -> None:
         """Start the zygote.
 
         Raises:
-            SandboxUnavailableError: it does not start.
+            SandboxUnavailableError: the zygote does not start.
         """
         self.stale = ""
         self._launch = launch
@@ -113,14 +113,14 @@ class Worker:
 
     def _start(self, theirs: socket.socket, errors: IO[bytes]) -> subprocess.Popen[bytes]:
         try:
-            process = subprocess.Popen(  # noqa: S603 - running what nobody has read is what this is for
+            process = subprocess.Popen(  # noqa: S603 - running unread programs is its purpose
                 [*self._launch.argv, *_PYTHON_FLAGS, _BOOTSTRAP],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 cwd="/",
                 env={"PYTHONHASHSEED": "0"},
-                start_new_session=True,  # a Ctrl-C in the terminal is the host's to handle
+                start_new_session=True,  # the host alone handles Ctrl-C
             )
         except OSError as error:
             raise SandboxUnavailableError(f"The sandbox could not be started: {error}.") from error
@@ -140,10 +140,10 @@ class Worker:
         return process
 
     def run(self, check: Check, jobs: list[bytes], limits: Limits, timeout_s: float) -> Ended | None:
-        """Have a program run, each of whose processes gets a job; None if the zygote broke.
+        """Run a program, each of whose processes gets a job; return None if the zygote broke.
 
-        ``timeout_s``: when its processes are killed. Nothing of it is left when this returns, or ``stale``
-        says why the worker should be closed.
+        Its processes are killed after ``timeout_s``. Nothing of the program is left when this returns, or
+        ``stale`` says why the worker must be closed.
         """
         start = time.monotonic()
         request = {"check": check, "timeout_s": timeout_s, "resources": self._resources(check, limits)}
@@ -171,8 +171,8 @@ class Worker:
 
     def _resources(self, check: Check, limits: Limits) -> dict[str, int]:
         resources = limits.resources()
-        # The zygote counts as one of the user's processes, and so does the judge. A user who has others
-        # cannot be limited so.
+        # The zygote and the judge count among the user's processes. A user who has other processes cannot
+        # be limited in this way.
         resources["RLIMIT_NPROC"] += 2 if check == "strict" else 1
         if not self._launch.first:
             del resources["RLIMIT_NPROC"]
@@ -180,7 +180,7 @@ class Worker:
         return {**resources, "RLIMIT_MSGQUEUE": 0}
 
     def _converse(self, output: IO[bytes], kept: bytearray, most: int, deadline: float) -> bytes | None:
-        """Read output until the zygote answers and there is no more; None if the deadline comes first."""
+        """Read output until the zygote answers and the output ends; None if the deadline passes first."""
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(output, select.POLLIN)
@@ -199,12 +199,12 @@ class Worker:
         return None
 
     def end(self) -> None:
-        """Have everything in it killed; its program's ``run`` returns. Any thread may call it."""
+        """Kill everything in the zygote, so that ``run`` returns. Any thread may call it."""
         with suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """End it and wait until it is gone."""
+        """End the zygote and wait for its exit."""
         self.end()
         try:
             self._process.wait(_END_TIMEOUT_S)
@@ -215,7 +215,7 @@ class Worker:
         self._remove_folder()
 
     def _remove_folder(self) -> None:
-        """Remove the programs' folder, if it is one of the host's; what cannot be removed is left."""
+        """Remove the programs' folder if it is a folder of the host; leave what cannot be removed."""
         if not self._launch.first:
             with suppress(OSError):
                 folder.empty(self._launch.folder)
@@ -240,7 +240,7 @@ def _pipe() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
 
 @contextmanager
 def _files(contents: list[bytes]) -> Iterator[list[IO[bytes]]]:
-    """Put each into a file of its own, which has no name and is not kept."""
+    """Put each content into a temporary file of its own, without a name."""
     with ExitStack() as stack:
         files = [stack.enter_context(_nameless_file()) for _ in contents]
         for file, content in zip(files, contents, strict=True):

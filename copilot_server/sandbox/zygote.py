@@ -1,10 +1,10 @@
-"""The zygote: a Python that has imported what programs use, and forks processes for one after another.
+"""The zygote: a Python that has imported what programs use, and forks the processes of each program.
 
 In a PID namespace it is process 1: no signal from inside reaches it, every orphan becomes its child, and one
-call kills all that a program has left. It reads nothing that a program wrote, and no program's text: it hands
-on the descriptors that the host sends, so no process it forks finds in its memory what another was given.
+call kills everything that a program has left. It never reads a program's text or output: it passes on the
+descriptors that the host sends, so that a process finds nothing in its memory that another was given.
 
-It runs inside the sandbox: the standard library alone.
+This module runs inside the sandbox and imports only the standard library.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Any
 
 from copilot_server.sandbox import candidate, folder, judge, seccomp, upstream
 
-#: What most programs import: done once, here.
+#: What most programs import; imported once, here.
 _MODULES = (
     "array bisect calendar cmath collections.abc copy datetime decimal enum fractions functools hashlib heapq"
     " inspect itertools json math numbers operator queue random re statistics string textwrap threading"
@@ -39,18 +39,18 @@ _CONTROL = 0
 _MAX_REQUEST_BYTES = 65536
 #: No descriptor here is ever this high.
 _HIGH = 128
-#: How long a solution's process whose pipes are closed has to end, so that its exit status is its own.
-_EXIT_GRACE_S = 0.5
-#: How often to look, where nothing tells of an end.
+#: How long a solution's process whose pipes are closed may take to end, before it is killed.
+_EXIT_GRACE_S = 2.0
+#: The pause between checks where the end of a process cannot be waited for.
 _POLL_S = 0.001
-#: More than this is not tidied up after a program: the worker is replaced.
+#: If a program leaves more files than this, the worker is replaced.
 _MAX_FILES = 1000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
 
 
 def main(settings: dict[str, Any]) -> None:
-    """Serve requests of the host until it is gone."""
-    _refuse_another_place(settings)
+    """Serve the host's requests until the host has ended."""
+    _refuse_unexpected_surroundings(settings)
     _confine(settings["run_as"])
     _preload(settings["preload"])
     os.chdir(settings["folder"])
@@ -61,8 +61,8 @@ def main(settings: dict[str, Any]) -> None:
     zygote.serve()
 
 
-def _refuse_another_place(settings: dict[str, Any]) -> None:
-    """End this process unless it is in its place: it kills what is beside it, and empties its folder."""
+def _refuse_unexpected_surroundings(settings: dict[str, Any]) -> None:
+    """Exit unless all is as expected, since the zygote kills other processes and empties its folder."""
     if settings["first"] != _is_first():
         sys.exit("the sandbox has no processes of its own")
     if os.listdir(settings["folder"]):  # noqa: PTH208
@@ -79,8 +79,8 @@ def _confine(run_as: int | None) -> None:
     if sys.platform == "linux":
         # Inherited by every fork: no process of the same user may look into or change another.
         _prctl(_PR_SET_DUMPABLE, 0)
-        # Process 1 dies with bubblewrap, a link that becoming another user breaks. Elsewhere a closed socket
-        # says that the host has gone, and leaves time to end what runs.
+        # Process 1 dies with bubblewrap; becoming another user has undone that. Elsewhere a closed socket
+        # shows that the host has ended, and leaves time to end what runs.
         _prctl(*(_PR_SET_PDEATHSIG, signal.SIGKILL) if _is_first() else (_PR_SET_CHILD_SUBREAPER, 1))
 
 
@@ -94,7 +94,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def _preload(packages: dict[str, str]) -> None:
-    """Import modules: the standard library's, and ``packages`` from files, as no folder here lists them."""
+    """Import the standard library's modules, and ``packages`` from their files, which no path lists."""
     for set_builtins in (site.setquit, site.setcopyright, site.sethelper):
         set_builtins()  # exit, license, help: a plain interpreter has them
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # forked processes have no other threads
@@ -104,7 +104,7 @@ def _preload(packages: dict[str, str]) -> None:
         parts = [os.path.dirname(origin)] if origin.endswith("__init__.py") else None  # noqa: PTH120
         spec = importlib.util.spec_from_file_location(name, origin, submodule_search_locations=parts)
         if spec is None or spec.loader is None:
-            raise ImportError(f"{origin} is no module")
+            raise ImportError(f"{origin} is not a module")
         sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
 
@@ -119,7 +119,7 @@ class _Zygote:
         self._standing = _standing(self._folder)
 
     def serve(self) -> None:
-        """Answer each request with how its processes ended, until the host is gone."""
+        """Answer each request with how its processes ended, until the host has ended."""
         with socket.socket(fileno=_CONTROL) as control:
             control.sendall(b"ready")
             while True:
@@ -134,7 +134,7 @@ class _Zygote:
         pids: list[int] = []
         try:
             for pid in start(request["resources"], *descriptors):
-                pids.append(pid)  # noqa: PERF402 - those before one that cannot be made are to be ended too
+                pids.append(pid)  # noqa: PERF402 - if one cannot be made, the others must be ended
             for descriptor in descriptors:
                 os.close(descriptor)
             timed_out = not _wait(pids[-1], deadline)
@@ -168,7 +168,7 @@ class _Zygote:
         *,
         trusted: bool = False,
     ) -> int:
-        """Make a process with the first of the descriptors as its output, the others from 3 on, no more."""
+        """Fork a process that has only these descriptors: the first as its output, the others from 3 on."""
         pid = os.fork()
         if pid:
             return pid
@@ -190,7 +190,7 @@ class _Zygote:
             seccomp.confine(may_fork=self._settings["may_fork"])
 
     def _tidy(self) -> str:
-        """Empty the folder; return why this process should serve no other program, empty if it may."""
+        """Empty the folder; return why this process must not serve another program, empty if it may."""
         try:
             folder.empty(self._folder, _MAX_FILES)
             os.utime(self._folder)
@@ -200,7 +200,7 @@ class _Zygote:
 
 
 def _standing(path: str) -> tuple[Any, ...]:
-    """Return what a process of the same user can change about this one and its folder, for good."""
+    """Return what a process of the same user can change permanently about this one and its folder."""
     names = (name for name in dir(resource) if name.startswith("RLIMIT_"))
     limits = [resource.getrlimit(getattr(resource, name)) for name in names]
     standing = (limits, os.getpriority(os.PRIO_PROCESS, 0), os.stat(path).st_mode)  # noqa: PTH116
@@ -210,8 +210,8 @@ def _standing(path: str) -> tuple[Any, ...]:
 
 
 def _arrange(descriptors: list[int]) -> None:
-    """Let the descriptors be 0, 1, 2 and so on, and no other be open."""
-    # First out of each other's way.
+    """Renumber the descriptors to 0, 1, 2 and so on, and close all others."""
+    # Copied first, so that none overwrites another.
     copies = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH) for descriptor in descriptors]
     for number, descriptor in enumerate(copies):
         os.dup2(descriptor, number, inheritable=number <= 2)
@@ -219,7 +219,7 @@ def _arrange(descriptors: list[int]) -> None:
 
 
 def _limit(limits: dict[str, int], *, enforce: bool) -> None:
-    """Set the limits; ``enforce``: one that is not to be had is an error."""
+    """Set the limits; ``enforce``: a limit that cannot be set is an error."""
     for name, value in limits.items():
         try:
             resource.setrlimit(getattr(resource, name), (value, value))
@@ -229,12 +229,12 @@ def _limit(limits: dict[str, int], *, enforce: bool) -> None:
 
 
 def _is_first() -> bool:
-    """Whether this process is the first of a PID namespace: then all that there is comes from it."""
+    """Whether this process is the first of a PID namespace, in which every process descends from it."""
     return os.getpid() == 1
 
 
 def _wait(pid: int, deadline: float) -> bool:
-    """Whether the process ends before the deadline, or the host goes."""
+    """Wait; return whether the process, or the host, ended before the deadline."""
     if not hasattr(os, "pidfd_open"):
         while (ended := _code(pid) is not None) is False and time.monotonic() < deadline:
             time.sleep(_POLL_S)
@@ -266,7 +266,7 @@ def _code(pid: int) -> int | None:
 
 
 def _end(pids: list[int]) -> None:
-    """Kill the processes and all that they made, and wait until they are gone."""
+    """Kill the processes and all that they started, and wait until they have ended."""
     if _is_first():
         with suppress(ProcessLookupError):
             os.kill(-1, signal.SIGKILL)
@@ -284,7 +284,7 @@ def _end(pids: list[int]) -> None:
 
 
 def _kill_children() -> None:
-    """Kill the children: those of a process that has died become ours, so in time this reaches all."""
+    """Kill the children. Those of a process that dies become ours, so that repeating this reaches all."""
     with suppress(OSError), open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:  # noqa: PTH123
         for pid in file.read().split():
             os.kill(int(pid), signal.SIGKILL)

@@ -39,6 +39,19 @@ def told(client: LspClient) -> list[str]:
     return [one["message"] for one in client.messages("window/showMessage")]
 
 
+async def test_a_slow_engine_is_explained_once() -> None:
+    """Without compiled kernels the server works, and the editor says why it is slow."""
+    async with running_server("--model", "slow", program=STAND_IN) as client:
+        await client.initialize()
+        uri = client.open("x = ")
+        for _ in range(2):
+            assert (await client.request(INLINE, inline_params(uri, 0, 4)))["items"]
+        assert [one for one in told(client) if "kernels" in one] == [
+            "copilot-server: The kernels for the CPU were not compiled. Install a C compiler."
+        ]
+        assert await client.shut_down() == 0
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

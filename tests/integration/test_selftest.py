@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from copilot_server.evaluation.selftest import run
 from copilot_server.evaluation.types import Report
 from copilot_server.sandbox import open_sandbox
 from copilot_server.sandbox.tiers import tiers
-from tests.support.patience import PATIENCE_S
+from tests.support.patience import PATIENCE_S, wait_until
 
 COMMAND = [str(Path(sys.executable).with_name("copilot-server"))]
 NO_MODEL = Settings(model="no/such/model", offline=True)
@@ -151,16 +152,29 @@ def ends_the_same(model: Path | None, folder: Path, flags: list[str], kills: int
     assert in_peace.returncode == 0, in_peace.stderr
     again = [*flags, "--seed", "3", "--report", str(killed)]
     moments = [random.Random(seed).uniform(0, within_s) for seed in range(kills)]
-    lengths = [killed_on_the_way(command(model, *again), killed, moment) for moment in moments]
+    lengths = [killed_before_its_end(command(model, *again), killed, moments[0], size_of(whole))]
+    lengths += [killed_on_the_way(command(model, *again), killed, moment) for moment in moments[1:]]
     assert lengths[0] > 0
     assert lengths == sorted(lengths), "what was written stays"
-    assert lengths[0] < size_of(whole), "the first kill came too late to be one"
     done = selftest(model, *again)
     assert done.returncode == 0, done.stderr
     assert written(killed) == written(whole)
     ended, peaceful = read_report(killed / "report.json"), read_report(whole / "report.json")
     assert ended.scores == peaceful.scores
     assert samples_of(ended) == samples_of(peaceful)
+
+
+def killed_before_its_end(argv: list[str], folder: Path, moment_s: float, whole_bytes: int) -> int:
+    """Kill a run that begins; on a busy machine a kill may come too late, and the run is made again."""
+    lengths: list[int] = []
+
+    def is_killed() -> bool:
+        shutil.rmtree(folder, ignore_errors=True)
+        lengths.append(killed_on_the_way(argv, folder, moment_s / (len(lengths) + 1)))
+        return lengths[-1] < whole_bytes
+
+    wait_until(is_killed, "a kill before the run has ended")
+    return lengths[-1]
 
 
 def killed_on_the_way(argv: list[str], folder: Path, moment_s: float) -> int:

@@ -17,6 +17,8 @@ from copilot_server.lsp.server import serve
 class Echo:
     """A pipeline that tells what the server holds for the document."""
 
+    notices = ()
+
     def complete(self, request: CompletionRequest, cancel: Cancel, *_: object) -> Completion:
         text = request.cursor.document.text
         if request.cursor.line_prefix.endswith("slow"):

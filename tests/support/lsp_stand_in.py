@@ -24,6 +24,7 @@ class StandIn:
     """Suggests ``ok``, unless the cursor's line names something else to do."""
 
     loads = 0
+    notices: tuple[str, ...] = ()
     #: Where to write down each text that is to be completed, for who wants to know what the model would read.
     seen: Path | None = None
 
@@ -100,7 +101,10 @@ def open_stand_in(settings: Settings, _progress: Progress) -> StandIn:
         os.write(1, b"a C library's words\n")
     while settings.model == "hangs":
         time.sleep(1)
-    return StandIn(settings.completion)
+    stand_in = StandIn(settings.completion)
+    if settings.model == "slow":
+        stand_in.notices = ("The kernels for the CPU were not compiled. Install a C compiler.",)
+    return stand_in
 
 
 def main() -> None:

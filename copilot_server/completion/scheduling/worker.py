@@ -11,7 +11,7 @@ import contextlib
 import errno
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -33,6 +33,11 @@ _SEE_LOG = "The log at level DEBUG says more."
 
 class Pipeline(Protocol):
     """What the scheduler needs of ``completion.pipeline.Pipeline``."""
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """See ``Engine.notices``."""
+        ...
 
     def complete(
         self, request: CompletionRequest, cancel: Cancel, on_text: Callable[[str], None] | None = None

@@ -17,7 +17,8 @@ def stats(session: Session, _params: object) -> dict[str, object]:
         "cancelledWaiting": counts.cancelled_waiting,
         "cancelledRunning": counts.cancelled_running,
         "failed": counts.failed,
-        "madeAhead": counts.prefetches,
+        "prefetches": counts.prefetches,
+        "madeAhead": counts.prefetches,  # the name before 0.2.0
     }
 
 

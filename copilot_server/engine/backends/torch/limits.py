@@ -11,6 +11,10 @@ import torch
 MOST_REGISTERS_OF_THREAD = 255
 
 
+#: Shared memory that the compiler adds to what a kernel asks for, for barriers on Hopper and Blackwell.
+BARRIER_BYTES = 1024
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one block of threads may use.

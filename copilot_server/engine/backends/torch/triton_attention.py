@@ -11,7 +11,7 @@ import triton.language as tl
 
 from copilot_server.engine.backends.torch.inputs import GridInputs
 from copilot_server.engine.backends.torch.kv_cache import BLOCK_TOKENS
-from copilot_server.engine.backends.torch.limits import Limits
+from copilot_server.engine.backends.torch.limits import BARRIER_BYTES, Limits
 from copilot_server.engine.models.architecture import Architecture
 
 Jit = Callable[[Callable[..., None]], Any]
@@ -193,7 +193,8 @@ def attend_shared_bytes(queries: int, keys: int, padded: int, itemsize: int) -> 
     That is the queries, the keys and values that are being loaded while others are in use, and the scores on
     their way from one product to the other.
     """
-    return itemsize * padded * (queries + 2 * (STAGES - 1) * keys) + 4 * queries * keys
+    loaded = itemsize * padded * (queries + 2 * (STAGES - 1) * keys)
+    return loaded + 4 * queries * keys + BARRIER_BYTES
 
 
 class SplitAttention:

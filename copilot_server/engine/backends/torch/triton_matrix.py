@@ -15,6 +15,7 @@ import torch
 import triton
 import triton.language as tl
 
+from copilot_server.engine.backends.torch.limits import BARRIER_BYTES
 from copilot_server.engine.backends.torch.matrix import DenseMatrix, Int4Matrix, Int8Matrix
 
 Jit = Callable[[Callable[..., Any]], Any]
@@ -298,7 +299,7 @@ def tile_shared_bytes(x: torch.Tensor, matrix: AnyMatrix, tiling: Tiling) -> int
         token_bytes *= 2
     weight_bytes = tiling.outputs * tiling.inputs * _parts(matrix, x)[0].element_size()
     result_bytes = 4 * _padded(x.shape[0]) * tiling.outputs
-    return _stages(x.shape[0]) * (token_bytes + weight_bytes) + result_bytes
+    return _stages(x.shape[0]) * (token_bytes + weight_bytes) + result_bytes + BARRIER_BYTES
 
 
 def _padded(tokens: int) -> int:

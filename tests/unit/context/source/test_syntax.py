@@ -374,7 +374,7 @@ def strings_of_each_version(text: str, edits: Edits) -> None:
 @pytest.fixture
 def _short_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take any text for a version of the last, even those of a few characters that are tried here."""
-    monkeypatch.setattr(strings, "_TELLING", 0)
+    monkeypatch.setattr(strings, "_COMPARED", 0)
 
 
 @pytest.mark.usefixtures("_short_texts")

@@ -16,5 +16,6 @@ async def test_the_counts_are_those_of_the_scheduler(editor: Wire) -> None:
         "cancelledWaiting": 0,
         "cancelledRunning": 0,
         "failed": 0,
+        "prefetches": 0,
         "madeAhead": 0,
     }
