@@ -143,7 +143,7 @@ async def test_a_full_disk_is_told_and_the_model_served_when_there_is_room(
         uri = client.open("import os\n\nprint(os.path")
         await client.wait_for(in_state("error"))
         (message,) = told(client)
-        assert "File too large. Make room" in message
+        assert "File too large. Free some disk space" in message
         assert (await client.request(INLINE, inline_params(uri, 2, 13)))["items"] == []
         limits = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         resource.prlimit(client.process.pid, resource.RLIMIT_FSIZE, limits)
