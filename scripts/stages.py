@@ -100,20 +100,13 @@ def tests(side_by_side: str, alone: str, *flags: str) -> Sequence[Round]:
     )
 
 
+#: `make check` is for while you work, and leaves unit tests with the real model to `make test`.
+_QUICK = ("--quiet", "-m", "not long and not model and not editors and not serial", "tests/unit")
+UNIT: Lane = (Stage("unit tests", pytest(*_QUICK, workers=cores(), dist="worksteal"), live=True),)
+
 PLANS: dict[str, Sequence[Round]] = {
     "lint": ((LINT,),),
-    "check": (
-        (
-            (
-                Stage(
-                    "unit tests",
-                    pytest("--quiet", "tests/unit", workers=cores(), dist="worksteal"),
-                    live=True,
-                ),
-            ),
-            LINT,
-        ),
-    ),
+    "check": ((UNIT, LINT),),
     "editors": ((MODEL, VSCODE_CHECKS), EDITORS),
     "test": tests("not long and not editors and not serial", "not long and not editors and serial"),
     # Also searches for new failing examples of the property tests: see tests/conftest.py.
