@@ -222,7 +222,9 @@ def test_a_model_that_nobody_knows_is_the_users_word(proxy: FaultProxy) -> None:
 def test_a_name_that_the_engine_does_not_serve_is_an_error_that_says_what_it_serves(
     proxy: FaultProxy,
 ) -> None:
-    with pytest.raises(EngineUnavailableError, match=r"does not serve 'gpt-9', but .*qwen2\.5.*remote\.model"):
+    with pytest.raises(
+        EngineUnavailableError, match=r"does not serve 'gpt-9', but .*qwen2\.5.*remote\.model"
+    ):
         open_pipeline(Settings(engine=(proxy.url,), remote=RemoteSettings(model="gpt-9")))
 
 
