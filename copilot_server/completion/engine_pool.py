@@ -19,8 +19,8 @@ OpenEngine = Callable[[Settings, Progress | None], tuple[Engine, Manifest]]
 class EnginePool:
     """Opens pipelines, several of which have one engine if they load the same.
 
-    An engine lives as long as a pipeline has it. Sessions whose settings name different models have them in
-    memory side by side. For the engine thread alone.
+    An engine is closed when the last pipeline that has it is gone. Sessions whose settings name different
+    models have them in memory side by side. For the engine thread alone.
     """
 
     def __init__(self, open_engine: OpenEngine = open_engine) -> None:
@@ -35,7 +35,10 @@ class EnginePool:
         """
         shared = self._find(settings)
         if shared is None:
-            shared = _SharedEngine(*self._open_engine(settings, progress))
+            engine, manifest = self._open_engine(settings, progress)
+            shared = _SharedEngine(engine, manifest)
+            # A process that ends returns the memory by itself, and need not wait for it.
+            weakref.finalize(shared, engine.close).atexit = False
             self._engines.append((settings.loading, weakref.ref(shared)))
         return Pipeline(
             shared.engine,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,16 +77,6 @@ class TestHelp:
     def test_it_lists_every_command(self, help_text: str):
         assert "models" in help_text
         assert "pull" in help_text
-
-    def test_it_answers_in_well_under_a_second(self):
-        def timed_s() -> float:
-            """Processor time: what else the machine does must not decide."""
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            assert run("--help").returncode == 0
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-        assert min(timed_s() for _ in range(3)) < 0.8
 
     def test_it_loads_nothing_heavy(self):
         result = run("--help", environment={"PYTHONPROFILEIMPORTTIME": "1"})

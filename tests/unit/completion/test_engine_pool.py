@@ -12,6 +12,7 @@ import pytest
 from copilot_server.completion.engine_pool import EnginePool
 from copilot_server.completion.pipeline import OnError, open_engine
 from copilot_server.config import CompletionSettings, Settings, SpeedSettings
+from copilot_server.engine.base import Engine
 from copilot_server.errors import EngineChangedError, EngineError, EngineUnavailableError
 
 
@@ -39,11 +40,16 @@ class Opened:
 class Failing:
     """A real engine that reports what the test has it report."""
 
-    def __init__(self, engine: object, reports: list[OnError]) -> None:
+    def __init__(self, engine: Engine, reports: list[OnError]) -> None:
         self._engine, self._reports = engine, reports
+        self.closings = 0
 
     def watch(self, on_error: OnError) -> None:
         self._reports.append(on_error)
+
+    def close(self) -> None:
+        self.closings += 1
+        self._engine.close()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._engine, name)
@@ -73,6 +79,18 @@ def test_an_engine_is_gone_with_the_last_pipeline(settings: Settings):
     assert opened.engine() is None
     assert pool.open_pipeline(settings) is not None
     assert opened.count == 2
+
+
+def test_an_engine_is_closed_with_the_last_pipeline_and_no_sooner(settings: Settings):
+    pool = EnginePool(Opened())
+    one, other = pool.open_pipeline(settings), pool.open_pipeline(settings)
+    engine: Any = one.engine
+    del one
+    gc.collect()
+    assert engine.closings == 0
+    del other
+    gc.collect()
+    assert engine.closings == 1
 
 
 def test_every_session_hears_of_a_failure_and_a_late_one_hears_of_it_too(settings: Settings):
