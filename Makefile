@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Installation runs again when one of the files that it depends on has changed.
 STAMP := $(VENV)/.installed
+KERNELS := $(wildcard copilot_server/engine/backends/cpu/kernels/*.[ch])
 
 .PHONY: install run check lint format test test-long test-editors browser emacs compilers sanitize bench clean release
 .PHONY: vllm transformers-serve engine-llamacpp engine-vllm test-engine
@@ -11,7 +12,7 @@ STAMP := $(VENV)/.installed
 
 install: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt setup.py $(KERNELS)
 	@echo "Installing into $(VENV); the first time this takes minutes."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[default-model,dev]'

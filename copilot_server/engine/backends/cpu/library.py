@@ -89,7 +89,7 @@ def load_library() -> Any:  # noqa: ANN401 - ctypes generates the functions
     """The library that was compiled when this package was installed.
 
     Raises:
-        EngineError: it was not compiled, or the system cannot load it.
+        EngineError: it was not compiled, it was compiled from other sources, or the system cannot load it.
     """
     folder = Path(__file__).parent
     paths = [path for suffix in EXTENSION_SUFFIXES if (path := folder / f"_kernels{suffix}").is_file()]
@@ -103,6 +103,9 @@ def load_library() -> Any:  # noqa: ANN401 - ctypes generates the functions
     except OSError as error:
         msg = f"The kernels for the CPU cannot be loaded ({error})."
         raise EngineError(msg, remedy="Install copilot-server again on this machine.") from error
+    except AttributeError as error:
+        msg = f"The kernels for the CPU were compiled from another version's sources ({error})."
+        raise EngineError(msg, remedy="Install copilot-server again.") from error
 
 
 def open_library(path: Path) -> Any:  # noqa: ANN401 - ctypes generates the functions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes
 import re
 from pathlib import Path
@@ -31,6 +32,19 @@ def test_kernels_that_the_system_cannot_load_are_an_error_with_a_remedy(
     monkeypatch.setattr(library, "EXTENSION_SUFFIXES", [".so"])
     monkeypatch.setattr(library, "__file__", str(tmp_path / "library.py"))
     with pytest.raises(EngineError, match="cannot be loaded") as caught:
+        load_library()
+    assert caught.value.remedy
+    load_library.cache_clear()
+
+
+def test_kernels_of_another_version_are_an_error_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "_kernels.so").symlink_to(_ctypes.__file__)
+    load_library.cache_clear()
+    monkeypatch.setattr(library, "EXTENSION_SUFFIXES", [".so"])
+    monkeypatch.setattr(library, "__file__", str(tmp_path / "library.py"))
+    with pytest.raises(EngineError, match="another version's sources") as caught:
         load_library()
     assert caught.value.remedy
     load_library.cache_clear()
