@@ -109,7 +109,7 @@ class Chat:
 
 @frozen
 class Protocols:
-    """The prompt protocols a model knows, and the one served for each place of the cursor."""
+    """The prompt protocols that a model knows, and the one that is served for each kind of position."""
 
     known: tuple[PromptProtocol, ...] = ("causal",)
     #: The cursor is where a function's body begins, after its signature or docstring.
@@ -118,16 +118,16 @@ class Protocols:
     middle: PromptProtocol = "causal"
 
     def __attrs_post_init__(self) -> None:
-        for place in ("function_body", "middle"):
-            served: str = getattr(self, place)
+        for position in ("function_body", "middle"):
+            served: str = getattr(self, position)
             if served not in self.known:
-                msg = f"{place} is served by {served!r}, which is not among known"
+                msg = f"{position} is served by {served!r}, which is not among known"
                 raise ValueError(msg)
 
 
 @frozen
 class PublishedScore:
-    """A published HumanEval pass@1, greedy, in percent. The protocol moves it by many points."""
+    """A published HumanEval pass@1, greedy, in percent. The prompt protocol changes it by many points."""
 
     pass_at_1_percent: float = field(validator=[validators.ge(0.0), validators.le(100.0)])
     protocol: str
@@ -225,7 +225,7 @@ def load_manifest(path: Path) -> Manifest:
         lines = cattrs.transform_error(error, format_exception=_describe)
         faults = "; ".join(_key_first(line) for line in lines)
         msg = f"{path} is not a valid manifest: {faults}."
-        raise ModelError(msg, remedy="Mend the keys named.") from error
+        raise ModelError(msg, remedy="Correct the keys that are named.") from error
 
 
 def load_manifests(folder: Path) -> tuple[Manifest, ...]:

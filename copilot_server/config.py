@@ -75,7 +75,7 @@ class CompletionSettings:
         validator=[validators.gt(0.0), validators.le(1.0)],
         metadata={"allowed": "a number above 0 and up to 1"},
     )
-    #: The prompt protocol; ``auto`` takes the one measured best for the model and the place.
+    #: The prompt protocol; ``auto`` takes the one measured best for the model and the position.
     protocol: PromptProtocolSetting = "auto"
 
 
@@ -91,7 +91,7 @@ class SpeedSettings:
     drafts: bool = True
     #: Replay a captured graph for each decoding step on a CUDA device.
     cuda_graphs: bool = True
-    #: Complete the place that accepting the suggestion on show would lead to, while nothing else is asked.
+    #: Prefetch what follows when the suggestion on screen is accepted, while the engine is otherwise idle.
     ahead: bool = True
     #: Threads on a CPU; 0 takes the number measured fastest here.
     threads: int = _whole(0, low=0, high=1024)

@@ -105,12 +105,12 @@ def hash_file(path: Path, progress: Progress) -> str:
 
 
 def set_aside(path: Path, folder: Path, found: str, error: HashMismatchError) -> HashMismatchError:
-    """Move a wrong file, whose hash is ``found``, into ``folder``; return the error that tells so."""
+    """Move a wrong file, whose hash is ``found``, into ``folder``; return the error that reports it."""
     aside = folder / f"{path.name.removesuffix('.partial')}.bad-{found[:_SHORT_HASH]}"
     path.replace(aside)
     return HashMismatchError(
         f"{error.message} It was not used, and is now {aside}.",
-        remedy="Delete it and pull again; if it happens again, the place it comes from has another file.",
+        remedy="Delete it and pull again; if it happens again, its source has a different file.",
     )
 
 
@@ -151,7 +151,8 @@ def locked_folder(folder: Path, progress: Progress) -> Iterator[None]:
             lock.acquire()
     except OSError as error:
         msg = f"The folder {folder} cannot be written to ({error.strerror or error})."
-        raise ModelError(msg, remedy=f"Mend its permissions, or set {HOME_VARIABLE} to another.") from error
+        remedy = f"Check its permissions, or set {HOME_VARIABLE} to another folder."
+        raise ModelError(msg, remedy=remedy) from error
     try:
         yield
     finally:
