@@ -22,7 +22,7 @@ DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
-Protocol = Literal["auto", "fim", "causal", "chat-prefill"]
+PromptProtocolSetting = Literal["auto", "fim", "causal", "chat-prefill"]
 Debounce = Literal["auto", "off"]
 Infilling = Literal["auto", "prompt", "suffix"]
 
@@ -76,7 +76,7 @@ class CompletionSettings:
         metadata={"allowed": "a number above 0 and up to 1"},
     )
     #: The prompt protocol; ``auto`` takes the one measured best for the model and the position.
-    protocol: Protocol = "auto"
+    protocol: PromptProtocolSetting = "auto"
 
 
 @frozen
