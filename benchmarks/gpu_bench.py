@@ -1,10 +1,10 @@
-"""How near the torch runner comes to what a GPU allows, beside ``transformers.generate`` on the same weights.
+"""How near the torch runner comes to the limits of a GPU, compared with ``transformers.generate``.
 
 Needs no network and no weights: the models are random ones of the shapes of Qwen2.5-Coder 0.5B, 1.5B and 7B
 (``--model FOLDER`` takes a real one instead, for all parts).
 
-First it checks that what only a GPU can show is right: that captured graphs and Triton's kernels compute
-what plain PyTorch does, in float32 and in each quantized format. A check that fails ends it with exit code 1.
+First it checks what only a GPU can show: that captured graphs and Triton's kernels compute what plain PyTorch
+does, in float32 and in each quantized format. If a check fails, the exit code is 1.
 Then, in medians after warming up:
 
 - the ceilings: bytes/s of a copy on the device, read and written; FLOP/s of a matrix product;
@@ -33,7 +33,7 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # runs where nothing of ours is installed
+sys.path.insert(0, str(Path(__file__).parents[1]))  # so that the package need not be installed
 
 from benchmarks.gpu.attention import measure_attention
 from benchmarks.gpu.checks import check
@@ -46,7 +46,7 @@ PARTS = ("check", "shapes", "attention", "formats", "samples")
 
 
 def run(bench: Bench, parts: Sequence[str]) -> bool:
-    """All parts, each in its time; whether the checks passed."""
+    """Run all parts, each within its time limit; return whether the checks passed."""
     shapes = bench.workload.shapes
     measures: list[tuple[str, Callable[[], object]]] = [
         *(("shapes", lambda name=name: measure_shape(bench, name)) for name in shapes),  # type: ignore[misc]
@@ -84,14 +84,14 @@ def _measure_samples(bench: Bench, name: str) -> None:
     try:
         from benchmarks.gpu.samples import measure_samples  # noqa: PLC0415 - what it needs is not everywhere
     except ModuleNotFoundError as error:
-        print(f"samples: left out, for {error.name} is not installed")
+        print(f"samples: left out, since {error.name} is not installed")
     else:
         measure_samples(bench, name)
 
 
 @contextmanager
 def _freed(bench: Bench) -> Iterator[None]:
-    """Give memory back afterwards; a model that does not fit is said so and left out."""
+    """Free memory afterwards; report a model that does not fit, and leave it out."""
     try:
         yield
     except (EngineError, torch.OutOfMemoryError) as error:
@@ -101,7 +101,7 @@ def _freed(bench: Bench) -> Iterator[None]:
 
 
 def machine(device: torch.device) -> dict[str, object]:
-    """What it ran on."""
+    """The device and the versions that it ran on."""
     loaded = {
         name: getattr(sys.modules.get(name), "__version__", None) for name in ("triton", "transformers")
     }

@@ -1,4 +1,4 @@
-"""What must be right before anything is worth timing: every way of computing gives the same tokens."""
+"""The checks before anything is timed: every way of computing gives the same tokens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from copilot_server.engine.runner import Choice, Chunk, Drawn
 #: same format but for bfloat16's.
 LIMITS = {"float32": 1e-3, "bfloat16": 0.2, "int8": 0.2, "int4": 0.5}
 
-#: How many of the tokens drawn in float32 may differ: two can be likely alike.
+#: The share of the tokens drawn in float32 that may differ: two can be equally likely.
 MOST_DIFFERENT = 0.02
 
 #: How far a product may be from plain PyTorch's on the same matrix, by the norm of the difference.
@@ -41,12 +41,12 @@ class Scenario:
 #: Long prompts among short ones, and every width of a step.
 FULL = Scenario("tiny", (1, 5, 40, 300, 450), rounds=6)
 
-#: Enough for every kernel, and what Triton's interpreter does in a minute.
+#: Enough for every kernel, and little enough for Triton's interpreter to do in a minute.
 INTERPRETED = Scenario("mini", (1, 5, 20, 40, 70), rounds=2)
 
 
 def check(bench: Bench, scenario: Scenario = FULL) -> bool:
-    """Run every way, print what was compared, and return whether all was well."""
+    """Run every way, print what was compared, and return whether all checks passed."""
     source = random_source(shape_of(scenario.shape), device=CPU)
     passed = True
     for dtype in dict.fromkeys(("float32", bench.dtype, "int8", "int4")):
@@ -71,7 +71,7 @@ def _check_scenario(expected: Sequence[Drawn], drawn: Sequence[Drawn], way: Opti
 
 
 def _ways(device: torch.device) -> list[Options]:
-    """Graphs and Triton's kernels off and on, as far as they can be had."""
+    """Graphs and Triton's kernels off and on, as far as they are available."""
     gpu = device.type == "cuda"
     graphs = (False, True) if gpu else (False,)
     triton = (False, True) if gpu or os.environ.get("TRITON_INTERPRET") == "1" else (False,)

@@ -111,16 +111,16 @@ class Bench:
 
     @property
     def number(self) -> torch.dtype:
-        """What is computed in."""
+        """The number format of the computation."""
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[self.dtype]
 
     @property
     def is_late(self) -> bool:
-        """Whether a part has had its time."""
+        """Whether the part has used up its time."""
         return time.perf_counter() > self.deadline
 
     def start_part(self) -> None:
-        """Give the next part its time."""
+        """Start the time limit of the next part."""
         self.deadline = time.perf_counter() + self.limit_s
 
     def synchronize(self) -> None:
