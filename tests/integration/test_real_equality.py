@@ -90,16 +90,16 @@ def test_float32_is_what_transformers_gives(real_engine: DecodingEngine, model_f
 
 @pytest.mark.parametrize("instruction_set", available_instruction_sets())
 def test_int8_is_the_same_with_every_speed_up_and_with_none(instruction_set: str, model_folder: Path):
-    # The portable kernels are several times slower than the others.
-    count = 40 if instruction_set == "portable" else 200
-    sizes = {"max_prompt_tokens": 128, "max_new_tokens": 24, "count": count}
+    sizes = {"max_prompt_tokens": 128, "max_new_tokens": 24, "count": 200}
+    if instruction_set == "portable":  # three times as slow
+        sizes = {"max_prompt_tokens": 64, "max_new_tokens": 16, "count": 12}
     with use_instruction_set(instruction_set) as available:
         assert available
         engine = open_untuned_engine(model_folder, "int8", FAST)
         fast = generations(engine, **sizes)
         # The speed-ups were at work: else this would show nothing.
-        assert engine.counters.prompt_tokens_reused > 5 * count
-        assert engine.counters.drafts_accepted > count / 2
+        assert engine.counters.prompt_tokens_reused > 2 * sizes["count"]
+        assert engine.counters.drafts_accepted > sizes["count"] / 2
         plain_engine = open_untuned_engine(model_folder, "int8", PLAIN)
         assert generations(plain_engine, **sizes) == fast
         assert plain_engine.counters.prompt_tokens_reused == 0
