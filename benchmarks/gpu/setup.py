@@ -32,10 +32,10 @@ GREEDY = Choice()
 
 @dataclass(frozen=True)
 class Workload:
-    """How much is measured; lengths in tokens.
+    """How much is measured; lengths are in tokens.
 
-    ``wide_batches``: of the first shape, at the first context, without the peer. ``mean_tokens``: of a
-    sample; HumanEval's answers have 74 with the 0.5B (``LOG.md``).
+    ``wide_batches``: larger batches for the first shape, at the first context, without the peer.
+    ``mean_tokens``: the mean length of a sample; HumanEval's answers have 74 with the 0.5B (``LOG.md``).
     """
 
     shapes: tuple[str, ...]
@@ -94,9 +94,9 @@ QUICK = Workload(
 
 @dataclass
 class Bench:
-    """Where and what is measured, the ceilings, and the figures so far.
+    """The device, what is measured, the ceilings, and the figures so far.
 
-    ``limit_s``: seconds for a part; ``right``: the share of drafts that are right.
+    ``limit_s``: the seconds for a part; ``right``: the share of drafts that are right.
     """
 
     device: torch.device
@@ -111,16 +111,16 @@ class Bench:
 
     @property
     def number(self) -> torch.dtype:
-        """What is computed in."""
+        """The number format of the computation."""
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[self.dtype]
 
     @property
     def is_late(self) -> bool:
-        """Whether a part has had its time."""
+        """Whether the time of the part is used up."""
         return time.perf_counter() > self.deadline
 
     def start_part(self) -> None:
-        """Give the next part its time."""
+        """Start the time of the next part."""
         self.deadline = time.perf_counter() + self.limit_s
 
     def synchronize(self) -> None:
@@ -131,7 +131,7 @@ class Bench:
             torch.mps.synchronize()
 
     def median_s(self, function: Callable[[], object], runs: int) -> float:
-        """Median seconds of ``runs`` calls, or as many as the part has time for, after one to warm up."""
+        """The median seconds of ``runs`` calls, or as many as the part has time for, after one to warm up."""
         function()
         times: list[float] = []
         while len(times) < runs and not (times and self.is_late):
@@ -166,13 +166,13 @@ def shape_of(name: str) -> Architecture:
     """The shape of that name, or of the model in the folder of that name.
 
     Raises:
-        ModelError: it is of a kind that has no fast decoder.
+        ModelError: there is no fast decoder for its architecture.
     """
     if name in SHAPES:
         return SHAPES[name]
     architecture = read_architecture(Path(name))
     if architecture is None:
-        msg = f"The model in {name} is of a kind that has no fast decoder."
+        msg = f"There is no fast decoder for the model in {name}."
         raise ModelError(msg)
     return architecture
 
@@ -189,7 +189,7 @@ def token_ids(count: int, shape: Architecture, seed: int = 0) -> list[int]:
 
 
 def read_prompts(runner: TorchRunner, sequences: Sequence[int], length: int) -> None:
-    """Read a prompt of ``length`` random tokens into each sequence, chunk by chunk, and draw one token."""
+    """Read a prompt of ``length`` random tokens into each sequence, chunk by chunk, and sample one token."""
     shape, size = runner.decoder.architecture, runner.prefill_chunk
     prompts = {sequence: token_ids(length, shape, seed=sequence) for sequence in sequences}
     for start in range(0, length, size):

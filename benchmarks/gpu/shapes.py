@@ -17,7 +17,7 @@ from copilot_server.engine.runner import Chunk
 
 
 def measure_shape(bench: Bench, name: str) -> None:
-    """The peer first, then us on the same weights; the peer's leave the device before we measure."""
+    """Measure the peer, then our runner on the same weights; the peer's leave the device in between."""
     peers, runner = _peers_and_runner(bench, name)
     rows = []
     for batch, context in _cases(bench, name):
@@ -84,7 +84,7 @@ def prefill_flop(shape: Architecture, tokens: int) -> float:
 
 
 def _decode_step_s(bench: Bench, runner: TorchRunner, sequences: Sequence[int]) -> float:
-    """Median seconds of a step that takes one token of each sequence; closes them."""
+    """The median seconds of a step with one token of each sequence; closes the sequences."""
     ids, times = [7] * len(sequences), []
     for _ in range(bench.workload.steps):
         start = time.perf_counter()
@@ -100,7 +100,7 @@ Peers = dict[tuple[int, int], dict[str, float]]
 
 
 def _peers_and_runner(bench: Bench, name: str) -> tuple[Peers, TorchRunner]:
-    """What transformers does in each case, if it is installed, and our runner with the same weights."""
+    """The figures of transformers in each case, if it is installed, and our runner with the same weights."""
     shape, workload = shape_of(name), bench.workload
     model = _peer_model(bench, shape)
     if model is None:
@@ -116,7 +116,7 @@ def _peers_and_runner(bench: Bench, name: str) -> tuple[Peers, TorchRunner]:
 
 def _peer_model(bench: Bench, shape: Architecture) -> Any:  # noqa: ANN401 - a model of transformers, or None
     try:
-        from transformers import AutoModelForCausalLM, Qwen2Config  # noqa: PLC0415 - not everywhere
+        from transformers import AutoModelForCausalLM, Qwen2Config  # noqa: PLC0415 - may be missing
     except ModuleNotFoundError:
         return None
     config = Qwen2Config(
