@@ -32,7 +32,7 @@ setup(
             depends=sorted(map(str, KERNELS.glob("*.h"))),
             extra_compile_args=COMPILE_ARGS,
             extra_link_args=["-pthread"],
-            # Without a compiler the server still runs, slower, on torch alone; its first start says so.
+            # Without a compiler the server still runs on torch alone, more slowly; its first start says so.
             optional=True,
         )
     ],

@@ -1,21 +1,21 @@
-"""How near the torch runner comes to what a GPU allows, beside ``transformers.generate`` on the same weights.
+"""How near the torch runner comes to the limits of a GPU, compared with ``transformers.generate``.
 
-It needs no network and no weights: the models have random weights in the shapes of Qwen2.5-Coder 0.5B, 1.5B
-and 7B (``--model FOLDER`` uses a real model instead, for all parts).
+Needs no network and no weights: the models are random ones of the shapes of Qwen2.5-Coder 0.5B, 1.5B and 7B
+(``--model FOLDER`` takes a real one instead, for all parts).
 
 First it checks what only a GPU can show: that captured graphs and Triton's kernels compute what plain PyTorch
-does, in float32 and in each quantized format. If a check fails, the bench ends with exit code 1. Then it
-measures, in medians after warming up:
+does, in float32 and in each quantized format. If a check fails, the exit code is 1.
+Then, in medians after warming up:
 
 - the ceilings: bytes/s of a copy on the device, read and written; FLOP/s of a matrix product;
 - for each shape, batch and context: prefill and decoding in tokens/s, as shares of the ceilings, and as
-  multiples of ``transformers.generate``; and which ways of multiplying are the fastest;
+  multiples of ``transformers.generate``; which ways of multiplying were measured fastest;
 - the attention of one layer, in each way that it can be computed;
 - the largest shape in bfloat16, int8 and int4: a decoding step, verifying drafts, and a suggestion of 64
   tokens after 1,500 that are in the KV cache;
-- the smallest shape writing samples through the whole decoding loop, and how long 32,800 would take.
+- the smallest shape writing samples through the whole decoding loop, and what 32,800 would take.
 
-It prints a line for each, and a line of JSON at the end.
+Prints a line for each and ends in one JSON line.
 Usage: python benchmarks/gpu_bench.py [--device cuda] [--quick] [--time-limit SECONDS] [--parts PART ...]
 """
 
@@ -33,7 +33,7 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # so that it also runs where the package is not installed
+sys.path.insert(0, str(Path(__file__).parents[1]))  # so that the package need not be installed
 
 from benchmarks.gpu.attention import measure_attention
 from benchmarks.gpu.checks import check
@@ -46,7 +46,7 @@ PARTS = ("check", "shapes", "attention", "formats", "samples")
 
 
 def run(bench: Bench, parts: Sequence[str]) -> bool:
-    """Run all parts, each within its time; return whether the checks passed."""
+    """Run all parts, each within its time limit; return whether the checks passed."""
     shapes = bench.workload.shapes
     measures: list[tuple[str, Callable[[], object]]] = [
         *(("shapes", lambda name=name: measure_shape(bench, name)) for name in shapes),  # type: ignore[misc]
@@ -67,7 +67,7 @@ def run(bench: Bench, parts: Sequence[str]) -> bool:
 
 
 def measure_ceilings(bench: Bench) -> None:
-    """Measure a copy far larger than the caches, and a product that keeps every processor busy."""
+    """A copy far larger than the caches, and a product that keeps every processor busy."""
     small = bench.device.type == "cpu"
     source = torch.randint(0, 255, (2**24 if small else 2**31,), dtype=torch.uint8, device=bench.device)
     target = torch.empty_like(source)
@@ -82,7 +82,7 @@ def measure_ceilings(bench: Bench) -> None:
 
 def _measure_samples(bench: Bench, name: str) -> None:
     try:
-        from benchmarks.gpu.samples import measure_samples  # noqa: PLC0415 - its dependencies may be missing
+        from benchmarks.gpu.samples import measure_samples  # noqa: PLC0415 - what it needs is not everywhere
     except ModuleNotFoundError as error:
         print(f"samples: left out, since {error.name} is not installed")
     else:
@@ -91,7 +91,7 @@ def _measure_samples(bench: Bench, name: str) -> None:
 
 @contextmanager
 def _freed(bench: Bench) -> Iterator[None]:
-    """Return memory afterwards; report and leave out a model that does not fit."""
+    """Free memory afterwards; report a model that does not fit, and leave it out."""
     try:
         yield
     except (EngineError, torch.OutOfMemoryError) as error:
@@ -101,7 +101,7 @@ def _freed(bench: Bench) -> Iterator[None]:
 
 
 def machine(device: torch.device) -> dict[str, object]:
-    """The machine and the versions of a run."""
+    """The device and the versions that it ran on."""
     loaded = {
         name: getattr(sys.modules.get(name), "__version__", None) for name in ("triton", "transformers")
     }
@@ -121,12 +121,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--shapes", nargs="+", choices=list(SHAPES), help="instead of all")
     parser.add_argument("--model", type=Path, help="a folder with real weights, instead of the shapes")
-    parser.add_argument("--right", type=float, default=0.7, help="the share of drafts that are right")
+    parser.add_argument("--right", type=float, default=0.7, help="share of drafts that are right")
     return parser.parse_args()
 
 
 def main() -> int:
-    """Read the flags, measure, and print; return 1 if a check failed."""
+    """Read the flags, measure, print; 1 if a check failed."""
     arguments = _arguments()
     workload = QUICK if arguments.quick else FULL
     if arguments.model is not None:

@@ -23,7 +23,7 @@ from benchmarks.home import temporary_home
 from copilot_server.catalog import FimLayout, resolve
 from copilot_server.completion.pipeline import Pipeline, open_pipeline
 from copilot_server.completion.types import Completion, CompletionRequest
-from copilot_server.config import CompletionSettings, Protocol, Settings
+from copilot_server.config import CompletionSettings, PromptProtocolSetting, Settings
 from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.models.vocabulary import detect_fim
 from copilot_server.evaluation.problems import Problem, load_problems
@@ -31,7 +31,7 @@ from copilot_server.sandbox import Sandbox, open_sandbox
 from copilot_server.statistics.proportion import wilson_interval
 
 #: The forms of prompts by name: the protocol, and the layout of infilling.
-FORMS: dict[str, tuple[Protocol, FimLayout]] = {
+FORMS: dict[str, tuple[PromptProtocolSetting, FimLayout]] = {
     "fim, psm": ("fim", "psm"),
     "fim, spm": ("fim", "spm"),
     "causal": ("causal", "psm"),

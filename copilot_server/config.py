@@ -1,4 +1,4 @@
-"""Settings: their names, defaults and limits, and where they are read from."""
+"""Settings: their names, defaults and limits, and the sources that they are read from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
-Protocol = Literal["auto", "fim", "causal", "chat-prefill"]
+PromptProtocolSetting = Literal["auto", "fim", "causal", "chat-prefill"]
 Debounce = Literal["auto", "off"]
 Infilling = Literal["auto", "prompt", "suffix"]
 
@@ -49,19 +49,19 @@ def _seconds(default: float, *, low: float, high: float) -> Any:  # noqa: ANN401
 
 
 def _pattern(_section: object, _attribute: object, pattern: str) -> None:
-    """Raise a ValueError for what is no pattern of .gitignore."""
+    """Raise ValueError if ``pattern`` is not a .gitignore pattern."""
     check_pattern(pattern)
 
 
 @frozen
 class CompletionSettings:
-    """What is asked of the model for one suggestion."""
+    """What the model is asked to write for one suggestion."""
 
-    #: Most tokens of the document that the model reads; fewer make a first suggestion faster.
+    #: The most tokens of the document that the model reads; fewer make a first suggestion faster.
     max_prompt_tokens: int = _whole(1024, low=64, high=131072)
-    #: Most tokens the model writes for one suggestion.
+    #: The most tokens that the model writes for one suggestion.
     max_new_tokens: int = _whole(256, low=1, high=4096)
-    #: Candidates offered when the user asks by a key; a suggestion offered while typing is always one.
+    #: Candidates offered when completion is invoked explicitly; while typing, a single one is offered.
     candidates: int = _whole(3, low=1, high=10)
     #: Temperature of the candidates after the first, which is greedy.
     temperature: float = field(
@@ -75,25 +75,25 @@ class CompletionSettings:
         validator=[validators.gt(0.0), validators.le(1.0)],
         metadata={"allowed": "a number above 0 and up to 1"},
     )
-    #: The prompt protocol; ``auto`` takes the one measured best for the model and the place.
-    protocol: Protocol = "auto"
+    #: The prompt protocol; ``auto`` takes the one measured best for the model and the position.
+    protocol: PromptProtocolSetting = "auto"
 
 
 @frozen
 class SpeedSettings:
     """What makes completions fast. None of it changes what is suggested; each part can be switched off."""
 
-    #: Decode with this project's own kernels and loop; else with transformers, token by token.
+    #: Decode with this project's own kernels; otherwise with transformers.
     fast: bool = True
-    #: Keep the KV cache of earlier prompts, and read only what is new of a prompt that begins like one.
+    #: Keep the KV cache of earlier prompts, and read only the part of a prompt that none of them begins with.
     prefix_cache: bool = True
     #: Guess the next tokens from the document and verify several at a time.
     drafts: bool = True
     #: Replay a captured graph for each decoding step on a CUDA device.
     cuda_graphs: bool = True
-    #: Complete the place that accepting the suggestion on show would lead to, while nothing else is asked.
+    #: Prefetch: with no request in flight, complete at the position that accepting the suggestion leads to.
     ahead: bool = True
-    #: Threads on a CPU; 0 takes the number measured fastest here.
+    #: The number of threads on a CPU; 0 takes the number measured fastest here.
     threads: int = _whole(0, low=0, high=1024)
 
 
@@ -101,29 +101,29 @@ class SpeedSettings:
 class RemoteSettings:
     """How to ask the remote engine that ``engine`` names."""
 
-    #: The engine's own name for the model; empty asks it.
+    #: The engine's own name for the model; if empty, the engine is asked.
     model: str = ""
-    #: How infilling prompts are made: by us, as text; or by the engine, of ``prompt`` and ``suffix``.
+    #: Who makes infilling prompts: this server, as text, or the engine, from ``prompt`` and ``suffix``.
     fim: Infilling = "auto"
-    #: A file that holds the API key; else the environment's COPILOT_SERVER_API_KEY does, if anything.
+    #: A file that holds the API key; if empty, the variable COPILOT_SERVER_API_KEY may hold it.
     api_key_file: str = ""
-    #: Send source unencrypted to other machines than this one.
+    #: Allow source to be sent unencrypted to other machines.
     allow_http: bool = False
-    #: Longest wait for a connection.
+    #: The longest wait for a connection.
     connect_timeout_s: float = _seconds(3.0, low=0.1, high=60.0)
-    #: Longest silence while an editor's answer is awaited.
+    #: The longest silence of the engine while an editor waits.
     read_timeout_s: float = _seconds(20.0, low=0.1, high=600.0)
-    #: Longest that an editor's answer may take.
+    #: The longest time that the answer to an editor may take.
     deadline_s: float = _seconds(60.0, low=1.0, high=3600.0)
 
 
 def _check_url(_section: object, _attribute: object, url: str) -> None:
-    """Raise a ValueError for what is no address of an engine, and may hold a password."""
+    """Raise ValueError if ``url`` is not the URL of an engine, without quoting it: it may hold a password."""
     parts = urlsplit(url)
-    _ = parts.port  # raises for what is no port
+    _ = parts.port  # raises ValueError for an invalid port
     is_bare = not (parts.query or parts.fragment) and _HOST_AND_PORT.fullmatch(parts.netloc)
     if parts.scheme not in ("http", "https") or not parts.hostname or not is_bare:
-        raise ValueError("no URL of an engine")
+        raise ValueError("not the URL of an engine")
 
 
 @frozen
@@ -136,7 +136,7 @@ class Settings:
     dtype: Dtype = "auto"
     #: Never fetch anything: a model that is not on this machine is an error.
     offline: bool = False
-    #: Offer suggestions at all.
+    #: Whether to offer suggestions at all.
     enabled: bool = True
     #: Whether to offer suggestions in a language, by its id; ``*`` stands for those not named.
     languages: dict[str, bool] = field(
@@ -144,13 +144,13 @@ class Settings:
         metadata={"allowed": "a table of language ids, each true or false"},
     )
     #: Files that are neither completed nor read for context, as patterns of .gitignore. They come after the
-    #: built-in ones (``context.exclusion.BUILT_IN``), so that ``!name`` takes one of those back.
+    #: built-in ones (``context.exclusion.BUILT_IN``), so that ``!name`` revokes one of those.
     exclude: tuple[str, ...] = field(
         default=(),
         metadata={"allowed": "a list of patterns as in .gitignore"},
         validator=validators.deep_iterable(_pattern),
     )
-    #: Wait for a pause in the typing where the model is slower than the keys; ``off`` never waits.
+    #: Wait for a pause in the typing if the model is slower than the typing; ``off`` never waits.
     debounce: Debounce = "auto"
     #: Count on this machine what was shown, accepted and kept, for ``copilot-server stats``.
     statistics: bool = True
@@ -160,7 +160,7 @@ class Settings:
         metadata={
             "allowed": "an http or https URL without user, password and query, or a list of them "
             "(an API key goes into COPILOT_SERVER_API_KEY or remote.api_key_file)",
-            "alone": True,  # one may stand there without a list around it
+            "alone": True,  # a single one may be given without a list around it
             "secret": True,
         },
         validator=validators.deep_iterable(_check_url),
@@ -176,14 +176,14 @@ class Settings:
 
     @property
     def engine_hosts(self) -> str:
-        """The hosts of the engines, with their ports, for people; empty where there is none."""
+        """The hosts of the engines, with their ports, for people; empty if there are none."""
         return ", ".join(dict.fromkeys(urlsplit(url).netloc for url in self.engine))
 
 
 #: The names under which an editor may wrap our settings.
 EDITOR_SECTIONS = ("copilot-server", "copilotServer", "copilot_server")
 
-#: What Copilot's own clients send beside settings. They work here unchanged, so these are no mistakes.
+#: What Copilot's own clients send besides settings. They work here unchanged, so these keys are accepted.
 COPILOT_KEYS = frozenset(
     {
         "copilotCapabilities",
@@ -201,7 +201,7 @@ COPILOT_KEYS = frozenset(
 
 
 def default_config_path() -> Path:
-    """Where the settings file lies when no other is named."""
+    """Return the settings file that is read if no other is named."""
     return platformdirs.user_config_path("copilot-server") / "config.toml"
 
 
@@ -212,7 +212,7 @@ def load_settings(config_path: Path | None, flags: Mapping[str, object]) -> Sett
     ``flags``: by dotted name, as ``completion.candidates``; one that is None was not given.
 
     Raises:
-        ConfigError: a file that cannot be read, or every wrong key and value of the first wrong source.
+        ConfigError: a file cannot be read, or a source is wrong; the message names each wrong key and value.
     """
     path = config_path or default_config_path()
     options = _read_toml(path) if config_path or path.is_file() else {}
@@ -231,7 +231,7 @@ def apply_flags(settings: Settings, flags: Mapping[str, object]) -> Settings:
 
 
 def merge_client_settings(base: Settings, options: object) -> tuple[Settings, list[str]]:
-    """Put an editor's ``options`` over ``base``, as far as they are right.
+    """Put an editor's ``options`` over ``base``, as far as they are valid.
 
     Keys may be camelCase or snake_case, nested or dotted, and wrapped in one of ``EDITOR_SECTIONS``.
 
@@ -278,9 +278,9 @@ def _checked(base: Settings, options: Mapping[str, object], *, where: str) -> Se
 
 
 def _merge(base: _Section, options: Mapping[Any, object], path: str) -> tuple[_Section, list[str]]:
-    """Put ``options`` over ``base``, key by key, so that a wrong one takes no right one down with it.
+    """Put ``options`` over ``base``, key by key, so that a wrong option leaves the others in effect.
 
-    An editor sends null for a setting that nobody has set, so null is no value.
+    An editor sends null for a setting that nobody has set, so null counts as absent.
     """
     problems: list[str] = []
     for name, rest, value in _split_keys(options):
@@ -304,7 +304,7 @@ def _split_keys(options: Mapping[Any, object]) -> Iterator[tuple[str, str, objec
 def _set(
     base: _Section, attribute: attrs.Attribute[Any], value: object, path: str
 ) -> tuple[_Section, list[str]]:
-    """Set one attribute of ``base``, or leave it and say what is wrong with ``value``."""
+    """Set one attribute of ``base``, or leave it and report what is wrong with ``value``."""
     key = f"{path}{attribute.name}"
     kind = get_type_hints(type(base))[attribute.name]
     problems: list[str] = []
@@ -323,7 +323,7 @@ def _set(
 
 
 def _structured(value: object, kind: Any) -> Any:  # noqa: ANN401 - by kind
-    """Make a ``kind`` of a plain value. By itself cattrs makes a list of whatever can be iterated."""
+    """Convert a plain value to ``kind``. By itself, cattrs makes a list of anything that can be iterated."""
     wanted: type = {tuple: list, dict: dict}.get(get_origin(kind), object)
     if not isinstance(value, wanted):
         raise TypeError(f"expected a {wanted.__name__}")
@@ -339,7 +339,7 @@ def _snake(name: str) -> str:
 
 
 def _unknown(section: type[attrs.AttrsInstance], path: str, name: str) -> str:
-    # Only who mistypes a name waits for this import.
+    # Only a mistyped name has to wait for this import.
     from rapidfuzz import process  # noqa: PLC0415
 
     near = process.extractOne(_snake(name), list(_attributes(section)), score_cutoff=60)
@@ -364,7 +364,7 @@ def _shown(value: object) -> str:
 
 
 def _exactly(*kinds: type) -> Any:  # noqa: ANN401 - cattrs's own hooks are untyped
-    """Make a cattrs hook that takes these types alone: no "5" for 5, and no "false" for true."""
+    """Make a cattrs hook that accepts only these types: no "5" for 5, and no "false" for False."""
 
     def structure(value: object, target: type) -> object:
         if type(value) not in kinds:
@@ -375,7 +375,7 @@ def _exactly(*kinds: type) -> Any:  # noqa: ANN401 - cattrs's own hooks are unty
 
 
 def strict_converter() -> cattrs.Converter:
-    """Make a converter that takes plain values of just the types that a class names."""
+    """Make a converter that accepts plain values of exactly the types that a class names."""
     converter = cattrs.Converter()
     converter.register_structure_hook(bool, _exactly(bool))
     converter.register_structure_hook(int, _exactly(int))

@@ -2,7 +2,7 @@
 
 A field declared with ``flag`` has its name, type, default and help text there. ``copilot_server.cli.flags``
 turns the fields into flags of the command line, and what the user gave into an instance of the dataclass.
-Nothing is imported here, so that ``--help`` stays fast.
+Nothing slow is imported here, so that ``--help`` stays fast.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class Flag:
     Attributes:
         help: the text that ``--help`` shows.
         name: such as ``--json``.
-        default: the value on the command line where the flag is absent.
-        panel: the heading that ``--help`` shows it under.
-        metavar: what ``--help`` shows as its value.
+        default: the value if the flag is absent from the command line.
+        panel: the heading under which ``--help`` shows it.
+        metavar: the placeholder for its value in ``--help``.
         minimum: the smallest number that is accepted.
         maximum: the largest number that is accepted.
-        kind: the type of the value on the command line; None for that of the field.
-        convert: turns the value on the command line into that of the field.
+        kind: the type of the value on the command line; None if it is the field's.
+        convert: converts the value on the command line to the field's.
     """
 
     help: str
@@ -55,7 +55,7 @@ def flag(  # noqa: PLR0913 - one argument for each property of a flag
     absent: Any = _SAME,  # noqa: ANN401 - of the type ``kind``
     convert: Callable[[Any], Any] | None = None,
 ) -> Any:  # noqa: ANN401 - as dataclasses.field
-    """Declare a field of a dataclass that is a flag, too.
+    """Declare a field of a dataclass that is also a flag.
 
     ``default`` is the field's. The flag has the same default, unless ``absent`` says otherwise.
     """

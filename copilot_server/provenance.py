@@ -20,7 +20,7 @@ def cores() -> int:
 
 
 def processor() -> str:
-    """Return the processor's name and, on x86, those of its instructions that matter here."""
+    """Return the processor's name and, on x86, those of its instruction sets that matter here."""
     path = Path("/proc/cpuinfo")
     if not path.exists():
         return platform.processor() or platform.machine()

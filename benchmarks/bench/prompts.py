@@ -11,7 +11,7 @@ from benchmarks.bench.corpus import Place
 from copilot_server.catalog import FimTokens, ModelRef
 from copilot_server.completion.pipeline import Pipeline
 from copilot_server.completion.types import CompletionRequest
-from copilot_server.config import CompletionSettings, Protocol
+from copilot_server.config import CompletionSettings, PromptProtocolSetting
 from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Prompt, Special
 from copilot_server.engine.models.tokenizer import Tokenizer, load_tokenizer
@@ -109,7 +109,7 @@ class PromptBook:
         """Return the request that the pipeline makes with its default settings."""
         return self._asked(request, "auto")
 
-    def _asked(self, request: CompletionRequest, protocol: Protocol) -> GenerationRequest:
+    def _asked(self, request: CompletionRequest, protocol: PromptProtocolSetting) -> GenerationRequest:
         pipeline = Pipeline(self._recorder, self._manifest, CompletionSettings(protocol=protocol))
         pipeline.complete(request, threading.Event())
         return self._recorder.asked.pop()

@@ -1,4 +1,4 @@
-"""The attention of one layer in each way that it can be computed, to find out which the runner should use."""
+"""The attention of one layer in each way to compute it: which of them the runner should use, and why."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from copilot_server.engine.backends.torch.inputs import GridInputs
 from copilot_server.engine.backends.torch.kv_cache import BLOCK_TOKENS
 from copilot_server.engine.backends.torch.limits import limits_of
 
-#: The number of layers in a row, so that starting the first does not dominate the time.
+#: Layers in a row, so that the start of the first hardly counts.
 LAYERS = 16
 
 
@@ -44,7 +44,7 @@ def _measure(bench: Bench, name: str, batch: int, width: int, context: int) -> d
     keys, values = cache.view(batch, -1, 2, shape.kv_heads, shape.head_dim).permute(2, 0, 3, 1, 4)
     by_head = queries.view(batch, width, shape.heads, shape.head_dim).transpose(1, 2)
 
-    def grouped() -> torch.Tensor:  # the cost if no block has to be looked up and nothing is masked
+    def grouped() -> torch.Tensor:  # the cost without looking up blocks and without a mask
         return scaled_dot_product_attention(by_head, keys, values, enable_gqa=True)
 
     ways: dict[str, Callable[[], torch.Tensor]] = {

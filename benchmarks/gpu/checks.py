@@ -1,4 +1,4 @@
-"""The checks that come before any measurement: every way of computing gives the same tokens."""
+"""The checks before anything is timed: every way of computing gives the same tokens."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from copilot_server.engine.backends.torch.runner import TorchRunner
 from copilot_server.engine.backends.torch.weights import random_source
 from copilot_server.engine.runner import Choice, Chunk, Drawn
 
-#: The largest allowed distance of log-probabilities from those computed in float32 on the CPU, with the same
-#: weights in the same format (bfloat16 excepted).
+#: How far log-probabilities may be from those computed in float32 on the CPU, with the same weights in the
+#: same format but for bfloat16's.
 LIMITS = {"float32": 1e-3, "bfloat16": 0.2, "int8": 0.2, "int4": 0.5}
 
-#: The share of the tokens sampled in float32 that may differ, since two tokens can be about equally likely.
+#: The share of the tokens drawn in float32 that may differ: two can be equally likely.
 MOST_DIFFERENT = 0.02
 
-#: The largest allowed distance of a product from plain PyTorch's on the same matrix, by the norm.
+#: How far a product may be from plain PyTorch's on the same matrix, by the norm of the difference.
 PRODUCT_LIMIT = 0.02
 
 CPU = torch.device("cpu")
@@ -31,22 +31,22 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Scenario:
-    """A comparison: on the random model ``shape``, after prompts of these lengths in tokens."""
+    """What is compared: on the random model ``shape``, after prompts of these lengths, in tokens."""
 
     shape: str
     prompts: tuple[int, ...]
     rounds: int
 
 
-#: Long prompts beside short ones, and steps of every width.
+#: Long prompts among short ones, and every width of a step.
 FULL = Scenario("tiny", (1, 5, 40, 300, 450), rounds=6)
 
-#: Enough for every kernel, and little enough for Triton's interpreter to finish in a minute.
+#: Enough for every kernel, and little enough for Triton's interpreter to do in a minute.
 INTERPRETED = Scenario("mini", (1, 5, 20, 40, 70), rounds=2)
 
 
 def check(bench: Bench, scenario: Scenario = FULL) -> bool:
-    """Compute in every way, print the comparisons, and return whether all of them passed."""
+    """Run every way, print what was compared, and return whether all checks passed."""
     source = random_source(shape_of(scenario.shape), device=CPU)
     passed = True
     for dtype in dict.fromkeys(("float32", bench.dtype, "int8", "int4")):
@@ -71,7 +71,7 @@ def _check_scenario(expected: Sequence[Drawn], drawn: Sequence[Drawn], way: Opti
 
 
 def _ways(device: torch.device) -> list[Options]:
-    """Every combination of graphs and Triton's kernels that is available."""
+    """Graphs and Triton's kernels off and on, as far as they are available."""
     gpu = device.type == "cuda"
     graphs = (False, True) if gpu else (False,)
     triton = (False, True) if gpu or os.environ.get("TRITON_INTERPRET") == "1" else (False,)
@@ -79,7 +79,7 @@ def _ways(device: torch.device) -> list[Options]:
 
 
 def play(runner: TorchRunner, scenario: Scenario) -> list[Drawn]:
-    """The tokens that a runner samples in steps of every kind, each time after the same tokens."""
+    """What a runner draws in steps of every kind, after tokens that are the same for every runner."""
     shape = runner.decoder.architecture
     sequences = [runner.open() for _ in scenario.prompts]
     prompts = [token_ids(length, shape) for length in scenario.prompts]
@@ -96,14 +96,14 @@ def play(runner: TorchRunner, scenario: Scenario) -> list[Drawn]:
 
 
 def compare(expected: Sequence[Drawn], drawn: Sequence[Drawn]) -> tuple[float, float]:
-    """The share of tokens that are equal, and the largest difference of their log-probabilities."""
+    """The share of tokens that are alike, and the largest difference of their log-probabilities."""
     pairs = [(a, b) for a, b in zip(expected, drawn, strict=True) if a.token_id == b.token_id]
     worst = max((abs(a.logprob - b.logprob) for a, b in pairs), default=float("inf"))
     return len(pairs) / len(expected), worst
 
 
 def check_products(bench: Bench, runner: TorchRunner) -> bool:
-    """Compare the products of a layer by the runner's kernels with plain PyTorch's on the same matrices."""
+    """The products of a layer by the runner's kernels, against plain PyTorch on the same matrices."""
     decoder, shape = runner.decoder, runner.decoder.architecture
     worst = 0.0
     for tokens in (1, 3, 16, 50, 200):
@@ -127,5 +127,5 @@ def _products(kernels: Kernels, decoder: Decoder, x: torch.Tensor, gated: torch.
     ]
 
 
-def _verdict(fine: bool) -> str:  # noqa: FBT001 - the only argument
+def _verdict(fine: bool) -> str:  # noqa: FBT001 - what is judged
     return "ok" if fine else "FAILED"

@@ -32,10 +32,10 @@ GREEDY = Choice()
 
 @dataclass(frozen=True)
 class Workload:
-    """How much is measured; lengths are in tokens.
+    """How much is measured; lengths in tokens.
 
-    ``wide_batches``: larger batches for the first shape, at the first context, without the peer.
-    ``mean_tokens``: the mean length of a sample; HumanEval's answers have 74 with the 0.5B (``LOG.md``).
+    ``wide_batches``: of the first shape, at the first context, without the peer. ``mean_tokens``: of a
+    sample; HumanEval's answers have 74 with the 0.5B (``LOG.md``).
     """
 
     shapes: tuple[str, ...]
@@ -94,9 +94,9 @@ QUICK = Workload(
 
 @dataclass
 class Bench:
-    """The device, what is measured, the ceilings, and the figures so far.
+    """Where and what is measured, the ceilings, and the figures so far.
 
-    ``limit_s``: the seconds for a part; ``right``: the share of drafts that are right.
+    ``limit_s``: seconds for a part; ``right``: the share of drafts that are right.
     """
 
     device: torch.device
@@ -116,11 +116,11 @@ class Bench:
 
     @property
     def is_late(self) -> bool:
-        """Whether the time of the part is used up."""
+        """Whether the part has used up its time."""
         return time.perf_counter() > self.deadline
 
     def start_part(self) -> None:
-        """Start the time of the next part."""
+        """Start the time limit of the next part."""
         self.deadline = time.perf_counter() + self.limit_s
 
     def synchronize(self) -> None:
@@ -131,7 +131,7 @@ class Bench:
             torch.mps.synchronize()
 
     def median_s(self, function: Callable[[], object], runs: int) -> float:
-        """The median seconds of ``runs`` calls, or as many as the part has time for, after one to warm up."""
+        """Median seconds of ``runs`` calls, or as many as the part has time for, after one to warm up."""
         function()
         times: list[float] = []
         while len(times) < runs and not (times and self.is_late):
@@ -166,13 +166,13 @@ def shape_of(name: str) -> Architecture:
     """The shape of that name, or of the model in the folder of that name.
 
     Raises:
-        ModelError: there is no fast decoder for its architecture.
+        ModelError: it is of a kind that has no fast decoder.
     """
     if name in SHAPES:
         return SHAPES[name]
     architecture = read_architecture(Path(name))
     if architecture is None:
-        msg = f"There is no fast decoder for the model in {name}."
+        msg = f"The model in {name} is of a kind that has no fast decoder."
         raise ModelError(msg)
     return architecture
 
@@ -189,7 +189,7 @@ def token_ids(count: int, shape: Architecture, seed: int = 0) -> list[int]:
 
 
 def read_prompts(runner: TorchRunner, sequences: Sequence[int], length: int) -> None:
-    """Read a prompt of ``length`` random tokens into each sequence, chunk by chunk, and sample one token."""
+    """Read a prompt of ``length`` random tokens into each sequence, chunk by chunk, and draw one token."""
     shape, size = runner.decoder.architecture, runner.prefill_chunk
     prompts = {sequence: token_ids(length, shape, seed=sequence) for sequence in sequences}
     for start in range(0, length, size):

@@ -17,7 +17,7 @@ from copilot_server.engine.runner import Chunk
 
 
 def measure_shape(bench: Bench, name: str) -> None:
-    """Measure the peer, then our runner on the same weights; the peer's leave the device in between."""
+    """Measure the peer, then our runner on the same weights; the peer's are freed in between."""
     peers, runner = _peers_and_runner(bench, name)
     rows = []
     for batch, context in _cases(bench, name):
@@ -33,7 +33,7 @@ def measure_shape(bench: Bench, name: str) -> None:
         bench.report(f"{name} batch {batch} context {context}", row)
         rows.append({"batch": batch, "context": context, **row})
     tuner = getattr(runner.decoder.kernels, "tuner", None)
-    ways = {} if tuner is None else {str(key): place for key, place in tuner.chosen.items()}
+    ways = {} if tuner is None else {str(key): index for key, index in tuner.chosen.items()}
     bench.figures.setdefault("shapes", {})[name] = {"rows": rows, "ways_chosen": ways}
 
 
@@ -84,7 +84,7 @@ def prefill_flop(shape: Architecture, tokens: int) -> float:
 
 
 def _decode_step_s(bench: Bench, runner: TorchRunner, sequences: Sequence[int]) -> float:
-    """The median seconds of a step with one token of each sequence; closes the sequences."""
+    """Median seconds of a step that takes one token of each sequence; closes them."""
     ids, times = [7] * len(sequences), []
     for _ in range(bench.workload.steps):
         start = time.perf_counter()
@@ -100,7 +100,7 @@ Peers = dict[tuple[int, int], dict[str, float]]
 
 
 def _peers_and_runner(bench: Bench, name: str) -> tuple[Peers, TorchRunner]:
-    """The figures of transformers in each case, if it is installed, and our runner with the same weights."""
+    """Transformers' figures in each case, if it is installed, and our runner with the same weights."""
     shape, workload = shape_of(name), bench.workload
     model = _peer_model(bench, shape)
     if model is None:
@@ -116,7 +116,7 @@ def _peers_and_runner(bench: Bench, name: str) -> tuple[Peers, TorchRunner]:
 
 def _peer_model(bench: Bench, shape: Architecture) -> Any:  # noqa: ANN401 - a model of transformers, or None
     try:
-        from transformers import AutoModelForCausalLM, Qwen2Config  # noqa: PLC0415 - may be missing
+        from transformers import AutoModelForCausalLM, Qwen2Config  # noqa: PLC0415 - not everywhere
     except ModuleNotFoundError:
         return None
     config = Qwen2Config(

@@ -1,1 +1,1 @@
-"""From a cursor to ranked candidates: prompts, the engine, filters and caches. Knows no protocol."""
+"""From a cursor to ranked candidates: prompts, the engine, filters and caches. Knows nothing of LSP."""

@@ -20,7 +20,7 @@ MAX_TYPED = 4096
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """Where a completion was made. What is far from the cursor is kept as a hash, so that no file is kept.
+    """Where a completion was made. Text far from the cursor is kept as a hash, so that no file is kept.
 
     ``below`` is the hash of what follows the cursor's line.
     """
@@ -69,7 +69,7 @@ class CompletionCache:
             self._completions.clear()
 
     def _position(self, cursor: Cursor) -> _Position:
-        """Return the position of ``cursor``; its document is read through for it only once."""
+        """Return the position of ``cursor``, whose document is hashed only once."""
         last = self._last
         if last is None or last[0] is not cursor:
             self._last = last = cursor, _position(cursor)

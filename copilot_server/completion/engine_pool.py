@@ -17,10 +17,10 @@ OpenEngine = Callable[[Settings, Progress | None], tuple[Engine, Manifest]]
 
 
 class EnginePool:
-    """Opens pipelines, several of which have one engine if they load the same.
+    """Opens pipelines, which share an engine if their settings load the same one.
 
-    An engine is closed when the last pipeline that has it is gone. Sessions whose settings name different
-    models have them in memory side by side. For the engine thread alone.
+    An engine is closed when the last pipeline that uses it is gone. Sessions whose settings name different
+    models have them in memory side by side. It is for the engine thread only.
     """
 
     def __init__(self, open_engine: OpenEngine = open_engine) -> None:
@@ -37,7 +37,7 @@ class EnginePool:
         if shared is None:
             engine, manifest = self._open_engine(settings, progress)
             shared = _SharedEngine(engine, manifest)
-            # A process that ends returns the memory by itself, and need not wait for it.
+            # The operating system frees the memory of a process that ends, which need not wait for it.
             weakref.finalize(shared, engine.close).atexit = False
             self._engines.append((settings.loading, weakref.ref(shared)))
         return Pipeline(
@@ -59,16 +59,16 @@ class EnginePool:
 
 
 class _SharedEngine:
-    """An engine, and everyone who wants to know of its failures."""
+    """An engine, and the callbacks that are called when it fails."""
 
     def __init__(self, engine: Engine, manifest: Manifest) -> None:
         self.engine = engine
         self.manifest = manifest
-        #: Whether it serves another model now than the manifest says.
+        #: Whether it now serves a different model than the manifest says.
         self.has_changed = False
         self._lock = threading.Lock()
         self._error: EngineError | None = None
-        # Each pipeline holds its own callback, which is gone with it.
+        # Only its pipeline holds a callback strongly, so the two are freed together.
         self._watchers: list[weakref.ref[OnError]] = []
         if isinstance(engine, WatchedEngine):
             # Weakly, or the engine would keep itself alive.

@@ -27,7 +27,7 @@ from copilot_server.fetch.progress import Progress
 OnError = Callable[[EngineError | None], None]
 Watch = Callable[[OnError], None]
 
-#: So many suggestions of each of so many documents are kept for drafts.
+#: How many suggestions of each document, and of how many documents, are kept as a source of drafts.
 SUGGESTIONS, DOCUMENTS = 3, 32
 
 
@@ -43,7 +43,7 @@ class Pipeline:
         prefetch: bool = True,
         watch: Watch | None = None,
     ) -> None:
-        """``prefetch``: whether to prefetch at all. ``watch``: how to learn of the engine's failures."""
+        """``prefetch``: whether to prefetch at all. ``watch``: registers a callback for engine failures."""
         self._engine = engine
         self._watch = partial(_watch_engine, engine) if watch is None else watch
         self._on_error: OnError | None = None
@@ -166,13 +166,13 @@ class Pipeline:
 
     def _finish(self, plan: Plan, generations: Sequence[Generation]) -> Completion:
         cancelled = any(generation.finish_reason == "cancelled" for generation in generations)
-        drawn = () if cancelled else tuple(_candidate(plan.situation, one) for one in generations)
+        sampled = () if cancelled else tuple(_candidate(plan.situation, one) for one in generations)
         return Completion(
-            candidates=rank(one for one in drawn if one.text),
+            candidates=rank(one for one in sampled if one.text),
             source="model",
-            protocol=plan.protocol,
+            prompt_protocol=plan.prompt_protocol,
             cancelled=cancelled,
-            drawn=drawn,
+            sampled=sampled,
         )
 
 

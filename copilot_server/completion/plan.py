@@ -17,29 +17,29 @@ from copilot_server.context.document import Document
 from copilot_server.context.source.syntax import PythonContext
 from copilot_server.engine.base import Engine, GenerationRequest, Sampling
 
-#: For so many lines the number of tokens is cached: those of some files of 2,000 lines.
+#: For how many lines the number of tokens is cached: enough for several files of 2,000 lines.
 COUNTED_LINES = 16_384
-#: So many candidates are sampled for each that an explicit invocation asks for: half of them are equal.
+#: How many candidates are sampled for each one that an explicit invocation asks for: half are duplicates.
 SAMPLED = 2
-#: So many lines of an opened document are counted at a time, which takes some 2 ms; a key may wait for them.
+#: How many lines of an opened document are counted in one step. It takes some 2 ms, which a key may wait for.
 LINES_PER_STEP = 200
-#: Longer lines, in code points, are not counted in advance: one takes as long as many others.
+#: Longer lines, in code points, are not counted in advance: one takes as long as many short ones.
 LONGEST_COUNTED = 1_000
-#: How far on either side of the window drafts are looked up in the document, in code points.
+#: How far beyond each end of the window the document serves as a source of drafts, in code points.
 LOOKUP_REACH = 3_000
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the model is asked for a request."""
+    """What to ask the model for one request."""
 
     situation: Situation
-    protocol: PromptProtocol
+    prompt_protocol: PromptProtocol
     generation: GenerationRequest
 
 
 class Planner:
-    """Plans requests to one model by one set of settings."""
+    """Plans requests to one model under one set of settings."""
 
     def __init__(self, engine: Engine, manifest: Manifest, settings: CompletionSettings) -> None:
         self._context_length = engine.context_length
@@ -48,7 +48,7 @@ class Planner:
         self._settings = settings
 
     def prepare(self, document: Document) -> Iterator[None]:
-        """Count the tokens of each line of ``document``, some at each step, to have them cached."""
+        """Count and cache the tokens of the lines of ``document``, some lines at each step."""
         lines = document.text.splitlines(keepends=True)[: COUNTED_LINES // 2]
         for first in range(0, len(lines), LINES_PER_STEP):
             for line in lines[first : first + LINES_PER_STEP]:
@@ -63,24 +63,24 @@ class Planner:
             ConfigError: the model does not know the prompt protocol that the settings name.
         """
         situation = situation_at(request.cursor)
-        protocol = request.protocol or self._protocol(situation)
+        prompt_protocol = request.prompt_protocol or self._prompt_protocol(situation)
         sampling = request.sampling or self._sampling(request)
         budget = min(
             self._settings.max_prompt_tokens,
-            # Half the window at the most: a chat holds the code twice. The rest is for what is around it.
+            # At most half of the context: a chat holds the code twice. The 64 are for the text around it.
             (self._context_length - sampling.max_new_tokens) // 2 - 64,
         )
         window = take_window(request.cursor, _pinned(situation.context), budget, self._count_tokens)
         generation = GenerationRequest(
-            prompt=build_prompt(protocol, window, self._manifest, situation.language),
+            prompt=build_prompt(prompt_protocol, window, self._manifest, situation.language),
             sampling=sampling,
-            stop=("\n```",) if protocol == "chat-prefill" else (),
+            stop=("\n```",) if prompt_protocol == "chat-prefill" else (),
             until=StopRule(situation),
             lookup=_lookup(request.cursor.document, window, suggested),
         )
-        return Plan(situation, protocol, generation)
+        return Plan(situation, prompt_protocol, generation)
 
-    def _protocol(self, situation: Situation) -> PromptProtocol:
+    def _prompt_protocol(self, situation: Situation) -> PromptProtocol:
         served = self._manifest.protocols
         if self._settings.protocol != "auto":
             return self._settings.protocol
@@ -100,7 +100,7 @@ class Planner:
 
 
 def _pinned(context: PythonContext | None) -> list[Pinned]:
-    """Return what the model should see of a long file: the headers around the cursor, and the imports."""
+    """Return what the model should see of any long file: the headers around the cursor, and the imports."""
     if context is None:
         return []
     headers = [Pinned(one.line_start, f"{one.indent}{one.text}\n") for one in reversed(context.enclosing)]
@@ -111,7 +111,7 @@ def _pinned(context: PythonContext | None) -> list[Pinned]:
 
 
 def _lookup(document: Document, window: Window, suggested: tuple[str, ...]) -> tuple[str, ...]:
-    """Return texts that the model may repeat and its prompt lacks: what is near, and earlier suggestions."""
+    """Return texts that the model may repeat and its prompt lacks: nearby code, and earlier suggestions."""
     text, after = document.text, window.suffix_start + len(window.suffix)
     above = text[max(0, window.start - LOOKUP_REACH) : window.start]
     below = text[after : after + LOOKUP_REACH]

@@ -1,4 +1,4 @@
-"""Prompts: the form in which the model reads a window."""
+"""Prompts: how a window is presented to the model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from copilot_server.context.closers import is_free
 from copilot_server.engine.base import Prompt, Special
 from copilot_server.errors import ConfigError
 
-#: DeepSeek-Coder's own wording for HumanEval (github.com/deepseek-ai/DeepSeek-Coder, Evaluation/HumanEval),
+#: DeepSeek-Coder's wording for HumanEval (github.com/deepseek-ai/DeepSeek-Coder, Evaluation/HumanEval),
 #: chosen among three by measurement (``benchmarks/LOG.md``).
 CHAT_REQUEST = (
     "Please continue to complete the function. You are not allowed to modify the given code and do the "
@@ -18,36 +18,38 @@ CHAT_REQUEST = (
     "completion:"
 )
 
-#: What the end of a prompt may not be cut in: a word and the space before it, or a line's indentation.
+#: A prompt must not end inside one of these: a word with the space before it, or a line's indentation.
 _TAIL = re.compile(r"[ ]?\w+\Z|[ \t]+\Z")
-#: A longer tail (a data blob with no space in it) is no word; the model reads it as it is.
+#: A longer tail, such as a blob of data, is not a word. It stays in the prompt.
 _MAX_TAIL = 64
 _LINE = re.compile(r"[^\r\n]*")
 
 
-def build_prompt(protocol: PromptProtocol, window: Window, manifest: Manifest, language_id: str) -> Prompt:
-    """Put a window into the form that ``protocol`` names.
+def build_prompt(
+    prompt_protocol: PromptProtocol, window: Window, manifest: Manifest, language_id: str
+) -> Prompt:
+    """Return the prompt that shows a window to the model by ``prompt_protocol``.
 
     Raises:
-        ConfigError: the model does not know the protocol.
+        ConfigError: the model does not know the prompt protocol.
     """
-    if protocol not in manifest.protocols.known:
+    if prompt_protocol not in manifest.protocols.known:
         known = ", ".join(manifest.protocols.known)
-        msg = f"{manifest.id} does not know the prompt protocol {protocol!r}."
+        msg = f"{manifest.id} does not know the prompt protocol {prompt_protocol!r}."
         raise ConfigError(msg, remedy=f"Use one of: {known}.")
     prefix, tail = split_tail(window.prefix)
-    if protocol == "fim" and manifest.fim is not None:
+    if prompt_protocol == "fim" and manifest.fim is not None:
         return Prompt(_fim_parts(prefix, window, manifest.fim, language_id), forced=tail)
-    if protocol == "chat-prefill" and manifest.chat is not None:
+    if prompt_protocol == "chat-prefill" and manifest.chat is not None:
         return Prompt(_chat_parts(prefix, manifest.chat, language_id), forced=tail)
     return Prompt((prefix,), forced=tail)
 
 
 def split_tail(prefix: str) -> tuple[str, str]:
-    """Take off what the model would not cut its tokens at: a begun word, or spaces before one.
+    """Split off an end that may be a part of a longer token: a begun word, or the spaces before one.
 
-    A prompt that ends in ``re`` or in four spaces is one the model has hardly ever seen, since its tokens
-    are `` return`` and three spaces; what is taken off is asked of its output instead (token healing,
+    The model has hardly ever seen a prompt that ends in ``re`` or in four spaces, since its tokens are
+    `` return`` and three spaces. Its output is forced to begin with the tail instead (token healing,
     github.com/guidance-ai/guidance, notebooks/art_of_prompt_design/prompt_boundaries_and_token_healing).
     """
     match = _TAIL.search(prefix[-_MAX_TAIL - 1 :])
@@ -58,11 +60,12 @@ def split_tail(prefix: str) -> tuple[str, str]:
 
 
 def _fim_parts(prefix: str, window: Window, fim: FimTokens, language_id: str) -> tuple[str | Special, ...]:
-    """An infilling prompt. What is typed stands last, so that typing only adds to the prompt.
+    """Return an infilling prompt. What the user types stands last, so that typing only adds to the prompt.
 
-    In the layout ``psm`` that is the cursor's line, which the middle begins with; in ``spm`` all of the
-    prefix. There closers after the cursor are left out, lest every bracket that an editor closes by itself
-    change the whole prompt: a model then writes them, and the filters put them over those that are there.
+    In the layout ``psm`` the cursor's line stands last, as the beginning of the middle; in ``spm``, the whole
+    prefix. ``spm`` leaves out closers after the cursor. Otherwise every bracket that an editor closes by
+    itself would change the whole prompt. The model then writes them, and the filters replace those in the
+    document.
     """
     if fim.layout == "spm":
         suffix = _without_closers(window, language_id)
@@ -73,14 +76,14 @@ def _fim_parts(prefix: str, window: Window, fim: FimTokens, language_id: str) ->
 
 
 def _without_closers(window: Window, language_id: str) -> str:
-    """Return the window's suffix without the rest of the cursor's line, if that is closers alone."""
+    """Return the window's suffix, without the rest of the cursor's line if that consists of closers."""
     found = _LINE.match(window.suffix)
     after = found[0] if found else ""
     return window.suffix[len(after) :] if is_free(window.line, after, language_id) else window.suffix
 
 
 def _chat_parts(prefix: str, chat: Chat, language_id: str) -> tuple[str | Special, ...]:
-    """A chat in which the assistant's answer is a code block already begun by the user's own code."""
+    """Return a chat in which the assistant's answer is a code block that begins with the user's code."""
     begin, end = Special(chat.turn_start), Special(chat.turn_end)
     block = f"```{language_id}\n{prefix}"
     return (

@@ -19,7 +19,7 @@ class CompletionRequest:
 
     ``invoked``: the user invoked completion explicitly, so the cache is not asked and several candidates are
     wanted; otherwise one candidate, as fast as possible.
-    ``sampling``, ``protocol``: None for what the settings say.
+    ``sampling``, ``prompt_protocol``: None for what the settings say.
     ``prefetch``: nobody has asked yet; the answer is cached for when the cursor gets there.
     """
 
@@ -27,7 +27,7 @@ class CompletionRequest:
     invoked: bool = False
     sampling: Sampling | None = None
     prefetch: bool = False
-    protocol: PromptProtocol | None = None
+    prompt_protocol: PromptProtocol | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class Candidate:
 class Completion:
     """The candidates for one request, best first; none when there is nothing worth showing.
 
-    ``drawn``: every candidate as the model sampled it, in that order, empty ones and duplicates included; for
-    benchmarks.
+    ``sampled``: every candidate in the order in which the model sampled them, including empty ones and
+    duplicates; for benchmarks.
     """
 
     candidates: tuple[Candidate, ...]
     source: Source
-    protocol: str
+    prompt_protocol: str
     cancelled: bool = False
-    drawn: tuple[Candidate, ...] = ()
+    sampled: tuple[Candidate, ...] = ()

@@ -1,9 +1,10 @@
-"""Which part of a document the model reads: cut so that its beginning stays the same while one types.
+"""Which part of a document the model reads: cut so that its beginning stays the same while the user types.
 
-An engine keeps what it has read of earlier prompts, and of a new one reads only what follows the first
-difference. So a window starts at an anchor: one of the few lines that where they stand in the document makes
-one, wherever the cursor is. When the window overflows it moves on to the next anchor, by about a quarter of
-the budget. All of this depends on the document and the cursor alone, not on what was asked before.
+An engine caches the prefixes of earlier prompts, and of a new prompt reads only what follows the first
+difference. A window therefore starts at an anchor, which is one of a few lines that are chosen by their
+offsets in the document, wherever the cursor is. When the window overflows, its start moves on to the next
+anchor, by about a quarter of the budget. All of this depends only on the document and the cursor, and not on
+earlier requests.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ from copilot_server.context.document import Cursor
 
 CountTokens = Callable[[str], int]
 
-#: Of the budget, what follows the cursor may use; the rest is for what stands before it.
+#: The share of the budget for the text after the cursor; the rest is for the text before it.
 SUFFIX_SHARE = 0.25
-#: Of the budget, what is pinned to the top (imports, headers) may use when it is out of reach.
+#: The share of the budget for what is pinned to the top (imports, headers) when it is above the window.
 PINNED_SHARE = 0.25
-#: Room for the cursor's line and for what is pinned is left in steps of this share of the budget, lest each
-#: word move the window's start.
+#: Room for the cursor's line and for what is pinned is reserved in steps of this share of the budget, so that
+#: not every word moves the window's start.
 STEP_SHARE = 1 / 16
-#: Of the lines that fit, how much may be left off for the sake of a start that stays.
+#: The share of the text that fits which may be left out to keep the start of the window stable.
 LEFT_OFF_SHARE = 1 / 2
 
-#: A token of code is seldom longer than this, in code points: what has more a token is not even counted.
+#: A token of code is seldom longer than this, in code points. A text whose tokens would have to be longer to
+#: fit is not even counted.
 _LONGEST_TOKEN = 16
 
 
@@ -42,8 +44,9 @@ class Pinned:
 class Window:
     """The text around the cursor that the model reads.
 
-    ``header`` is what was pinned and is out of reach; ``above`` the lines from offset ``start`` of the
-    document to the cursor's; ``line`` the cursor's line up to the cursor; ``suffix`` what follows.
+    ``header`` is the pinned text that lies above the window; ``above``, the lines from offset ``start`` of
+    the document to the cursor's line; ``line``, that line up to the cursor; ``suffix``, the text after the
+    cursor.
     """
 
     header: str
@@ -54,7 +57,7 @@ class Window:
 
     @property
     def prefix(self) -> str:
-        """All that is read of what stands before the cursor."""
+        """All that the model reads of the text before the cursor."""
         return self.header + self.above + self.line
 
     @property
@@ -64,10 +67,10 @@ class Window:
 
 
 def take_window(cursor: Cursor, pinned: Sequence[Pinned], budget: int, count_tokens: CountTokens) -> Window:
-    """Cut the document to ``budget`` tokens, by whole lines, the nearest ones.
+    """Return the whole lines nearest to the cursor that together have at most ``budget`` tokens.
 
-    ``pinned`` pieces, the most important first, are put on top, in the document's order, where they stand
-    above the window. Tokens are counted by the line, so that most counts are known from before.
+    Those of the ``pinned`` pieces (the most important first) that lie above the window are put on top of it,
+    in the order of the document. Tokens are counted line by line, so that most counts are cached.
     """
     text, line = cursor.document.text, cursor.line_prefix
     suffix, used = _first_lines(text, cursor.offset, int(budget * SUFFIX_SHARE), count_tokens)
@@ -87,7 +90,7 @@ def take_window(cursor: Cursor, pinned: Sequence[Pinned], budget: int, count_tok
 
 
 def _is_all_in_reach(text: str, end: int, room: int, count_tokens: CountTokens) -> bool:
-    """Whether everything before ``end`` has at most ``room`` tokens; in a long text nothing is counted."""
+    """Whether all text before ``end`` has at most ``room`` tokens. A text that is too long is not counted."""
     return end <= room * _LONGEST_TOKEN and _starts_above(text, end, room, count_tokens)[0] == 0
 
 
@@ -96,14 +99,14 @@ def _header(pinned: Sequence[Pinned], before: int) -> str:
 
 
 def _anchors(starts: Iterable[int], step: int) -> Iterator[int]:
-    """Yield the starts of lines that are the first to start in their ``step`` code points of the text."""
+    """Yield the start of the first line that starts in each stretch of ``step`` code points of the text."""
     return (later for earlier, later in pairwise(starts) if earlier // step != later // step)
 
 
 def _first_anchor(starts: Sequence[int], step: int) -> int:
-    """Return the first anchor among the starts of lines, the last of which is where the window ends.
+    """Return the first anchor among ``starts``, the starts of lines; the last of them is the window's end.
 
-    Where that would leave too much off (long lines, short tokens) anchors stand closer.
+    Where that would leave out too much, as with long lines or short tokens, anchors are closer together.
     """
     first, end = starts[0], starts[-1]
     while step:
@@ -115,7 +118,7 @@ def _first_anchor(starts: Sequence[int], step: int) -> int:
 
 
 def _starts_above(text: str, end: int, room: int, count_tokens: CountTokens) -> list[int]:
-    """Return the starts of the last lines before ``end`` that have ``room`` tokens together, then ``end``."""
+    """Return the starts of the last lines before ``end`` that together have ``room`` tokens, then ``end``."""
     reach = max(0, end - room * _LONGEST_TOKEN)
     lines = text[reach:end].splitlines(keepends=True)[1 if reach else 0 :]  # the first may be cut off
     kept, _ = _fit(reversed(lines), room, count_tokens)
@@ -126,7 +129,7 @@ def _starts_above(text: str, end: int, room: int, count_tokens: CountTokens) -> 
 
 
 def _first_lines(text: str, start: int, room: int, count_tokens: CountTokens) -> tuple[str, int]:
-    """Return the lines from ``start`` on that have at most ``room`` tokens together, and how many."""
+    """Return the lines from ``start`` on that together have at most ``room`` tokens, and that number."""
     end = start + room * _LONGEST_TOKEN
     lines = text[start:end].splitlines(keepends=True)
     if end < len(text):
@@ -136,7 +139,7 @@ def _first_lines(text: str, start: int, room: int, count_tokens: CountTokens) ->
 
 
 def _fit(pieces: Iterable[str], room: int, count_tokens: CountTokens) -> tuple[list[str], int]:
-    """Return the first pieces that have at most ``room`` tokens together, and how many they have."""
+    """Return the first pieces that together have at most ``room`` tokens, and that number."""
     taken: list[str] = []
     used = 0
     for piece in pieces:
@@ -150,10 +153,10 @@ def _fit(pieces: Iterable[str], room: int, count_tokens: CountTokens) -> tuple[l
 
 
 def _count(text: str, room: int, count_tokens: CountTokens) -> int:
-    """Count tokens up to ``room``, and a little more for a text that cannot have so few."""
+    """Return the number of tokens, or just more than ``room`` for a text that is too long to have so few."""
     return count_tokens(text) if len(text) <= room * _LONGEST_TOKEN else room + 1
 
 
 def _in_steps(count: int, step: int) -> int:
-    """Round up to a whole number of steps, with room for one token more."""
+    """Round up to a whole number of steps, with room for at least one more token."""
     return (count // step + 1) * step if step else count

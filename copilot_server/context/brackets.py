@@ -1,4 +1,4 @@
-"""Which characters open, close and end things, in one place for all that look at them."""
+"""The brackets, quotes and signs that open, close and end things: the one definition for all users."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from __future__ import annotations
 PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 #: What opens each closing bracket.
 OPENERS = {closer: opener for opener, closer in PAIRS.items()}
-#: The closing brackets of every language, for a set in a regular expression.
+#: The closing brackets of every language, escaped for a character set of a regular expression.
 CLOSING_BRACKETS = r")\]}"
 QUOTES = "\"'`"
-#: What ends a statement, an item or a header.
+#: The signs that end a statement, an item or a header.
 ENDS = ":;,"
 
-#: Languages in which ``<`` and ``>`` can be brackets: of type arguments, of tags, of included files.
+#: Languages in which ``<`` and ``>`` can be brackets: around type arguments, tags or included files.
 ANGLE_LANGUAGES = frozenset(
     {
         *(

@@ -1,6 +1,6 @@
-"""Closers: what may follow the cursor on its line and leave the line free.
+"""Closers: the characters that may follow the cursor on a line that otherwise ends at the cursor.
 
-``>`` is an operator as well. So it counts as a closer only in languages that have angle brackets, and only
+Since ``>`` is an operator as well, it counts as a closer only in languages that have angle brackets, and only
 where its ``<`` is open.
 """
 
@@ -17,7 +17,7 @@ _INSERTED_WITH_ANGLES = re.compile(rf"[{CLOSING_BRACKETS}{QUOTES}>]+")
 
 
 def closing_run(before: str, after: str, language: str) -> str:
-    """Return what ``after`` begins with of closers, blanks and signs that end a statement.
+    """Return the closers, blanks and signs that end a statement with which ``after`` begins.
 
     ``before`` is the cursor's line up to the cursor, ``after`` the rest of it.
     """
@@ -36,7 +36,7 @@ def is_free(before: str, after: str, language: str) -> bool:
 
 
 def may_be_inserted(text: str, language: str | None = None) -> bool:
-    """Whether ``text`` is closers alone, as an editor inserts by itself; None stands for any language."""
+    """Whether ``text`` consists of closers that editors insert by themselves; None: in any language."""
     with_angles = language is None or language in ANGLE_LANGUAGES
     return bool((_INSERTED_WITH_ANGLES if with_angles else _INSERTED).fullmatch(text))
 

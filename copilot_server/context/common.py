@@ -1,7 +1,7 @@
-"""What two texts have in common at their ends, found fast, for what runs at every key.
+"""The common prefix and suffix of two texts, found fast enough to be called at every key.
 
-Slices are compared at C's speed, longer ones as long as they are equal: a loop over code points would be a
-hundred times slower.
+Slices are compared at the speed of C, and they grow as long as they are equal: a loop over code points would
+be a hundred times slower.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ _FIRST_STEP = 256
 
 
 def common_prefix(one: str, other: str) -> int:
-    """Count the code points with which both begin."""
+    """Return the length of the longest common prefix, in code points."""
     low, high, step = 0, min(len(one), len(other)), _FIRST_STEP
     while low < high:
         middle = min(low + step, high)
@@ -22,7 +22,7 @@ def common_prefix(one: str, other: str) -> int:
 
 
 def common_suffix(one: str, other: str, most: int | None = None) -> int:
-    """Count the code points with which both end, ``most`` at the most."""
+    """Return the length of the longest common suffix, in code points, but at most ``most``."""
     shorter = min(len(one), len(other))
     low, high, step = 0, shorter if most is None else min(most, shorter), _FIRST_STEP
     while low < high:

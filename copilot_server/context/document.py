@@ -1,4 +1,4 @@
-"""A document and a cursor in it, in the one unit used below the LSP layer: code points."""
+"""A document and a cursor in it. Below the LSP layer, all offsets are in code points."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text as the editor has it, with its own line ends."""
+    """A text exactly as the editor has it, with its line ends."""
 
     uri: str
     language_id: str
@@ -16,7 +16,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A position in a document: ``offset`` code points from the start of its text."""
+    """A cursor in a document, ``offset`` code points from the start of its text."""
 
     document: Document
     offset: int

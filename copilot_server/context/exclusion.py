@@ -1,11 +1,12 @@
 """Which files the model must not see: secrets, and what the user has excluded.
 
-Patterns are those of .gitignore. There are the built-in ones, the user's own, and those of the files named
-``.copilotignore`` in the folders above a file, each for what lies below it. As in git, the last pattern that
-matches decides, a deeper file takes precedence, and nothing in an excluded folder can be included again.
+Patterns have the syntax of .gitignore. They are the built-in ones, the user's own, and those in the files
+named ``.copilotignore`` in the folders above a document, which apply below their folder. As in git, the last
+pattern that matches decides, deeper ignore files take precedence, and nothing in an excluded folder can be
+included again.
 
-An ignore file that cannot be read as a whole excludes everything below it: a suggestion that is missing does
-less harm than a secret that is read.
+An ignore file that cannot be read completely excludes everything below it: a missing suggestion does less
+harm than a secret that the model reads.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathspec import GitIgnoreSpec
 logger = logging.getLogger(__name__)
 
 IGNORE_FILE = ".copilotignore"
-#: Where keys, passwords and other people's code are kept.
+#: Files that usually hold keys, passwords or other people's code.
 BUILT_IN = (
     *(".env", ".env.*", "!.env.example", "!.env.sample", "!.env.template", ".envrc"),
     *("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.ppk", "*.asc", "*.gpg"),
@@ -34,37 +35,37 @@ BUILT_IN = (
     *("secrets.yml", "secrets.yaml", "secrets.json", "secrets.toml", "credentials.json"),
     *("**/.docker/config.json", "**/.kube/config", "*.tfstate", "*.tfvars", "node_modules/", ".git/"),
 )
-#: The largest ignore file that is read, in bytes. People write none that is larger.
+#: The largest ignore file that is read, in bytes. Nobody writes a larger one by hand.
 MAX_BYTES = 1 << 20
 
 _EXCLUDED = "This file is excluded."
-#: What ``stat`` fails with where there is no ignore file.
+#: The errors of ``stat`` that mean that there is no ignore file.
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
 def check_pattern(pattern: str) -> None:
-    """Check a pattern.
+    """Check the syntax of a pattern.
 
     Raises:
-        ValueError: .gitignore has no such pattern.
+        ValueError: it is not a valid pattern of .gitignore.
     """
     GitIgnoreSpec.from_lines([pattern])
 
 
 class Exclusions:
-    """Decides whether a document is excluded, by the patterns and by the ignore files on disk right now."""
+    """Decides whether a document is excluded, by the patterns and by the ignore files now on disk."""
 
     def __init__(self, patterns: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
-        """``patterns``: the user's own. ``folders``: the workspace's, as URIs; a pattern may begin there.
+        """``patterns``: the user's. ``folders``: URIs of the workspace's folders, where patterns may begin.
 
-        Patterns ignore case, as file names do on half of all machines.
+        Patterns ignore case, as file systems on Windows and macOS do.
         """
         self._patterns = GitIgnoreSpec.from_lines([*BUILT_IN, *(one.lower() for one in patterns)])
         self._folders = sorted((_path_of(one) for one in folders), key=len, reverse=True)
         self._fits = lru_cache(1024)(self._fits_a_pattern)
 
     def excludes(self, uri: str) -> bool:
-        """Whether the document must neither be completed nor be read for context."""
+        """Whether the document must be neither completed nor read for context."""
         return self.reason(uri) is not None
 
     def reason(self, uri: str) -> str | None:
@@ -72,7 +73,7 @@ class Exclusions:
         path = _path_of(uri)
         if urlsplit(uri).scheme != "file":
             return self._reason(path)
-        # A link is treated as its target too: settings.txt may lead to .env.
+        # A link is also checked by its target: settings.txt may point to .env.
         paths = dict.fromkeys((path, os.path.realpath(path)))
         return next((why for one in paths if (why := self._reason(one)) is not None), None)
 
@@ -80,17 +81,17 @@ class Exclusions:
         return _EXCLUDED if self._fits(path) else _ignored_on_disk(PurePosixPath(path))
 
     def _fits_a_pattern(self, path: str) -> bool:
-        # From the root too: a workspace inside .ssh is no less secret for having been opened.
+        # The path from the root is checked as well: a workspace inside .ssh stays secret when it is opened.
         names = {path.lstrip("/"), _relative(path, self._folders)}
         paths = [one for name in names for one in _with_parents(PurePosixPath(name.lower()))]
         return any(map(self._patterns.match_file, paths))
 
 
 def _path_of(uri: str) -> str:
-    """Return the path in a URI; for ``untitled:`` and the like, the name. A path stays as it is."""
+    """Return the path in a URI; for ``untitled:`` and the like, the name. A plain path stays unchanged."""
     parts = urlsplit(uri)
     path = unquote(parts.path) if parts.scheme else uri
-    # file:///c:/x is the file c:/x.
+    # file:///c:/x denotes the file c:/x.
     return path[1:] if len(path) > 2 and path[0] == "/" and path[2] == ":" else path
 
 
@@ -102,7 +103,7 @@ def _relative(path: str, folders: Sequence[str]) -> str:
 
 
 def _with_parents(path: PurePosixPath) -> Iterator[str]:
-    """Yield the folders of a path, outermost first and each ending in a slash, and then the path."""
+    """Yield the folders of a path, outermost first, each with a final slash, and then the path."""
     for parent in reversed(path.parents[:-1]):
         yield f"{parent}/"
     yield str(path)
@@ -130,7 +131,7 @@ def _ignored_on_disk(path: PurePosixPath) -> str | None:
 
 
 def _verdict(path: str, ignores: Sequence[tuple[PurePosixPath, _IgnoreFile]]) -> bool:
-    """Return what the deepest ignore file that matches ``path``, a folder if it ends in a slash, decides."""
+    """Whether the deepest ignore file that matches ``path`` excludes it. A folder ends in a slash."""
     for folder, ignore in ignores:
         above = f"{str(folder).rstrip('/')}/"
         if path.startswith(above) and path != above:
@@ -144,7 +145,7 @@ def _ignore_file(folder: str) -> _IgnoreFile | None:
     path = os.path.join(folder, IGNORE_FILE)  # noqa: PTH118 - called for each folder at each key
     try:
         found = os.stat(path)  # noqa: PTH116
-    except ValueError:  # no path that could exist
+    except ValueError:  # such a path cannot exist
         return None
     except OSError as error:
         return None if error.errno in _ABSENT else _unreadable(path, error.strerror)
@@ -164,13 +165,13 @@ def _unreadable(path: str, why: str) -> _IgnoreFile:
 
 @lru_cache(256)
 def _read_ignore_file(path: str, _mtime_ns: int, _ctime_ns: int, _size: int) -> _IgnoreFile:
-    """Read an ignore file, once for each time that it changes."""
+    """Read an ignore file. The cache makes this happen only once after each change."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         return _unreadable(path, error.strerror)
-    if len(content) > MAX_BYTES:  # it has grown since it was looked at
+    if len(content) > MAX_BYTES:  # it has grown since ``stat``
         return _unreadable(path, f"it is larger than {MAX_BYTES >> 20} MiB")
     lines = content.decode("utf-8-sig", errors="replace").splitlines()
     return _IgnoreFile(GitIgnoreSpec.from_lines(_readable(path, lines)))

@@ -8,10 +8,10 @@ from functools import lru_cache
 from itertools import islice
 
 DEFAULT_INDENT = "    "
-#: So much of a text, in code points, shows what it indents by, if it indents at all.
+#: How many code points at the start of a text are read first to find its indentation.
 _SAMPLE = 8192
 
-#: Blanks of an indentation; a form feed counts as one (Python language reference, section 2.1.8).
+#: The blanks of an indentation, which may include form feeds (Python language reference, section 2.1.8).
 _BLANKS = re.compile(r"[ \t\f]*")
 _TAB_FIRST = re.compile(r"^\t", re.MULTILINE)
 _OPENED = re.compile(
@@ -27,9 +27,9 @@ def indent_of(text: str, start: int = 0) -> str:
 
 
 def column(indent: str, tab_width: int = 8) -> int:
-    """Return the column that ``indent`` reaches; a tab goes to the next multiple of ``tab_width``.
+    """Return the column that ``indent`` reaches; a tab advances to the next multiple of ``tab_width``.
 
-    A form feed starts the count again (Python language reference, section 2.1.8).
+    A form feed resets the column to 0 (Python language reference, section 2.1.8).
     """
     return len(indent.rpartition("\f")[2].expandtabs(tab_width))
 
@@ -40,9 +40,10 @@ def column_of(line: str, tab_width: int = 8) -> int:
 
 
 def indent_unit(text: str) -> str:
-    """Return what a nested line is indented by in ``text``: a tab, or some spaces.
+    """Return the string by which ``text`` indents a nested line: a tab, or some spaces.
 
-    Only the beginning of a long text is read, so that typing far below finds the answer cached.
+    If possible only the beginning of a long text is read, so that the result stays cached while the user
+    types further below.
     """
     read = _SAMPLE
     while not (unit := _unit_in(text[:read])) and read < len(text):
@@ -54,6 +55,6 @@ def indent_unit(text: str) -> str:
 
 @lru_cache(maxsize=32)
 def _unit_in(text: str) -> str:
-    """Return the most frequent step into a block in ``text``; "" if there is none."""
+    """Return the most frequent indentation of blocks in ``text``; "" if there are no blocks."""
     units = Counter(found["unit"] for found in islice(_OPENED.finditer(text), 40))
     return units.most_common(1)[0][0] if units else ""

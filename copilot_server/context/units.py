@@ -6,7 +6,7 @@ server negotiate. A lone surrogate, which JSON can carry, counts as one code poi
 
 from __future__ import annotations
 
-#: Encoding by its name in the protocol: Python's codec for it, and the bytes of one unit.
+#: For each encoding of LSP, Python's codec and the number of bytes in a unit.
 _CODECS = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}
 
 
@@ -19,7 +19,7 @@ def units_of(text: str, encoding: str = "utf-16") -> int:
 
 
 def code_points_in(text: str, units: int, encoding: str = "utf-16") -> int:
-    """Return how many code points lie whole within the first ``units`` units of ``text``."""
+    """Return how many code points lie entirely within the first ``units`` units of ``text``."""
     head = text[: max(0, units)]  # a code point takes at least one unit
     if head.isascii():
         return len(head)
@@ -32,7 +32,7 @@ def code_points_in(text: str, units: int, encoding: str = "utf-16") -> int:
 
 
 def _code_points_one_by_one(text: str, units: int, encoding: str) -> int:
-    """Count in a text with lone surrogates, which a decoder would join or drop at a cut."""
+    """Count the code points of a text with lone surrogates, which a decoder would join or drop at a cut."""
     taken = 0
     for count, character in enumerate(text):
         taken += units_of(character, encoding)

@@ -11,7 +11,7 @@ def choose_device(wanted: str) -> torch.device:
     """The device for ``auto``, ``cuda``, ``mps`` or ``cpu``.
 
     Raises:
-        DeviceError: it was named and is not there.
+        DeviceError: the device that was named is not available.
     """
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
@@ -24,7 +24,7 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
-    """The dtype for ``auto`` or a name: the smallest that the device computes natively.
+    """The dtype for ``auto`` or a name: the smallest one that the device computes natively.
 
     Without AVX-512 or AMX instructions for it, a CPU multiplies bfloat16 matrices several times slower
     than float32 (``benchmarks/LOG.md``).

@@ -28,7 +28,7 @@ from copilot_server.evaluation.types import Sample, SamplingRequest, SourceFacts
 #: Where the Codex paper ends a completion (Chen et al. 2021, arXiv 2107.03374, section 2.3).
 PAPER_STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 
-#: The name of the protocol when the bare model is asked.
+#: The name of the prompt protocol when the bare model is asked.
 RAW_PROTOCOL = "causal (raw)"
 
 #: The most samples of a task that one request asks for. They share a prefill, which the next request finds in
@@ -175,7 +175,7 @@ def served_sampler(pipeline: Pipeline, plan: SamplingPlan) -> Sampler:
     def sample(requests: Sequence[SamplingRequest], cancel: Cancel, on_sampled: Submit) -> None:
         def on_done(index: int, completion: Completion) -> None:
             if not completion.cancelled:
-                on_sampled(_samples(requests[index], completion.drawn, completion.protocol))
+                on_sampled(_samples(requests[index], completion.sampled, completion.prompt_protocol))
 
         asked = [_completion_request(request, plan.sampling(request)) for request in requests]
         pipeline.complete_batch(asked, cancel, on_done, batch_size=plan.batch_size)
@@ -201,8 +201,8 @@ def raw_sampler(engine: Engine, plan: SamplingPlan) -> Sampler:
 def _completion_request(request: SamplingRequest, sampling: Sampling) -> CompletionRequest:
     task = request.task
     cursor = Cursor(Document(task.uri, "python", task.prefix + task.suffix), len(task.prefix))
-    protocol = None if task.protocol == "auto" else task.protocol
-    return CompletionRequest(cursor, sampling=sampling, protocol=protocol)
+    prompt_protocol = None if task.protocol == "auto" else task.protocol
+    return CompletionRequest(cursor, sampling=sampling, prompt_protocol=prompt_protocol)
 
 
 def _raw_request(request: SamplingRequest, sampling: Sampling) -> GenerationRequest:
@@ -219,14 +219,14 @@ def _unfiltered(one: Generation) -> Candidate:
     return Candidate(one.text, one.mean_logprob, one.finish_reason, tokens=one.tokens)
 
 
-def _samples(request: SamplingRequest, candidates: Sequence[Candidate], protocol: str) -> list[Sample]:
+def _samples(request: SamplingRequest, candidates: Sequence[Candidate], prompt_protocol: str) -> list[Sample]:
     return [
         Sample(
             task_id=request.task.task_id,
             index=index,
             temperature=request.temperature,
             completion=one.text,
-            protocol=protocol,
+            protocol=prompt_protocol,
             finish_reason=one.finish_reason,
             replaced=one.replaced,
             mean_logprob=one.mean_logprob,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol as Interface
+from typing import Protocol
 
-from copilot_server.config import Protocol as PromptProtocol
+from copilot_server.config import PromptProtocolSetting
 from copilot_server.sandbox import Check, Program, ProgramResult
 
 
@@ -26,7 +26,7 @@ class Task:
         setup: trusted source that the test may use, such as the helper functions in a prompt.
         variant: the part of the benchmark that the task belongs to, such as ``multi-line`` or ``CRLF``. Each
             variant has scores of its own.
-        protocol: how the model is prompted; ``auto`` follows the settings.
+        protocol: the prompt protocol; ``auto`` follows the settings.
     """
 
     task_id: str
@@ -38,7 +38,7 @@ class Task:
     test: str
     setup: str = ""
     variant: str = ""
-    protocol: PromptProtocol = "auto"
+    protocol: PromptProtocolSetting = "auto"
 
     @property
     def uri(self) -> str:
@@ -61,7 +61,7 @@ class Sample:
     Attributes:
         index: which sample it is among those of its task at its temperature, from 0.
         temperature: 0 is greedy; None where a samples file does not say.
-        protocol: how the model was prompted.
+        protocol: the prompt protocol that was used.
         replaced: how many code points after the cursor the completion replaces.
         mean_logprob: the mean natural-log probability of its tokens at temperature 1; None if not known.
         tokens: how many tokens the model generated; None if not known.
@@ -146,8 +146,8 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
-    """How the samples were generated and checked. The same values reproduce a run.
+class RunSettings:
+    """How the samples were generated and checked: ``protocol`` in the JSON. The same values reproduce a run.
 
     Attributes:
         prompt: the prompt protocol; with the number of samples of each if there were several.
@@ -189,7 +189,7 @@ class Report:
         sandboxes_passed_over: the better sandboxes that did not work, each with the reason.
     """
 
-    protocol: Protocol
+    protocol: RunSettings
     parameters: int | None
     started: str
     command: str
@@ -241,7 +241,7 @@ class SourceFacts:
 Submit = Callable[[Sequence[Sample]], None]
 
 
-class Source(Interface):
+class Source(Protocol):
     """Where the samples of a run come from: a model, or a file."""
 
     @property

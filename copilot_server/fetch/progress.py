@@ -1,4 +1,4 @@
-"""How a pull tells what it is doing, without knowing who listens."""
+"""How a pull reports its progress, without knowing who shows it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ class Progress(Protocol):
     """Anything that can show a pull: a bar in a terminal, an editor's work-done progress."""
 
     def start(self, description: str, total_bytes: int) -> None:
-        """Begin something of ``total_bytes``; the counter is at nothing again."""
+        """Begin an operation on ``total_bytes`` bytes; the counter starts again at zero."""
         ...
 
     def advance(self, count_bytes: int) -> None:
-        """Count more bytes, or fewer (negative) where a source could not go on in the middle."""
+        """Count more bytes, or fewer (negative) where a source could not continue in the middle."""
         ...
 
     def note(self, message: str) -> None:
-        """Say one thing worth knowing, as that a source cannot be reached."""
+        """Report something worth knowing, such as that a source cannot be reached."""
         ...
 
 
 class LoggedProgress:
-    """The progress of nobody watching: notes and beginnings go to the log."""
+    """Progress that nobody watches: operations and notes go to the log."""
 
     def start(self, description: str, total_bytes: int) -> None:
         """Log what begins."""

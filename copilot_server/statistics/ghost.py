@@ -1,4 +1,4 @@
-"""How much of a suggestion has come into the document, and how: by keys, or by being accepted."""
+"""How much of a suggestion is in the document, and how it got there: by typing or by being accepted."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from copilot_server.context.common import common_prefix
 from copilot_server.statistics.text import minimal_edit
 from copilot_server.statistics.types import Edit, PlainEdit
 
-#: How much of the document on each side is watched along with the suggestion, in code points. Editors send
-#: an insertion as they like: shifted along equal characters, with the word or the line that it continues.
+#: How much of the document on each side is watched along with the suggestion, in code points. Editors may
+#: report an insertion shifted along equal characters, or together with the word or line that it continues.
 MARGIN = 256
 
-#: After one of these an editor inserts the closer by itself.
+#: After one of these an editor inserts the closer by itself, and this many closers at most.
 _OPENERS = (*PAIRS, *QUOTES)
 _MOST_CLOSERS = 3
-#: What one key can insert: a character, blanks, a line break with its indentation, a pair.
+#: What one key can insert: a character, blanks, a line break with indentation, or a pair of brackets.
 _KEY = re.compile(r"\r\n[ \t]*|\n[ \t]*|[ \t]+|\(\)|\[\]|\{\}|<>|\"\"|''|``|.", re.DOTALL)
 
 How = Literal["typed", "accepted", "taken back"]
@@ -27,9 +27,9 @@ How = Literal["typed", "accepted", "taken back"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The code points of the suggestion from ``start`` to ``end`` came into the document, or left it.
+    """The suggestion's code points from ``start`` to ``end`` were inserted into the document, or removed.
 
-    ``complete``: the document is now what accepting the suggestion would have made of it.
+    ``complete``: the document is now as it would be if the suggestion had been accepted.
     """
 
     how: How
@@ -39,10 +39,11 @@ class Step:
 
 
 class Ghost:
-    """A suggestion on the screen, and the piece of the document around it, which edits are applied to.
+    """The ghost text of a suggestion, with a copy of the document around it to which edits are applied.
 
-    Whether the document is as the suggestion would have it is read from that piece, not from the edits: an
-    edit has many spellings. Everything here costs in proportion to the suggestion, not to the document.
+    Whether the document agrees with the suggestion is decided by that copy and not by the edits, since the
+    same change can be expressed by many edits. All costs are proportional to the suggestion, not to the
+    document.
     """
 
     __slots__ = (
@@ -52,52 +53,52 @@ class Ghost:
 
     def __init__(self, text: str, replaced: int, document: str, offset: int) -> None:
         self.text = text
-        #: How many code points of it are in the document.
+        #: How many of its code points are in the document.
         self.reached = 0
         self._replaced = replaced
         self._offset = max(0, offset - MARGIN)
         self._before = document[self._offset : offset]
         self._after = document[offset : offset + len(text) + replaced + MARGIN]
         self._window = self._before + self._after
-        #: Whether what is put in right after that piece is still part of it.
+        #: Whether text that is inserted right after the window belongs to it.
         self._to_the_end = self._offset + len(self._window) == len(document)
         self._closers = ""
 
     def spans(self, offset: int) -> bool:
-        """Whether an offset in the document is where the suggestion, or what it replaces, may be."""
+        """Whether ``offset`` in the document is within the suggestion or what it replaces."""
         start = self._offset + len(self._before)
         return start <= offset <= start + len(self.text) + self._replaced
 
     def holds(self, edit: Edit) -> bool:
-        """Whether the whole of an edit is within the piece of the document that is watched."""
+        """Whether an edit lies entirely within the part of the document that is watched."""
         end = self._offset + len(self._window)
         beyond = edit.start == end and not self._to_the_end
         return self._offset <= edit.start and edit.end <= end and not beyond
 
     def follow(self, edit: Edit) -> bool:
-        """Move along with an edit outside; return False if it reaches in, so that all is lost."""
+        """Move along with an edit outside the window; return False if it reaches into the window."""
         if edit.end <= self._offset and edit.start < self._offset:
             self._offset += len(edit.text) - (edit.end - edit.start)
             return True
         return edit.start >= self._offset + len(self._window)
 
     def smallest(self, edit: Edit) -> PlainEdit:
-        """Give an edit that it holds without what it puts for the same."""
+        """Return an edit that it holds without the text that the edit replaces by equal text."""
         start, end = edit.start - self._offset, edit.end - self._offset
         return minimal_edit(self._window[start:end], edit.text, edit.start)
 
     def apply(self, edit: Edit) -> None:
-        """Make an edit that it holds."""
+        """Apply an edit that it holds."""
         start, end = edit.start - self._offset, edit.end - self._offset
         self._window = self._window[:start] + edit.text + self._window[end:]
 
     def step(self) -> Step | None:
-        """Say what the edits since the last step have done; None if the document now differs from it."""
+        """Return what the edits since the last step have done; None if the document no longer fits."""
         found = self._found()
         if found is None:
             return None
         reached, closers = found
-        # Closers that the editor put in may be typed over, which is no edit.
+        # The user may type over closers that the editor inserted, which makes no edit.
         typed_over = common_prefix(self._closers, self.text[self.reached :])
         start, self.reached, self._closers = self.reached, reached, closers
         if reached < start:
@@ -108,7 +109,7 @@ class Ghost:
             for begin in (start, start + typed_over)
         )
         if complete:
-            # Accepting may leave in place what already followed.
+            # Accepting may keep text that already followed the cursor.
             self.reached = len(self.text)
         return Step("typed" if by_key else "accepted", start, self.reached, complete)
 
@@ -116,9 +117,9 @@ class Ghost:
         return self._window == self._before + self.text + self._after[self._replaced :]
 
     def _found(self) -> tuple[int, str] | None:
-        """Find how many code points are in the document, the fewest, and which closers stand after them."""
+        """Return the least count of code points that may be in the document, and the closers after them."""
         window, before = self._window, self._before
-        # Longer than that it cannot be and fit.
+        # A longer window cannot fit.
         longest = len(before) + len(self.text) + len(self._after) + _MOST_CLOSERS
         if len(window) > longest or not window.startswith(before):
             return None
@@ -132,7 +133,7 @@ class Ghost:
         return None
 
     def _split(self, inserted: str) -> tuple[int, str] | None:
-        """Split what is inserted into the suggestion's beginning and closers that an editor put after it."""
+        """Split the inserted text into the suggestion's beginning and the closers that an editor added."""
         kept, text = self._closers, self.text
         if kept and inserted.endswith(kept) and text.startswith(inserted.removesuffix(kept)):
             return len(inserted) - len(kept), kept
@@ -142,12 +143,12 @@ class Ghost:
             (
                 (len(inserted) - count, inserted[-count:])
                 for count in range(1, _MOST_CLOSERS + 1)
-                if self._are_put_in(inserted[:-count], inserted[-count:])
+                if self._may_have_closed(inserted[:-count], inserted[-count:])
             ),
             None,
         )
 
-    def _are_put_in(self, typed: str, closers: str) -> bool:
-        """Whether an editor may have put in ``closers`` when ``typed`` was typed: it ends in an opener."""
+    def _may_have_closed(self, typed: str, closers: str) -> bool:
+        """Whether an editor may have added ``closers`` after ``typed``, which must end in an opener."""
         fits = len(typed) > self.reached and self.text.startswith(typed)
         return fits and typed[-1] in _OPENERS and may_be_inserted(closers)

@@ -11,7 +11,7 @@ Z_95 = 1.959963984540054
 def wilson_interval(count: int, total: int, z: float = Z_95) -> tuple[float, float]:
     """Return the Wilson score interval of a proportion, 95 % unless ``z`` says otherwise.
 
-    It takes the ``total`` trials, of which ``count`` succeeded, for independent. The plain normal interval
+    It assumes that the ``total`` trials, of which ``count`` succeeded, are independent. The normal interval
     has no width at 0 and 1 and covers too little near them; Wilson's has neither fault (E. B. Wilson 1927,
     "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22(158); recommended by
     Brown, Cai and DasGupta 2001). At a rate of 0.5 in 164 trials it is 7.6 points to each side.
@@ -24,5 +24,5 @@ def wilson_interval(count: int, total: int, z: float = Z_95) -> tuple[float, flo
     rate, spread = count / total, z * z / total
     centre = (rate + spread / 2) / (1 + spread)
     half_width = z * math.sqrt(rate * (1 - rate) / total + spread / (4 * total)) / (1 + spread)
-    # At 0 and 1 a bound equals the rate, which rounding must not leave outside.
+    # At 0 and 1 a bound equals the rate, and rounding must not exclude the rate.
     return max(0.0, min(rate, centre - half_width)), min(1.0, max(rate, centre + half_width))

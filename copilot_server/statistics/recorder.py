@@ -1,4 +1,4 @@
-"""The interface for the language server: tracker and store as one object that never fails and never waits."""
+"""What the language server calls: the tracker and the store behind one object that never fails or blocks."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ logger = logging.getLogger(__name__)
 
 
 class Statistics:
-    """Statistics of the suggestions made to one editor, for the thread of its event loop.
+    """Statistics of the suggestions made to one editor. Call it on the thread of the event loop.
 
-    Every method returns within microseconds, and none raises: an error in here is logged and ends the
-    statistics for the session. While they are switched off, nothing is followed and nothing is written.
+    Every method but ``close`` returns within microseconds, and none raises: an error is logged and ends the
+    statistics for the session. While statistics are switched off, nothing is tracked and nothing is written.
 
-    URIs must be spelled one way for one document; ids are those that the items' commands carry. Offsets are
-    in code points.
+    A document must always have the same URI. Ids are those in the items' commands. Offsets are in code
+    points.
     """
 
     def __init__(self, text_of: Callable[[str], str | None], path: Path | None = None) -> None:
-        """``text_of``: the text of an open document by its URI, None if it is not open.
+        """``text_of``: returns the text of an open document by its URI; None if it is not open.
 
         ``path``: the database; None for the user's own.
         """
@@ -38,7 +38,7 @@ class Statistics:
         self._editor = ""
         self._tracker: Tracker | None = None
         self._timer: asyncio.TimerHandle | None = None
-        #: When the timer goes off, on the monotonic clock.
+        #: When the timer fires, on the monotonic clock.
         self._due_s = math.inf
 
     def configure(self, *, enabled: bool, editor: str = "") -> None:
@@ -50,46 +50,46 @@ class Statistics:
             self._tracker.editor = self._editor
 
     def requested(self, uri: str, offset: int) -> None:
-        """The editor asks for a suggestion. Call it when the request comes."""
+        """Record that the editor asks for a suggestion. Call this when the request arrives."""
         self._call(lambda tracker: tracker.requested(uri, offset))
 
     def offered(self, offer: Offer) -> None:
-        """An answer with items is about to be sent. The document must be as it is now."""
+        """Record that an answer with items is about to be sent. ``offer.document`` must be up to date."""
         self._call(lambda tracker: tracker.offered(offer))
 
     def changed(self, uri: str, edits: Sequence[Edit]) -> None:
-        """A document was edited. Call it for every change, after it was applied.
+        """Record that a document was edited. Call this for every change, after it was applied.
 
-        Each edit is of the text that the one before it has made. An editor that sends whole texts has one
-        edit of all for each key: pass ``text.minimal_edit(before, after)`` instead.
+        Each edit applies to the text that the one before it produced. An editor that sends whole texts
+        replaces the whole text at each key: pass ``text.minimal_edit(before, after)`` instead.
         """
         self._call(lambda tracker: tracker.changed(uri, edits))
 
     def closed(self, uri: str) -> None:
-        """A document was closed, or is no longer to be followed."""
+        """Record that a document was closed, or is no longer to be tracked."""
         self._call(lambda tracker: tracker.closed(uri))
 
     def shown(self, item_id: str) -> None:
-        """The editor shows an item (``didShowCompletion``, ``notifyShown``)."""
+        """Record that the editor shows an item (``didShowCompletion``, ``notifyShown``)."""
         self._call(lambda tracker: tracker.shown(item_id))
 
     def accepted(self, item_id: str) -> None:
-        """The user has accepted an item (its command, ``notifyAccepted``)."""
+        """Record that the user has accepted an item (its command, ``notifyAccepted``)."""
         self._call(lambda tracker: tracker.accepted(item_id))
 
     def partly_accepted(self, item_id: str, length_utf16: int) -> None:
-        """The user has accepted that much of an item's ``insertText`` so far (``didPartiallyAccept...``)."""
+        """Record how much of an item's ``insertText`` the user has accepted (``didPartiallyAccept...``)."""
         self._call(lambda tracker: tracker.partly_accepted(item_id, length_utf16))
 
     def dismissed(self, item_id: str) -> None:
-        """The user has turned an item down (``notifyRejected``)."""
+        """Record that the user has rejected an item (``notifyRejected``)."""
         self._call(lambda tracker: tracker.dismissed(item_id))
 
     def close(self, timeout_s: float) -> bool:
-        """Write what is known, waiting up to ``timeout_s`` for the disk. Call it at the end of a session.
+        """Write what is known, waiting up to ``timeout_s`` for the disk. Call this at the end of a session.
 
         Returns:
-            False if the disk was too slow; what it has not written is lost.
+            False if the disk was too slow; then what was not written is lost.
         """
         self._call(Tracker.close)
         if self._timer is not None:
@@ -97,20 +97,20 @@ class Statistics:
         self._tracker = None
         return self._store.close(timeout_s)
 
-    def _call(self, what: Callable[[Tracker], None]) -> None:
+    def _call(self, record: Callable[[Tracker], None]) -> None:
         if self._tracker is None:
             return
         try:
-            what(self._tracker)
+            record(self._tracker)
             self._arm(self._tracker)
         except Exception as error:  # the boundary: an editor must not suffer from statistics
             self._tracker = None
-            # Its message goes to the log at DEBUG alone: it may quote the text that it failed on.
+            # The error's message is logged only at DEBUG, since it may quote the user's text.
             logger.error("The statistics are off for this session: %s", type(error).__name__)
             logger.debug("The statistics failed", exc_info=error)
 
     def _arm(self, tracker: Tracker) -> None:
-        """Have the tracker called when it next has something to do."""
+        """Set the timer for when the tracker next has something to do."""
         if self._store.failure is not None:
             self._tracker = None
         elif tracker.due_s is not None and tracker.due_s < self._due_s:

@@ -1,4 +1,4 @@
-"""The file the statistics are kept in: where it lies, what is in it, and how it is opened."""
+"""The database of the statistics: its path, its schema, and how it is opened."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from copilot_server.fetch.store import HOME_VARIABLE
 #: "CPst" distinguishes our files from other SQLite files.
 APPLICATION_ID = 0x43507374
 
-#: In one statement, for another process may make the file between two.
+#: In one statement, since another process may create the file between two.
 _STATE = """
     SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)
     FROM pragma_application_id, pragma_user_version
 """
 
-#: How long a write waits for another server's, and an opening for another's.
+#: How long a process waits for another one that is writing to the database or opening it.
 BUSY_S = 10.0
 
-#: What makes each version of the schema of the one before; ``PRAGMA user_version`` counts those applied.
+#: The statements that lead to each version of the schema from the one before. ``PRAGMA user_version`` counts
+#: how many have been applied.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """
@@ -58,9 +59,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 
 def database_path() -> Path:
-    """Return where the statistics are kept: in COPILOT_SERVER_HOME, else in the user's state folder.
+    """Return the path of the database: in COPILOT_SERVER_HOME, or else in the user's state folder.
 
-    Not in the cache folder, where models are: what is there can be fetched again.
+    It is not in the cache folder, where models are, since it cannot be fetched again.
     """
     chosen = os.environ.get(HOME_VARIABLE)
     folder = Path(chosen).expanduser() if chosen else platformdirs.user_state_path("copilot-server")
@@ -68,12 +69,12 @@ def database_path() -> Path:
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
-    """Open the database, made or brought up to date if need be; a damaged one is set aside for a new one.
+    """Open the database. It is created or migrated if necessary, and a damaged one is set aside.
 
-    Several processes may do so at once.
+    Several processes may do this at once.
 
     Raises:
-        StatisticsError: it is not ours, or of a newer version.
+        StatisticsError: it belongs to another program, or to a newer version of this one.
         sqlite3.Error, OSError: it cannot be opened.
     """
     with _locked(path):
@@ -89,7 +90,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 def reopen_damaged(path: Path, opened: os.stat_result) -> sqlite3.Connection:
     """Open the database again after damage was found in the file that ``opened`` describes.
 
-    Another process may have set it aside meanwhile: then its successor must not suffer the same.
+    If another process has set that file aside in the meantime, the new file is left alone.
     """
     with _locked(path):
         if path.exists() and os.path.samestat(path.stat(), opened):
@@ -98,10 +99,10 @@ def reopen_damaged(path: Path, opened: os.stat_result) -> sqlite3.Connection:
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
-    """Open the database to read it; whoever writes meanwhile is not kept from it.
+    """Open the database for reading, without blocking processes that write to it.
 
     Raises:
-        StatisticsError: it is not ours, or of a newer version.
+        StatisticsError: it belongs to another program, or to a newer version of this one.
         sqlite3.Error, OSError: it cannot be opened.
     """
     connection = _connected(f"file:{quote(str(path))}?mode=ro")
@@ -117,11 +118,11 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 
 
 def forget(path: Path) -> None:
-    """Delete all that is kept, and what was set aside. Servers that run go on, and count anew.
+    """Delete all statistics, and the files that were set aside. Running servers start again from zero.
 
     Raises:
-        StatisticsError: the file is not ours.
-        sqlite3.Error, OSError: it cannot be opened, or somebody holds it.
+        StatisticsError: the file belongs to another program.
+        sqlite3.Error, OSError: it cannot be opened, or another process has locked it.
     """
     for aside in path.parent.glob(f"{path.name}.damaged-*"):
         aside.unlink()
@@ -144,17 +145,17 @@ def _delete_all(path: Path) -> None:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether an error says that the file is no sound database."""
-    # The low byte; the rest distinguishes kinds of one error.
+    """Whether an error means that the file is damaged or is not a database."""
+    # The low byte is the primary result code; the rest distinguishes kinds of one error.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def set_aside(path: Path) -> None:
-    """Keep a damaged database under another name: somebody may want to mend it."""
+    """Rename a damaged database, so that somebody can still repair it."""
     suffix = f".damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     for file in _files(path):
         if file.exists():
-            # SQLite finds the log of a database by its name.
+            # SQLite finds the log of a database by the name of the database.
             file.replace(path.with_name(path.name + suffix + file.name.removeprefix(path.name)))
 
 
@@ -170,7 +171,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    # Made here, for SQLite would make it readable to all; its log takes over the mode.
+    # It is created here since SQLite would make it readable by everybody. The log inherits its mode.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     path.chmod(0o600)
     connection = _connected(f"file:{quote(str(path))}?mode=rw")
@@ -185,7 +186,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _connected(uri: str) -> sqlite3.Connection:
-    # Without an isolation level transactions are begun and ended by name, and not by the library.
+    # Without an isolation level the library begins no transactions; the statements here do.
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
     connection.row_factory = sqlite3.Row
     return connection
@@ -204,11 +205,11 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """Return the schema's version; 0 of an empty database."""
+    """Return the version of the schema, which is 0 in an empty database."""
     application, version, tables = connection.execute(_STATE).fetchone()
     if tables and application != APPLICATION_ID:
         raise StatisticsError(
-            f"{path} is a database of some other program.", remedy="Move it away, and a new one is made."
+            f"{path} is the database of another program.", remedy="Move it away, and a new one is created."
         )
     if version > len(MIGRATIONS):
         raise NewerDatabaseError(

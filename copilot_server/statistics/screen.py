@@ -1,4 +1,4 @@
-"""What ``copilot-server stats`` shows: one screen."""
+"""The screen that ``copilot-server stats`` prints."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from rich.text import Text
 from copilot_server.statistics.figures import Figures, Latency, Outcomes, Share
 
 _WIDTH_OF_A_PIPE = 100
-#: A bar is drawn where there is room for it.
+#: Bars are drawn on consoles at least this wide.
 _WIDTH_WITH_BARS = 78
 _BAR_CELLS = 10
-#: Rows of a table, unless it is the one asked for.
+#: The most rows of a table, unless ``--by`` asks for it.
 _MOST_ROWS = 5
-#: A sparkline is no wider than that; of more days, some share a character.
+#: The most characters of a sparkline; if there are more days, several share a character.
 _MOST_SPARKS = 60
 
 _SPARKS, _NO_SPARK, _EIGHTHS = "▁▂▃▄▅▆▇█", "·", " ▏▎▍▌▋▊▉█"
-# For terminals that know no more than ASCII.
+# For terminals that support only ASCII.
 _ASCII_SPARKS, _ASCII_NO_SPARK, _ASCII_EIGHTHS = "_,-~=+*#", ".", "    ####="
 
 
 class Screen:
-    """Draws figures on a console, in ASCII if that is all it takes."""
+    """Draws figures on a console, in ASCII if the console supports nothing else."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -47,7 +47,7 @@ class Screen:
             self._console.print(part)
 
     def show_nothing(self, path: Path) -> None:
-        """Say that there are none yet, and how there will be."""
+        """Say that there are no suggestions yet, and how they come to be recorded."""
         print_ = self._console.print
         print_(Text("No suggestions are recorded yet.", style="bold"))
         print_(
@@ -57,7 +57,7 @@ class Screen:
         print_(self._name(str(path)), soft_wrap=True)
 
     def _daily(self, daily: Sequence[tuple[date, Outcomes]]) -> Table:
-        """Draw what came day by day, several days to a character where there are too many."""
+        """Draw the figures of each day, several days to a character where there are too many."""
         width = min(_MOST_SPARKS, max(10, self._console.width - 34))
         per_spark = -(-len(daily) // width)
         chunks = [daily[n : n + per_spark] for n in range(0, len(daily), per_spark)]
@@ -73,7 +73,7 @@ class Screen:
         return table
 
     def _sparkline(self, values: Sequence[float], style: str) -> Text:
-        """Draw values between nothing, a dot, and the greatest of them."""
+        """Draw each value relative to the greatest one; a dot stands for 0."""
         sparks, none = (_ASCII_SPARKS, _ASCII_NO_SPARK) if self._ascii else (_SPARKS, _NO_SPARK)
         most, line = max(values), Text()
         for value in values:
@@ -94,7 +94,7 @@ class Screen:
         bars = [""] if self._console.width >= _WIDTH_WITH_BARS else []
         names = ["shown", "accepted", "rate", *bars, "kept 5 min", "characters"]
         table = _table(title, *names, headed=True)
-        # Room for the figures: their heads, a bar, "100.0 %" under "rate", and two blanks between.
+        # The width of the figures: headings, a bar, "100.0 %" below "rate", and two blanks between columns.
         taken = sum(len(name) + 2 for name in names) + len(bars) * _BAR_CELLS + 3
         table.columns[0].max_width = max(8, self._console.width - taken)
         for name, one in groups[:most]:
@@ -113,35 +113,35 @@ class Screen:
         return table
 
     def _name(self, name: str) -> Text:
-        """Make a name fit for the terminal: markup as it is, and nothing in it that a terminal obeys."""
+        """Return a name as safe text: markup is shown literally, and control characters are escaped."""
         text = visible(name) or "(unknown)"
         return Text(text.encode("ascii", "backslashreplace").decode() if self._ascii else text)
 
     def _bar(self, rate: float) -> Text:
         eighths = _ASCII_EIGHTHS if self._ascii else _EIGHTHS
         whole, part = divmod(round(rate * _BAR_CELLS * 8), 8)
-        drawn = eighths[8] * whole + (eighths[part] if part else "")
-        return Text(f"{drawn:{_BAR_CELLS}}", style="green")
+        bar = eighths[8] * whole + (eighths[part] if part else "")
+        return Text(f"{bar:{_BAR_CELLS}}", style="green")
 
 
 def screen_on_stdout() -> Screen:
-    """Make a screen of stdout: as wide as the terminal; a file or a pipe has no width of its own."""
+    """Return a screen on stdout, as wide as the terminal, or of a fixed width for a file or a pipe."""
     own_width = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Screen(Console(width=None if own_width else _WIDTH_OF_A_PIPE, highlight=False))
 
 
 def visible(text: str) -> str:
-    """Spell out what does not print: names come from editors, and a terminal obeys some characters."""
+    """Escape what is not printable: names come from editors, and may contain control characters."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def percent(rate: float) -> str:
-    """Write a share for people."""
+    """Return a share as people read it."""
     return f"{rate * 100:.1f} %"
 
 
 def duration(value_ms: float) -> str:
-    """Write a duration for people."""
+    """Return a duration as people read it."""
     if value_ms < 9.95:
         return f"{value_ms:.1f} ms"
     return f"{value_ms:,.0f} ms" if value_ms < 999.5 else f"{value_ms / 1e3:,.1f} s"
@@ -191,9 +191,9 @@ def _days(first: date, last: date) -> str:
 
 
 def _table(*names: str, headed: bool = False) -> Table:
-    """Make a table without lines, the first column for names, and the others for figures.
+    """Return a table without borders: the first column is for names, the others are for figures.
 
-    Where it is too wide, it is the names that are cut.
+    If the table is too wide, the names are cropped.
     """
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, show_header=headed)
     table.add_column(names[0], header_style="bold", no_wrap=True, overflow="crop")

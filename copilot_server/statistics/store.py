@@ -1,4 +1,4 @@
-"""Keeps rows in SQLite, from a thread of its own: nobody who has something to keep waits for a disk."""
+"""Saves rows in SQLite on a thread of its own, so that callers never wait for the disk."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from copilot_server.statistics.types import Suggestion
 
 logger = logging.getLogger(__name__)
 
-#: Rows older than this are deleted, and the oldest beyond this many.
+#: Rows older than this are deleted, and so are the oldest ones beyond this number.
 RETENTION_DAYS = 400
 MAX_ROWS = 500_000
-#: Rows that wait to be written; more are dropped. A day of typing makes some thousands.
+#: The most rows that wait to be written; further ones are dropped. A day of typing makes some thousands.
 MAX_QUEUED = 10_000
-#: How long rows are gathered to be written together. So much is lost, at most, to a kill.
+#: How long rows are collected to be written together. A killed process loses the rows of this time at most.
 FLUSH_S = 1.0
 _PRUNE_EVERY_S = 24 * 3600.0
 
 _COLUMNS = [field.name for field in fields(Suggestion)]
 _OUTCOMES = _COLUMNS[_COLUMNS.index("shown") :]
 _INSERT = f"INSERT OR IGNORE INTO suggestions VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"  # noqa: S608
-#: A row that was deleted since it was added stays deleted.
+#: An update does not bring back a row that has been deleted in the meantime.
 _SET = ", ".join(f"{name} = :{name}" for name in _OUTCOMES)
 _UPDATE = f"UPDATE suggestions SET {_SET} WHERE id = :id"  # noqa: S608 - the names are our own
 
@@ -39,11 +39,11 @@ _Write = tuple[str, Suggestion]
 
 
 class Store:
-    """Rows on their way to the database at ``path``. To add or update one takes microseconds.
+    """Rows on their way to the database at ``path``. Adding or updating one takes microseconds.
 
-    Nothing is opened, and no thread started, before there is a row. Whatever goes wrong with the database is
-    logged once, in ``failure`` from then on, and ends the keeping for the life of this object: a full disk
-    must not stop an editor.
+    The database is opened and the thread is started with the first row. When the database fails, the reason
+    is logged once and kept in ``failure``, and this object saves nothing more: a full disk must not stop an
+    editor.
     """
 
     def __init__(
@@ -57,25 +57,25 @@ class Store:
         self.failure: str | None = None
         self._flush_s = flush_s
         self._now = now
-        #: None at the end says that no more will come.
+        #: None is the last entry.
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closed = False
         self._dropped = 0
 
     def add(self, suggestion: Suggestion) -> None:
-        """Keep a new row."""
+        """Save a new row."""
         self._put(_INSERT, suggestion)
 
     def update(self, suggestion: Suggestion) -> None:
-        """Keep what has become of a row that was added."""
+        """Save the outcomes of a row that was added."""
         self._put(_UPDATE, suggestion)
 
     def close(self, timeout_s: float) -> bool:
-        """Take no more, and wait up to ``timeout_s`` until what was taken is kept.
+        """Accept no more rows, and wait up to ``timeout_s`` until the accepted ones are saved.
 
         Returns:
-            False if it is not yet: then the rest is lost with the process.
+            False if they are not saved yet; then the rest is lost when the process ends.
         """
         self._closed = True
         self._queue.put(None)
@@ -89,15 +89,15 @@ class Store:
         if self._queue.qsize() >= MAX_QUEUED:
             self._dropped += 1
             if self._dropped == 1:
-                logger.warning("The disk does not keep up with the statistics: some are left out.")
+                logger.warning("The disk is too slow for the statistics: some are dropped.")
             return
         self._queue.put((statement, suggestion))
         if self._thread is None:
-            # A daemon, so that a disk that hangs does not keep the process from ending.
+            # A daemon thread, so that a hanging disk does not keep the process from ending.
             self._thread = threading.Thread(target=self._run, name="statistics", daemon=True)
             self._thread.start()
 
-    # From here on: the thread.
+    # The methods below run on the thread.
 
     def _run(self) -> None:
         try:
@@ -105,7 +105,7 @@ class Store:
         except CopilotServerError as error:
             self._fail(str(error))
         except filelock.Timeout:
-            self._fail(f"{self.path} is held by another process.")
+            self._fail(f"{self.path} is locked by another process.")
         except (sqlite3.Error, OSError) as error:
             self._fail(f"{self.path} cannot be written ({error}).")
 
@@ -114,7 +114,7 @@ class Store:
         logger.warning("No statistics are kept until the next start: %s", why)
 
     def _batches(self) -> Iterator[list[_Write]]:
-        """Wait for rows, gather those that come soon after, and give them; end when no more will come."""
+        """Yield batches: a row and those that arrive soon after it. End after the last row."""
         last = False
         while not last:
             first = self._queue.get()
@@ -140,40 +140,40 @@ class _Writer:
         self._path = path
         self._now = now
         self._connection = open_for_writing(path)
-        # Which file that is, should it be damaged: its name may be another's by then.
+        # This identifies the file if it turns out to be damaged: its name may denote another one by then.
         self._opened = path.stat()
         self._pruned_s = 0.0
 
     def write_all(self, batches: Iterable[list[_Write]]) -> None:
-        """Write each batch when it comes, and close the database after the last."""
+        """Write each batch when it arrives, and close the database after the last one."""
         try:
             for batch in batches:
-                self._write_or_mend(batch)
+                self._write_or_reopen(batch)
                 self._prune()
         finally:
             self._connection.close()
 
-    def _write_or_mend(self, batch: list[_Write]) -> None:
+    def _write_or_reopen(self, batch: list[_Write]) -> None:
         try:
             self._write(batch)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
-            logger.warning("%s is damaged: it is set aside, and the statistics begin anew.", self._path)
+            logger.warning("%s is damaged: it is set aside, and the statistics start from zero.", self._path)
             self._connection.close()
             self._connection = reopen_damaged(self._path, self._opened)
             self._opened = self._path.stat()
             self._write(batch)
 
     def _write(self, batch: list[_Write]) -> None:
-        """Write a batch, all or nothing."""
+        """Write a batch in one transaction."""
         self._connection.execute("BEGIN IMMEDIATE")
         with self._connection:
             for statement, suggestion in batch:
                 self._connection.execute(statement, asdict(suggestion))
 
     def _prune(self) -> None:
-        """Once a day, delete what is old."""
+        """Delete old rows, once a day."""
         now_s = self._now()
         if now_s - self._pruned_s < _PRUNE_EVERY_S:
             return

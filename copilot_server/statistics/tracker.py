@@ -1,4 +1,4 @@
-"""What becomes of suggestions, inferred from edits, requests and time, and from what the editor reports."""
+"""Infers what becomes of suggestions from edits, requests and time, and from what the editor reports."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from copilot_server.statistics.types import (
     model_name,
 )
 
-#: A suggestion that stood this long was seen: about what it takes to react to something that appears.
+#: A suggestion that was on offer this long counts as seen: it is about a person's reaction time.
 SEEN_AFTER_S = 0.25
-#: Offered again at its place within this time, it is the same suggestion.
+#: A suggestion that is offered again at its position within this time is the same one.
 RESUME_WITHIN_S = 60.0
 
-#: Bounds on what is kept in memory.
+#: The bounds of what is held in memory.
 MAX_DOCUMENTS = 64
 MAX_LIVES = 64
 MAX_RESUMABLE = 16
@@ -38,20 +38,20 @@ MAX_ITEMS = 1024
 
 
 class Sink(Protocol):
-    """Where rows go. Neither method may wait."""
+    """Receives the rows. Neither method may block."""
 
     def add(self, suggestion: Suggestion) -> None:
-        """Keep a new row."""
+        """Save a new row."""
         ...
 
     def update(self, suggestion: Suggestion) -> None:
-        """Keep what has become of a row that was added."""
+        """Save the outcomes of a row that was added."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Offered:
-    """What an item's id stands for: a suggestion, from its code point ``base`` on."""
+    """What an item's id refers to: a suggestion, from its code point ``base`` on."""
 
     life: Life
     item: Item
@@ -59,21 +59,21 @@ class _Offered:
 
 
 class _Document:
-    """One open document: the suggestions on show there, and those that may come back or are looked for."""
+    """One open document: the suggestions on offer there, and those that may return or are to be checked."""
 
     def __init__(self) -> None:
         self.group: list[Life] = []
         self.lives: list[Life] = []
 
     def keep(self, life: Life) -> None:
-        """Take up a new life, for the oldest one that is not on show if there are too many."""
+        """Add a new life; if there are too many, drop the oldest one that is not on offer."""
         self.lives.append(life)
         if len(self.lives) > MAX_LIVES:
             oldest = next((old for old in self.lives if old not in self.group), self.lives[0])
             self.lives.remove(oldest)
 
     def find(self, offer: Offer, item: Item, now_s: float) -> Life | None:
-        """Return the suggestion that ``item`` offers again."""
+        """Return the suggestion that ``item`` offers again; None if it is a new one."""
         for life in reversed(self.lives[-MAX_RESUMABLE:]):
             recent = life in self.group or now_s - life.left_s <= RESUME_WITHIN_S
             if recent and life.is_offered_by(offer, item):
@@ -82,13 +82,13 @@ class _Document:
 
 
 class Tracker:
-    """Follows suggestions through the documents of one editor. For one thread; nothing in it waits.
+    """Follows suggestions through the documents of one editor. It is for one thread, and never blocks.
 
-    ``changed`` is called at every key: it costs a dictionary lookup where no suggestion is on show, and else
-    grows with the length of the suggestion and of the edit, never with that of the document.
+    ``changed`` is called at every key. It costs a dictionary lookup where no suggestion is on offer;
+    elsewhere its cost grows with the length of the suggestion and of the edit, but not of the document.
 
-    Each item offered becomes one row, added once and updated as things become known. Ids that are unknown,
-    or were forgotten (``MAX_ITEMS``), are passed over.
+    Each suggestion becomes one row, which is added once and updated as its outcomes become known. Ids that
+    are unknown or were forgotten (``MAX_ITEMS``) are ignored.
     """
 
     def __init__(
@@ -100,10 +100,10 @@ class Tracker:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """``text_of``: the text of an open document by its URI. ``clock``: seconds, never going back."""
+        """``text_of``: returns the text of an open document by its URI. ``clock``: monotonic, in seconds."""
         self.editor = ""
         self.counts = counts or SuggestionCounts()
-        #: When ``tick`` is next to be called, on the tracker's clock.
+        #: When ``tick`` is to be called next, on the tracker's clock; None if there is nothing to do.
         self.due_s: float | None = None
         self._sink = sink
         self._text_of = text_of
@@ -111,13 +111,13 @@ class Tracker:
         self._wall_clock = wall_clock
         self._documents: OrderedDict[str, _Document] = OrderedDict()
         self._items: LRUCache[str, _Offered] = LRUCache(MAX_ITEMS)
-        #: Where the editor reports what it shows, nothing is inferred.
+        #: If the editor reports what it shows, that is not inferred.
         self._reports_shown = False
 
-    # What the server does.
+    # The server's actions.
 
     def requested(self, uri: str, offset: int) -> None:
-        """The editor asks for a suggestion at ``offset``: one that is not there is off the screen."""
+        """The editor asks for a suggestion at ``offset``, so a suggestion elsewhere is no longer on offer."""
         document = self._documents.get(uri)
         if document is None or not document.group:
             return
@@ -144,10 +144,10 @@ class Tracker:
             if life not in before:
                 life.offered_s = now_s
 
-    # What the editor does.
+    # The editor's actions.
 
     def changed(self, uri: str, edits: Sequence[Edit]) -> None:
-        """The document was edited; each edit is of the text that the one before it has made."""
+        """The document was edited; each edit applies to the text that the one before it produced."""
         document = self._documents.get(uri)
         if document is None:
             return
@@ -165,7 +165,7 @@ class Tracker:
         if document is not None:
             self._leave_all(document)
 
-    # What the editor reports.
+    # The editor's reports.
 
     def shown(self, item_id: str) -> None:
         """The editor shows an item."""
@@ -176,7 +176,7 @@ class Tracker:
             self._save(found.life)
 
     def accepted(self, item_id: str) -> None:
-        """The user has accepted an item. The edit that puts it in may come before or after this."""
+        """The user has accepted an item. The edit that inserts it may come before or after this."""
         found = self._items.get(item_id)
         if found is None:
             return
@@ -196,7 +196,7 @@ class Tracker:
             self._save_and_watch(found.life)
 
     def dismissed(self, item_id: str) -> None:
-        """The user has turned an item down, and those offered with it."""
+        """The user has rejected an item, and those offered with it."""
         found = self._items.get(item_id)
         if found is not None:
             self._leave_with(found.life)
@@ -204,7 +204,7 @@ class Tracker:
     # Time.
 
     def tick(self) -> None:
-        """Look for those accepted suggestions whose time has come."""
+        """Do the checks of accepted suggestions that are due."""
         now_s = self._clock()
         for life in self._lives():
             while life.checks and life.checks[0][0] <= now_s:
@@ -213,7 +213,7 @@ class Tracker:
         self.due_s = min((life.checks[0][0] for life in self._lives() if life.checks), default=None)
 
     def close(self) -> None:
-        """All documents are closed: what was not yet known stays so."""
+        """Close all documents. What is not known yet stays unknown."""
         for uri in list(self._documents):
             self.closed(uri)
 
@@ -228,7 +228,7 @@ class Tracker:
         return [life for document in self._documents.values() for life in document.lives]
 
     def _offered(self, document: _Document, offer: Offer, item: Item, now_s: float) -> Life:
-        """Find the suggestion of an item, or take it up as a new one."""
+        """Return the suggestion of an item, which may be a new one."""
         life = document.find(offer, item, now_s) if offer.trigger != "panel" else None
         if life is None:
             life = Life(self._row(offer, item), item.text, offer.uri, offer.offset)
@@ -254,7 +254,7 @@ class Tracker:
         )
 
     def _edit(self, document: _Document, edit: Edit) -> bool:
-        """Follow one edit; return whether it is where the suggestions on show are."""
+        """Follow one edit; return whether it touches the suggestions on offer."""
         first = document.group[0].ghost if document.group else None
         if first is not None and first.holds(edit):
             edit = first.smallest(edit)
@@ -265,7 +265,7 @@ class Tracker:
         return any(touched for _, touched, _ in followed)
 
     def _take(self, document: _Document, steps: list[tuple[Life, Step]]) -> None:
-        """Count what an edit did for one of the suggestions on show: one it completes, else the first."""
+        """Record the edit for one of the suggestions on offer: one that it completes, or else the first."""
         if not steps:
             return
         life, step = next((one for one in steps if one[1].complete and one[1].how == "accepted"), steps[0])
@@ -281,7 +281,7 @@ class Tracker:
             self._leave(life)
 
     def _leave(self, life: Life) -> None:
-        """A suggestion is no longer on show."""
+        """End the offer of a suggestion."""
         now_s = self._clock()
         life.ghost, life.left_s = None, now_s
         if life.displayed and not self._reports_shown and now_s - life.offered_s >= SEEN_AFTER_S:
@@ -289,7 +289,7 @@ class Tracker:
         self._save(life)
 
     def _leave_with(self, life: Life) -> None:
-        """A suggestion is no longer on show, nor are those offered with it."""
+        """End the offer of a suggestion and of those offered with it."""
         document = self._documents.get(life.uri)
         if document is not None and life in document.group:
             self._leave_all(document)
@@ -303,7 +303,7 @@ class Tracker:
         self._save(life)
 
     def _save(self, life: Life) -> None:
-        """Keep its row, if it is another than was kept."""
+        """Save its row if the row has changed."""
         row, before = life.row, life.saved
         if row != before:
             life.saved = row

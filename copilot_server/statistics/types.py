@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-#: What made the editor ask. Candidates of a panel stand side by side, so that they have no acceptance rate.
+#: What made the editor ask. A panel shows its candidates side by side, so they have no acceptance rate.
 Trigger = Literal["automatic", "invoked", "panel"]
 
-#: The longest name that is kept. Language ids, editors and models are named by others.
+#: The longest name that is stored. The names of languages, editors and models come from elsewhere.
 MAX_NAME = 64
 
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -18,27 +18,27 @@ _PATH = re.compile(r"^[.~]|\.gguf$", re.IGNORECASE)
 
 
 class Edit(Protocol):
-    """What a change did: it put ``text`` for the code points from ``start`` to ``end`` of the text so far."""
+    """A change that replaced the code points from ``start`` to ``end`` of the text so far by ``text``."""
 
     @property
     def start(self) -> int:
-        """Where it begins."""
+        """The offset at which it begins."""
         ...
 
     @property
     def end(self) -> int:
-        """Where what it replaced ended."""
+        """The offset at which the replaced text ended."""
         ...
 
     @property
     def text(self) -> str:
-        """What was put there."""
+        """The new text."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class PlainEdit:
-    """An edit made here."""
+    """An edit as a plain value."""
 
     start: int
     end: int
@@ -47,9 +47,9 @@ class PlainEdit:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A suggestion as it was sent: put ``text`` in at the offer's offset, over ``replaced`` code points.
+    """A suggestion as it was sent: insert ``text`` at the offer's offset, replacing ``replaced`` code points.
 
-    ``head``: what the item's ``insertText`` has before ``text``, as where it repeats the word at the cursor.
+    ``head``: what precedes ``text`` in the item's ``insertText``, such as the begun word at the cursor.
     """
 
     id: str
@@ -61,10 +61,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An answer with at least one item, the one shown first first.
+    """An answer with at least one item; the first one is the one that editors show first.
 
-    ``document``: the text as it is when the answer is sent; ``offset``, in code points: where its items go.
-    ``source``: as ``completion.types.Source``. ``latency_s``: from the request's arrival to the answer.
+    ``document``: its text when the answer is sent. ``offset``: where the items are inserted, in code points.
+    ``source``: as in ``completion.types.Source``. ``latency_s``: from the request's arrival to the answer.
     """
 
     uri: str
@@ -80,7 +80,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One row: all that is ever kept of a suggestion. Lengths are in code points; times are UTC."""
+    """One row: all that is stored about a suggestion. Lengths are in code points; times are UTC."""
 
     id: int
     offered_at_s: int
@@ -103,7 +103,7 @@ class Suggestion:
 
 @dataclass(slots=True)
 class SuggestionCounts:
-    """How many suggestions of this process were sent, were on the screen, and were accepted as a whole."""
+    """How many suggestions of this process were offered, shown, and accepted as a whole."""
 
     offered: int = 0
     shown: int = 0
@@ -111,7 +111,7 @@ class SuggestionCounts:
 
 
 def model_name(model: str) -> str:
-    """Give a model's name as it is kept: a model of the user's own is a path, and paths are not kept."""
+    """Return a model's name as it is stored: a hash instead of a path, which may identify the user."""
     if _HUB_NAME.fullmatch(model) and not _PATH.search(model):
         return model[:MAX_NAME]
     return f"local-{hashlib.sha256(model.encode('utf-8', 'replace')).hexdigest()[:8]}"

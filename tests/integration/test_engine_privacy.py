@@ -233,12 +233,12 @@ def test_an_engine_that_serves_another_model_after_a_restart_is_reported(proxy: 
     reported: list[EngineError | None] = []
     changed = threading.Event()
 
-    def on_trouble(error: EngineError | None) -> None:
+    def on_error(error: EngineError | None) -> None:
         reported.append(error)
         if isinstance(error, EngineChangedError):
             changed.set()
 
-    pipeline.watch(on_trouble)
+    pipeline.watch(on_error)
     proxy.mode, proxy.renamed = "404", (NAME, b"qwen2.5-coder-7b")
     with pytest.raises(EngineUnavailableError):
         complete(pipeline, "numbers = [1, 2,")

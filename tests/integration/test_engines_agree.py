@@ -56,4 +56,4 @@ def test_greedy_text_is_our_own_engines(elsewhere: Pipeline, here: Pipeline) -> 
         ours, theirs = here.complete(request, NEVER), elsewhere.complete(request, NEVER)
         text = request.cursor.prefix[-60:]
         assert [one.text for one in theirs.candidates] == [one.text for one in ours.candidates], text
-        assert theirs.protocol == ours.protocol
+        assert theirs.prompt_protocol == ours.prompt_protocol

@@ -444,7 +444,7 @@ class TestWheels:
 
     @pytest.mark.parametrize(
         ("wrong", "fault"),
-        [(bytes(len(PARTS[1])), "its sha256 is"), (bytes(50_000_000), "more than its 3000000 bytes came")],
+        [(bytes(len(PARTS[1])), "its sha256 is"), (bytes(50_000_000), "more than its 3000000 bytes arrived")],
         ids=["other", "too many"],
     )
     def test_wrong_bytes_are_set_aside(self, wheeled: Machine, tmp_path: Path, wrong: bytes, fault: str):

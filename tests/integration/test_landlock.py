@@ -75,7 +75,9 @@ ACTS = {
     ),
     "another's limits": "import os, resource\nresource.prlimit(os.getppid(), resource.RLIMIT_CPU)",
     "another's processors": "import os\nos.sched_setaffinity(os.getppid(), os.sched_getaffinity(0))",
-    "another's priority": "import os\nos.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
+    "another's priority": (
+        "import os\nwho = os.PRIO_PROCESS, os.getppid()\nos.setpriority(*who, os.getpriority(*who))"
+    ),
     "own session": "import os\n# inside\nos.fork() and os._exit(0)\nos.setsid()",
     "own group": "import os\nos.setpgid(0, 0)",
     "mode of a file": "import os, tempfile\nos.chmod(tempfile.mkdtemp(), 0o700)",

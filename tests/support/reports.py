@@ -9,7 +9,7 @@ from functools import cache
 
 from copilot_server.evaluation.problems import load_problems
 from copilot_server.evaluation.scores import scores_of
-from copilot_server.evaluation.types import Checked, Protocol, Report, Sample, Task, Timing
+from copilot_server.evaluation.types import Checked, Report, RunSettings, Sample, Task, Timing
 from copilot_server.sandbox import ProgramResult
 
 #: What an invented failure says: its error, and the assertion that failed.
@@ -80,7 +80,7 @@ def of_samples(
     seed: int = 0,
 ) -> Report:
     """The report of these samples."""
-    protocol = Protocol(
+    protocol = RunSettings(
         benchmark="humaneval",
         data="HumanEval",
         data_sha256="1d49078ba3e2b196b9344535bef34a43021f038fad9561d6ee7c53450609a6a2",

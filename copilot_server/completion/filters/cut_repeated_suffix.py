@@ -1,4 +1,4 @@
-"""The filter that cuts where the model writes what follows the cursor already."""
+"""The filter that cuts a suggestion where it repeats what already follows the cursor."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from copilot_server.completion.filters.draft import Draft, lexed, visible_lines
 from copilot_server.completion.scope.scope import Situation
 
 _LOOKED_AT = 4_000  # code points of the document after the cursor
-_COMPARED_LINES = 3  # so many equal lines count as a repeat of what follows
+_COMPARED_LINES = 3  # how many equal lines make a repeat of what follows
 
 
 def cut_repeated_suffix(draft: Draft, situation: Situation) -> Draft | None:
-    """Cut where the model goes on to write the lines that follow the cursor already."""
+    """Cut the suggestion where it goes on with the lines that already follow the cursor."""
     in_gap = situation.scope == "gap"
     after = situation.cursor.suffix[0 if in_gap else len(situation.line_suffix) :]
     following = visible_lines((situation.line_prefix if in_gap else "") + after[:_LOOKED_AT])

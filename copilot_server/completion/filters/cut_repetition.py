@@ -13,10 +13,10 @@ _LONGEST_ROUND = 8  # lines
 
 
 def cut_repetition(draft: Draft, situation: Situation) -> Draft | None:
-    """Keep one round of the lines that the text ends in repeating: the model would repeat them for ever.
+    """Keep one round of the lines that repeat at the end: the model would repeat them forever.
 
-    Three rounds make a loop; two do, of three lines or more, if only the token limit ended it. Repeats that
-    other lines follow are no loop: a table may well have equal rows.
+    Three rounds make a loop; so do two rounds of three lines or more that only the token limit ended. Repeats
+    that are followed by other lines are not a loop, since a table may have equal rows.
     """
     endless = draft.finish_reason == "length"
     indent = "" if situation.line_prefix.strip() else situation.line_prefix  # of the first line too

@@ -12,7 +12,7 @@ _LOOKED_AT = 4_000  # code points of the document before the cursor
 
 
 def drop_repeated_context(draft: Draft, situation: Situation) -> Draft | None:
-    """Drop a suggestion that only repeats the lines right above. Within brackets, equal rows are usual."""
+    """Drop a suggestion that only repeats the lines right above, except in brackets: rows may be equal."""
     lines = visible_lines(situation.line_prefix + draft.text)
     before = situation.cursor.prefix[: situation.cursor.offset - len(situation.line_prefix)]
     above = visible_lines(before[-_LOOKED_AT:])

@@ -1,4 +1,4 @@
-"""The filter for a gap: it leaves the line after the gap where it can stand."""
+"""The filter for a gap: the line after the gap must still fit where it stands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from copilot_server.completion.scope.scope import Situation
 
 
 def fit_gap(draft: Draft, situation: Situation) -> Draft | None:
-    """Cut what would leave the line after a gap where it cannot stand."""
+    """Cut lines after which the line that follows the gap would not fit."""
     if situation.scope != "gap":
         return draft
     end = fitting_end(draft.text, situation, is_whole=draft.finish_reason == "eos")

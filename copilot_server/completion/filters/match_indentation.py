@@ -10,7 +10,7 @@ from copilot_server.context.indentation import indent_of
 
 
 def match_indentation(draft: Draft, situation: Situation) -> Draft | None:
-    """Indent as the document does, where one of the two uses tabs. Lines inside strings stay as they are."""
+    """Indent as the document does, if either of the two uses tabs. Lines inside strings stay unchanged."""
     to_tabs = situation.indent_unit == "\t"
     if not to_tabs and (situation.context is None or "\t" not in draft.text):
         return draft

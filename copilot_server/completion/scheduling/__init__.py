@@ -1,1 +1,1 @@
-"""When which request reaches the engine."""
+"""Which request reaches the engine, and when."""

@@ -1,4 +1,4 @@
-"""How many requests a scheduler has had, and what became of them."""
+"""How many requests a scheduler has received, and what became of them."""
 
 from __future__ import annotations
 

@@ -141,5 +141,5 @@ class JobQueue:
             job.done.cancel()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait up to ``timeout_s`` seconds for the job that is running; return whether none is any more."""
+        """Wait up to ``timeout_s`` seconds for the job that is running; return whether it has ended."""
         return not concurrent.futures.wait(self._unfinished.copy(), timeout_s).not_done

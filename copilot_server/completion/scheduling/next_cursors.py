@@ -10,7 +10,7 @@ from copilot_server.context.document import Cursor
 from copilot_server.context.indentation import indent_of, indent_unit
 from copilot_server.context.source.code import line_end, plain_line_ends
 
-#: Editors indent the line after one that matches the first two more, and after one that leaves a block less.
+#: Editors indent more after a line that matches one of the first two, and less after one that leaves a block.
 _OPENS = re.compile(r"[(\[{][ \t]*\Z")
 _OPENS_PYTHON = re.compile(
     r"\s*(?:async|class|def|if|elif|else|for|while|try|except|finally|with|match|case)\b.*:[ \t]*(?:#.*)?\Z"

@@ -13,7 +13,7 @@ from copilot_server.completion.types import Completion, CompletionRequest
 
 
 class Superseded(Exception):  # noqa: N818 - the outcome of a request, and no error
-    """Nobody waits for this answer any more: a newer request for the document came, or all is closing."""
+    """Nobody waits for this answer any more: a newer request for the document came, or the server closes."""
 
 
 def new_future() -> asyncio.Future[Any]:

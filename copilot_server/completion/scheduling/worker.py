@@ -1,4 +1,4 @@
-"""A scheduler's part on the engine thread: its pipeline, which it loads there and asks there.
+"""A scheduler's part on the engine thread: it loads the pipeline and completes with it there.
 
 Public methods are for the event loop; those whose names begin with ``_run`` run on the engine thread. What
 passes between the two is a ``threading.Event`` (stop decoding) one way and an asyncio future the other.
@@ -141,7 +141,7 @@ class Worker:
             self._pipeline = load()
             self._pipeline.watch(partial(self._report, loaded.get_loop(), number))
         except BaseException as error:  # noqa: BLE001 - the thread's boundary: the failure goes to those who wait
-            self._failure = failure = _as_ours(error, "The model could not be loaded")
+            self._failure = failure = _as_server_error(error, "The model could not be loaded")
             resolve(loaded, lambda: loaded.set_exception(failure))
         else:
             resolve(loaded, lambda: loaded.set_result(None))
@@ -175,7 +175,7 @@ class Worker:
         try:
             completion = self._completed(ticket)
         except BaseException as error:  # noqa: BLE001 - the thread's boundary: only this request fails
-            failure = _as_ours(error, "The completion failed")
+            failure = _as_server_error(error, "The completion failed")
             resolve(ticket.answer, lambda: ticket.answer.set_exception(failure))
         else:
             resolve(ticket.answer, lambda: ticket.answer.set_result(completion))
@@ -196,10 +196,10 @@ class Worker:
         return replace(completion, source="model") if completion.source in ("ahead", "cache") else completion
 
 
-def _as_ours(error: BaseException, what: str) -> CopilotServerError:
-    """Return ``error`` as one of our tree.
+def _as_server_error(error: BaseException, what: str) -> CopilotServerError:
+    """Return ``error`` as a CopilotServerError.
 
-    Its own message goes to the log at DEBUG alone: a library's message may quote the text that it failed on.
+    Its own message is logged only at DEBUG, since a library's message may quote the user's text.
     """
     if isinstance(error, CopilotServerError):
         return error

@@ -44,9 +44,9 @@ class _Checked:
 
 
 class StopRule:
-    """Decides for a text that grows whether it reaches beyond the scope, so that decoding may stop.
+    """Decides whether a growing text reaches beyond the scope, so that decoding may stop.
 
-    It is called after each token, and reads only the last line of a text or what has been added to it.
+    It is called after each token, and reads only the last line of the text and what has been added to it.
     """
 
     def __init__(self, situation: Situation) -> None:
@@ -67,9 +67,9 @@ class StopRule:
         return end
 
     def _remember(self, text: str, checked: _Checked) -> None:
-        """Remember all but the last line of ``text``: what is added to it cannot change what they are."""
+        """Remember all but the last line of ``text``: text that is added later cannot change those lines."""
         end = _last_line_end(text)
-        if end > checked.end and text[end - 1] != "\\":  # a backslash takes the line end into its token
+        if end > checked.end and text[end - 1] != "\\":  # a backslash joins the line end to its token
             state = lex(text, checked.end, end, checked.state, self._situation.language).state
             self._checked.appendleft(_Checked(text[: end + 1], end, state))
 
@@ -81,20 +81,20 @@ def _last_line_end(text: str) -> int:
 
 
 def _is_prose(situation: Situation) -> bool:
-    """Whether a line is a line: in strings of many lines, comments, and languages that we do not know."""
+    """Whether every line stands alone, as in multi-line strings, comments and languages other than Python."""
     return situation.context is None or len(situation.state.quote) == 3 or situation.state.in_comment
 
 
 def _state_at_start(situation: Situation) -> LexState:
-    """Return what is open at the cursor and the suggestion's to close.
+    """Return what is open at the cursor and has to be closed by the suggestion.
 
-    Brackets that the rest of the line closes are not, so they do not keep the line open.
+    That excludes brackets that the rest of the line closes, so they do not keep the line open.
     """
     state = situation.state
     if situation.scope != "line":
         return state
-    mine = state.brackets[: len(state.brackets) - situation.brackets_closed_after]
-    return LexState(state.quote, brackets=mine)
+    unclosed = state.brackets[: len(state.brackets) - situation.brackets_closed_after]
+    return LexState(state.quote, brackets=unclosed)
 
 
 def _line_end(text: str, checked: _Checked, situation: Situation) -> int | None:
@@ -110,7 +110,7 @@ def _block_end(text: str, checked: _Checked, situation: Situation) -> int | None
     """Return the start of the first line outside the block, as soon as its first character is known.
 
     Closing brackets left of the block, and lines inside brackets or strings, do not end it. Most texts have
-    no line that far left, so that one look at the line starts is all they cost a token.
+    no line that far left, so each token costs only one search of the line starts.
     """
     outside = list(_lines_left_of(text, checked.end, _leftmost_column(text, situation), situation))
     if not outside:
@@ -120,7 +120,7 @@ def _block_end(text: str, checked: _Checked, situation: Situation) -> int | None
 
 
 def _gap_end(text: str, checked: _Checked, situation: Situation) -> int | None:
-    """Return the start of the first line that is the one after the gap, or that is outside what is around."""
+    """Return the start of the first line that repeats the one after the gap, or lies outside the block."""
     after = f"{situation.line_prefix}{situation.line_suffix}".rstrip()
     start = max(checked.end, 0)
     while (start := text.find("\n", start) + 1) > 0:
@@ -131,9 +131,9 @@ def _gap_end(text: str, checked: _Checked, situation: Situation) -> int | None:
 
 
 def _lines_left_of(text: str, read: int, limit: int, situation: Situation) -> Iterator[int]:
-    """Yield the starts of the lines left of column ``limit``, or on it and beginning something new.
+    """Yield the starts of the lines left of column ``limit``, and of those at it that begin a new paragraph.
 
-    Only of lines that start after ``read``, at which there is a line end.
+    Only lines that start after ``read``, at which there is a line end, are considered.
     """
     begun = situation.line_prefix
     for found in _LINE.finditer(text, read):
@@ -146,7 +146,7 @@ def _lines_left_of(text: str, read: int, limit: int, situation: Situation) -> It
 
 
 def _leftmost_column(text: str, situation: Situation) -> int:
-    """Return the leftmost column inside the scope: where its first line stands, but inside what is around."""
+    """Return the leftmost column inside the scope: its first line's, but inside the enclosing definition."""
     width, context = situation.tab_width, situation.context
     around = context.enclosing[-1].indent if context and context.enclosing else None
     inside = 0 if around is None else column(around, width) + 1
@@ -160,9 +160,10 @@ def _leftmost_column(text: str, situation: Situation) -> int:
 
 
 def _is_new_paragraph(text: str, start: int, situation: Situation) -> bool:
-    """Whether a line after a blank one begins something new, though no further left.
+    """Whether a line after a blank one begins something new although it is no further left.
 
-    In a module or class nothing is further left than the next definition; there one is enough.
+    In a module or class no line is further left than the next definition, so there a blank line ends the
+    scope.
     """
     in_body = situation.context is not None and situation.context.function is not None
     at_margin = situation.context is not None or not column(indent_of(text, start))

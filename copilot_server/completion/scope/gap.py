@@ -1,8 +1,7 @@
 """A gap: whole lines are to be inserted before the one on which the cursor stands.
 
-The inserted lines must leave that line where it can stand. In Python its indentation decides: after
-``for x in xs:`` it must be deeper, after another statement it must be that statement's or that of a block
-around it.
+That line must still fit after the inserted lines. In Python its indentation decides: after ``for x in xs:``
+it must be deeper; after another statement it must equal that of the statement or of a block around it.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from copilot_server.context.source.lexer import lex
 
 
 def fitting_end(text: str, situation: Situation, *, is_whole: bool) -> int | None:
-    """Return how much of ``text`` to insert; None if the line after it could stand after no part of it.
+    """Return how much of ``text`` to insert; None if the line after the gap fits after no part of it.
 
-    That is all of it where the model itself ended the gap (``is_whole``), or went on to write the line that
-    follows. A model that did neither has lost sight of what follows; then only the first lines that fit are
-    inserted, which is mostly one.
+    All of it is inserted if the model itself ended the gap (``is_whole``), or went on with the line that
+    follows. A model that did neither has lost sight of what follows. Then only the first lines that fit are
+    inserted, usually a single one.
     """
     end = StopRule(situation).end(text)
     joins = is_whole if end is None else _is_line_after(text[end:], situation)
@@ -38,7 +37,7 @@ def _is_line_after(text: str, situation: Situation) -> bool:
 
 
 def _fits(text: str, situation: Situation) -> bool:
-    """Whether the line after the gap may stand after ``text``; but in Python's statements, always."""
+    """Whether the line after the gap fits after ``text``. Outside of Python's statements it always does."""
     state = situation.state
     if situation.context is None or state.quote or state.brackets:
         return True

@@ -15,7 +15,7 @@ from copilot_server.context.source.code import plain_line_ends
 from copilot_server.context.source.lexer import LexState, lex
 from copilot_server.context.source.syntax import PythonContext, python_context
 
-#: ``gap`` is whole lines that go in before the line on which the cursor stands, which follows it untouched.
+#: ``gap`` stands for whole lines before the cursor's line, which itself stays unchanged.
 Scope = Literal["line", "block", "function", "gap"]
 
 _COMPOUND = re.compile(
@@ -26,7 +26,7 @@ _NEXT_LINE = re.compile(r"^(?P<indent>[ \t\f]*)(?=\S)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Situation:
-    """Where a suggestion goes and how far it may reach: all that the stop rule and the filters look at.
+    """Where a suggestion goes and how far it may reach: all that the stop rule and the filters consider.
 
     ``context`` is None in languages other than Python.
     """
@@ -52,12 +52,12 @@ class Situation:
 
     @cached_property
     def indent_unit(self) -> str:
-        """What the document indents a nested line by."""
+        """The string by which the document indents a nested line."""
         return indent_unit(plain_line_ends(self.cursor.document.text))
 
     @cached_property
     def tab_width(self) -> int:
-        """How wide a tab counts: 4 where tabs indent, as models write 4 spaces for one; else Python's 8."""
+        """The width of a tab: 4 where tabs indent, for which models write 4 spaces; else Python's 8."""
         return 4 if self.indent_unit == "\t" else 8
 
     @cached_property
@@ -67,7 +67,7 @@ class Situation:
 
     @cached_property
     def closing_run(self) -> str:
-        """What the rest of the cursor's line begins with of closers and signs that end a statement."""
+        """The closers and the signs that end a statement with which the rest of the cursor's line begins."""
         return closing_run(self.line_prefix, self.line_suffix, self.language)
 
     @cached_property
@@ -88,14 +88,14 @@ def choose_scope(cursor: Cursor, context: PythonContext | None) -> Scope:
 
     In order, with the reason:
 
-    1. Text other than closers follows on the line. With nothing before it on the line: "gap", for it is a
-       line already, and what is missing goes before it. Else "line": more lines would push that text away
-       from what it belongs to.
+    1. Text other than closers follows on the line. If nothing precedes it: "gap", since it is a whole line,
+       and what is missing goes before it. Else "line": more lines would separate that text from what it
+       belongs to.
     2. In a string or a comment: "line". Prose has no indentation that could end a longer suggestion.
     3. The line ends where a function's empty body begins, and no body follows: "function". The signature and
        docstring say what the whole function does.
-    4. The line opens some other block: "block", since a body must come.
-    5. The line is begun: "line", what the user is in the middle of writing.
+    4. The line opens some other block: "block", since a body must follow.
+    5. The line has been begun: "line", which the user is writing.
     6. The line is blank: "block".
     """
     if not is_free(cursor.line_prefix, cursor.line_suffix, cursor.document.language_id):
@@ -113,9 +113,9 @@ def choose_scope(cursor: Cursor, context: PythonContext | None) -> Scope:
 
 
 def _starts_function_body(cursor: Cursor, context: PythonContext) -> bool:
-    """Whether a function's body should begin at the cursor, and nothing of it is there."""
+    """Whether a function's body should begin at the cursor, and none of it is there yet."""
     function = context.function
-    if function is None or not function.body_is_empty or context.place not in {"after_docstring", "body"}:
+    if function is None or not function.body_is_empty or context.position not in {"after_docstring", "body"}:
         return False
     headed = cursor.offset == function.body_start
     if (cursor.line_prefix.strip() and not headed) or cursor.line_suffix.strip():

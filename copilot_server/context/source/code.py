@@ -1,4 +1,4 @@
-"""Lines of code around a cursor, found from line starts and indentation in text that need not parse."""
+"""Lines of code around a cursor, found by line starts and indentation, since the text may not parse."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _BLANK = re.compile(r"(?:\s|#[^\r\n]*)*+")
 
 
 def plain_line_ends(text: str) -> str:
-    """Make a lone carriage return, an old line end, the line feed that all else here looks for."""
+    """Replace each lone carriage return, an old line end, by a line feed; this package expects no others."""
     return _plain_line_ends(text) if "\r" in text else text
 
 
 @lru_cache(maxsize=8)
 def _plain_line_ends(text: str) -> str:
-    if text.count("\r") == text.count("\r\n"):  # nearly always, and found out fast
+    if text.count("\r") == text.count("\r\n"):  # the usual case, with a fast check
         return text
     return re.sub(r"\r(?!\n)", "\n", text)
 
 
 def line_end(text: str) -> str:
-    """Return what ends the lines of ``text``: a line feed unless they say otherwise."""
+    """Return the line end of ``text``, which is a line feed if the text has none."""
     if "\r" not in text:
         return "\n"
     return "\r\n" if "\r\n" in text else "\r" if "\n" not in text else "\n"
@@ -38,12 +38,12 @@ def line_end(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def _last_line_left_of(limit: int) -> re.Pattern[str]:
-    """Match the last line of code whose first character stands left of column ``limit``.
+    """Return a pattern for the last line of code whose first character stands left of column ``limit``.
 
-    A line that starts with a closing bracket belongs to the line that opened it, so it is passed over.
+    A line that starts with a closing bracket belongs to the line that opened it, so it does not match.
     """
     eights, spaces = divmod(limit, 8)
-    eight = r"(?: {0,7}\t| {8})"  # either fills up to the next multiple of 8
+    eight = r"(?: {0,7}\t| {8})"  # either one reaches the next multiple of 8
     shapes = [rf"{eight}{{0,{eights - 1}}} {{0,7}}"] if eights else []
     if spaces:
         shapes.append(rf"{eight}{{{eights}}} {{0,{spaces - 1}}}")
@@ -53,35 +53,35 @@ def _last_line_left_of(limit: int) -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A document's text with the cursor at ``end``, ready to be asked about lines.
+    """The lines of a document whose cursor is at ``end``.
 
-    ``string_starts`` and ``string_ends`` are those of the triple-quoted strings before the cursor: they alone
-    can hide whole lines.
+    ``string_starts`` and ``string_ends`` are the offsets of the triple-quoted strings before the cursor. Only
+    these strings can contain whole lines.
     """
 
     text: str
     end: int
     string_starts: tuple[int, ...]
     string_ends: tuple[int, ...]
-    #: The logical lines that are known: from a start how far, and their starts.
+    #: The logical lines that are known: by the offset where reading began, where it ended, and their starts.
     _lines: dict[int, tuple[int, tuple[int, ...]]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def at(cls, cursor: Cursor) -> Code:
-        """Read the document up to ``cursor``, which is moved into the text if it is beyond."""
+        """Read the document up to ``cursor``; an offset outside the text is clamped."""
         text = plain_line_ends(cursor.document.text)
         end = min(max(cursor.offset, 0), len(text))
         strings = triple_quoted(text, end)
         return cls(text, end, strings.starts, strings.ends)
 
     def string_around(self, pos: int) -> int | None:
-        """Return the start of the triple-quoted string that ``pos`` is inside of."""
+        """Return the start of the triple-quoted string that contains ``pos``; None if there is none."""
         index = bisect_right(self.string_starts, pos) - 1
         inside = index >= 0 and self.string_starts[index] < pos < self.string_ends[index]
         return self.string_starts[index] if inside else None
 
     def _last_outside_strings(self, pattern: re.Pattern[str], end: int) -> int | None:
-        """Return where the last line starts that ``pattern`` finds before ``end``, strings left out."""
+        """Return the start of the last line before ``end`` that ``pattern`` finds outside of strings."""
         while found := pattern.match(self.text, 0, end):
             start = self.text.rfind("\n", 0, found.end()) + 1
             string = self.string_around(start)
@@ -97,7 +97,7 @@ class Code:
         return (lexed.lines[-1] if lexed.lines else start), lexed.state
 
     def line_before(self, pos: int) -> int | None:
-        """Return the start of the last logical line with code on it before ``pos``, a line's start."""
+        """Return the start of the last logical line with code before ``pos``, the start of a line."""
         found = _LAST_CODE.match(self.text, 0, pos)
         if found is None:
             return None
@@ -113,17 +113,17 @@ class Code:
             start = found if self._is_reset(found) else self._line_start(found)
             if start == found:
                 return found
-            # What lies between belongs to the logical line that starts there, a table of many lines perhaps.
+            # The lines in between belong to the logical line that starts there, such as a long table.
             pos = min(found, start + len(self.indent(start)) + 1)
         return None
 
     def _is_reset(self, line: int) -> bool:
-        """Whether a logical line starts at ``line`` for certain, a line's start outside of long strings."""
+        """Whether a logical line certainly starts at ``line``, the start of a line outside of strings."""
         joined = self.text.endswith("\\\n", 0, line)
         return not joined and RESET_LINE.match(self.text, line) is not None
 
     def _line_start(self, pos: int) -> int:
-        """Return the start of the logical line that ``pos`` is on; going up, each region is read once."""
+        """Return the start of the logical line that ``pos`` is on. On the way up each region is read once."""
         reset = self._last_outside_strings(_LAST_RESET, pos) or 0
         end, lines = self._lines.get(reset, (0, ()))
         if end < pos:
@@ -142,10 +142,10 @@ class Code:
 
     @property
     def rest_of_line(self) -> str:
-        """What follows the cursor on its line."""
+        """The text after the cursor on its line."""
         end = self.text.find("\n", self.end)
         return self.text[self.end : end if end >= 0 else len(self.text)]
 
     def is_blank(self, start: int, end: int) -> bool:
-        """Whether nothing but blanks and comments stands between two positions."""
+        """Whether the text from ``start`` to ``end`` consists of blanks and comments."""
         return _BLANK.fullmatch(self.text, start, end) is not None

@@ -1,4 +1,4 @@
-"""The functions and classes around a cursor: tree-sitter reads headers that line starts have found."""
+"""The functions and classes around a cursor: line starts reveal their headers, and tree-sitter reads them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from copilot_server.context.source.lexer import lex, lex_line, string_end
 _PYTHON = Language(tree_sitter_python.language())
 
 _HEADER = re.compile(r"[ \t\f]*(?:(?P<function>(?:async[ \t]+)?def)|class)\b")
-# What does no work: blanks, comments, imports. A string below an import is meant as a docstring all the same.
+# Blanks, comments and imports do nothing. A string below an import is still meant as a docstring.
 _IDLE = r"(?:\s|#[^\n]*|(?:import|from)[ \t][^\n]*)*+"
 _IDLE_BODY = re.compile(_IDLE)
 _DOCSTRING = re.compile(_IDLE + r"(?P<literal>[rRuUbBfF]{0,2}(?P<quote>\"\"\"|'''|\"|'))")
@@ -30,7 +30,7 @@ _NEXT_DEFINITION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A ``def`` or ``class`` line around some place: its text up to the colon, and where its line starts."""
+    """The header of a ``def`` or ``class``: its text up to the colon, and the offset of its line."""
 
     kind: Literal["function", "class"]
     name: str
@@ -41,14 +41,14 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class FunctionContext:
-    """A function, as far as it is written. Offsets are code points from the document's start.
+    """A function, which may be incomplete. Offsets are in code points from the start of the document.
 
     ``signature`` runs from ``def`` (or ``async``) to its colon, or to where it breaks off. ``docstring`` is
-    the literal as written, quotes and all. ``body_indent`` is what the body's lines begin with, or should.
-    ``start`` is the offset of ``def`` or ``async``, on line ``start_line`` (from 0); ``decorated_start`` that
-    of the first decorator; ``body_start`` is just after the signature. ``is_headed``: its colon is there.
-    ``body_is_empty``: before the cursor the body holds nothing but a docstring, imports, comments
-    and blanks.
+    the literal as written, including its quotes. ``body_indent`` is the indentation that the body has, or
+    should have. ``start`` is the offset of ``def`` or ``async``, on line ``start_line`` (from 0);
+    ``decorated_start``, that of the first decorator; ``body_start``, the offset just after the signature.
+    ``is_headed``: whether the signature has its colon. ``body_is_empty``: whether the body holds nothing
+    before the cursor but a docstring, imports, comments and blanks.
     """
 
     name: str
@@ -75,7 +75,7 @@ class FunctionContext:
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """A header as found and as tree-sitter reads it."""
+    """A header, and the node that tree-sitter makes of it."""
 
     kind: Literal["function", "class"]
     line: int
@@ -102,10 +102,10 @@ class _Parsed:
 
 
 def definitions_around(code: Code, line: int, depth: int) -> tuple[Header, ...]:
-    """Return the definitions that a cursor at column ``depth`` of the logical line ``line`` is in.
+    """Return the definitions around a cursor at column ``depth`` of logical line ``line``, outermost first.
 
-    Going up, each line further left than all below it opened a block that the cursor is in. The line itself
-    counts when it is a function's header.
+    On the way up, each line that is further left than all lines below it opened a block around the cursor.
+    The line itself counts if it is a function's header.
     """
     found = [line] if is_function(code, line) else []
     start = code.line_left_of(depth, line)
@@ -168,7 +168,7 @@ def _parse(code: Code, line: int) -> _Parsed:
 
 
 def _header_end(code: Code, line: int) -> tuple[int, bool]:
-    """Return where the header at ``line`` ends, and whether its colon is there.
+    """Return where the header at ``line`` ends, and whether it has its colon.
 
     A header that breaks off ends with its line, or at the cursor if a bracket or a string is open there.
     """
@@ -182,7 +182,7 @@ def _header_end(code: Code, line: int) -> tuple[int, bool]:
 
 
 def _made_whole(header: str) -> str:
-    """Close what a header that breaks off leaves open: of an open parenthesis tree-sitter makes nothing."""
+    """Complete a header that breaks off, since tree-sitter cannot read one with an open parenthesis."""
     state = lex(header).state
     header += state.quote + "".join(PAIRS[bracket] for bracket in reversed(state.brackets))
     header += " _" if header.endswith(("def", "class")) else ""
@@ -198,7 +198,7 @@ def _decorated_line(code: Code, line: int) -> int:
 
 
 def _definition(source: str, start: int) -> Node | None:
-    """Parse ``source``; return the definition that starts at its code point ``start``."""
+    """Parse ``source``; return the definition that starts at the offset ``start``, in code points."""
     at = len(_encoded(source[:start]))
     node = Parser(_PYTHON).parse(_encoded(source)).root_node.named_descendant_for_byte_range(at, at + 1)
     while node is not None and node.type not in {"function_definition", "class_definition"}:
@@ -215,9 +215,10 @@ def _text(node: Node) -> str:
 
 
 def _docstring_span(code: Code, header_end: int, header_column: int) -> tuple[int, int] | None:
-    """Return where the docstring after a header starts and ends; at the cursor, if it is open there.
+    """Return where the docstring after a header starts and ends. One that is open ends at the cursor.
 
-    A quote after the cursor closes it unless a definition lies between: then it opens another docstring.
+    A quote after the cursor closes it, unless a definition lies in between: then the quote opens another
+    docstring.
     """
     found = _DOCSTRING.match(code.text, header_end)
     if found is None:
@@ -235,7 +236,7 @@ def _docstring_span(code: Code, header_end: int, header_column: int) -> tuple[in
 
 
 def _body_indent(code: Code, header_end: int, indent: str, unit: str) -> str:
-    """Return what the body's first line begins with; where there is none yet, one unit more than ``def``."""
+    """Return the indentation of the body's first line; if there is none yet, one unit more than ``def``'s."""
     line_end = code.text.find("\n", header_end)
     found = NEXT_CODE.search(code.text, line_end + 1) if line_end >= 0 else None
     written = found["indent"] if found else ""

@@ -1,4 +1,4 @@
-"""How deep a cursor stands: the column that code there has, or should have."""
+"""The indentation depth at a cursor: the column that code there has, or should have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from copilot_server.context.source.lexer import lex
 
 NEXT_CODE = re.compile(r"^(?P<indent>[ \t\f]*)(?=[^\s#])", re.MULTILINE)
 _DEFINITION = re.compile(r"[ \t\f]*(?:(?:async[ \t]+)?def|class)\b")
-# What may stand before a body that is still to come: a bare string (the docstring) and imports.
+# What may precede a body that is not written yet: a bare string (the docstring) and imports.
 _PRELUDE = re.compile(r"[ \t\f]*(?:[rRuUbBfF]{0,2}[\"']|(?:import|from)\b)")
 
 
@@ -29,12 +29,12 @@ def opens_block(code: Code, start: int, end: int) -> bool:
 
 
 def _column_below(code: Code, above: int, line: int, unit: str) -> int:
-    """Return how deep a blank line is below the statement that starts at ``above``.
+    """Return the column of code on a blank line below the statement that starts at ``above``.
 
-    Below a colon a body must come. Below a docstring it may: at the left margin, where a prompt or an editor
-    that does not indent puts the cursor, unless two blank lines say that something new begins (PEP 8).
-    Elsewhere what is typed counts; with nothing typed, the shallower neighbour, since editors strip the
-    blanks off empty lines inside a body.
+    After a colon a body must follow. After a docstring a body may follow if the cursor is at the left margin,
+    where a prompt or an editor without automatic indentation leaves it; but not below two blank lines, which
+    show that something new begins (PEP 8). Elsewhere the typed blanks count; if there are none, the shallower
+    neighbour does, since editors strip the blanks of empty lines inside a body.
     """
     typed, below = column(code.text[line : code.end]), _next_column(code)
     owner = _block_owner(code, above, line)
@@ -51,7 +51,7 @@ def _column_below(code: Code, above: int, line: int, unit: str) -> int:
 def _block_owner(code: Code, above: int, line: int) -> int | None:
     """Return the line that opens the block to be written at ``line``.
 
-    It is ``above``, or a definition's header over which only a docstring and imports have been written.
+    It is ``above``, or a definition's header below which only a docstring and imports have been written.
     """
     start, end = above, line
     while _PRELUDE.match(code.text, start, end):
@@ -66,7 +66,7 @@ def _block_owner(code: Code, above: int, line: int) -> int | None:
 
 
 def _blank_lines_before(code: Code, line: int) -> int:
-    """Count the lines without code between the code above ``line`` and it."""
+    """Count the lines without code between ``line`` and the code above it."""
     written = code.text[:line].rstrip()
     return code.text.count("\n", len(written), line) - 1
 

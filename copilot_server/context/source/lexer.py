@@ -1,7 +1,7 @@
-"""Strings, comments, brackets and logical lines of source text, finished or not.
+"""Strings, comments, brackets and logical lines of source text, complete or not.
 
-A parser loses its way in code that is being typed; these few facts stay certain. They depend only on what
-stands before a place, so nothing that is broken or missing after the cursor can change them.
+A parser is misled by code that is being typed, but these few facts stay certain. At an offset they depend
+only on the text before it, so nothing that is broken or missing after the cursor can change them.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ _PYTHON = re.compile(
     r"|(?P<skip>\\(?:\r\n|.)?)|(?P<line>\r\n|\n|\r)|(?P<colon>:)",
     re.DOTALL,
 )
-# What other languages share.
+# The tokens that the other languages share.
 _SHARED = r"(?P<close>[)\]}])|(?P<skip>\\(?:\r\n|.)?)|(?P<line>\r\n|\n|\r)"
 _QUOTE = r"(?P<quote>[\"'`])|"
-# In markup most text is prose, in which an apostrophe follows a letter and no quotation does.
+# Most text in markup is prose, in which an apostrophe follows a letter, and an opening quote does not.
 _MARKUP_QUOTE = r"(?P<quote>(?<!\w)[\"'`])|"
 _MARKUP = frozenset(
     {"html", "xml", "xsl", "vue", "svelte", "astro", "handlebars", "razor", "erb", "markdown"}
 )
-# A lifetime, as in `&'a str`, which no quote closes.
+# A lifetime such as that of `&'a str` has no closing quote.
 _LIFETIME = r"'[A-Za-z_]\w*+(?!')|"
-# With a blank or another `<` after it, or `=` or `-`, `<` is an operator; so is `>` in `->`, `=>` and `>=`.
+# Before a blank, another `<`, `=` or `-`, `<` is an operator. So is `>` in `->`, `=>` and `>=`.
 _OPENS = r"(?P<open>[(\[{])|"
 _OPENS_WITH_ANGLES = r"(?P<open>[(\[{]|<(?![\s=<-]))|(?P<close_angle>(?<![=-])>(?!=))|"
 _COMMENTS = {
@@ -56,7 +56,7 @@ _COMMENTS = {
     "--[^\r\n]*": frozenset({"sql", "lua", "haskell", "elm", "ada", "vhdl"}),
 }
 
-# A body up to its closing quote, or (short strings) up to the line end that breaks it off.
+# The body of a string up to its closing quote or, in a short string, up to the line end that breaks it off.
 _BODY = {
     '"': re.compile(r'(?:[^"\\\r\n]++|\\(?:\r\n|.))*+(?P<close>"?)', re.DOTALL),
     "'": re.compile(r"(?:[^'\\\r\n]++|\\(?:\r\n|.))*+(?P<close>'?)", re.DOTALL),
@@ -65,9 +65,9 @@ _BODY = {
     "'''": re.compile(r"(?:[^'\\]++|\\.|'(?!''))*+(?P<close>(?:''')?)", re.DOTALL),
 }
 
-# Lines that are not inside a bracket, whatever was left open above: those that start with a word that only
-# a statement starts with, and assignments at the margin. The character after a word must be there, lest
-# `def` be half of `default`.
+# Lines that cannot be inside a bracket, whatever was left open above: those that start with a word with which
+# only a statement starts, and assignments at the margin. The character after the word must be there, since
+# `def` may be the beginning of `default`.
 RESET = (
     r"(?:[ \t\f]*(?:async[ \t]+)?(?:def|class|return|import|while|try|except|finally|with|raise|pass|break"
     r"|continue|del|global|nonlocal|assert)(?=[\s:;#(])|[A-Za-z_][\w.]* = )"
@@ -77,7 +77,7 @@ RESET_LINE = re.compile(RESET)
 
 @dataclass(frozen=True, slots=True)
 class LexState:
-    """What is open at a place: a string's ``quote``, a comment, ``brackets`` from the outermost on."""
+    """What is open at an offset: a string's ``quote``, a comment, and ``brackets``, outermost first."""
 
     quote: str = ""
     in_comment: bool = False
@@ -86,12 +86,12 @@ class LexState:
 
 @dataclass(frozen=True, slots=True)
 class Lexed:
-    """A stretch of text: its state at the end, and offsets into the text.
+    """What a span of text contains: its state at the end, and offsets into the text.
 
-    ``own_brackets`` of those open at the end were opened in the text itself. ``breaks`` are the starts of the
-    lines that do not start in a string, ``lines`` those of the logical lines, the first left out of both;
-    ``colons`` the ends of colons outside of brackets, ``closers`` the ends of brackets and quotes that close
-    what was open at the start.
+    ``own_brackets`` is how many of the brackets open at the end were opened in the span itself. ``breaks``
+    are the starts of the lines that do not start inside a string, and ``lines`` those of the logical lines;
+    both omit the first line. ``colons`` are the ends of colons outside of brackets; ``closers``, the ends of
+    brackets and quotes that close what was open at the start.
     """
 
     state: LexState
@@ -104,7 +104,7 @@ class Lexed:
 
 @dataclass(slots=True)
 class _Scan:
-    """A walk over ``text`` up to ``end``: one method for each kind of token."""
+    """A scan of ``text`` up to ``end``, with a method for each kind of token."""
 
     text: str
     pos: int
@@ -120,7 +120,7 @@ class _Scan:
     closers: list[int] = field(default_factory=list)
 
     def string(self, quote: str) -> bool:
-        """Go to the end of the string whose body starts here; false if nothing closes it."""
+        """Advance to the end of the string whose body starts here; return whether a quote closes it."""
         self.pos, closed = string_end(self.text, self.pos, quote, self.end)
         self.quote = "" if closed or self.pos < self.end else quote
         return closed
@@ -129,8 +129,8 @@ class _Scan:
         self.in_comment = self.pos == self.end
 
     def close(self, bracket: str) -> None:
-        """Take off the bracket that a closer closes; a closer without one is a mistake, and ignored."""
-        # An angle bracket that is left open was an operator.
+        """Close a bracket. A closer without its opening bracket is a mistake in the text and is ignored."""
+        # A `<` that was not closed was an operator.
         brackets = self.brackets if bracket == ">" else self.brackets.rstrip("<")
         if not brackets.endswith(OPENERS[bracket]):
             return
@@ -140,7 +140,7 @@ class _Scan:
             self.closers.append(self.pos)
 
     def line(self) -> None:
-        """Start a logical line, unless a bracket keeps the last one open; what it resets was a mistake."""
+        """Start a logical line, unless an open bracket continues the last one. ``RESET`` lines ignore it."""
         if self.brackets.strip("<") and not RESET_LINE.match(self.text, self.pos):
             return
         self.brackets = ""
@@ -180,7 +180,7 @@ def lex(  # noqa: PLR0913 - a stretch of text and how to read it
     *,
     angles: bool = False,
 ) -> Lexed:
-    """Read ``text[start:end]``, which begins in ``state``; ``angles``: with ``<`` and ``>`` as brackets."""
+    """Read ``text[start:end]``, which begins in ``state``; ``angles``: treat ``<`` and ``>`` as brackets."""
     span = (start, len(text) if end is None else end)
     return _lex(text, span, state or LexState(), _pattern(language, angles=angles))
 
@@ -192,7 +192,7 @@ def lex_line(text: str, start: int, end: int | None = None) -> Lexed:
 
 @lru_cache(maxsize=128)
 def _pattern(language: str, *, angles: bool) -> re.Pattern[str]:
-    """Return what finds the tokens of a language."""
+    """Return the pattern that finds the tokens of a language."""
     if language == "python":
         return _PYTHON
     signs = "|".join(sign for sign, languages in _COMMENTS.items() if language in languages)

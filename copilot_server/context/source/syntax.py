@@ -1,8 +1,8 @@
-"""What Python code means at the cursor: the function it is in, the imports, where exactly it stands.
+"""The Python code around a cursor: the function it is in, the imports, and the cursor's syntactic position.
 
-Code at a cursor is unfinished, so what is around it is found by indentation, line starts and open brackets
-(``lexer``, ``code``), which hold for any text, and tree-sitter reads the pieces found (``definitions``). A
-piece never reaches into a line half typed, and a long file costs little more than a short one.
+Code at a cursor is incomplete. What is around it is therefore found by indentation, line starts and open
+brackets (``lexer``, ``code``), which work for any text; tree-sitter then reads the pieces (``definitions``).
+No piece reaches into a line that is half typed, and a long file costs little more than a short one.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from copilot_server.context.source.definitions import (
 from copilot_server.context.source.depth import column_at_cursor
 from copilot_server.context.source.lexer import LexState, lex_line
 
-__all__ = ["FunctionContext", "Header", "Import", "Place", "PythonContext", "python_context"]
+__all__ = ["FunctionContext", "Header", "Import", "PythonContext", "SyntacticPosition", "python_context"]
 
-Place = Literal["module", "class", "signature", "docstring", "after_docstring", "body"]
+SyntacticPosition = Literal["module", "class", "signature", "docstring", "after_docstring", "body"]
 
 _FIRST_DEFINITION = re.compile(r"^(?:(?:async[ \t]+)?def\b|class\b|@\w)", re.MULTILINE)
 _IMPORT = re.compile(r"^(?:import|from)[ \t]", re.MULTILINE)
@@ -44,13 +44,13 @@ class Import:
 class PythonContext:
     """Where a cursor stands in a Python document.
 
-    ``column`` is the column that code at the cursor has, or should have (tabs reach multiples of 8);
-    ``line_start`` the offset of the cursor's logical line. ``enclosing`` is every definition around the
-    cursor, outermost first; ``function`` is the innermost, where that is a function. ``imports`` are those
-    between the module's start and its first definition.
+    ``position`` is the part of the code that the cursor is in. ``column`` is the column that code at the
+    cursor has, or should have (tabs advance to multiples of 8); ``line_start`` is the offset of the cursor's
+    logical line. ``enclosing`` is every definition around the cursor, outermost first; ``function`` is the
+    innermost one, if that is a function. ``imports`` are those above the module's first definition.
     """
 
-    place: Place
+    position: SyntacticPosition
     state: LexState
     column: int
     line_start: int
@@ -86,7 +86,7 @@ def python_context(cursor: Cursor) -> PythonContext:
     if function and function.is_headed and line < function.body_start <= code.end:
         depth = column(function.body_indent)
     return PythonContext(
-        _place(code, line, state, enclosing, function),
+        _position(code, line, state, enclosing, function),
         state,
         depth,
         line,
@@ -97,9 +97,9 @@ def python_context(cursor: Cursor) -> PythonContext:
     )
 
 
-def _place(
+def _position(
     code: Code, line: int, state: LexState, enclosing: tuple[Header, ...], function: FunctionContext | None
-) -> Place:
+) -> SyntacticPosition:
     if function is None:
         return "class" if enclosing else "module"
     if code.end < function.body_start or (line <= function.start and not function.is_headed):

@@ -1,4 +1,4 @@
-"""The shape of a Llama-like model, and which models have one: those that our own decoders serve."""
+"""The shape of a Llama-like model, and which models our own decoders serve."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 from copilot_server.errors import ModelError
 
-#: Families that are nothing but RMSNorm, RoPE, grouped attention and SwiGLU.
+#: Model families that consist of RMSNorm, RoPE, grouped-query attention and SwiGLU, and nothing else.
 FAMILIES = ("qwen2", "llama")
-#: The least and the largest value of each size in config.json. The decoders allocate and index memory by
+#: The smallest and the largest value of each size in config.json. The decoders allocate and index memory by
 #: these numbers, so they are checked before anything else. No published model of these families comes near
 #: the limits.
 SIZES = {
@@ -25,16 +25,16 @@ SIZES = {
     "vocab_size": (1, 2**22),
     "context_length": (1, 2**24),
 }
-#: The same for the numbers that are not whole.
+#: The same for the numbers that need not be integers.
 FACTORS = {"rms_eps": (1e-30, 1.0), "rope_theta": (1.0, 1e15), "rope_factor": (1e-3, 1e6)}
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Everything that a decoder of this family needs to know beside its weights.
+    """Everything that a decoder of this family needs to know besides its weights.
 
     ``heads`` query heads share ``kv_heads`` keys and values; ``rope_factor`` divides positions (linear
-    scaling); ``tied``: the embedding serves as the head too.
+    scaling); if ``tied``, the embedding is also the head.
     """
 
     layers: int
@@ -51,7 +51,7 @@ class Architecture:
     tied: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ValueError where no model can have these numbers."""
+        """Raise ValueError if no model can have these numbers."""
         for name, (least, most) in SIZES.items():
             size = getattr(self, name)
             if type(size) is not int or not least <= size <= most:
@@ -66,7 +66,7 @@ class Architecture:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Architecture:
-        """Read a ``config.json`` of a model that ``supports`` accepts.
+        """Read the ``config.json`` of a model that ``supports`` accepts.
 
         Raises:
             ValueError, KeyError, TypeError, ZeroDivisionError: it lacks a number, or has an impossible one.
@@ -90,7 +90,7 @@ class Architecture:
 
 
 def read_architecture(folder: Path) -> Architecture | None:
-    """The shape of the model in a folder of transformers' format; None when it is of another kind.
+    """The shape of the model in a folder in transformers' format; None if it is of another kind.
 
     Raises:
         ModelError: its config.json cannot be read.
@@ -131,7 +131,7 @@ def supports(config: Mapping[str, Any]) -> bool:
 
 
 def _rope(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said of RoPE, under its names in transformers 5 (``rope_parameters``) and before it."""
+    """The RoPE settings, by their names in transformers 5 (``rope_parameters``) and in earlier versions."""
     older = {"rope_theta": config["rope_theta"]} if config.get("rope_theta") else {}
     return {**older, **(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
 

@@ -16,22 +16,22 @@ from copilot_server.fetch import home
 
 _LOG = logging.getLogger(__name__)
 
-#: Raise this when what is written below changes, so that older folders are made anew.
+#: Increase this when what is written below changes, so that older folders are written again.
 FORMAT = 1
 
 SAMPLES, SAMPLE_BYTES = 64, 16384
 
 
 def prepared_folder(gguf: Path) -> Path:
-    """The folder with a GGUF file's weights in bfloat16 safetensors, made now if it is not there.
+    """The folder with a GGUF file's weights in bfloat16 safetensors; it is created if it does not exist.
 
-    It lies beside the file, or among the cached models where that is not ours to write to. Unpacking takes
-    up to a minute. bfloat16 is what the weights were trained in; the rounding is far below that of the
-    quantization which the file has been through.
+    It lies beside the file, or among the cached models if the file's folder is read-only. Unpacking takes up
+    to a minute. The weights were trained in bfloat16; rounding to it loses far less than the quantization
+    of the file has lost already.
 
     Raises:
-        DiskSpaceError: no room for it.
-        ModelError: the file is no GGUF that transformers reads.
+        DiskSpaceError: there is too little room for it.
+        ModelError: transformers cannot read the file as GGUF.
     """
     folder = unpacked_folder(gguf)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -42,13 +42,13 @@ def prepared_folder(gguf: Path) -> Path:
 
 
 def unpacked_folder(gguf: Path) -> Path:
-    """Where ``prepared_folder`` keeps what it makes of a GGUF file, whether it has been made or not."""
+    """The folder that ``prepared_folder`` unpacks a GGUF file into, whether or not it exists yet."""
     parent = gguf.parent if os.access(gguf.parent, os.W_OK) else home() / "prepared"
     return parent / f"{gguf.stem}-{_identity(gguf)}"
 
 
 def _identity(gguf: Path) -> str:
-    """Changes when the file does: a hash of samples from all over it, as reading it all takes seconds."""
+    """A hash that changes when the file does: of samples from all over it, as reading all takes seconds."""
     size = gguf.stat().st_size
     digest = hashlib.sha256(b"%d %d " % (FORMAT, size))
     with gguf.open("rb") as file:
@@ -69,8 +69,8 @@ def _prepare(gguf: Path, folder: Path) -> None:
 
 
 def _check_disk_space(gguf: Path, folder: Path) -> None:
-    needed = 5 * gguf.stat().st_size  # four bits a weight become sixteen, and the head room of one more
+    needed = 5 * gguf.stat().st_size  # four bits per weight become sixteen, with a margin
     free = shutil.disk_usage(folder).free
     if free < needed:
-        msg = f"Unpacking {gguf} needs {needed / 1e9:.1f} GB in {folder}, {free / 1e9:.1f} GB are free."
-        raise DiskSpaceError(msg, remedy="Make room, or set COPILOT_SERVER_HOME to another disk.")
+        msg = f"Unpacking {gguf} needs {needed / 1e9:.1f} GB in {folder}; {free / 1e9:.1f} GB are free."
+        raise DiskSpaceError(msg, remedy="Free some space, or set COPILOT_SERVER_HOME to another disk.")

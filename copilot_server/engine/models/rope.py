@@ -1,4 +1,4 @@
-"""Rotary position embedding: the table of angles that every decoder of ours reads."""
+"""Rotary position embedding: the table of angles that all our decoders read."""
 
 from __future__ import annotations
 

@@ -15,24 +15,39 @@ from tokenizers import Tokenizer as FastTokenizer
 from tokenizers.decoders import DecodeStream
 
 from copilot_server.engine.base import Prompt, Special
+from copilot_server.engine.models.architecture import read_architecture
 from copilot_server.errors import EngineError, ModelError
 
-#: Texts whose tokens are remembered.
+#: How many texts' tokens are remembered.
 KNOWN_TEXTS = 64
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer of the model in a folder of transformers' format.
+    """The tokenizer of the model in a folder in transformers' format.
 
     Raises:
-        ModelError: its tokenizer.json cannot be read.
+        ModelError: its tokenizer.json cannot be read, or has a token outside the vocabulary of a model that
+            our own decoders serve: they look up its embedding at an address computed from its id.
     """
     path = folder / "tokenizer.json"
     try:
-        return Tokenizer(FastTokenizer.from_file(str(path)))
+        fast = FastTokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower
         msg = f"{path} is not a tokenizer that can be read ({error})."
         raise ModelError(msg, remedy="Fetch the model again, or choose one that ships this file.") from error
+    _check_ids(fast, folder)
+    return Tokenizer(fast)
+
+
+def _check_ids(fast: FastTokenizer, folder: Path) -> None:
+    architecture = read_architecture(folder)
+    if architecture is None:
+        return
+    highest = max(fast.get_vocab(with_added_tokens=True).values(), default=0)
+    if highest >= architecture.vocab_size:
+        msg = f"The tokenizer in {folder} has the token {highest}, but the model's vocabulary ends before it."
+        remedy = "Its tokenizer and its weights do not belong together: fetch the model again."
+        raise ModelError(msg, remedy=remedy)
 
 
 class Tokenizer:
@@ -43,7 +58,7 @@ class Tokenizer:
         self._bos = tuple(fast.encode("", add_special_tokens=True).ids[:1])
         #: Texts that drafts are taken from seldom change from one request to the next.
         self.encode_known = lru_cache(KNOWN_TEXTS)(self.encode_text)
-        # From here on, "<|im_end|>" in a user's file is ten characters and no control token.
+        # From here on, "<|im_end|>" in a user's file is ten characters and not a control token.
         self._fast.encode_special_tokens = True
 
     def encode(self, prompt: Prompt) -> list[int]:
@@ -77,14 +92,14 @@ class Tokenizer:
         token_id = self._fast.token_to_id(special.name)
         if token_id is None:
             msg = f"The model's vocabulary has no token {special.name!r}."
-            raise EngineError(msg, remedy="Its manifest names another model's tokens; mend or remove it.")
+            raise EngineError(msg, remedy="Its manifest names another model's tokens; correct or remove it.")
         return int(token_id)
 
     @cached_property
     def control_ids(self) -> frozenset[int]:
-        """Every token that is no text: none of them may reach a user, so each ends a generation.
+        """Every token that is not text. None of them may reach a user, so each ends a generation.
 
-        Some vocabularies add plain runs of spaces as tokens (CodeGen); those are text.
+        Some vocabularies, such as CodeGen's, add runs of spaces as tokens; those are text.
         """
         added = self._fast.get_added_tokens_decoder().items()
         return frozenset(id_ for id_, token in added if token.special or _looks_like_control(token.content))
@@ -131,15 +146,15 @@ class TokenBytes:
         first, end = bisect_left(self._texts, wanted), bisect_left(self._texts, _past(wanted))
         shorter = [bisect_left(self._texts, wanted[:length]) for length in range(1, len(wanted))]
         found = [
-            place
-            for length, place in enumerate(shorter, start=1)
-            if place < len(self._texts) and self._texts[place] == wanted[:length]
+            index
+            for length, index in enumerate(shorter, start=1)
+            if index < len(self._texts) and self._texts[index] == wanted[:length]
         ]
         return np.concatenate([self._ids[first:end], self._ids[np.array(found, np.intp)]])
 
 
 def _past(beginning: bytes) -> bytes:
-    """What sorts behind every text that begins so: in UTF-8 the byte ff follows nothing."""
+    """What sorts after every text with this beginning, since the byte ff does not occur in UTF-8."""
     return beginning + b"\xff"
 
 
@@ -148,7 +163,7 @@ def _looks_like_control(content: str) -> bool:
 
 
 def _byte_decoder(fast: FastTokenizer) -> Callable[[str], bytes]:
-    """How this vocabulary spells bytes: in GPT-2's printable alphabet, or as SentencePiece does."""
+    """How this vocabulary writes bytes: in GPT-2's printable alphabet, or as SentencePiece does."""
     if "ByteLevel" in json.dumps(json.loads(fast.to_str())["decoder"]):
         return partial(_byte_level_bytes, alphabet=_gpt2_alphabet())
     return _sentencepiece_bytes

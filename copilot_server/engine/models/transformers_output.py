@@ -1,4 +1,4 @@
-"""What transformers prints by itself."""
+"""Silencing what transformers prints unasked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from transformers.utils import logging
 
 
 def silence_transformers() -> None:
-    """Turn off transformers' progress bars and advice, which no user asked for; its errors remain.
+    """Turn off transformers' progress bars and advice; its errors remain.
 
     Call this before any other use of the library. In a server, its output would land in the editor's log.
     """

@@ -1,4 +1,4 @@
-"""What is in a GGUF file, read by transformers and written in its own format."""
+"""Reading a GGUF file with transformers, and writing the model in transformers' own format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def unpack(gguf: Path, folder: Path) -> None:
     """Write the model in a GGUF file to a new folder, its weights in bfloat16.
 
     Raises:
-        ModelError: the file is no GGUF that transformers reads.
+        ModelError: transformers cannot read the file as GGUF.
     """
     silence_transformers()
     _write(_read(gguf), gguf, folder)
@@ -27,7 +27,7 @@ def unpack(gguf: Path, folder: Path) -> None:
 
 def _read(gguf: Path) -> PreTrainedModel:
     try:
-        with redirect_stderr(io.StringIO()):  # a progress bar that has no switch would fill an editor's log
+        with redirect_stderr(io.StringIO()):  # a progress bar that cannot be turned off would fill the log
             return AutoModelForCausalLM.from_pretrained(
                 gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16
             )
@@ -43,7 +43,7 @@ def _write(model: PreTrainedModel, gguf: Path, folder: Path) -> None:
     config.pop("quantization_config", None)  # nothing is quantized any more
     config["architectures"] = [type(model).__name__]
     if _was_tied(weights):
-        # Both were one matrix; the head is kept at a higher precision, so it serves for both.
+        # Both were one matrix. The head is stored at a higher precision, so it is used for both.
         config["tie_word_embeddings"] = True
         weights["model.embed_tokens.weight"] = weights.pop("lm_head.weight")
     (folder / "config.json").write_text(json.dumps(config, indent=2, default=str))

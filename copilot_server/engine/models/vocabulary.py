@@ -1,4 +1,4 @@
-"""What a model's vocabulary tells of a model that no manifest describes."""
+"""What its vocabulary reveals about a model that no manifest describes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from attrs import evolve
 from copilot_server.catalog import FimTokens, Manifest
 from copilot_server.engine.base import Engine, Special
 
-#: Families of infilling tokens, by the models that brought them.
+#: Families of infilling tokens, by the models that introduced them.
 FIM_FAMILIES = (
     FimTokens("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),  # Qwen2.5-Coder, CodeGemma
     FimTokens("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),  # StarCoder, Granite

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from copilot_server.config import Protocol
+from copilot_server.config import PromptProtocolSetting
 from copilot_server.evaluation.benchmarks.variants import (
     Cells,
     as_variant,
@@ -23,7 +23,7 @@ from copilot_server.evaluation.scores import Group
 from copilot_server.evaluation.types import Checked, Score, Task
 
 SERVED = "served"
-PROTOCOLS: dict[str, Protocol] = {
+PROTOCOLS: dict[str, PromptProtocolSetting] = {
     SERVED: "auto",
     "causal": "causal",
     "chat-prefill": "chat-prefill",

@@ -11,7 +11,7 @@ from copilot_server.evaluation.benchmarks import BENCHMARKS
 from copilot_server.evaluation.options import SelftestOptions
 from copilot_server.evaluation.problems import ProblemSet
 from copilot_server.evaluation.scores import best_temperatures
-from copilot_server.evaluation.types import Checked, Protocol, Report, Score, SourceFacts, Task, Timing
+from copilot_server.evaluation.types import Checked, Report, RunSettings, Score, SourceFacts, Task, Timing
 from copilot_server.provenance import command, hardware, versions
 
 
@@ -35,7 +35,7 @@ def build_report(
     """Return the report of a run."""
     benchmark = BENCHMARKS[facts.options.benchmark]
     return Report(
-        protocol=_protocol(facts, checked),
+        protocol=_run_settings(facts, checked),
         parameters=facts.source.parameters,
         started=facts.started,
         command=command(),
@@ -56,9 +56,9 @@ def build_report(
     )
 
 
-def _protocol(facts: Facts, checked: Sequence[Checked]) -> Protocol:
+def _run_settings(facts: Facts, checked: Sequence[Checked]) -> RunSettings:
     options, source = facts.options, facts.source
-    return Protocol(
+    return RunSettings(
         benchmark=options.benchmark,
         data=facts.problem_set.name,
         data_sha256=facts.problem_set.sha256,

@@ -9,7 +9,7 @@ STATS = "copilotServer/stats"
 
 
 def stats(session: Session, _params: object) -> dict[str, object]:
-    """Give the scheduler's counts, which ``completion.scheduling.counts`` describes."""
+    """Return the scheduler's counts, which ``completion.scheduling.counts`` describes."""
     counts = session.scheduler.counts
     return {
         "requests": counts.requests,

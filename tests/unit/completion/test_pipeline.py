@@ -78,7 +78,7 @@ def test_other_languages_are_completed(tiny: Pipeline, language: str):
 
 
 def test_a_model_with_infilling_tokens_gets_infilling_prompts(tiny: Pipeline):
-    assert tiny.complete(request("x = ‸\nprint(x)\n"), NEVER).protocol == "fim"
+    assert tiny.complete(request("x = ‸\nprint(x)\n"), NEVER).prompt_protocol == "fim"
 
 
 def test_a_protocol_the_model_does_not_know_is_an_error(tiny_model_dir: Path):

@@ -54,11 +54,11 @@ def test_nothing_is_lost_by_splitting(prefix: str):
     assert kept + tail == prefix
 
 
-def build(protocol: PromptProtocol, text: str, layout: FimLayout = "spm") -> Prompt:
+def build(prompt_protocol: PromptProtocol, text: str, layout: FimLayout = "spm") -> Prompt:
     assert QWEN.fim is not None
     window = take_window(cursor_in(text), (), 1000, words)
     manifest = evolve(QWEN, fim=evolve(QWEN.fim, layout=layout))
-    return build_prompt(protocol, window, manifest, "python")
+    return build_prompt(prompt_protocol, window, manifest, "python")
 
 
 def test_fim_has_the_lines_above_what_follows_and_then_the_begun_line():

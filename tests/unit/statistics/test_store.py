@@ -107,7 +107,7 @@ class TestKeeping:
             other.execute("COMMIT")
         assert store.close(60)
         assert 50 <= len(ids(path)) < 500
-        assert caplog.text.count("does not keep up") == 1
+        assert caplog.text.count("is too slow for the statistics") == 1
 
     def test_what_is_old_and_what_is_too_much_goes(self, path: Path, monkeypatch: pytest.MonkeyPatch):
         day_s = 24 * 3600
@@ -171,7 +171,7 @@ class TestFailures:
         path.parent.mkdir(parents=True)
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("CREATE TABLE theirs (x)")
-        assert_off(write(path, ROW), caplog, "some other program")
+        assert_off(write(path, ROW), caplog, "the database of another program")
 
     def test_an_older_version_is_brought_up_to_date(self, path: Path, monkeypatch: pytest.MonkeyPatch):
         write(path, ROW)
@@ -272,7 +272,7 @@ class TestForgetting:
         path.parent.mkdir(parents=True)
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("CREATE TABLE theirs (x)")
-        with pytest.raises(StatisticsError, match="some other program"):
+        with pytest.raises(StatisticsError, match="the database of another program"):
             schema.forget(path)
         assert path.exists()
 

@@ -47,7 +47,7 @@ def check_sources(tensors: Tensors, architecture: Architecture) -> None:
         if array.shape != shape:
             raise ValueError(f"the tensor {name} has the shape {array.shape}, where {shape} is needed")
         if dtype not in SOURCE_DTYPES:
-            raise ValueError(f"the tensor {name} holds {dtype}, which are no weights")
+            raise ValueError(f"the tensor {name} holds {dtype}, which is not a number format of weights")
 
 
 def source_shapes(architecture: Architecture, *, bias: bool) -> Iterator[tuple[str, Shape]]:
@@ -77,8 +77,8 @@ def packed_layout(architecture: Architecture, dtype: Dtype, *, bias: bool) -> La
     return dict(_packed_tensors(architecture, dtype, bias=bias))
 
 
-def is_packed_so(tensors: Tensors, architecture: Architecture, dtype: Dtype) -> bool:
-    """Whether these are exactly the tensors of the packed file, each where vector instructions want it."""
+def matches_layout(tensors: Tensors, architecture: Architecture, dtype: Dtype) -> bool:
+    """Whether these are exactly the tensors of the packed file, each aligned for vector instructions."""
     layout = packed_layout(architecture, dtype, bias="layers.0.qkv.bias" in tensors)
     return tensors.keys() == layout.keys() and all(
         array.dtype == np.dtype(kind) and array.shape == shape and array.ctypes.data % ALIGNMENT == 0

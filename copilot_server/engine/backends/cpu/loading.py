@@ -1,4 +1,4 @@
-"""From a model's folder to a runner on the CPU, with the tuning that was measured on this machine."""
+"""Loading a runner for the CPU from a model's folder, with the tuning that was measured on this machine."""
 
 from __future__ import annotations
 

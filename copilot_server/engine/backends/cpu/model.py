@@ -20,9 +20,7 @@ from copilot_server.errors import EngineError
 def check_architecture(shape: Architecture) -> None:
     """Raise EngineError where the kernels have too little room for a model of this shape."""
     if shape.head_dim > c.MAX_HEAD_SIZE:
-        msg = (
-            f"The CPU kernels serve attention heads of up to {c.MAX_HEAD_SIZE} numbers, not {shape.head_dim}."
-        )
+        msg = f"The CPU kernels support heads of up to {c.MAX_HEAD_SIZE} numbers, not {shape.head_dim}."
         raise EngineError(msg, remedy="Choose another model, or serve this one on a GPU.")
 
 
@@ -32,19 +30,19 @@ def table_width(shape: Architecture, pages: int) -> int:
 
 
 def build_model(weights: Weights, pages: int) -> tuple[c.Model, list[Any]]:
-    """The structure that the kernels read, with a KV cache of so many pages.
+    """The structure that the kernels read, with a KV cache of ``pages`` pages.
 
     Returns:
-        The structure, and the objects whose memory it points to, which must live as long.
+        The structure, and the objects whose memory it points to, which must outlive it.
 
     Raises:
-        EngineError: the kernels have too little room for a model of this shape, or the memory is short.
+        EngineError: the kernels have too little room for a model of this shape, or memory is short.
     """
     shape, tensors = weights.architecture, weights.tensors
     check_architecture(shape)
     layers = (c.Layer * shape.layers)(*(_layer(weights, i) for i in range(shape.layers)))
     cache_type = "float32" if weights.dtype == "float32" else "float16"
-    # The kernels may read whole vectors from the last head: what lies behind it is not used, but must exist.
+    # The kernels may read whole vectors from the last head: what follows it is not used, but must exist.
     size = c.MAX_HEAD_SIZE + shape.layers * shape.kv_heads * pages * c.PAGE_TOKENS * shape.head_dim
     keys, values = (_untouched_zeros(size, cache_type) for _ in range(2))
     rope = rope_table(shape, table_width(shape, pages) * c.PAGE_TOKENS)
@@ -70,10 +68,10 @@ def build_model(weights: Weights, pages: int) -> tuple[c.Model, list[Any]]:
 
 
 def _untouched_zeros(count: int, dtype: str) -> Array:
-    """Zeros that take no memory until they are written to, and then large pages if the system has them.
+    """Zeros that take no memory until they are written to, and then huge pages if the system has them.
 
     A prompt of 1,000 tokens writes to 12 MB for the first time; in small pages that takes a tenth of the time
-    of reading the prompt.
+    of the prefill.
     """
     try:
         memory = mmap.mmap(-1, count * np.dtype(dtype).itemsize)

@@ -41,7 +41,7 @@ class CpuRunner:
             max_sequences=max_sequences,
             max_length=weights.architecture.context_length,
         )
-        # Row i: the pages of sequence i, in order; brought up to date when a step needs it.
+        # Row i: the pages of sequence i, in order; updated when a step needs it.
         self._tables = np.zeros((max_sequences, table_width(weights.architecture, pages)), np.int32)
         self._draft_length = draft_length
         self._model, self._owned = build_model(weights, pages)
@@ -88,12 +88,12 @@ class CpuRunner:
 
     @property
     def prefill_chunk(self) -> int:
-        """Prompt tokens worth reading at once."""
+        """How many prompt tokens are best read in one step."""
         return 192
 
     @property
     def draft_length(self) -> int:
-        """Drafted tokens that a step verifies at little more than the cost of none."""
+        """How many drafted tokens a step verifies at little more than the cost of none."""
         return self._draft_length
 
     @property
@@ -118,7 +118,7 @@ class CpuRunner:
         self._sequences.close(sequence)
 
     def release(self) -> None:
-        """See ``Runner.release``: the threads end, and the arrays go with the last reference to them."""
+        """See ``Runner.release``: the threads end, and the arrays are freed with their last reference."""
         self._stop_workers()
         self._owned.clear()
         self._weights = replace(self._weights, tensors={})
@@ -144,18 +144,18 @@ class CpuRunner:
             raise
 
     def _token_ids(self, chunks: Sequence[Chunk]) -> Array:
-        """The tokens of all chunks, each sure to be in the embedding: the kernels do not check it."""
+        """The tokens of all chunks, checked to be in the vocabulary, since the kernels do not check them."""
         token_ids = np.array([id_ for chunk in chunks for id_ in chunk.token_ids], np.int64)
         size = self._weights.architecture.vocab_size
         outside = token_ids[(token_ids < 0) | (token_ids >= size)]
         if len(outside):
-            msg = f"The tokenizer gave the token {outside[0]}, and the model's vocabulary has {size} tokens."
+            msg = f"The tokenizer gave the token {outside[0]}, but the model's vocabulary has {size} tokens."
             remedy = "Its tokenizer and its weights do not belong together: fetch the model again."
             raise EngineError(msg, remedy=remedy)
         return token_ids.astype(np.int32)
 
     def _grow_buffers(self, tokens: int, wanted: int) -> None:
-        """Make room for the scratch memory and the logits of a step."""
+        """Enlarge the scratch memory and the logits as far as a step needs."""
         if wanted > len(self._logits):
             self._logits = np.empty((wanted, self._model.head.outputs), np.float32)
         needed = self._library.decoder_scratch(ctypes.byref(self._model), tokens)
@@ -174,7 +174,7 @@ class CpuRunner:
     def _compute(
         self, chunks: Sequence[Chunk], lengths: Sequence[int], token_ids: Array, wanted: Array
     ) -> tuple[Array, Array]:
-        """Run the kernels; the likeliest token and ln of the sum of exponentials of each wanted row."""
+        """Run the kernels; return each wanted row's likeliest token and log of its sum of exponentials."""
         counts = [len(chunk.token_ids) for chunk in chunks]
         rows = np.repeat(np.array([chunk.sequence for chunk in chunks], np.int32), counts)
         spans = [range(start, start + count) for start, count in zip(lengths, counts, strict=True)]
@@ -188,7 +188,7 @@ class CpuRunner:
         if not np.isfinite(log_total).all():
             msg = f"The model computes numbers that are not finite in {self.dtype}."
             raise EngineError(
-                msg, remedy="Its weights may be damaged: fetch the model again, or another one."
+                msg, remedy="Its weights may be damaged: fetch the model again, or choose another."
             )
         return best, log_total
 

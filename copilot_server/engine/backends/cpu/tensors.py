@@ -31,7 +31,7 @@ _NAMES = {np.dtype("<f4"): "F32", np.dtype("u1"): "U8", np.dtype("<u2"): "U16"}
 
 
 def map_tensors(path: Path) -> dict[str, tuple[str, Array]]:
-    """Each tensor of a safetensors file with the name of its number format, mapped and not read.
+    """Each tensor of a safetensors file with the name of its number format, mapped into memory but not read.
 
     Raises:
         OSError: the file cannot be read.
@@ -95,7 +95,7 @@ def write_tensors(
         for (expected, (dtype, shape)), (name, pieces) in zip(layout.items(), arrays, strict=True):
             written = sum(file.write(np.ascontiguousarray(piece, dtype).data.cast("B")) for piece in pieces)
             if name != expected or written != math.prod(shape) * np.dtype(dtype).itemsize:
-                raise ValueError(f"{written} bytes were written for {name}, which are not {expected}")
+                raise ValueError(f"{written} bytes of {name} were written in place of {expected}")
 
 
 def as_float32(tensor: tuple[str, Array]) -> Array:
@@ -141,7 +141,7 @@ def _are_sizes(values: Any) -> TypeGuard[list[int]]:  # noqa: ANN401 - as the fi
 
 
 def _check_apart(header: Mapping[str, Any]) -> None:
-    """Refuse tensors that overlap, by which a small file could claim any amount of memory."""
+    """Refuse tensors that overlap, with which a small file could claim any amount of memory."""
     ranges = sorted(tuple(entry["data_offsets"]) for entry in header.values())
     for (_, end), (start, _) in pairwise(ranges):
         if start < end:

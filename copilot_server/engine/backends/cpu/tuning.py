@@ -19,12 +19,12 @@ from copilot_server.fetch import home
 
 _LOG = logging.getLogger(__name__)
 
-#: Raise this when something else is measured, so that what was remembered before is measured again.
+#: Increase this when what is measured changes, so that what was remembered before is measured again.
 VERSION = 2
 #: Tokens of context while measuring, and the number of steps whose median counts.
 CONTEXT, STEPS = 64, 5
-#: The draft lengths to try, and how many times as long as without a draft a step may take. Its time grows by
-#: whole tiles of rows (kernels/matmul.h), three with AVX2 and six with AVX-512: hence 2 and 5.
+#: The draft lengths to try, and how many times as long as without a draft a step may take. Its time grows
+#: with each whole tile of rows (kernels/matmul.h), three with AVX2 and six with AVX-512: hence 2 and 5.
 DRAFTS, WORTHWHILE = (2, 3, 5, 7, 9, 11, 15, 23), 1.8
 
 
@@ -40,7 +40,7 @@ def tune(make: Callable[[int], Runner], *, key: str, threads: int = 0) -> Tuning
     """Measure, which takes under a second, or recall what was measured for this model on this processor.
 
     Args:
-        make: Makes a runner with so many threads.
+        make: Makes a runner with the given number of threads.
         key: Names the model and its number format.
         threads: The number of threads to use; 0 finds the fastest.
     """
@@ -60,7 +60,7 @@ def tune(make: Callable[[int], Runner], *, key: str, threads: int = 0) -> Tuning
 def longest_worthwhile_draft(step_s: Callable[[int], float]) -> int:
     """The most drafted tokens that pay off; 0 for none.
 
-    ``step_s``: the time of a step of so many tokens, in seconds; a step that verifies n drafts has n + 1.
+    ``step_s``: gives the time of a step of so many tokens, in seconds. Verifying n drafts takes n + 1 tokens.
     """
     alone_s = step_s(1)
     longest = 0
@@ -87,7 +87,7 @@ def _measure(make: Callable[[int], Runner], threads: int) -> Tuning:
 
 
 def _thread_counts() -> Sequence[int]:
-    """All processors; half of them, which are cores of their own with hyper-threading; and a quarter."""
+    """All processors; half of them, which are the physical cores with hyper-threading; and a quarter."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return sorted({max(1, usable // divisor) for divisor in (1, 2, 4)})
 

@@ -24,7 +24,7 @@ from copilot_server.engine.backends.cpu.layout import (
     Tensors,
     check_sources,
     has_bias,
-    is_packed_so,
+    matches_layout,
     packed_layout,
     padded,
 )
@@ -43,7 +43,7 @@ from copilot_server.fetch import home
 
 _LOG = logging.getLogger(__name__)
 
-#: Raise this when layout.py or the packing below changes, so that older files are packed again.
+#: Increase this when layout.py or the packing below changes, so that older files are packed again.
 FORMAT = 1
 #: Outputs packed at a time: the head of a large model would not fit in memory in float32.
 SLAB = 8192
@@ -61,9 +61,9 @@ class Weights:
 def open_weights(folder: Path, architecture: Architecture, dtype: Dtype) -> Weights:
     """Map the packed weights of the model in ``folder``, and pack them first if no file holds them yet.
 
-    Packing takes seconds, and a byte a weight on disk in int8. The file lies beside the model's own, or among
-    the cached models if that folder is read-only. A packed file that came with the model is hostile input as
-    everything there is: if its tensors are not those of the architecture, it is written again.
+    Packing takes seconds, and in int8 one byte per weight on disk. The file lies beside the model's own, or
+    among the cached models if that folder is read-only. A packed file that came with the model is hostile
+    input like everything there: if its tensors are not those of the architecture, it is written again.
 
     Raises:
         DiskSpaceError: there is too little room for it.
@@ -77,7 +77,7 @@ def open_weights(folder: Path, architecture: Architecture, dtype: Dtype) -> Weig
             [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sources]
         ),
     }
-    # By another name, or engines that read every *.safetensors of a folder would take it for theirs.
+    # The suffix differs, since engines that read every *.safetensors of a folder would read this one too.
     path = _packed_folder(folder) / f"packed-{dtype}.weights"
     with FileLock(f"{path}.lock"):
         tensors = _map_current(path, about, architecture, dtype)
@@ -106,7 +106,7 @@ def _map_current(
         tensors = map_tensors(path)
     except (OSError, ValueError):
         return None
-    return tensors if is_packed_so(tensors, architecture, dtype) else None
+    return tensors if matches_layout(tensors, architecture, dtype) else None
 
 
 def _pack(
@@ -135,8 +135,8 @@ def _check_disk_space(layout: Layout, folder: Path) -> None:
     needed = sum(math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape in layout.values())
     free = shutil.disk_usage(folder).free
     if free < needed:
-        msg = f"Packing the weights needs {needed / 1e9:.1f} GB in {folder}, {free / 1e9:.1f} GB are free."
-        raise DiskSpaceError(msg, remedy="Make room, or set COPILOT_SERVER_HOME to another disk.")
+        msg = f"Packing the weights needs {needed / 1e9:.1f} GB in {folder}; {free / 1e9:.1f} GB are free."
+        raise DiskSpaceError(msg, remedy="Free some space, or set COPILOT_SERVER_HOME to another disk.")
 
 
 #: The name of a tensor of the packed file, and its pieces, computed as they are written.
@@ -200,7 +200,7 @@ def _slabs_of(sources: list[tuple[str, Array]], inputs: int) -> Iterator[Array]:
 
 
 def _quantized(sources: list[tuple[str, Array]], inputs: int) -> Iterator[tuple[Array, Array]]:
-    """Each slab as whole numbers, (rows, inputs), and the scales of their groups, (rows, groups).
+    """Each slab as integers, (rows, inputs), and the scales of their groups, (rows, groups).
 
     A scale is rounded up to bfloat16 before the weights are divided by it, so that rounding it costs no
     accuracy.

@@ -1,8 +1,8 @@
 """Attention over the blocks of the KV cache, in plain PyTorch.
 
 Two forms: a grid of short pieces (decoding and verifying: a few tokens of each of many sequences), whose
-work depends on nothing but its shape, so that it can be captured in a graph; and long pieces (reading
-prompts), one sequence at a time, with the flash kernel where there is one.
+work depends only on its shape, so that it can be captured in a graph; and long pieces (reading prompts),
+one sequence at a time, with the flash kernel where there is one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from copilot_server.engine.backends.torch.kv_cache import BLOCK_TOKENS
 
 
 class GridAttention:
-    """Rows of equal width: gathers each row's keys and masks what lies after each token.
+    """Attends in rows of equal width: gathers each row's keys and masks what lies after each token.
 
     The query heads that share a key are folded into that key's rows, so keys are never repeated.
     """
@@ -26,7 +26,7 @@ class GridAttention:
     def __init__(self, inputs: GridInputs, group: int, dtype: torch.dtype) -> None:
         rows, blocks = inputs.tables.shape
         offsets = torch.arange(BLOCK_TOKENS, device=inputs.tables.device)
-        self._places = (inputs.tables.unsqueeze(-1) * BLOCK_TOKENS + offsets).flatten()  # (rows * reach,)
+        self._indices = (inputs.tables.unsqueeze(-1) * BLOCK_TOKENS + offsets).flatten()  # (rows * reach,)
         self._shape = (rows, blocks * BLOCK_TOKENS)
         self._group = group
         self._mask = self._build_mask(inputs.positions, dtype)
@@ -41,7 +41,7 @@ class GridAttention:
     def __call__(self, queries: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
         """See ``kernels.Attention``."""
         kv_heads, head_dim = stored.shape[2:]
-        gathered = stored.index_select(0, self._places).view(*self._shape, 2, kv_heads, head_dim)
+        gathered = stored.index_select(0, self._indices).view(*self._shape, 2, kv_heads, head_dim)
         keys, values = gathered.permute(2, 0, 3, 1, 4)  # each (rows, kv_heads, reach, head_dim)
         grouped = queries.reshape(self._shape[0], -1, kv_heads, self._group, head_dim)
         folded = grouped.transpose(1, 2).flatten(2, 3)  # (rows, kv_heads, width * group, head_dim)
@@ -51,7 +51,7 @@ class GridAttention:
 
 
 class LongAttention:
-    """One sequence after the other, each over all its keys so far."""
+    """Attends in one sequence after the other, over all its keys so far."""
 
     def __init__(self, segments: Sequence[Segment]) -> None:
         self._segments = segments

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from copilot_server.engine.runner import Choice
 
-#: The likeliest tokens that a draw looks among first. A draw that falls outside them, which is rare, is
-#: made again among all tokens.
+#: How many of the likeliest tokens are considered first. Where the draw falls outside them, which is rare,
+#: it is repeated among all tokens.
 LIKELIEST = 256
 
-#: In place of a token id: the draw fell outside the likeliest.
+#: Stands for a token id where the draw fell outside the likeliest tokens.
 MISSED = -1
 
 
@@ -22,18 +22,18 @@ def draw(logits: torch.Tensor, settings: torch.Tensor, among: int = LIKELIEST) -
     """The ids that ``Choice`` defines, (rows,), from logits (rows, vocab_size).
 
     ``settings``: each row's temperature, top_p and uniform, (3, rows), float32. Only the ``among`` likeliest
-    tokens are put in order; where the draw falls outside them, the id is ``MISSED``.
+    tokens are sorted; where the draw falls outside them, the id is ``MISSED``.
     """
     temperature, top_p, uniform = settings.unsqueeze(-1)  # (rows, 1) each
     divisor = torch.where(temperature > 0, temperature, 1.0)
-    ordered, ids = _falling(logits, among)
+    ordered, ids = _descending(logits, among)
     total = (logits.float() / divisor).logsumexp(dim=-1, keepdim=True)
     probabilities = (ordered.float() / divisor - total).exp()
     mass = probabilities.cumsum(dim=-1)
     in_nucleus = (mass - probabilities < top_p) | (top_p >= 1.0)
     nucleus = torch.where(top_p < 1.0, (probabilities * in_nucleus).sum(dim=-1, keepdim=True), 1.0)
     before = (mass <= uniform * nucleus).sum(dim=-1, keepdim=True)
-    last = in_nucleus.sum(dim=-1, keepdim=True).clamp(min=1) - 1  # rounding must not lead further
+    last = in_nucleus.sum(dim=-1, keepdim=True).clamp(min=1) - 1  # rounding must not lead beyond the nucleus
     drawn = ids.gather(-1, torch.minimum(before, last))
     if among < logits.shape[-1]:
         missed = mass[:, -1:] <= torch.where(top_p < 1.0, top_p, uniform)
@@ -41,8 +41,8 @@ def draw(logits: torch.Tensor, settings: torch.Tensor, among: int = LIKELIEST) -
     return torch.where(temperature > 0, drawn, logits.argmax(dim=-1, keepdim=True)).squeeze(-1)
 
 
-def _falling(logits: torch.Tensor, among: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The likeliest tokens' logits in falling order, and their ids."""
+def _descending(logits: torch.Tensor, among: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The likeliest tokens' logits in descending order, and their ids."""
     if among < logits.shape[-1]:
         ordered, ids = logits.topk(among, dim=-1)
     else:
@@ -60,7 +60,7 @@ def with_logprobs(ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
 
 
 def settings_of(choices: Sequence[Choice], rows: int) -> NDArray[np.float32]:
-    """The settings that ``draw`` reads, (3, rows); the rows after the choices' own are greedy."""
+    """The settings that ``draw`` reads, (3, rows); rows beyond the choices are greedy."""
     settings = np.zeros((3, rows), np.float32)
     for row, choice in enumerate(choices):
         settings[:, row] = choice.temperature, choice.top_p, choice.uniform
@@ -68,7 +68,7 @@ def settings_of(choices: Sequence[Choice], rows: int) -> NDArray[np.float32]:
 
 
 def forbid_others(logits: torch.Tensor, choices: Sequence[Choice]) -> torch.Tensor:
-    """The logits with all but the allowed tokens at minus infinity, where a choice says which are allowed."""
+    """The logits with all but the allowed tokens at minus infinity, if a choice says which are allowed."""
     allowed = [(row, np.asarray(c.allowed)) for row, c in enumerate(choices) if c.allowed is not None]
     if not allowed:
         return logits

@@ -18,7 +18,7 @@ from copilot_server.engine.backends.torch.fallback import FallbackChain
 from copilot_server.engine.backends.torch.inputs import StaticBuffer
 from copilot_server.engine.runner import Choice, Drawn
 
-#: The most choices that are made at a time.
+#: The most choices that are made at once.
 CHOICES = 512
 
 #: The row that takes the hidden states of tokens after which nothing is chosen.
@@ -29,7 +29,7 @@ class Chooser:
     """Chooses after the tokens whose hidden states are in ``hidden``, (CHOICES + 1, hidden).
 
     What is captured depends on the number of choices and on whether all are greedy. Choices with a list of
-    ``allowed`` tokens are made outside the graph, which concerns the first tokens of a completion only.
+    ``allowed`` tokens are made outside the graph; only the first tokens of a completion have one.
     """
 
     def __init__(self, decoder: Decoder, chain: FallbackChain) -> None:
@@ -68,7 +68,7 @@ class Chooser:
         choices: Sequence[Choice],
         settings: torch.Tensor | None,
     ) -> list[Drawn]:
-        """Bring ``chosen`` to the host, and draw again what was not among the likeliest tokens."""
+        """Bring ``chosen`` to the host, and draw again where a token was not among the likeliest."""
         ids, logprobs = self._to_host(chosen)
         if settings is not None and MISSED in ids[: len(choices)]:
             everything = draw(forbid_others(logits, choices), settings, among=logits.shape[-1])

@@ -15,13 +15,13 @@ T = TypeVar("T")
 #: from 256 sequences to none needs as many again.
 MOST_GRAPHS = 160
 
-#: After the warm-up, a key is captured when it comes up for this many times. Capturing takes longer than
-#: several steps, so that a shape which comes up once while someone types is not worth it.
+#: After the warm-up, a key is captured once it has come up this many times. Capturing takes longer than
+#: several steps, so it does not pay for a shape that comes up once while someone types.
 CAPTURED_AT = 3
 
 
 class Graphs(Protocol):
-    """Runs a function whose work depends on nothing but ``key`` and the contents of static buffers."""
+    """Runs a function whose work depends only on ``key`` and on the contents of static buffers."""
 
     def run(self, key: Hashable, function: Callable[[], T]) -> T:
         """What ``function`` returns; tensors in it are valid until the next call."""
@@ -55,7 +55,7 @@ Capture = Callable[[Callable[[], object]], Callable[[], object]]
 
 
 class BoundedGraphs:
-    """Keeps what was captured by key, the least recently used of it only as long as there is room.
+    """Keeps what was captured, by key, and drops the least recently used graph when there are too many.
 
     Until ``finish_warm_up`` is called, every key is captured when it first comes up.
     """
@@ -99,8 +99,8 @@ class CudaGraphs(BoundedGraphs):
     """Captures functions as CUDA graphs.
 
     A function must read and write the same addresses each time, never ask the device for a value, and be
-    harmless to run twice. All graphs take their memory from one pool: they run one after the other, and
-    what one leaves there is of no use to the next.
+    harmless to run twice. All graphs take their memory from one pool: they run one after the other, and no
+    graph reads what another has left there.
     """
 
     def __init__(self) -> None:

@@ -25,12 +25,12 @@ class Decoder:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device that holds the weights."""
         return self.weights.embedding.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """What activations are computed in."""
+        """The number format of the activations."""
         return self.weights.embedding.dtype
 
     def append(

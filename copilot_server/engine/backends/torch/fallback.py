@@ -1,4 +1,4 @@
-"""The ways to run the decoder on a device, from the fastest to the plainest, and what made it give one up."""
+"""The ways to run the decoder on a device, from the fastest to the plainest, and why one was given up."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class FallbackChain:
     There are up to three ways: Triton's kernels replayed as CUDA graphs, plain PyTorch's kernels replayed as
     CUDA graphs, and plain kernels launched one by one. A step that fails is repeated in the next way, and the
     way that failed is given up until the model is loaded again. The weights and the KV cache stay as they
-    are, since a step may be repeated from its beginning. What follows the last way, decoding with
-    transformers, is the loader's affair.
+    are, since a step may be repeated from its beginning. If the last way fails too, the loader uses
+    transformers instead.
     """
 
     def __init__(self, decoder: Decoder, graphs: Graphs, shapes: Shapes) -> None:
@@ -51,7 +51,7 @@ class FallbackChain:
 
     @property
     def graphs(self) -> Graphs:
-        """What captures and replays, at present."""
+        """The graphs in use."""
         return self._graphs
 
     @property
@@ -88,13 +88,13 @@ class FallbackChain:
             try:
                 return step()
             except EngineError:
-                raise  # a message for the user, and no fault of the way
+                raise  # it is a message for the user, and no other way would avoid it
             except Exception as error:
                 frees = isinstance(error, torch.OutOfMemoryError) and not freed
                 if self.is_plainest and not frees:
                     raise
                 cause = describe_cause(error)
-            # The exception is gone by now, and with it the references of its frames to what failed.
+            # The exception no longer exists here, and neither do its frames' references to what failed.
             if frees:
                 freed = True
                 self.free_captured()
@@ -122,7 +122,7 @@ class FallbackChain:
         _LOG.warning("%s", notice)
 
     def free_captured(self) -> None:
-        """Return the memory of everything that was captured, and what torch's allocator keeps unused."""
+        """Return the memory of everything that was captured, and what torch's allocator holds unused."""
         self._graphs.clear()
         free_unused_memory(self._decoder.device)
 
@@ -142,7 +142,7 @@ def free_unused_memory(device: torch.device) -> None:
 
 
 def describe_cause(error: Exception) -> str:
-    """The kind of an error and the line of its message that says most, for people."""
+    """An error's type and the first line of its message, for people."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else "no message"
     cause = f"{type(error).__name__}: {text}"[:MOST_CAUSE_CHARACTERS]

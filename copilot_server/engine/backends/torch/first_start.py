@@ -35,7 +35,7 @@ TOKENS, VERIFIED_AT_ONCE = 64, 16
 #: The most characters of the prompt, which is the beginning of this module.
 PROMPT_CHARACTERS = 1200
 
-#: In place of a way: why transformers could not write anything to compare with.
+#: Stands for a way, with the reason why transformers could not write anything to compare with.
 NO_REFERENCE = "no reference"
 
 DRIVER_VERSION = Path("/proc/driver/nvidia/version")
@@ -43,13 +43,13 @@ DRIVER_VERSION = Path("/proc/driver/nvidia/version")
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How far log-probabilities may be apart, in nats: at any one token, and in the mean over all."""
+    """How far log-probabilities may be apart, in nats: at any one token, and on average over all."""
 
     worst: float
     mean: float
 
 
-#: By the number format that is computed in. In 16 bits the reference rounds its own logits: two that are near
+#: By the number format of the activations. In 16 bits the reference rounds its own logits: two that are near
 #: 32 are 1/8 apart in bfloat16, and the rounding of the layers before adds to that. Kernels that are wrong
 #: are off by whole nats at most tokens.
 LIMITS = {
@@ -74,7 +74,7 @@ class Expected:
 def expected_from_transformers(folder: Path, device: torch.device, dtype: str) -> Expected:
     """Let transformers write on the device, with the same weights in the same format.
 
-    Of quantized weights, it gets the values that they stand for, so that only the computation differs.
+    For quantized weights, it gets the values that they stand for, so that only the computation differs.
 
     Raises:
         Exception: anything that transformers and the device may raise, such as torch.OutOfMemoryError.
@@ -108,7 +108,7 @@ def _write(model: Any, prompt_ids: list[int]) -> Expected:  # noqa: ANN401 - a m
 
 
 def _round_weights(model: nn.Module, dtype: str) -> None:
-    """Replace the weights of every linear layer by what is left of them in the number format."""
+    """Replace the weights of every linear layer by what remains of them in the number format."""
     convert = conversion(dtype)
     if convert is None:
         return
@@ -183,7 +183,7 @@ class Verdicts:
         return way in self.by_way or NO_REFERENCE in self.by_way
 
     def remember(self, way: str, cause: str) -> None:
-        """Keep a verdict; ``cause`` is empty for a way that is right."""
+        """Keep a verdict; ``cause`` is empty for a way whose tokens are right."""
         self.by_way[way] = cause
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -195,7 +195,7 @@ class Verdicts:
 
 
 def _fingerprint(folder: Path) -> str:
-    """What tells one model from another without reading its weights."""
+    """What distinguishes one model from another without reading its weights."""
     files = sorted(folder.glob("*.safetensors"))
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return f"{(folder / 'config.json').read_text('utf-8')} {stats}"

@@ -1,4 +1,4 @@
-"""What a pass must be told: token ids and places, in buffers whose addresses never change."""
+"""The inputs of a pass: token ids, positions and KV cache indices, in buffers at fixed addresses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Numbers = NDArray[np.int64]
 class GridInputs:
     """A grid's numbers on the device.
 
-    The first four are (rows * width,): each token's id, its position in its sequence, its place in the KV
+    The first four are (rows * width,): each token's id, its position in its sequence, its index in the KV
     cache, and which choice is made after it. ``tables``: the blocks of each row, (rows, blocks).
     """
 
@@ -31,7 +31,7 @@ class GridInputs:
 
     @classmethod
     def of(cls, numbers: torch.Tensor, grid: Grid) -> GridInputs:
-        """Name the parts of what ``grid_numbers`` made."""
+        """Split what ``grid_numbers`` made into its parts."""
         size = grid.rows * grid.width
         by_token, tables = numbers[: 4 * size].view(4, size), numbers[4 * size :]
         token_ids, positions, store_at, chosen_at = by_token.unbind()
@@ -42,7 +42,7 @@ class GridInputs:
 class Segment:
     """A long piece among those side by side: which tokens are its own, and all that they attend to.
 
-    ``length``: of its sequence, after it; ``blocks``: of its sequence, on the device.
+    ``length``: its sequence's length after it; ``blocks``: its sequence's blocks, on the device.
     """
 
     tokens: slice
@@ -52,7 +52,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class LongInputs:
-    """The numbers of long pieces on the device: as ``GridInputs`` has them, (tokens,) each."""
+    """The numbers of long pieces on the device, as in ``GridInputs``, (tokens,) each."""
 
     token_ids: torch.Tensor
     positions: torch.Tensor
@@ -62,7 +62,7 @@ class LongInputs:
 
     @classmethod
     def of(cls, numbers: torch.Tensor, long: Long) -> LongInputs:
-        """Name the parts of what ``long_numbers`` made."""
+        """Split what ``long_numbers`` made into its parts."""
         tokens = sum(len(piece.token_ids) for piece in long.pieces)
         tables = numbers[4 * tokens :]
         segments, token, block = [], 0, 0
@@ -103,7 +103,7 @@ def long_numbers(long: Long, cache: KvCache, unchosen: int) -> Numbers:
 
 
 def _long_numbers(piece: Piece, blocks: Sequence[int], unchosen: int) -> Numbers:
-    """(4, tokens): ids, positions, places and choices."""
+    """(4, tokens): ids, positions, indices in the KV cache, and choices."""
     positions = np.arange(piece.start, piece.end)
     store_at = np.asarray(blocks)[positions // BLOCK_TOKENS] * BLOCK_TOKENS + positions % BLOCK_TOKENS
     chosen_at = np.full(len(positions), unchosen)
@@ -112,9 +112,9 @@ def _long_numbers(piece: Piece, blocks: Sequence[int], unchosen: int) -> Numbers
 
 
 class StaticBuffer:
-    """Numbers on their way to the device: written to pinned memory, sent by one asynchronous copy.
+    """Sends numbers to the device: they are written to pinned memory and sent in one asynchronous copy.
 
-    They always arrive at the same address, from its beginning on, so that captured graphs find them.
+    They always arrive at the same address, so that captured graphs find them.
     """
 
     def __init__(self, capacity: int, dtype: torch.dtype, device: torch.device) -> None:
@@ -125,11 +125,11 @@ class StaticBuffer:
             self._sent = torch.cuda.Event()  # type: ignore[no-untyped-call]
 
     def send(self, numbers: NDArray[np.int64] | NDArray[np.float32]) -> torch.Tensor:
-        """Send these, of one dimension; as they are on the device, valid until the next call."""
+        """Send a one-dimensional array; the result is on the device, and valid until the next call."""
         on_device = self._on_device[: len(numbers)]
         if self._pinned is None:
             return on_device.copy_(torch.from_numpy(numbers))
-        self._sent.synchronize()  # the last numbers must have left before they are overwritten
+        self._sent.synchronize()  # the previous numbers must be sent before they are overwritten
         pinned = self._pinned[: len(numbers)]
         pinned.numpy()[:] = numbers
         on_device.copy_(pinned, non_blocking=True)

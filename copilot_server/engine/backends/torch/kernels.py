@@ -15,7 +15,7 @@ from copilot_server.engine.backends.torch.inputs import GridInputs
 from copilot_server.engine.backends.torch.matrix import Matrix, multiply_to_float32
 from copilot_server.engine.models.architecture import Architecture
 
-#: Lets queries (tokens, heads, head_dim) attend over one layer's cache; (tokens, heads * head_dim).
+#: Takes queries, (tokens, heads, head_dim), and one layer's cache; returns (tokens, heads * head_dim).
 Attention = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -55,16 +55,16 @@ class Kernels:
     def rotate_and_store(
         self, qkv: torch.Tensor, rope: torch.Tensor, store_at: torch.Tensor, stored: torch.Tensor
     ) -> torch.Tensor:
-        """Turn queries and keys by their positions and write keys and values to the cache.
+        """Rotate queries and keys by their positions, and write keys and values to the cache.
 
         ``rope``: cosines, then sines, (tokens, head_dim). Returns the queries, (tokens, heads, head_dim).
         """
         a = self._a
         heads = qkv.view(-1, a.heads + 2 * a.kv_heads, a.head_dim)
-        turned = _rotate(heads[:, : a.heads + a.kv_heads], rope.to(qkv.dtype))
-        keys, values = turned[:, a.heads :], heads[:, a.heads + a.kv_heads :]
+        rotated = _rotate(heads[:, : a.heads + a.kv_heads], rope.to(qkv.dtype))
+        keys, values = rotated[:, a.heads :], heads[:, a.heads + a.kv_heads :]
         stored[store_at] = torch.stack([keys, values], dim=1)
-        return turned[:, : a.heads]
+        return rotated[:, : a.heads]
 
     def grid_attention(self, inputs: GridInputs, dtype: torch.dtype) -> Attention:
         """Attention of short pieces of many sequences."""
@@ -72,7 +72,7 @@ class Kernels:
 
 
 def _rotate(heads: torch.Tensor, rope: torch.Tensor) -> torch.Tensor:
-    """Turn each pair (i, i + head_dim / 2) by its angle."""
+    """Rotate each pair (i, i + head_dim / 2) by its angle."""
     cos, sin = rope.unsqueeze(1).chunk(2, dim=-1)
     first, second = heads.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)

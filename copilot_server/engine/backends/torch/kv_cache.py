@@ -1,4 +1,4 @@
-"""The arrays of the KV cache; ``engine.paging`` decides which of their blocks belongs to which sequence."""
+"""The arrays of the KV cache; ``engine.paging`` decides which of their blocks belong to which sequence."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class KvCache:
     def grow(self, tokens: int) -> None:
         """Make room for ``tokens`` tokens in all, keeping what the open sequences hold.
 
-        The arrays move to other addresses, so that whatever was captured with the old ones is void. While
+        The arrays move to other addresses, which invalidates whatever was captured with the old ones. While
         they are copied, the old and the new ones are both in memory.
 
         Raises:

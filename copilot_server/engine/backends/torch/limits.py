@@ -43,7 +43,7 @@ SMALLEST = Limits(99 * 1024)
 
 
 def limits_of(device: torch.device) -> Limits:
-    """What the device reports of itself; the smallest known limits where it reports nothing."""
+    """What the device reports about itself; the smallest known limits where it reports nothing."""
     if device.type != "cuda":
         return SMALLEST
     properties = torch.cuda.get_device_properties(device)

@@ -1,4 +1,4 @@
-"""From a model's folder to a runner."""
+"""Loading a runner from a model's folder."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Options:
     ``cuda_graphs``: capture each step's shape on a CUDA device. ``triton``: use the Triton kernels there,
     where Triton is installed. ``kv_tokens``: the fixed size of the KV cache; None lets it begin with
     ``EDITOR_KV_TOKENS`` and grow. ``tunings``: the file that remembers which kernels were measured fastest;
-    None measures anew.
+    None measures again at each start.
     """
 
     cuda_graphs: bool = True
@@ -69,7 +69,7 @@ class Options:
 def open_torch_runner(
     folder: Path, device: torch.device, dtype: str, options: Options = Options()
 ) -> TorchRunner:
-    """Load the Llama-like model in a folder of transformers' format.
+    """Load the Llama-like model in a folder in transformers' format.
 
     ``dtype``: ``float32``, ``bfloat16`` or ``float16``, or for the matrices ``int8`` or ``int4``.
 
@@ -111,9 +111,9 @@ def make_torch_runner(
 
 
 def warm_up(runner: TorchRunner) -> None:
-    """Take each kind of step that an editor asks for once.
+    """Run each kind of step that an editor needs once.
 
-    No suggestion then has to wait for kernels to be compiled, measured and captured.
+    After that, no suggestion has to wait for kernels to be compiled, measured and captured.
     """
     sequence = runner.open()
     for length in WARM_LENGTHS:
@@ -144,7 +144,7 @@ def _warm_up_candidates(runner: TorchRunner, prompt: int, length: int, candidate
 
 
 def conversion(dtype: str) -> Callable[[DenseMatrix], QuantizedMatrix] | None:
-    """What turns a dense matrix into one of the number format; None for a format that is dense."""
+    """The function that converts a dense matrix to the number format; None if the format is dense."""
     return _QUANTIZED.get(dtype)
 
 
@@ -160,7 +160,7 @@ def computed_dtype(dtype: str, device: torch.device) -> torch.dtype:
 def _kernels(
     architecture: Architecture, device: torch.device, options: Options, failures: list[str]
 ) -> Kernels:
-    """Triton's kernels if the device can run them, else plain ones; ``failures`` gets what went wrong."""
+    """Triton's kernels if the device can run them, else plain ones; appends errors to ``failures``."""
     if options.triton and runs_triton(device):
         try:
             from copilot_server.engine.backends.torch.triton_kernels import TritonKernels  # noqa: PLC0415 - not everywhere
@@ -172,7 +172,7 @@ def _kernels(
 
 
 def _graphs(device: torch.device, options: Options, failures: list[str]) -> Graphs:
-    """CUDA graphs where they are wanted and can be had; ``failures`` gets what went wrong."""
+    """CUDA graphs where they are wanted and are available; appends errors to ``failures``."""
     if options.cuda_graphs and device.type == "cuda":
         try:
             return CudaGraphs()

@@ -65,7 +65,7 @@ class DenseMatrix:
 
 @dataclass(frozen=True, slots=True)
 class Int8Matrix:
-    """Whole numbers from -127 to 127 and one scale for each output row."""
+    """Integers from -127 to 127, and one scale for each output row."""
 
     values: torch.Tensor  # (outputs, inputs), int8
     scales: torch.Tensor  # (outputs,), float32
@@ -97,10 +97,10 @@ class Int8Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Int4Matrix:
-    """Whole numbers from 0 to 15, with a scale and an offset for each group of an output row's inputs.
+    """Integers from 0 to 15, with a scale and an offset for each group of an output row's inputs.
 
-    A byte of ``packed`` holds an input of the row's first half in its lower bits, and the same of its
-    second half in its upper; a weight is ``value * scale + offset``.
+    A byte of ``packed`` holds an input of the row's first half in its lower four bits, and the corresponding
+    input of the second half in its upper four; a weight is ``value * scale + offset``.
     """
 
     packed: torch.Tensor  # (outputs, inputs / 2), uint8

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from copilot_server.engine.backends.torch.kv_cache import BLOCK_TOKENS
 from copilot_server.engine.runner import Chunk
 
-#: Tokens that one pass takes of long pieces: enough to keep any GPU busy, and its activations small.
+#: The most tokens of long pieces in one pass: enough to keep any GPU busy, with activations that stay small.
 LONG_TOKENS = 2048
 
-#: Tokens of a grid, padding included.
+#: The most tokens of a grid, padding included.
 GRID_TOKENS = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Tokens that a sequence gets in one pass.
+    """The tokens that one pass appends to a sequence.
 
     ``start``: the position of the first; ``slots``: for each of the last ``len(slots)`` tokens, which of the
     step's choices is made after it.
@@ -38,7 +38,7 @@ class Piece:
 class Grid:
     """Short pieces as rows of equal width, ``rows`` and ``width`` counting the padding.
 
-    ``blocks``: of the KV cache, how many each row attends to.
+    ``blocks``: how many blocks of the KV cache each row attends to.
     """
 
     pieces: tuple[Piece, ...]
@@ -56,9 +56,9 @@ class Long:
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """Which shapes grids may have: few, where each is captured as a graph of its own.
+    """The shapes that grids may have: few, if each is captured as a graph of its own.
 
-    ``rows`` and ``widths`` are rising; what is wider than the last of ``widths`` is long. With ``exact``,
+    ``rows`` and ``widths`` ascend; what is wider than the last of ``widths`` is long. With ``exact``,
     nothing is padded.
     """
 
@@ -67,11 +67,11 @@ class Shapes:
     exact: bool
 
     def row_count(self, rows: int) -> int:
-        """The smallest number of rows that holds so many."""
+        """The smallest allowed number of rows that is at least ``rows``."""
         return rows if self.exact else _at_least(self.rows, rows)
 
     def width(self, width: int) -> int:
-        """The smallest width that holds so many tokens."""
+        """The smallest allowed width that is at least ``width``."""
         return width if self.exact else _at_least(self.widths, width)
 
     def blocks(self, length: int) -> int:
@@ -83,10 +83,10 @@ class Shapes:
 #: The fewest blocks that a padded grid attends to: shorter contexts gain nothing.
 MIN_BLOCKS = 256 // BLOCK_TOKENS
 
-#: Where nothing is captured.
+#: The shapes where nothing is captured.
 EXACT_SHAPES = Shapes((), (16,), exact=True)
 
-#: Where each shape is captured.
+#: The shapes where each is captured.
 GRAPH_SHAPES = Shapes(
     rows=(1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512),
     widths=(1, 2, 4, 8, 16, 32, 64, 128),
@@ -118,7 +118,7 @@ def plan(pieces: Sequence[Piece], shapes: Shapes) -> Iterator[Grid | Long]:
 
 
 def _longs(pieces: Sequence[Piece]) -> Iterator[Long]:
-    """As many side by side as ``LONG_TOKENS`` allows."""
+    """Passes with as many pieces side by side as ``LONG_TOKENS`` allows."""
     group: list[Piece] = []
     for piece in pieces:
         if group and sum(len(other.token_ids) for other in (*group, piece)) > LONG_TOKENS:
@@ -130,7 +130,7 @@ def _longs(pieces: Sequence[Piece]) -> Iterator[Long]:
 
 
 def _grids(pieces: Sequence[Piece], shapes: Shapes) -> Iterator[Grid]:
-    """The widest first, each with as many narrower ones beside it as ``GRID_TOKENS`` allows."""
+    """Grids of the widest pieces first, each with as many narrower ones as ``GRID_TOKENS`` allows."""
     waiting = sorted(pieces, key=lambda piece: len(piece.token_ids), reverse=True)
     while waiting:
         width = shapes.width(len(waiting[0].token_ids))

@@ -1,7 +1,7 @@
 """Weights in 8 or 4 bits: half or a third of the bytes that a step reads, and that a card must hold.
 
 Only matrices are quantized; activations, norms, biases and the embedding stay as they are. Each matrix is
-quantized on the device as it is loaded, so that the whole model is never there in 16 bits.
+quantized on the device as it is loaded, so that the whole model is never in memory in 16 bits.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from copilot_server.engine.backends.torch.matrix import DenseMatrix, Int4Matrix,
 #: Inputs that share a scale and an offset in 4 bits.
 GROUP = 64
 
-#: By how much the range of a group may be narrowed: what lies outside is clipped, what lies inside, and
-#: that is nearly everything, is rounded more finely.
+#: By how much the range of a group may be narrowed: what lies outside is clipped, and what
+#: lies inside, which is nearly everything, is rounded more finely.
 SHRINKS = tuple(1.0 - step / 40 for step in range(13))
 
 
@@ -29,7 +29,7 @@ def to_int8(matrix: DenseMatrix) -> Int8Matrix:
 def to_int4(matrix: DenseMatrix) -> QuantizedMatrix:
     """Round each group of inputs to 16 levels, spaced so that the squared error is least.
 
-    A matrix whose inputs do not divide into groups, as many in each half, is kept in 8 bits.
+    A matrix whose inputs do not divide into groups, equally many in each half, is kept in 8 bits.
     """
     if matrix.inputs % (2 * GROUP):
         return to_int8(matrix)

@@ -1,4 +1,4 @@
-"""The runner on PyTorch: a step from its chunks to the tokens that it draws."""
+"""The runner on PyTorch: a step, from its chunks to the tokens that it chooses."""
 
 from __future__ import annotations
 
@@ -115,13 +115,13 @@ class TorchRunner:
 
     @property
     def memory_bytes(self) -> dict[str, int]:
-        """What the model holds of the device's memory, by purpose."""
+        """How much of the device's memory the model takes, by purpose."""
         return {"weights": self._decoder.weights.nbytes, "KV cache": self._cache.nbytes}
 
     def make_room(self, tokens: int) -> None:
         """Let the KV cache grow to ``tokens`` tokens, or as near to that as the device's memory allows.
 
-        Everything captured is void afterwards, since the arrays have moved. The cache never shrinks.
+        Growing invalidates everything captured, since the arrays move. The cache never shrinks.
         """
         wanted = min(tokens, self._kv_limit)
         while wanted > self._cache.tokens:

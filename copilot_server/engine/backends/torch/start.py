@@ -1,4 +1,4 @@
-"""From a model's folder to a runner that is warm, and that was found to write what it should."""
+"""Starting a runner from a model's folder: loading it, warming it up, and checking what it writes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from copilot_server.fetch import home
 
 _LOG = logging.getLogger(__name__)
 
-_REMEDY = "Please report it with this message; speed.fast set to false avoids the attempt."
+_REMEDY = "Please report this message; setting speed.fast to false avoids the attempt."
 
 
 def start_torch_runner(folder: Path, device: torch.device, dtype: str, options: Options) -> TorchRunner:
@@ -36,12 +36,12 @@ def start_torch_runner(folder: Path, device: torch.device, dtype: str, options: 
 
     Raises:
         ModelError: the files are not a model that can be read.
-        EngineError: no way works on this device; it is left to transformers.
+        EngineError: no way works on this device; the loader then uses transformers.
     """
     options = replace(options, tunings=options.tunings or _tunings_path(device))
     verdicts = Verdicts.of(folder, device, dtype)
     try:
-        # The reference comes and goes before the runner, so that one model is in memory at a time.
+        # The reference is freed before the runner is loaded, so that one model is in memory at a time.
         expected = None if verdicts.by_way else _expected(folder, device, dtype, verdicts)
         runner = _warm_runner(folder, device, dtype, options)
         if expected is None and not verdicts.has(runner.chain.way):
@@ -68,7 +68,7 @@ def _warm_runner(folder: Path, device: torch.device, dtype: str, options: Option
 
 
 def _expected(folder: Path, device: torch.device, dtype: str, verdicts: Verdicts) -> Expected | None:
-    """What transformers writes; None where it cannot, as for want of memory: nothing is compared then."""
+    """What transformers writes; None if it cannot, as when memory is short: then nothing is compared."""
     try:
         return expected_from_transformers(folder, device, dtype)
     except Exception as error:  # noqa: BLE001 - a check that cannot be made must not keep the model from starting
@@ -110,5 +110,5 @@ def _fault(runner: TorchRunner, expected: Expected) -> str:
         return ""
     return (
         f"its log-probabilities differ from transformers' by up to {deviation.worst:.3g} nats, "
-        f"{deviation.mean:.3g} in the mean, where rounding explains {limit.worst:g} and {limit.mean:g}."
+        f"{deviation.mean:.3g} on average, where rounding explains {limit.worst:g} and {limit.mean:g}."
     )

@@ -1,4 +1,4 @@
-"""Triton kernels of attention: turn and store, attend over blocks, combine."""
+"""Triton kernels of attention: rotate and store, attend over blocks, combine."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def _jit_once_for(*numbers: str) -> Jit:
     return cast("Jit", triton.jit(do_not_specialize=numbers))
 
 
-#: Heads that one program turns.
+#: Heads that one program rotates.
 HEADS = 8
 
 #: Keys that a program attends to at a time: as many of these as its shared memory has room for.
 KEY_COUNTS = (64, 32, 16)
 
-#: Warps of a program, and how many loads of its inner loop are under way at once.
+#: Warps of a program, and how many loads of its inner loop are in flight at once.
 WARPS, STAGES = 4, 3
 
 #: The most query rows of a program: tokens times the heads that share a key.
@@ -42,7 +42,7 @@ def _rotate_kernel(  # noqa: PLR0913, PLR0917
     qkv: tl.tensor,  # (tokens, heads + 2 * kv_heads, head_dim)
     rope: tl.tensor,  # (tokens, head_dim): cosines, then sines
     store_at: tl.tensor,  # (tokens,)
-    stored: tl.tensor,  # (places, 2 * kv_heads, head_dim)
+    stored: tl.tensor,  # (slots, 2 * kv_heads, head_dim)
     queries: tl.tensor,  # (tokens, heads, head_dim)
     heads: tl.constexpr,
     kv_heads: tl.constexpr,
@@ -50,7 +50,7 @@ def _rotate_kernel(  # noqa: PLR0913, PLR0917
     padded: tl.constexpr,
     step: tl.constexpr,
 ) -> None:
-    """Turn ``step`` heads of one token by its position; queries go out, keys and values to the cache."""
+    """Rotate ``step`` heads of one token by its position; write queries out, keys and values to the cache."""
     token = tl.program_id(0).to(tl.int64)
     head = tl.program_id(1) * step + tl.arange(0, step)
     i = tl.arange(0, padded)
@@ -58,25 +58,25 @@ def _rotate_kernel(  # noqa: PLR0913, PLR0917
     cos = tl.load(rope + token * head_dim + i, mask=i < half, other=0.0)[None, :]
     sin = tl.load(rope + token * head_dim + half + i, mask=i < half, other=0.0)[None, :]
     mask = (head < heads + 2 * kv_heads)[:, None] & (i < half)[None, :]
-    places = head[:, None] * head_dim + i[None, :]
+    indices = head[:, None] * head_dim + i[None, :]
     row = qkv + token * (heads + 2 * kv_heads) * head_dim
-    first = tl.load(row + places, mask=mask, other=0.0).to(tl.float32)
-    second = tl.load(row + places + half, mask=mask, other=0.0).to(tl.float32)
-    is_turned = (head < heads + kv_heads)[:, None]
-    turned_first = tl.where(is_turned, first * cos - second * sin, first)
-    turned_second = tl.where(is_turned, second * cos + first * sin, second)
-    out = queries + token * heads * head_dim + places
-    tl.store(out, turned_first.to(queries.dtype.element_ty), mask=mask & (head < heads)[:, None])
-    tl.store(out + half, turned_second.to(queries.dtype.element_ty), mask=mask & (head < heads)[:, None])
-    out = stored + tl.load(store_at + token) * 2 * kv_heads * head_dim + places - heads * head_dim
-    tl.store(out, turned_first.to(stored.dtype.element_ty), mask=mask & (head >= heads)[:, None])
-    tl.store(out + half, turned_second.to(stored.dtype.element_ty), mask=mask & (head >= heads)[:, None])
+    first = tl.load(row + indices, mask=mask, other=0.0).to(tl.float32)
+    second = tl.load(row + indices + half, mask=mask, other=0.0).to(tl.float32)
+    is_rotated = (head < heads + kv_heads)[:, None]
+    rotated_first = tl.where(is_rotated, first * cos - second * sin, first)
+    rotated_second = tl.where(is_rotated, second * cos + first * sin, second)
+    out = queries + token * heads * head_dim + indices
+    tl.store(out, rotated_first.to(queries.dtype.element_ty), mask=mask & (head < heads)[:, None])
+    tl.store(out + half, rotated_second.to(queries.dtype.element_ty), mask=mask & (head < heads)[:, None])
+    out = stored + tl.load(store_at + token) * 2 * kv_heads * head_dim + indices - heads * head_dim
+    tl.store(out, rotated_first.to(stored.dtype.element_ty), mask=mask & (head >= heads)[:, None])
+    tl.store(out + half, rotated_second.to(stored.dtype.element_ty), mask=mask & (head >= heads)[:, None])
 
 
 @_jit_once_for("width", "blocks", "span", "splits")
 def _attend_kernel(  # noqa: PLR0913, PLR0917
     queries: tl.tensor,  # (rows * width, heads, head_dim)
-    stored: tl.tensor,  # (places, 2, kv_heads, head_dim)
+    stored: tl.tensor,  # (slots, 2, kv_heads, head_dim)
     positions: tl.tensor,  # (rows * width,)
     tables: tl.tensor,  # (rows, blocks)
     partial: tl.tensor,  # (rows * width, heads, splits, head_dim), float32
@@ -96,7 +96,7 @@ def _attend_kernel(  # noqa: PLR0913, PLR0917
 ) -> None:
     """Some queries of one row that share a key head, over one of the ``splits`` of the row's keys.
 
-    Source: Dao et al. 2023, "Flash-Decoding": softmax over parts, put together by ``_combine_kernel``.
+    Source: Dao et al. 2023, "Flash-Decoding": softmax over parts, combined by ``_combine_kernel``.
     """
     row = (tl.program_id(0) // kv_heads).to(tl.int64)
     kv_head = tl.program_id(0) % kv_heads
@@ -117,9 +117,9 @@ def _attend_kernel(  # noqa: PLR0913, PLR0917
         key = start + tl.arange(0, key_count)
         inside = key < end
         own = tl.load(tables + row * blocks + key // block, mask=inside, other=0)
-        place = ((own * block + key % block) * 2 * kv_heads + kv_head) * head_dim
+        index = ((own * block + key % block) * 2 * kv_heads + kv_head) * head_dim
         k = tl.load(
-            stored + place[None, :] + i[:, None], mask=inside[None, :] & (i < head_dim)[:, None], other=0.0
+            stored + index[None, :] + i[:, None], mask=inside[None, :] & (i < head_dim)[:, None], other=0.0
         )
         scores = tl.dot(q, k, input_precision="ieee") * scale
         scores = tl.where(key[None, :] <= position[:, None], scores, float("-inf"))
@@ -128,9 +128,9 @@ def _attend_kernel(  # noqa: PLR0913, PLR0917
         shrink = tl.exp(largest - reference)
         weights = tl.exp(scores - reference[:, None])
         total = total * shrink + tl.sum(weights, axis=1)
-        place += kv_heads * head_dim
+        index += kv_heads * head_dim
         v = tl.load(
-            stored + place[:, None] + i[None, :], mask=inside[:, None] & (i < head_dim)[None, :], other=0.0
+            stored + index[:, None] + i[None, :], mask=inside[:, None] & (i < head_dim)[None, :], other=0.0
         )
         sums = sums * shrink[:, None]
         sums = tl.dot(weights.to(v.dtype), v, sums, input_precision="ieee")
@@ -156,12 +156,12 @@ def _combine_kernel(  # noqa: PLR0913, PLR0917
     split = tl.arange(0, most_splits)
     present = split < splits
     i = tl.arange(0, padded)
-    place = head * splits + split
-    largest = tl.load(stats + place * 2, mask=present, other=float("-inf"))
-    total = tl.load(stats + place * 2 + 1, mask=present, other=0.0)
+    index = head * splits + split
+    largest = tl.load(stats + index * 2, mask=present, other=float("-inf"))
+    total = tl.load(stats + index * 2 + 1, mask=present, other=0.0)
     weight = tl.exp(largest - tl.max(largest, axis=0))
     mask = present[:, None] & (i < head_dim)[None, :]
-    sums = tl.load(partial + place[:, None] * head_dim + i[None, :], mask=mask, other=0.0)
+    sums = tl.load(partial + index[:, None] * head_dim + i[None, :], mask=mask, other=0.0)
     attended = tl.sum(sums * weight[:, None], axis=0) / tl.sum(total * weight, axis=0)
     tl.store(out + head * head_dim + i, attended.to(out.dtype.element_ty), mask=i < head_dim)
 
@@ -190,8 +190,8 @@ def rotate_and_store(
 def attend_shared_bytes(queries: int, keys: int, padded: int, itemsize: int) -> int:
     """An upper bound of the shared memory that ``_attend_kernel`` takes.
 
-    That is the queries, the keys and values that are being loaded while others are in use, and the scores on
-    their way from one product to the other.
+    That is the queries, the keys and values that are loaded while others are in use, and the scores between
+    the two products.
     """
     loaded = itemsize * padded * (queries + 2 * (STAGES - 1) * keys)
     return loaded + 4 * queries * keys + BARRIER_BYTES

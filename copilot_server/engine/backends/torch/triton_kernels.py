@@ -41,7 +41,7 @@ NO_GPU_PROCESSORS = 8
 class TritonKernels(Kernels):
     """Computes each product of few tokens in the way that was measured fastest for its shape.
 
-    ``tunings``: the file that remembers what was measured; None measures anew at each start.
+    ``tunings``: the file that remembers what was measured; None measures again at each start.
     """
 
     is_plain = False
@@ -111,7 +111,7 @@ class TritonKernels(Kernels):
         return dtype == torch.float32 and self._is_compiled
 
     def _vector_ways(self, x: torch.Tensor, matrix: Matrix, around: Around) -> Ways:
-        """Every tiling of the kernel for one token, where it can be used."""
+        """Every tiling of the kernel for one token, if the kernel can be used."""
         if len(x) != 1 or not isinstance(matrix, DenseMatrix | Int8Matrix):
             return []
         return [partial(multiply_vector, x, matrix, tiling, around) for tiling in VECTOR_TILINGS]
@@ -123,7 +123,7 @@ class TritonKernels(Kernels):
         residual: torch.Tensor | None = None,
         dtype: torch.dtype | None = None,
     ) -> Ways:
-        """Every tiling of the kernel for some tokens that fits the device, where it may be the fastest."""
+        """Every tiling of the kernel for some tokens that fits the device, if it may be the fastest."""
         if not isinstance(matrix, DenseMatrix | Int8Matrix | Int4Matrix):
             return []
         if self._is_left_to_libraries(x.dtype):

@@ -1,7 +1,7 @@
-"""Triton kernels that multiply few tokens by a matrix, about as fast as memory gives its weights.
+"""Triton kernels that multiply few tokens by a matrix, about as fast as memory delivers its weights.
 
-``_vector_kernel`` takes one token and a dense or int8 matrix; the operation before and the one after the
-product are part of it, for at this size starting a kernel costs as much as running it. ``_tile_kernel``
+``_vector_kernel`` takes one token and a dense or int8 matrix; the operations before and after the product
+are fused into it, since at this size starting a kernel costs as much as running it. ``_tile_kernel``
 takes up to ``MOST_TOKENS`` tokens and any format, on the tensor cores.
 """
 
@@ -30,21 +30,21 @@ def _jit_once_for(*numbers: str) -> Jit:
 
 AnyMatrix = DenseMatrix | Int8Matrix | Int4Matrix
 
-#: Tokens beyond which the library's product is faster: of dense weights, and of quantized ones, which have
-#: to be made dense for it.
+#: The number of tokens above which the library's product is faster: with dense weights, and with quantized
+#: ones, which have to be made dense for it.
 MOST_TOKENS_DENSE, MOST_TOKENS = 16, 64
 
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How a kernel cuts up its work: outputs of a program, inputs it reads at a time, warps it runs on."""
+    """How a kernel divides its work: outputs per program, inputs read at a time, and warps per program."""
 
     outputs: int
     inputs: int
     warps: int
 
 
-#: The first of each is taken where nothing can be measured.
+#: The first of each is used where nothing can be measured.
 VECTOR_TILINGS = (Tiling(8, 512, 4), Tiling(4, 1024, 4), Tiling(2, 2048, 4))
 TILE_TILINGS = (Tiling(16, 256, 4), Tiling(64, 128, 4))
 INT4_TILINGS = (Tiling(16, 128, 4), Tiling(64, 64, 4))
@@ -70,7 +70,7 @@ def _vector_kernel(  # noqa: PLR0913, PLR0917
     rows: tl.constexpr,
     columns: tl.constexpr,
 ) -> None:
-    """RMSNorm, product, and bias, SwiGLU or residual, as far as they are asked for."""
+    """RMSNorm, product, and bias, SwiGLU or residual, as the flags say."""
     row = (tl.program_id(0) * rows + tl.arange(0, rows)).to(tl.int64)
     present = row < outputs
     sums = tl.zeros((rows, columns), tl.float32)
@@ -83,13 +83,13 @@ def _vector_kernel(  # noqa: PLR0913, PLR0917
         if has_norm:
             squares += values * values
             values *= tl.load(norm + column, mask=inside, other=0.0).to(tl.float32)
-        places = weight + row[:, None] * inputs + column[None, :]
+        pointers = weight + row[:, None] * inputs + column[None, :]
         mask = present[:, None] & inside[None, :]
-        weights = tl.load(places, mask=mask, other=0.0, eviction_policy="evict_first")
+        weights = tl.load(pointers, mask=mask, other=0.0, eviction_policy="evict_first")
         sums += weights.to(tl.float32) * values[None, :]
         if has_gate:
-            places = weight + (row + outputs)[:, None] * inputs + column[None, :]
-            weights = tl.load(places, mask=mask, other=0.0, eviction_policy="evict_first")
+            pointers = weight + (row + outputs)[:, None] * inputs + column[None, :]
+            weights = tl.load(pointers, mask=mask, other=0.0, eviction_policy="evict_first")
             up_sums += weights.to(tl.float32) * values[None, :]
     total = tl.sum(sums, axis=1)
     up = tl.sum(up_sums, axis=1)
@@ -140,31 +140,31 @@ def _tile_kernel(  # noqa: PLR0913, PLR0917
         column = start + tl.arange(0, columns)
         inside = column < stored
         x_mask = (token < tokens)[:, None] & inside[None, :]
-        x_places = x + token[:, None] * inputs + column[None, :]
-        values = tl.load(x_places, mask=x_mask, other=0.0)
+        x_pointers = x + token[:, None] * inputs + column[None, :]
+        values = tl.load(x_pointers, mask=x_mask, other=0.0)
         mask = present[:, None] & inside[None, :]
         weights = tl.load(weight + row[:, None] * stored + column[None, :], mask=mask, other=0)
         if bits == 4:
             # The lower halves of a row's bytes are its first inputs, the upper halves its last.
             groups = inputs // group
             spans = start // group + tl.arange(0, columns // group)
-            places = row[:, None] * groups + spans[None, :]
+            indices = row[:, None] * groups + spans[None, :]
             mask = present[:, None] & (spans < groups // 2)[None, :]
-            lower = _from_levels(weights & 15, scales, offsets, places, mask, rows, columns, group)
+            lower = _from_levels(weights & 15, scales, offsets, indices, mask, rows, columns, group)
             sums = tl.dot(values, tl.trans(lower.to(values.dtype)), sums, input_precision="ieee")
-            places += groups // 2
-            weights = _from_levels(weights >> 4, scales, offsets, places, mask, rows, columns, group)
-            values = tl.load(x_places + stored, mask=x_mask, other=0.0)
+            indices += groups // 2
+            weights = _from_levels(weights >> 4, scales, offsets, indices, mask, rows, columns, group)
+            values = tl.load(x_pointers + stored, mask=x_mask, other=0.0)
         sums = tl.dot(values, tl.trans(weights.to(values.dtype)), sums, input_precision="ieee")
     if bits == 8:
         sums *= tl.load(scales + row, mask=present, other=0.0)[None, :]
     if has_bias:
         sums += tl.load(bias + row, mask=present, other=0.0).to(tl.float32)[None, :]
-    places = token[:, None] * outputs + row[None, :]
+    indices = token[:, None] * outputs + row[None, :]
     mask = (token < tokens)[:, None] & present[None, :]
     if has_residual:
-        sums += tl.load(residual + places, mask=mask, other=0.0).to(tl.float32)
-    tl.store(out + places, sums.to(out.dtype.element_ty), mask=mask)
+        sums += tl.load(residual + indices, mask=mask, other=0.0).to(tl.float32)
+    tl.store(out + indices, sums.to(out.dtype.element_ty), mask=mask)
 
 
 @_jit
@@ -172,15 +172,15 @@ def _from_levels(  # noqa: PLR0913, PLR0917
     levels: tl.tensor,  # (rows, columns)
     scales: tl.tensor,
     offsets: tl.tensor,
-    places: tl.tensor,  # (rows, columns / group): where each group's scale and offset are
+    indices: tl.tensor,  # (rows, columns / group): indices of each group's scale and offset
     mask: tl.tensor,
     rows: tl.constexpr,
     columns: tl.constexpr,
     group: tl.constexpr,
 ) -> tl.tensor:
     """Weights from 4-bit levels, (rows, columns)."""
-    scale = tl.load(scales + places, mask=mask, other=0.0).to(tl.float32)[:, :, None]
-    offset = tl.load(offsets + places, mask=mask, other=0.0).to(tl.float32)[:, :, None]
+    scale = tl.load(scales + indices, mask=mask, other=0.0).to(tl.float32)[:, :, None]
+    offset = tl.load(offsets + indices, mask=mask, other=0.0).to(tl.float32)[:, :, None]
     grouped = tl.reshape(levels, (rows, columns // group, group)).to(tl.float32)
     return tl.reshape(grouped * scale + offset, (rows, columns))
 
@@ -216,7 +216,7 @@ class Around:
 def multiply_vector(
     x: torch.Tensor, matrix: DenseMatrix | Int8Matrix, tiling: Tiling, around: Around
 ) -> torch.Tensor:
-    """One token (1, inputs), times the matrix, and what is ``around`` that."""
+    """Multiply one token, (1, inputs), by the matrix, with the operations ``around`` that."""
     outputs = matrix.outputs // 2 if around.gate else matrix.outputs
     out = torch.empty(1, outputs, device=x.device, dtype=around.dtype or x.dtype)
     _vector_kernel[(triton.cdiv(outputs, tiling.outputs),)](
@@ -250,7 +250,7 @@ def multiply_tile(
     residual: torch.Tensor | None = None,
     dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
-    """Up to ``MOST_TOKENS`` tokens (tokens, inputs), times the matrix, plus ``residual`` if there is one.
+    """Multiply up to ``MOST_TOKENS`` tokens, (tokens, inputs), by the matrix, and add ``residual`` if given.
 
     The result is of ``dtype``; None takes that of the tokens.
     """
@@ -290,9 +290,9 @@ def tile_tilings(matrix: AnyMatrix) -> tuple[Tiling, ...]:
 def tile_shared_bytes(x: torch.Tensor, matrix: AnyMatrix, tiling: Tiling) -> int:
     """An upper bound of the shared memory that ``multiply_tile`` takes for the tokens ``x``.
 
-    That is as many stages of tokens and weights as are loaded ahead, and the result on its way to its layout
-    in memory; 4-bit weights meet two tiles of tokens, one for the lower halves of their bytes and one for the
-    upper.
+    That is the stages of tokens and weights that are loaded in advance, and the result while it is converted
+    to its layout in memory. 4-bit weights need two tiles of tokens, one for the lower halves of their bytes
+    and one for the upper.
     """
     token_bytes = _padded(x.shape[0]) * tiling.inputs * x.element_size()
     if isinstance(matrix, Int4Matrix):
@@ -308,7 +308,7 @@ def _padded(tokens: int) -> int:
 
 
 def _stages(tokens: int) -> int:
-    """How many loads of the inner loop are under way at once."""
+    """How many loads of the inner loop are in flight at once."""
     return 4 if tokens <= 16 else 2
 
 

@@ -16,8 +16,8 @@ _LOG = logging.getLogger(__name__)
 #: Timed runs of each way; the median counts.
 RUNS = 5
 
-#: Cycles of the GPU, about a millisecond, in which the host queues the kernels to be timed, so that it is
-#: not the host that is timed.
+#: GPU cycles, about a millisecond, in which the host queues the kernels to be timed, so that the host's own
+#: time is not measured.
 QUEUE_CYCLES = 2_000_000
 
 Ways = Sequence[Callable[[], torch.Tensor]]
@@ -43,7 +43,7 @@ class Tuner:
         unfit: tuple[type[Exception], ...] = (),
         measure: Measure | None = None,
     ) -> None:
-        """``unfit``: the errors by which a way says that it wants more than the device has."""
+        """``unfit``: the errors that a way raises when it needs more than the device has."""
         self._path = path
         self._chosen: dict[str, int] = {} if path is None else _read(path)
         self._unfit = unfit
@@ -75,8 +75,8 @@ class Tuner:
         return index
 
     def _time(self, name: str, index: int, way: Callable[[], torch.Tensor]) -> float:
-        """Milliseconds; infinitely many for a way that does not fit the device."""
-        assert self._measure is not None  # noqa: S101 - as _choose has found out
+        """Milliseconds; infinity for a way that does not fit the device."""
+        assert self._measure is not None  # noqa: S101 - _choose has checked it
         try:
             return self._measure(way)
         except self._unfit as error:
@@ -96,7 +96,7 @@ class Tuner:
 
 
 def _read(path: Path) -> dict[str, int]:
-    """What was remembered; nothing where that cannot be read, which is then measured anew."""
+    """What was remembered; nothing if it cannot be read, and then everything is measured again."""
     try:
         chosen = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
@@ -122,7 +122,7 @@ class _GpuStopwatch:
         way()  # compiles
         pairs = []
         for _ in range(RUNS):
-            evict.zero_()  # leaves no weights in the L2 cache
+            evict.zero_()  # evicts the weights from the L2 cache
             torch.cuda._sleep(QUEUE_CYCLES)  # type: ignore[no-untyped-call]
             start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
             start.record()

@@ -1,4 +1,4 @@
-"""A model's weights: read module by module, fused, and in the number format that is wanted."""
+"""A model's weights: read module by module, fused, and converted to the number format that is wanted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Convert = Callable[[DenseMatrix], Matrix]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer: ``qkv`` and ``gate_up`` are one matrix each, so that a step reads them in one go."""
+    """One layer: ``qkv`` and ``gate_up`` are one matrix each, so that a step reads each of them at once."""
 
     attention_norm: torch.Tensor  # (hidden,)
     qkv: Matrix  # hidden -> (heads + 2 * kv_heads) * head_dim
@@ -56,7 +56,7 @@ class Weights:
 
     @property
     def bytes_per_step(self) -> int:
-        """Bytes that one decoding step reads: everything but the embedding, of which it takes a row."""
+        """Bytes that one decoding step reads: everything but the embedding, of which it reads a few rows."""
         return sum(layer.nbytes for layer in self.layers) + self.norm.nbytes + self.head.nbytes
 
 
@@ -121,7 +121,7 @@ class _Reader:
 
 
 def folder_source(folder: Path) -> Source:
-    """The tensors of a folder's safetensors files, mapped and read when asked for.
+    """The tensors of a folder's safetensors files, mapped into memory and read on demand.
 
     Raises:
         ModelError: there are none, or they cannot be read.
@@ -149,7 +149,7 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def random_source(architecture: Architecture, *, device: torch.device, qkv_bias: bool = True) -> Source:
-    """Random weights of a shape, the same each time; a matrix keeps about the size of its inputs."""
+    """Random weights of a shape, the same each time; a product has about the magnitude of its inputs."""
     shapes = dict(_shapes(architecture, qkv_bias=qkv_bias))
 
     def source(name: str) -> torch.Tensor | None:

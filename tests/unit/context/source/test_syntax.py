@@ -83,10 +83,10 @@ def test_everything_about_a_method():
         "from re import (\n    escape,\n    sub as replace,\n)",
     ]
     assert all(METHOD[found.start :].startswith(found.text) for found in context.imports)
-    assert (context.place, context.column) == ("body", 12)
+    assert (context.position, context.column) == ("body", 12)
 
 
-# What is drawn, then the function at the cursor, the place, the column there, whether the body is empty.
+# What is drawn, then the function at the cursor, the position, the column there, whether the body is empty.
 PLACES: list[tuple[str, str | None, str, int, bool | None]] = [
     ("def f(x):\n    ‸", "f", "body", 4, True),
     ("def f(x):\n‸", "f", "body", 4, True),
@@ -182,11 +182,11 @@ PLACES: list[tuple[str, str | None, str, int, bool | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("drawn", "name", "place", "column", "is_empty"), PLACES)
-def test_place(drawn: str, name: str | None, place: str, column: int, is_empty: bool | None):
+@pytest.mark.parametrize(("drawn", "name", "position", "column", "is_empty"), PLACES)
+def test_position(drawn: str, name: str | None, position: str, column: int, is_empty: bool | None):
     context = python_context(cursor_in(drawn))
     function = context.function
-    assert (function.name if function else None, context.place, context.column) == (name, place, column)
+    assert (function.name if function else None, context.position, context.column) == (name, position, column)
     assert (function.body_is_empty if function else None) == is_empty
 
 
@@ -432,7 +432,7 @@ def check_sound(text: str, offset: int) -> None:
     plain = re.sub(r"\r(?!\n)", "\n", text)  # a lone carriage return ends a line as a line feed does
     assert 0 <= context.line_start <= max(0, min(offset, len(text)))
     function = context.function
-    assert (function is None) == (context.place in {"module", "class"})
+    assert (function is None) == (context.position in {"module", "class"})
     if function is not None:
         assert 0 <= function.decorated_start <= function.start <= function.body_start <= len(text)
         assert plain[function.start :].startswith(function.signature)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from copilot_server.evaluation.report.console import ScoreBar, print_report, shown
-from copilot_server.evaluation.types import Checked, Protocol, Report, Sample, Score, Timing
+from copilot_server.evaluation.types import Checked, Report, RunSettings, Sample, Score, Timing
 from copilot_server.sandbox import ProgramResult
 
 HOSTILE_TEXT = "[red]x[/red]\x1b[2J\x07\u202e[/]"
@@ -28,7 +28,7 @@ def sample(
 def report_of(*samples: Checked, scores: tuple[Score, ...] = ()) -> Report:
     passed = sum(one.passed for one in samples)
     return Report(
-        protocol=Protocol(
+        protocol=RunSettings(
             benchmark="humaneval",
             data="HumanEval",
             data_sha256="00",

@@ -1,8 +1,8 @@
 /* Causal attention of new tokens over the paged KV cache, with grouped queries.
  *
- * A task takes the queries that share a key head: those of a group of heads and of a few tokens that follow
- * each other. Keys are gone over in partitions of a fixed size, the softmax of each is merged with those
- * before it (Milakov and Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135). As the
+ * A task takes the queries that share a key head: those of a group of heads and of a few consecutive
+ * tokens. Keys are processed in partitions of a fixed size, and the softmax of each is merged with those
+ * before it (Milakov and Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135). Since the
  * partitions are fixed, a query's result does not depend on how its prompt was cut into chunks.
  */
 #ifndef ATTENTION_H
@@ -72,7 +72,7 @@ INLINE void score_page(const Model *m, Queries *s, int64_t page, int32_t start, 
     }
 }
 
-/* Turn scores into weights; what is over all of a partition's keys is left in most and total. */
+/* Turn the scores of a partition's keys into weights; most is the largest score, total the sum of weights. */
 INLINE void soften(float *weights, int32_t width, float *most, float *total) {
     vf largest = splat(-INFINITY);
     for (int32_t i = 0; i < width; i += LANES) largest = max_(largest, load(weights + i));

@@ -65,7 +65,7 @@ typedef struct {
     const int32_t *positions;  /* [tokens] */
     const int32_t *tables;     /* [tokens]: the row of page_tables of the token's sequence */
     const int32_t *page_tables; /* [sequences][table_width]: a sequence's pages, in order */
-    const int32_t *wanted_rows; /* [wanted]: indices of tokens, rising */
+    const int32_t *wanted_rows; /* [wanted]: indices of tokens, ascending */
     float *logits;              /* [wanted][outputs of the head] */
     int32_t *best;              /* [wanted]: the likeliest token, the lowest id among equals */
     float *log_total;           /* [wanted]: ln of the sum of exp(logits) */

@@ -1,11 +1,11 @@
-/* One step of the decoder: what happens to the tokens, in order. */
+/* One step of the decoder: everything that is computed for its tokens, in order. */
 #ifndef FORWARD_H
 #define FORWARD_H
 
 #include "attention.h"
 #include "matmul.h"
 
-/* Parts of a row of logits that threads look through by themselves. */
+/* Parts of a row of logits that threads search independently. */
 #define SEGMENTS 16
 
 /* A step's memory, cut out of one piece; [rows] is the number of tokens. */
@@ -237,7 +237,7 @@ static void find_peaks(const Pass *pass, Peak *peaks) {
 static void head_block(const Pass *p) {
     const Step *step = p->step;
     if (step->wanted == 0) return;
-    for (int32_t i = 0; i < step->wanted; i++) /* wanted rows rise, so none is overwritten before it is read */
+    for (int32_t i = 0; i < step->wanted; i++) /* wanted rows ascend, so none is overwritten before it is read */
         memmove(p->s.hidden + (int64_t)i * p->hidden, p->s.hidden + (int64_t)step->wanted_rows[i] * p->hidden,
                 sizeof(float) * (size_t)p->hidden);
     norm(p, p->model->final_norm, step->wanted);

@@ -1,6 +1,6 @@
 /* The instruction sets, and how a file says which of them its functions use.
  *
- * Compiler flags would hold for every file, so that the compiler could use an instruction before the library
+ * Compiler flags would apply to whole files, and the compiler could then use an instruction before the library
  * has found out whether the processor has it.
  */
 #ifndef ISA_H

@@ -26,7 +26,7 @@
 #define VECTORS (TILE_BLOCKS * BLOCK / LANES)
 /* Rows of activations that stay in the second-level cache while a pair of blocks goes over them. */
 #define SLAB_ROWS 96
-/* A task should take tens of microseconds: long beside handing it out, short beside a step. */
+/* A task should take tens of microseconds: long compared with handing it out, short compared with a step. */
 #define TASK_BYTES (192 * 1024)
 
 typedef enum { ASSIGN, ADD, SWIGLU } Finish;
@@ -145,7 +145,7 @@ INLINE void finish_row(const Product *p, int32_t row, int32_t column, const floa
     }
 }
 
-/* Rows [first, last) of one pair of blocks, in tiles about as high as each other. */
+/* Rows [first, last) of one pair of blocks, in tiles of about equal height. */
 INLINE void pair_of_blocks(const Product *p, int32_t block, int32_t first, int32_t last) {
     const int32_t tiles = (last - first + TILE_ROWS - 1) / TILE_ROWS;
     const int64_t next_pair = (int64_t)PAIR * p->matrix->inputs;

@@ -1,4 +1,4 @@
-/* The smallest Python module there is: importing does nothing, the library is called through ctypes.
+/* The smallest Python module there is: importing it does nothing, since the library is called through ctypes.
  * It lets Python's own build tools compile the kernels and find them a place.
  */
 #define PY_SSIZE_T_CLEAN

@@ -1,8 +1,8 @@
 /* Threads that take tasks from a common counter.
  *
- * A thread that the system has put aside holds up one task and never a share of the work fixed beforehand,
- * which is what makes decoding bearable on a machine that is busy with other things. Between steps the
- * threads spin for a moment and then sleep.
+ * A thread that the system has preempted delays one task, and not a share of the work fixed in advance. That
+ * keeps decoding usable on a machine that is busy with other things. Between steps the threads spin for a
+ * moment and then sleep.
  */
 #include "pool.h"
 
@@ -102,7 +102,7 @@ Pool *pool_open(int32_t threads) {
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pool->workers = calloc((size_t)(threads > 1 ? threads - 1 : 1), sizeof *pool->workers);
-    /* With fewer threads than asked for it is slower, and nothing else. */
+    /* With fewer threads than requested, the pool is slower but works. */
     while (pool->workers && pool->threads < threads &&
            pthread_create(&pool->workers[pool->threads - 1], NULL, worker, pool) == 0)
         pool->threads++;

@@ -17,7 +17,7 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline, unused))
-/* A function that some of the files that include it do not call. */
+/* A function that some of the files including this header do not call. */
 #define SHARED static __attribute__((unused))
 
 #if defined(ISA_AVX512)
