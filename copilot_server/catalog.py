@@ -127,7 +127,7 @@ class Protocols:
 
 @frozen
 class PublishedScore:
-    """A published HumanEval pass@1, greedy, in percent. It depends on the protocol by many points."""
+    """A published HumanEval pass@1, greedy, in percent. The prompt protocol changes it by many points."""
 
     pass_at_1_percent: float = field(validator=[validators.ge(0.0), validators.le(100.0)])
     protocol: str

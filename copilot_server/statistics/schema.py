@@ -214,6 +214,6 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     if version > len(MIGRATIONS):
         raise NewerDatabaseError(
             f"{path} was written by a newer copilot-server.",
-            remedy="Update this one, or start anew with `copilot-server stats --forget`.",
+            remedy="Update this one, or start from zero with `copilot-server stats --forget`.",
         )
     return int(version)

@@ -29,7 +29,7 @@ PROTOCOLS: dict[str, PromptProtocolSetting] = {
     "chat-prefill": "chat-prefill",
     "fim": "fim",
 }
-#: What each protocol shows the model, and why that can make a difference.
+#: What each prompt protocol shows the model, and why that can make a difference.
 _SHOWN = {
     "causal": "shows only the code before the cursor, so a model that was tuned to follow instructions "
     "gets none",
@@ -41,7 +41,7 @@ _SHOWN = {
 
 
 def tasks(problems: Sequence[Problem]) -> list[Task]:
-    """Return each problem with each protocol."""
+    """Return each problem with each prompt protocol."""
     return [
         replace(as_variant(problem.task(), name), protocol=protocol)
         for name, protocol in PROTOCOLS.items()
@@ -50,7 +50,7 @@ def tasks(problems: Sequence[Problem]) -> list[Task]:
 
 
 def scores(tasks: Sequence[Task], checked: Sequence[Checked]) -> list[Score]:
-    """Return the difference in pass@1 between what is served and each protocol, paired over the problems."""
+    """Return pass@1 as served minus that of each prompt protocol, paired over the problems."""
     found = [
         difference("served above it", cells, name, SERVED)
         for _, cells in by_temperature(tasks, checked)
@@ -61,7 +61,7 @@ def scores(tasks: Sequence[Task], checked: Sequence[Checked]) -> list[Score]:
 
 
 def notes(tasks: Sequence[Task], checked: Sequence[Checked]) -> list[str]:
-    """Describe each protocol and, where its verdicts differ from the served ones, the differences."""
+    """Describe each prompt protocol and, where its verdicts differ from the served ones, the differences."""
     sentences = []
     for temperature, cells in by_temperature(tasks, checked):
         at = "" if temperature in (None, 0.0) else f" at temperature {temperature:g}"

@@ -103,7 +103,7 @@ def _fewest(checked: Sequence[Checked]) -> int:
 
 
 def _counted(protocols: Iterable[str]) -> str:
-    """Return the protocols that were used; if they are several, with the number of samples of each."""
+    """Return the prompt protocols that were used; if there are several, with the samples of each counted."""
     counts = Counter(name or "unknown" for name in protocols).most_common()
     if len(counts) == 1:
         return counts[0][0]
