@@ -28,7 +28,7 @@ EXTENSION = ROOT / "editors" / "vscode" / "copilot-server.vsix"
 IN_SDIST = ("models/qwen2.5-coder-0.5b.toml", "setup.py", "pyproject.toml", "LICENSE", "README.md")
 IN_WHEEL = ("copilot_server/_models/qwen2.5-coder-0.5b.toml", "copilot_server/cli/main.py")
 IN_EXTENSION = ("package.json", "dist/extension.js", "media/icon.png", "readme.md", "LICENSE.txt")
-#: What the installed package says of itself: where it is, its version, its models and its kernels.
+#: Prints where the installed package is, its models and its kernels.
 ASK = """
 import json, pathlib
 import copilot_server
@@ -89,7 +89,7 @@ def build_wheel(sdist: Path, folder: Path) -> Path:
     models = [f"copilot_server/_models/{manifest.name}" for manifest in (ROOT / "models").glob("*.toml")]
     require(names, [*IN_WHEEL, *models], path.name)
     if any(name.startswith(("tests/", "benchmarks/", "scripts/")) for name in names):
-        raise CheckError(f"{path.name} has more in it than the package")
+        raise CheckError(f"{path.name} contains more than the package")
     return path
 
 
@@ -110,9 +110,9 @@ def build_extension() -> Path:
         version = json.loads(archive.read("extension/package.json"))["version"]
     require(names, IN_EXTENSION, path.name)
     if any(name.endswith(".ts") or "node_modules" in name for name in names):
-        raise CheckError(f"{path.name} has sources or node_modules in it")
+        raise CheckError(f"{path.name} contains sources or node_modules")
     if version != __version__:
-        raise CheckError(f"{path.name} is of version {version}, and the server of {__version__}")
+        raise CheckError(f"{path.name} has version {version}, but the server has {__version__}")
     return path
 
 
@@ -126,22 +126,22 @@ def check_wheel(wheel: Path, folder: Path) -> None:
 
 
 def check_installed(python: Path, program: Path, folder: Path) -> None:
-    """Check what an environment says of the package that is installed in it.
+    """Check the package that is installed in an environment.
 
     Raises:
         CheckError: it is not the one that was built, or something of it is missing.
     """
     if not run(program, "--version", cwd=folder).strip().endswith(__version__):
-        raise CheckError(f"the installed program is not of version {__version__}")
+        raise CheckError(f"the installed program does not have version {__version__}")
     said = json.loads(run(python, "-c", ASK, cwd=folder))
     if Path(said["file"]).is_relative_to(ROOT):
-        raise CheckError("the repository was imported and not what was installed")
+        raise CheckError("the repository was imported instead of the installed package")
     require(said["models"], [path.stem for path in (ROOT / "models").glob("*.toml")], "the catalogue")
     listed = json.loads(run(program, "models", "--json", cwd=folder))
     require([model["id"] for model in listed], said["models"], "`copilot-server models`")
     if not said["kernels"]:
         if shutil.which("gcc") or shutil.which("clang"):
-            raise CheckError("there is a C compiler, and the wheel has no kernels")
+            raise CheckError("there is a C compiler, but the wheel has no kernels")
         print("Without a C compiler the wheel has no kernels: it decodes with transformers.")
 
 

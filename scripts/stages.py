@@ -1,7 +1,7 @@
 """Runs the checks that ``make check``, ``make lint``, ``make test`` and ``make test-long`` consist of.
 
 A plan is a list of rounds, which follow each other. The lanes of a round run side by side, and the stages
-of a lane one after another. A stage that fails keeps no other from running: the summary at the end names what
+of a lane one after another. When a stage fails, the others still run: the summary at the end names what
 failed, and the exit code is 1 if anything did.
 """
 
@@ -24,7 +24,7 @@ MEMORY_OF_A_WORKER = 6 * 2**30
 
 @dataclass(frozen=True)
 class Stage:
-    """A command with a name. A live one writes to the terminal as it goes, another when it has ended."""
+    """A command with a name. A live one writes to the terminal as it runs, any other once it has ended."""
 
     name: str
     command: Sequence[str]
@@ -119,7 +119,7 @@ PLANS: dict[str, Sequence[Round]] = {
 
 
 def run(rounds: Sequence[Round]) -> list[Outcome]:
-    """Run all stages, whatever becomes of each."""
+    """Run all stages, whether or not some fail."""
     outcomes: list[Outcome] = []
     for lanes in rounds:
         threads = [threading.Thread(target=_run_lane, args=(lane, outcomes)) for lane in lanes]
@@ -143,7 +143,7 @@ def _run_live(stage: Stage) -> int:
 
 
 def _run_quietly(stage: Stage) -> int:
-    """Run a stage and print what it wrote if it failed; what could not be run is said by the stage itself."""
+    """Run a stage, and print its output if it failed or could not be run."""
     done = subprocess.run(
         stage.command, cwd=ROOT, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

@@ -20,7 +20,7 @@ from tests.support.tiny_models import build_tiny_model
 
 __all__ = ["pytest_addoption", "pytest_sessionfinish"]
 
-# Nothing in the tests may look for a model on the network by itself.
+# No test may look for a model on the network by itself.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 # How long an example takes depends on the machine: timing lives in benchmarks/. The suite draws the same
@@ -39,7 +39,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     own, config = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("config")
     if (home() / "models").is_dir():
         (own / "models").symlink_to(home() / "models")
-    # Other programs that tests start, as pip, keep their settings.
+    # Other programs that tests start, such as pip, keep their settings.
     users = default_config_path().parent.parent
     for other in users.iterdir() if users.is_dir() else ():
         if other.name != "copilot-server":

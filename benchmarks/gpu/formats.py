@@ -9,12 +9,12 @@ from copilot_server.engine.backends.torch.kv_cache import bytes_per_token
 from copilot_server.engine.backends.torch.runner import TorchRunner
 from copilot_server.engine.runner import Chunk
 
-#: Drafts in each step of a suggestion, where there are any.
+#: The number of draft tokens in each step of a suggestion with drafts.
 DRAFTS = 7
 
 
 def measure_formats(bench: Bench, name: str) -> None:
-    """Every format of the workload, as far as there is time."""
+    """Measure every format of the workload for which there is time."""
     for dtype in bench.workload.formats:
         if bench.is_late:
             print(f"{name}: out of time before {dtype}")
@@ -25,7 +25,7 @@ def measure_formats(bench: Bench, name: str) -> None:
 
 
 def measure_format(bench: Bench, runner: TorchRunner) -> dict[str, float]:
-    """Milliseconds of steps of 1 to 16 tokens, and of a suggestion without drafts and with."""
+    """The milliseconds of steps of 1 to 16 tokens, and of a suggestion with and without drafts."""
     workload, decoder = bench.workload, runner.decoder
     prefix = runner.open()
     read_prompts(runner, [prefix], workload.prefix)
@@ -51,10 +51,10 @@ def measure_format(bench: Bench, runner: TorchRunner) -> dict[str, float]:
 
 
 def suggest(bench: Bench, runner: TorchRunner, prefix: int, drafts: int) -> None:
-    """Read what was just typed after a prefix in the cache, and write a suggestion.
+    """Read a few tokens after a prefix in the cache, as after typing, and write a suggestion.
 
-    Random weights write nothing that could be guessed, so a coin says whether a draft is right, which it is
-    with the probability ``--right``; what a step costs does not depend on what it verifies.
+    Text from random weights cannot be guessed, so a draft is right at random, with the probability
+    ``--right``; the cost of a step does not depend on which drafts are right.
     """
     workload, shape = bench.workload, runner.decoder.architecture
     coin, left = random.Random(5), workload.suggestion

@@ -1,4 +1,4 @@
-"""Samples through the whole decoding loop, tokenizer and all: how long HumanEval's would take."""
+"""Samples through the whole decoding loop and the tokenizer: how long those of HumanEval would take."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from copilot_server.engine.base import GenerationRequest, Prompt, Sampling
 from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.models.tokenizer import Tokenizer
 
-#: 164 problems, 200 samples each.
+#: 164 problems with 200 samples each.
 SAMPLES = 32800
 
 NEVER = threading.Event()
@@ -60,7 +60,7 @@ def _requests(workload: Workload) -> list[GenerationRequest]:
 
 
 def _made_up_vocabulary(size: int) -> FastTokenizer:
-    """A byte-level vocabulary in which a text's tokens are its bytes, and the other ids made-up words."""
+    """A byte-level vocabulary: a text's tokens are its bytes, and the other ids are invented words."""
     words = sorted(pre_tokenizers.ByteLevel.alphabet())
     words += [f"w{number}" for number in range(size - len(words))]
     fast = FastTokenizer(models.BPE({word: number for number, word in enumerate(words)}, []))

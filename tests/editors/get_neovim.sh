@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fetches a Neovim from a Debian release into a folder of its own, with the libc it was built for: nothing of the
-# system changes, and a newer release's Neovim runs on an older one. Says the program's path on stdout.
+# Fetches a Neovim from a Debian release into a separate folder, with the libc that it was built for: the system
+# does not change, and the Neovim of a newer release runs on an older one. Prints the program's path on stdout.
 #
 # usage: get_neovim.sh DIR [RELEASE]     RELEASE is forky (Neovim 0.12) unless given; trixie has 0.10
 set -eu
@@ -18,10 +18,10 @@ if test -x "$dir/nvim" && "$dir/nvim" --version >/dev/null 2>&1; then
     exit 0
 fi
 for program in apt-get apt-cache dpkg-deb; do
-    command -v "$program" >/dev/null || fail "needs $program of Debian or Ubuntu; install Neovim by other means"
+    command -v "$program" >/dev/null || fail "$program of Debian or Ubuntu is missing; install Neovim by other means"
 done
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-test -r "$keyring" || fail "needs the package debian-archive-keyring"
+test -r "$keyring" || fail "the package debian-archive-keyring is missing"
 
 mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
     grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ') || true
@@ -32,7 +32,7 @@ new=$(mktemp -d "$dir.new.XXXXXX")
 trap 'rm -rf "$new"' EXIT
 trap 'exit 1' HUP INT TERM
 mkdir -p "$new/apt/lists/partial" "$new/apt/cache/archives/partial" "$new/debs" "$new/root"
-: >"$new/apt/status" # nothing counts as installed, so that all is fetched that it needs
+: >"$new/apt/status" # nothing counts as installed, so that everything that it needs is fetched
 echo "deb [signed-by=$keyring] $mirror $release main" >"$new/apt/sources.list"
 
 apt() {
@@ -44,12 +44,12 @@ apt() {
         -o Acquire::Retries=3 -o Acquire::Languages=none -q=2 "$@"
 }
 
-apt apt-get update >&2 || fail "the package lists of $release cannot be had from $mirror"
+apt apt-get update >&2 || fail "the package lists of $release cannot be fetched from $mirror"
 packages=$(apt apt-cache depends --recurse --no-pre-depends --no-recommends --no-suggests --no-conflicts \
     --no-breaks --no-replaces --no-enhances neovim | grep -E '^[a-z0-9]' | grep -vE ':|^(gcc|debconf|perl|python)' | sort -u)
 test -n "$packages" || fail "$release has no neovim"
 # shellcheck disable=SC2086 # a list
-(cd "$new/debs" && apt apt-get download $packages >&2) || fail "the packages cannot be had from $mirror"
+(cd "$new/debs" && apt apt-get download $packages >&2) || fail "the packages cannot be fetched from $mirror"
 for deb in "$new"/debs/*.deb; do
     dpkg-deb -x "$deb" "$new/root"
 done
@@ -61,12 +61,12 @@ root=$(dirname "$(readlink -f "$0")")/root
 for loader in "$root"/usr/lib/*/ld-linux-*.so.*; do break; done
 VIMRUNTIME=$root/usr/share/nvim/runtime
 export VIMRUNTIME
-# It looks for its parsers beside the program that runs, which is the loader.
+# Neovim looks for its parsers beside the running program, which is the loader.
 exec "$loader" --library-path "$(dirname "$loader")" --argv0 nvim "$root/usr/bin/nvim" \
     --cmd "set runtimepath+=$root/usr/lib/nvim" "$@"
 WRAPPER
 chmod +x "$new/nvim"
-"$new/nvim" --version >/dev/null || fail "the Neovim of $release does not run here"
+"$new/nvim" --version >/dev/null || fail "the Neovim of $release does not run on this machine"
 rm -rf "$dir"
 mv "$new" "$dir"
 trap - EXIT

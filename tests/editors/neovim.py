@@ -18,16 +18,16 @@ from tests.editors.neovim_screen import Screen
 
 ROOT = Path(__file__).parent.parent.parent
 PLUGIN = ROOT / "editors" / "neovim"
-#: A model may have to be loaded first, on a machine that does other things too.
+#: A model may have to be loaded first, on a busy machine.
 PATIENCE_S = 300.0
 _RELEASES = {"0.12": "forky", "0.10": "trixie"}
 
 
 def find_neovim(version: str) -> str:
-    """The program of a Neovim of that version: the machine's, or one fetched from a Debian release.
+    """The program of a Neovim of that version: an installed one, or one fetched from a Debian release.
 
     Raises:
-        RuntimeError: there is none, and none can be fetched; saying why.
+        RuntimeError: there is none, and none can be fetched; the message says why.
     """
     found = os.environ.get("COPILOT_SERVER_NEOVIM") or shutil.which("nvim")
     if found and version_of(found).startswith(f"{version}."):
@@ -37,23 +37,23 @@ def find_neovim(version: str) -> str:
     folder = ROOT / ".cache" / f"neovim-{release}"
     done = subprocess.run(["sh", script, folder, release], capture_output=True, text=True, check=False)
     if done.returncode:
-        message = f"The plugin is tested in a real Neovim {version}, and none is here: {done.stderr.strip()}"
+        message = f"The plugin is tested in a real Neovim {version}, which is missing: {done.stderr.strip()}"
         raise RuntimeError(message)
     return done.stdout.strip()
 
 
 def version_of(program: str) -> str:
-    """Like 0.12.4."""
+    """A version such as 0.12.4."""
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     return done.stdout.split()[1].removeprefix("v")
 
 
 class NeovimError(RuntimeError):
-    """What Neovim answered to a wrong request."""
+    """Neovim's answer to a request that failed."""
 
 
 class Neovim:
-    """One Neovim that a test types into. It cuts off ghost text at the screen's edge, so that is far away."""
+    """A Neovim that a test types into. Its screen is wide, since Neovim cuts off ghost text at the edge."""
 
     def __init__(self, program: str, folder: Path, init: str, *, width: int = 240, height: int = 30) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,10 +117,10 @@ class Neovim:
                 self.screen.take(event)
 
     def request(self, method: str, *arguments: object) -> Any:  # noqa: ANN401 - as the method answers
-        """Call a function of Neovim's API; a message that waits for a key gets one.
+        """Call a function of Neovim's API; a prompt that waits for a key gets one.
 
         Raises:
-            NeovimError: it refused, or has gone.
+            NeovimError: the call failed, or Neovim has ended.
         """
         number = self._ask(method, *arguments)
         until = time.monotonic() + PATIENCE_S
@@ -155,25 +155,25 @@ class Neovim:
         return self.request("nvim_exec_lua", code, list(arguments))
 
     def command(self, command: str) -> str:
-        """Run a command; returns what it says."""
+        """Run a command; return its output."""
         done = self.request("nvim_exec2", command, {"output": True})
         return str(done["output"])
 
     def type(self, keys: str) -> None:
-        """Press keys, written as in a mapping; comes back when Neovim has taken them."""
+        """Press keys, written as in a mapping; return once Neovim has read them."""
         self.request("nvim_input", keys)
-        self.request("nvim_get_mode")  # is answered even while a key is waited for
+        self.request("nvim_get_mode")  # is answered even while Neovim waits for a key
 
     def lines(self) -> list[str]:
-        """The text of the current buffer."""
+        """The lines of the current buffer."""
         return list(self.request("nvim_buf_get_lines", 0, 0, -1, True))
 
     def text(self) -> str:
-        """The text of the current buffer, as one."""
+        """The text of the current buffer."""
         return "\n".join(self.lines())
 
     def cursor(self) -> tuple[int, int]:
-        """The row, from 1, and the byte."""
+        """The row, counted from 1, and the byte of the cursor."""
         row, col = self.request("nvim_win_get_cursor", 0)
         return row, col
 
@@ -181,7 +181,7 @@ class Neovim:
         """Wait until a condition holds.
 
         Raises:
-            AssertionError: it did not in all that time; with what the screen shows.
+            AssertionError: it did not hold in time; the message has what the screen shows.
         """
         until = time.monotonic() + PATIENCE_S
         while not condition():
@@ -200,7 +200,7 @@ class Neovim:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """The machine's, but for the user's own Neovim; the model's cache stays where it is."""
+    """The machine's environment without the user's own Neovim; the model's cache stays where it is."""
     environment = dict(os.environ)
     for name in ("CONFIG", "STATE", "DATA"):
         environment[f"XDG_{name}_HOME"] = str(folder / name.lower())

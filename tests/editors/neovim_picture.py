@@ -1,4 +1,4 @@
-"""Makes docs/neovim-ghost-text.png: the screen of a real Neovim with the plugin, the real server and model.
+"""Makes docs/neovim-ghost-text.png: the screen of a real Neovim with the plugin, server and model.
 
 python -m tests.editors.neovim_picture
 """

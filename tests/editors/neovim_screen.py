@@ -6,13 +6,13 @@ import html
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Tests give ghost text this colour, and nothing else has it.
+#: Tests give this colour to ghost text and to nothing else.
 GHOST = 0x7A8899
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One character; empty where the one before it is two cells wide."""
+    """One character; empty if the one before it is two cells wide."""
 
     text: str = " "
     highlight: int = 0
@@ -20,7 +20,7 @@ class Cell:
 
 @dataclass(slots=True)
 class Screen:
-    """The one grid of a Neovim without ``ext_multigrid``."""
+    """The only grid of a Neovim without ``ext_multigrid``."""
 
     width: int
     height: int
@@ -31,7 +31,7 @@ class Screen:
     _cells: list[list[Cell]] = field(default_factory=list)
 
     def take(self, event: list[Any]) -> None:
-        """Take one event of ``redraw``, and those it is a batch of."""
+        """Apply one event of ``redraw``, which may hold several calls."""
         name, *batch = event
         handler = getattr(self, f"_{name}", None)
         if handler is not None:
@@ -73,11 +73,11 @@ class Screen:
         self.mode = mode
 
     def text(self) -> str:
-        """All of it, a line each."""
+        """The whole screen as lines."""
         return "\n".join("".join(cell.text for cell in row).rstrip() for row in self._cells)
 
     def ghost(self) -> str:
-        """What has the colour of ghost text, a line each; empty where there is none."""
+        """The text with the colour of ghost text as lines; empty if there is none."""
         rows = ("".join(cell.text for cell in row if self._is_ghost(cell)) for row in self._cells)
         return "\n".join(row.rstrip() for row in rows if row.strip())
 
@@ -85,7 +85,7 @@ class Screen:
         return self.highlights.get(cell.highlight, {}).get("foreground") == GHOST
 
     def html(self) -> str:
-        """The screen as the body of a page."""
+        """The screen as the body of an HTML page."""
         rows = (
             "".join(self._cell_html(cell, (y, x)) for x, cell in enumerate(row))
             for y, row in enumerate(self._cells)

@@ -14,7 +14,9 @@ import pytest
 pytestmark = [pytest.mark.editors, pytest.mark.model]
 
 ROOT = Path(__file__).parent.parent.parent
-REMEDY = "No Emacs with eglot is here. Install one (Debian, Ubuntu: apt-get install emacs-nox elpa-eglot)."
+REMEDY = (
+    "No Emacs with eglot is installed. Install one (Debian, Ubuntu: apt-get install emacs-nox elpa-eglot)."
+)
 
 SCRIPT = r"""
 (require 'package)
@@ -64,7 +66,7 @@ BEGUN = r'recursively\."""\n    \S.*\n +return '
 
 
 def run_emacs(folder: Path, script: str, first_line: str) -> str:
-    """Run a script with a configuration of docs/editors.md; returns what main.py then holds."""
+    """Run a script with a configuration of docs/editors.md; return the text of main.py afterwards."""
     emacs = os.environ.get("COPILOT_SERVER_EMACS") or shutil.which("emacs")
     assert emacs, REMEDY
     documented = (ROOT / "docs" / "editors.md").read_text("utf-8")
@@ -90,8 +92,8 @@ def test_eglot(tmp_path: Path):
 
 
 if "COPILOT_SERVER_COPILOT_EL" in os.environ:
-    # copilot.el comes in no package of Debian's: this is run where somebody has a checkout of it, and of what
-    # it needs; their folders, with colons between. It needs Emacs 30, for track-changes.
+    # Debian has no package of copilot.el, so this runs only if the variable names checkouts of it and of its
+    # dependencies, separated by colons. It needs Emacs 30, for track-changes.
 
     def test_copilot_el(tmp_path: Path):
         written = run_emacs(tmp_path, COPILOT_SCRIPT, ";; copilot.el")

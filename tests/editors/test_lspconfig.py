@@ -1,7 +1,7 @@
 """Neovim 0.12 as a client of Copilot's: nvim-lspconfig's `copilot` configuration, with another command.
 
-nvim-lspconfig comes in no package, so that what its `lsp/copilot.lua` sends and does with the answers is
-written down here. With `COPILOT_SERVER_LSPCONFIG` naming a checkout of it, the tests run its own file.
+There is no package of nvim-lspconfig, so what its `lsp/copilot.lua` sends and does with the answers is
+reproduced here. If `COPILOT_SERVER_LSPCONFIG` names a checkout of it, the tests run its own file.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ vim.lsp.config('copilot', {
 })
 """
 
-#: What nvim-lspconfig tells its users to add, and the command.
+#: What nvim-lspconfig's documentation tells its users to add, and the command.
 INIT = f"""
 vim.lsp.config('copilot', {{ cmd = {{ 'copilot-server', '--stdio' }} }})
 vim.lsp.enable('copilot')
@@ -59,10 +59,10 @@ vim.api.nvim_create_autocmd('LspAttach', {{
   end,
 }})
 vim.api.nvim_set_hl(0, 'ComplHint', {{ fg = {GHOST} }})
-told = {{}}
+notified = {{}}
 local notify = vim.notify
 vim.notify = function(message, ...)
-  table.insert(told, message)
+  table.insert(notified, message)
   notify(message, ...)
 end
 """
@@ -88,7 +88,7 @@ def a_new_file(neovim: Neovim) -> None:
 
 
 def wait_for_ghost(neovim: Neovim) -> str:
-    """What Neovim itself says that it shows."""
+    """The suggestion that Neovim shows, according to Neovim itself."""
     item = """
       local shown = vim.lsp._capability.all.inline_completion.active[vim.api.nvim_get_current_buf()]
       return shown and shown.current and shown.current.insert_text or ''
@@ -107,7 +107,7 @@ def test_ghost_text_is_shown_and_accepted(neovim: Neovim):
 
 
 def test_the_server_knows_that_it_was_accepted(neovim: Neovim):
-    """Neovim runs an item's command only when the server has announced it; else it complains."""
+    """Neovim runs an item's command only if the server has announced it; otherwise it warns."""
     commands = (
         "return vim.lsp.get_clients({ name = 'copilot' })[1].server_capabilities.executeCommandProvider"
     )
@@ -116,19 +116,19 @@ def test_the_server_knows_that_it_was_accepted(neovim: Neovim):
     wait_for_ghost(neovim)
     neovim.type("<C-F>")
     neovim.wait(lambda: neovim.text() != BEFORE, "the text")
-    assert "does not support command" not in "\n".join(neovim.lua("return told"))
+    assert "does not support command" not in "\n".join(neovim.lua("return notified"))
 
 
 def test_sign_in_and_out(neovim: Neovim):
     neovim.command("LspCopilotSignIn")
     neovim.wait(
-        lambda: any("Already signed in as" in said for said in neovim.lua("return told")), "signed in"
+        lambda: any("Already signed in as" in said for said in neovim.lua("return notified")), "signed in"
     )
     neovim.command("LspCopilotSignOut")
-    neovim.wait(lambda: "Not signed in." in neovim.lua("return told"), "not signed in")
+    neovim.wait(lambda: "Not signed in." in neovim.lua("return notified"), "not signed in")
 
 
-def test_neovims_own_accept_leaves_a_key_behind_until_it_is_mended(neovim: Neovim):
+def test_neovims_own_accept_leaves_a_key_behind_until_that_is_fixed(neovim: Neovim):
     """The twin of test_neovim.py's test of a key and an accept in one go: 0.12.4 has that defect."""
     neovim.type("i" + TYPED)
     offered = wait_for_ghost(neovim)

@@ -26,7 +26,7 @@ def _shown_in_the_readme() -> str:
     return re.findall(r"```lua\n(.*?)```", readme, re.DOTALL)[0].replace("~/copilot-server", str(ROOT))
 
 
-#: All that a user writes, and the colour by which the tests know ghost text.
+#: The whole configuration of a user, and the colour by which the tests recognize ghost text.
 INIT = f"{_shown_in_the_readme()}\nvim.api.nvim_set_hl(0, 'CopilotServerSuggestion', {{ fg = {GHOST} }})\n"
 
 
@@ -38,7 +38,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neovim]:
 
 @pytest.fixture
 def neovim(shared: Neovim) -> Neovim:
-    """With an empty Python file, in normal mode."""
+    """A Neovim with an empty Python file, in normal mode."""
     shared.type("<Esc><Esc>")
     shared.command("silent! only | silent! %bwipeout!")
     shared.open("main.py")
@@ -55,7 +55,7 @@ def wait_until_attached(neovim: Neovim) -> None:
 
 
 def wait_for_ghost(neovim: Neovim) -> str:
-    """What the screen shows, once it shows something and that is what the plugin says it shows."""
+    """The ghost text, once there is some and the screen agrees with the plugin about it."""
     neovim.wait(lambda: neovim.screen.ghost() and suggestion(neovim), "ghost text")
     return suggestion(neovim)
 
@@ -65,7 +65,7 @@ def suggestion(neovim: Neovim) -> str:
 
 
 def assert_shown(neovim: Neovim, text: str) -> None:
-    """The screen shows this as ghost text, but for white space at the ends of its lines."""
+    """Wait until the screen shows this ghost text, except for white space at the ends of lines."""
     wanted = [line for line in text.split("\n") if line.strip()]
     neovim.wait(lambda: same_lines(neovim.screen.ghost().split("\n"), wanted), f"ghost text {text!r}")
 
@@ -183,7 +183,7 @@ class TestTyping:
 class TestCandidates:
     @pytest.fixture(autouse=True)
     def hot(self, neovim: Neovim) -> Iterator[None]:
-        """A model that seldom writes the same twice."""
+        """A configuration in which candidates are seldom the same."""
         change = "require('copilot_server.server').change_setting('completion', ...)"
         neovim.lua(change, {"temperature": 1.0, "max_new_tokens": 24})
         yield
@@ -202,7 +202,7 @@ class TestCandidates:
         neovim.type("<M-]><Tab>")
         assert neovim.text() == "def shout(text):\n    " + second
 
-    def test_asked_for_by_a_key_after_dismissing(self, neovim: Neovim):
+    def test_explicitly_invoked_after_dismissing(self, neovim: Neovim):
         neovim.type("idef shout(text):<CR>")
         wait_for_ghost(neovim)
         neovim.type("<C-]>")
@@ -210,7 +210,7 @@ class TestCandidates:
         neovim.type("<M-Bslash>")
         assert wait_for_ghost(neovim)
 
-    def test_the_panel_shows_several_and_puts_one_in(self, neovim: Neovim):
+    def test_the_panel_shows_several_and_inserts_one(self, neovim: Neovim):
         neovim.type("idef shout(text):<CR>")
         wait_for_ghost(neovim)
         neovim.type("<M-CR>")
@@ -264,7 +264,7 @@ class TestSwitches:
             ("enew | setlocal buftype=prompt filetype=python", "not a file"),
         ],
     )
-    def test_what_is_no_file_or_code_is_left_alone(self, neovim: Neovim, command: str, reason: str):
+    def test_what_is_neither_a_file_nor_code_is_left_alone(self, neovim: Neovim, command: str, reason: str):
         neovim.command(command)
         assert not is_attached(neovim)
         assert reason in neovim.command("CopilotServer status")
@@ -361,7 +361,7 @@ class TestText:
 
 
 class TestServer:
-    def test_a_killed_server_is_told_of_and_started_again(self, neovim: Neovim):
+    def test_a_killed_server_is_reported_and_restarted(self, neovim: Neovim):
         neovim.type("i" + FIBONACCI)
         wait_for_ghost(neovim)
         (killed,) = server_pids(neovim)
@@ -384,7 +384,7 @@ class TestServer:
         assert wait_for_ghost(neovim)
         assert "killed" not in neovim.command("messages")
 
-    def test_a_server_that_keeps_dying_is_left_alone_with_a_remedy(self, tmp_path: Path):
+    def test_a_server_that_keeps_dying_is_not_restarted_and_a_remedy_is_shown(self, tmp_path: Path):
         dies = "vim.g.copilot_server = { cmd = { 'sh', '-c', 'exit 7' }, restarts = 1 }\n"
         with Neovim(find_neovim("0.12"), tmp_path, dies + INIT) as neovim:
             neovim.open("main.py")
@@ -392,7 +392,7 @@ class TestServer:
             neovim.wait(lambda: ":CopilotServer restart" in neovim.command("messages"), "the remedy")
             assert "ended with code 7" in neovim.command("messages")
 
-    def test_a_server_that_is_not_there_is_told_of_once_with_a_remedy(self, tmp_path: Path):
+    def test_a_missing_server_is_reported_once_with_a_remedy(self, tmp_path: Path):
         missing = "vim.g.copilot_server = { cmd = { '/nowhere/copilot-server' } }\n"
         with Neovim(find_neovim("0.12"), tmp_path, missing + INIT) as neovim:
             neovim.open("main.py")
@@ -409,7 +409,7 @@ class TestServer:
             wait_until_attached(neovim)
         assert len(server_pids(neovim)) == 1
 
-    def test_the_model_is_changed_and_the_wrong_one_told_of(self, neovim: Neovim):
+    def test_the_model_can_be_changed_and_a_wrong_one_is_reported(self, neovim: Neovim):
         neovim.command("messages clear")
         neovim.command("CopilotServer model no-such-model")
         neovim.wait(lambda: "no-such-model" in neovim.command("messages"), "a message")
@@ -427,7 +427,7 @@ def engine() -> Iterator[RunningEngine]:
 class TestEngineElsewhere:
     @pytest.fixture
     def connected(self, engine: RunningEngine, tmp_path: Path) -> Iterator[Neovim]:
-        """With a server whose model runs there, which is up."""
+        """A Neovim whose server uses the remote engine, which is running."""
         options = f"vim.g.copilot_server = {{ settings = {{ engine = '{engine.url}' }} }}\n"
         with Neovim(find_neovim("0.12"), tmp_path, options + INIT) as neovim:
             neovim.open("main.py")
@@ -448,7 +448,7 @@ class TestEngineElsewhere:
         assert f"is sent to the engine at {host_of(engine)}" in connected.text()
         assert "ERROR" not in connected.text()
 
-    def test_one_that_is_away_is_told_of_once_and_comes_back_by_itself(
+    def test_an_unreachable_one_is_reported_once_and_used_again_when_it_is_back(
         self, connected: Neovim, engine: RunningEngine
     ):
         for _ in range(2):
@@ -559,7 +559,7 @@ class TestAround:
 
 
 class TestOlderNeovim:
-    """0.10, which knows neither ghost text nor ``vim.lsp.enable()``."""
+    """Neovim 0.10, which has neither inline completion nor ``vim.lsp.enable()``."""
 
     INIT = INIT.replace("vim.lsp.enable('copilot_server')\n", "")
 

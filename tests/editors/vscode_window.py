@@ -1,4 +1,4 @@
-"""A window of VS Code as its user has it: keys and clicks go in, the screen and the file on disk come out."""
+"""A window of VS Code as a user sees it: keys and clicks go in, the screen and the file on disk come out."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.editors.vscode_server import CodeServer
 
-#: Patience, not a claim: a model is loaded, on a machine that others use too.
+#: This only ends tests that hang, and measures nothing: a model may have to be loaded on a busy machine.
 PATIENCE_S = 300.0
 _POLL_S = 0.1
-#: How long is looked for what should not come. It comes within some tenths of a second where it does.
+#: How long to watch for what should not appear. If it does, it appears within some tenths of a second.
 _QUIET_S = 2.0
-#: How long the palette has to show a command before it is opened anew.
+#: How long the palette may take to show a command before it is opened again.
 _PALETTE_MS = 5000
-#: The start of each line that the ghost adds, and what it adds to the line of the cursor.
+#: Reads the ghost text: what it adds to the line of the cursor, and the lines that it adds below.
 _GHOST = """() => {
   const text = nodes => [...nodes].map(node => node.textContent).join("").replaceAll("\\u00a0", " ");
   const isBelow = node => node.closest(".suggest-preview-text") !== null;
@@ -41,7 +41,7 @@ _Value = TypeVar("_Value")
 
 
 class Window:
-    """One window. Its waits end in an AssertionError that shows where the picture and the log are."""
+    """A window. A wait that fails raises an AssertionError that names the picture and the log."""
 
     def __init__(self, server: CodeServer, browser: Browser, evidence: Path, *, scale: float = 1.0) -> None:
         self.server = server
@@ -55,14 +55,14 @@ class Window:
         self.page.set_default_timeout(60_000)
 
     def open(self, *files: str) -> None:
-        """Open files of the workspace, each made empty if it is not there, and have the last one active."""
+        """Open files of the workspace, creating those that are missing, and make the last one active."""
         for name in files:
             (self.server.workspace / name).touch()
         self.page.goto(self.server.url(*files))
         expect(self.page.locator(".monaco-editor .view-line").first).to_be_visible(timeout=60_000)
         self.status_item.wait_for()
 
-    # What is done.
+    # Actions.
 
     def type(self, text: str) -> None:
         """Type, key by key."""
@@ -74,16 +74,16 @@ class Window:
             self.page.keyboard.press(key)
 
     def run(self, command: str) -> None:
-        """Run a command of ours from the palette."""
+        """Run one of the extension's commands from the palette."""
         self.run_any(f"Copilot Server: {command}")
 
     def run_any(self, command: str) -> None:
         """Run a command from the palette."""
-        self.page.mouse.move(600, 650)  # away from what it would be told about, in a hover over the rows
+        self.page.mouse.move(600, 650)  # so that no hover covers the rows
         self.until(f"{command!r} in the palette", lambda: self._try_to_run(command))
 
     def _try_to_run(self, command: str) -> bool:
-        """Try to run a command from the palette: that closes when what was clicked before takes the focus."""
+        """Try to run a command from the palette, which closes if an earlier click still takes the focus."""
         box = self.page.locator(".quick-input-box input")
         if not box.is_visible():
             self.press("F1")
@@ -95,11 +95,11 @@ class Window:
         return True
 
     def choose(self, label: str) -> None:
-        """Click on a row of what is offered."""
+        """Click on a row of the list."""
         self.row(label).click()
 
     def close_tab(self, title: str) -> None:
-        """Close a tab, and lose what is in it."""
+        """Close a tab and discard its changes."""
         self.tab(title).click()
         self.run_any("View: Revert and Close Editor")
         self.until(f"{title} closed", lambda: self.tab(title).count() == 0)
@@ -111,21 +111,21 @@ class Window:
             self.until("no message", lambda: not self.notices())
 
     def record_statuses(self) -> None:
-        """From now on keep what our item says."""
+        """Record the text of our item from now on."""
         self.page.evaluate(_RECORD, self.status_item.element_handle())
 
     def focus_editor(self) -> None:
-        """Have the keys go to the text again, and the cursor stay."""
+        """Give the text the focus again, without moving the cursor."""
         self.page.locator(
             ".editor-group-container .monaco-editor textarea, .native-edit-context"
         ).first.focus()
 
     def replace_all(self, text: str) -> None:
-        """Replace the whole document, the cursor then at its end; nothing is asked of the model for it."""
+        """Replace the whole document and put the cursor at its end; this makes no request to the model."""
         self.press("Control+a")
         self.page.keyboard.insert_text(text)
 
-    # What is seen.
+    # What the window shows.
 
     @property
     def status_item(self) -> Locator:
@@ -133,11 +133,11 @@ class Window:
         return self.page.locator('[id="copilot-server.copilot-server.status"]')
 
     def status(self) -> str:
-        """What our item says, in words."""
+        """The text of our item."""
         return self.status_item.get_attribute("aria-label") or ""
 
     def statuses(self) -> list[str]:
-        """What our item has said since it is recorded."""
+        """The texts of our item since recording began."""
         said: list[str] = self.page.evaluate("window.copilotStatuses")
         return said
 
@@ -146,15 +146,15 @@ class Window:
         return self.page.locator(".tab", has_text=title).first
 
     def row(self, label: str) -> Locator:
-        """A row of what is offered at the top."""
+        """A row of the list at the top."""
         return self.page.locator(".quick-input-list-row:visible", has_text=label).first
 
     def rows(self) -> list[str]:
-        """All rows that are offered."""
+        """All rows of the list at the top."""
         return self.page.locator(".quick-input-list-row:visible .label-name").all_inner_texts()
 
     def ghost(self) -> str:
-        """The ghost text on the screen: what the cursor's line gets, then a line for each below."""
+        """The ghost text on the screen: what it adds to the cursor's line, then the lines below."""
         shown: str = self.page.evaluate(_GHOST)
         return shown
 
@@ -167,9 +167,9 @@ class Window:
         return self.page.locator(".notification-list-item").all_inner_texts()
 
     def buffer(self, name: str) -> str:
-        """The document's text: it is saved, and read from the disk.
+        """Save the document, and return its text as it is on disk.
 
-        While it is being saved its tab looks saved already, so it is the file that tells.
+        The tab looks saved while the document is still being saved, so only the file shows when that is done.
         """
         file = self.server.workspace / name
         before_ns = file.stat().st_mtime_ns
@@ -178,20 +178,20 @@ class Window:
         return self.until(f"{name} written", lambda: self._settled(lambda: _marked(file)))[1:]
 
     def webview(self, selector: str) -> Frame:
-        """The webview that has ``selector`` in it, as soon as there is one."""
+        """The webview that contains ``selector``, once there is one."""
 
         def look() -> Frame | None:
             return next((frame for frame in self.page.frames if _has(frame, selector)), None)
 
         return self.until(f"a webview with {selector}", look)
 
-    # What is waited for.
+    # Waiting.
 
     def until(self, what: str, look: Callable[[], _Value | bool | None]) -> _Value:
-        """Wait until ``look`` gives something, and return it.
+        """Wait until ``look`` returns something, and return it.
 
         Raises:
-            AssertionError: it never did; with a picture of the window, and the log.
+            AssertionError: it did not; the message names a picture of the window and has the log.
         """
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
@@ -206,7 +206,7 @@ class Window:
         return self.until(what, lambda: self._settled(self.ghost))
 
     def ghost_is(self, wanted: str) -> None:
-        """Wait for just this ghost text."""
+        """Wait for exactly this ghost text."""
         self.until(f"the ghost text {wanted!r}", lambda: self.ghost() == wanted)
 
     def ghost_goes(self) -> None:
@@ -214,10 +214,10 @@ class Window:
         self.until("no ghost text", lambda: self.ghost() == "")
 
     def stays_without_ghost(self) -> None:
-        """Look for a while whether ghost text comes; that it does come is for another test to show."""
+        """Watch for a while that no ghost text appears; another test shows that it can appear."""
         end = time.monotonic() + _QUIET_S
         while time.monotonic() < end:
-            assert self.ghost() == "", self.evidence("ghost text although there should be none")
+            assert self.ghost() == "", self.evidence("there is ghost text although there should be none")
             time.sleep(_POLL_S)
 
     def status_says(self, text: str) -> str:
@@ -230,7 +230,7 @@ class Window:
         return before if before == look() else ""
 
     def evidence(self, what: str) -> str:
-        """Keep a picture of the window; returns where it is, and what was said."""
+        """Save a picture of the window; return its path and the messages."""
         self._evidence.mkdir(parents=True, exist_ok=True)
         picture = self._evidence / f"{re.sub(r'[^a-z0-9]+', '-', what.lower())[:60]}.png"
         self.page.screenshot(path=picture)
@@ -238,25 +238,25 @@ class Window:
         return f"{said}\nNotices: {self.notices()}\nLog:\n{self._log()}"
 
     def _log(self) -> str:
-        """The end of our log, as the window shows it: without native modules nothing of it is on the disk."""
+        """The end of our log as the window shows it; without native modules it is not written to disk."""
         if not self._try_to_run("Copilot Server: Show Log"):
-            return "not to be had: the palette does not open"
+            return "not available: the palette does not open"
         try:
             lines = self.page.locator(".panel .view-lines")
             lines.wait_for(timeout=5000)
             self.page.screenshot(path=self._evidence / "log.png")
             return lines.inner_text().replace("\u00a0", " ")
         except Error as error:
-            return f"not to be had: {error.message}"
+            return f"not available: {error.message}"
 
 
 def _marked(file: Path) -> str:
-    """The text behind a mark, for an empty text is an answer too."""
+    """The text after a mark, since an empty text is an answer, too."""
     return "|" + file.read_text(encoding="utf-8")
 
 
 def _has(frame: Frame, selector: str) -> bool:
     try:
         return frame.locator(selector).count() > 0
-    except Error:  # the frame has gone meanwhile
+    except Error:  # the frame has gone in the meantime
         return False

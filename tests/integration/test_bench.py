@@ -1,6 +1,6 @@
-"""The bench: what users are told of their machine, and the replay that is held against others.
+"""The bench: what it reports about the user's machine, and the replay that compares engines.
 
-Nothing here looks at how long anything took.
+No test here measures time.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def tiny_settings(tiny_model_dir: Path) -> Settings:
 
 @dataclass(frozen=True)
 class Home:
-    """A user's home that is empty, and the environment that leads to it."""
+    """An empty home of a user, and the environment that points to it."""
 
     folder: Path
 
@@ -69,7 +69,7 @@ class Home:
         return kept | folders | {"HOME": str(self.folder)}
 
     def files(self) -> list[str]:
-        """Ours; matplotlib keeps a cache of fonts."""
+        """The files that this project wrote; matplotlib also keeps a cache of fonts."""
         found = [path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file()]
         return [str(path) for path in found if "copilot-server" in path.parts]
 
@@ -250,14 +250,14 @@ class TestReplay:
         yield server
         server.close()
 
-    def test_every_key_has_an_answer_and_stands_behind_the_one_before(self, server: LspServer):
+    def test_every_key_has_an_answer_and_follows_the_one_before(self, server: LspServer):
         timed = record(server, PASSAGE, seed=1, keys=4)
         assert len(timed) == 4
         assert all(one.answer.latency_s > 0 for one in timed)
         assert all(one.step.place.typed < two.step.place.typed for one, two in pairwise(timed))
         assert timed[0].answer.by_model
 
-    def test_the_same_place_again_needs_no_model(self, server: LspServer):
+    def test_the_same_position_again_needs_no_model(self, server: LspServer):
         steps = [Step(Place(PASSAGE, typed), 0.0) for typed in (20, 21, 21)]
         twice = repeat(server, steps)
         if twice[1].answer.text:
@@ -276,12 +276,12 @@ class TestReplay:
         assert keys[-1].in_time  # nothing comes after the last
         assert all(key.wait_s > 0 for key in keys)
 
-    def test_a_server_that_cannot_load_is_told(self, tmp_path: Path):
+    def test_a_server_that_cannot_load_is_reported(self, tmp_path: Path):
         (tmp_path / "config.json").write_text("{}")
         with pytest.raises(RuntimeError, match="did not load"):
             LspServer(["--model", str(tmp_path)])
 
-    def test_a_refused_request_is_told(self):
+    def test_a_refused_request_is_reported(self):
         pending = Pending(lambda: None)
         assert pending.wait(0) is None
         pending.fail("no")
@@ -331,7 +331,7 @@ def timed(*latencies_s: float, by_model: bool = True) -> list[Timed]:
     return [Timed(step, Answer("x", latency_s, by_model)) for latency_s in latencies_s]
 
 
-#: What issue 3 wants in the JSON line.
+#: What the JSON line must have.
 KEYS = (
     *("prefill_x_llamacpp", "decode_x_llamacpp", "decode_drafts_x_llamacpp", "keystroke_p50_x_llamacpp"),
     *("keystroke_p50_ms", "keystroke_p90_ms", "keystroke_p99_ms", "answered_without_model"),
@@ -374,10 +374,10 @@ class TestReport:
 
     def test_the_table_says_what_is_met(self, results: Results):
         lines = table(figures_of(results)).splitlines()
-        told = {line[:48].strip(): line[48:].split() for line in lines if line}
-        assert told["reading 1,100 tokens, tok/s : llama.cpp"] == ["600", "100", "6", ">=", "4.5", "met"]
-        assert told["resident memory while serving, MB"] == ["1,400", "<=", "1300", "not", "met"]
-        assert told["32 streams, tok/s : vLLM"] == ["-", "-", "-", ">=", "1.5"]
+        rows = {line[:48].strip(): line[48:].split() for line in lines if line}
+        assert rows["reading 1,100 tokens, tok/s : llama.cpp"] == ["600", "100", "6", ">=", "4.5", "met"]
+        assert rows["resident memory while serving, MB"] == ["1,400", "<=", "1300", "not", "met"]
+        assert rows["32 streams, tok/s : vLLM"] == ["-", "-", "-", ">=", "1.5"]
         assert max(map(len, lines)) <= 110
 
     @pytest.mark.parametrize("measured", [True, False])
@@ -439,7 +439,7 @@ class TestCommand:
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["prefill_tok_s"] > 0
 
-    def test_an_unknown_model_is_told(self, tmp_path: Path):
+    def test_an_unknown_model_is_reported(self, tmp_path: Path):
         command = [sys.executable, "-m", "copilot_server", "bench", "--model", str(tmp_path / "none.gguf")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 3

@@ -15,7 +15,7 @@ from copilot_server.evaluation.problems import load_problems
 from copilot_server.evaluation.types import Checked, Sample, Task
 from copilot_server.sandbox import Limits, ProgramResult, Sandbox, open_sandbox
 
-#: Some functions with a bug never end: enough for the others on a busy machine.
+#: Some functions with a bug never end. This is enough time for the others, even on a busy machine.
 LIMITS = Limits(timeout_s=10.0)
 PROBLEMS = load_problems().problems
 BY_ID = {problem.task_id: problem for problem in PROBLEMS}

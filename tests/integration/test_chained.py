@@ -16,7 +16,7 @@ def test_canonical_solutions_pass_and_shorter_ones_do_not():
             for check in ("strict", "upstream")
             for task in ALL
         ]
-        # Leaving out any block is found out.
+        # A solution without any one of its blocks fails.
         lines = [(task, task.canonical.splitlines(keepends=True)) for task in ALL[::4]]
         shorter = [
             sandbox.submit(task.program("".join(kept[:i] + kept[i + 1 :])))

@@ -28,7 +28,7 @@ SERVER = (sys.executable, "-m", "copilot_server")
 def run(
     *arguments: str, environment: dict[str, str] | None = None, stdin: int = subprocess.DEVNULL
 ) -> subprocess.CompletedProcess[str]:
-    # What a developer has set for the hub is not what is tested.
+    # The developer's own settings for the hub must not affect the tests.
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     return subprocess.run(
         [*SERVER, *arguments],
@@ -54,8 +54,8 @@ def hub() -> Iterator[Hub]:
         yield hub
 
 
-def assert_told(result: subprocess.CompletedProcess[str], exit_code: int, *words: str) -> None:
-    """An error is a line for people on stderr, and never a traceback."""
+def assert_error(result: subprocess.CompletedProcess[str], exit_code: int, *words: str) -> None:
+    """Assert that an error is one readable line on stderr and never a traceback."""
     assert result.returncode == exit_code, result.stderr
     assert result.stderr.startswith("error: ")
     assert "Traceback" not in result.stderr
@@ -89,17 +89,17 @@ class TestHelp:
 
 
 class TestErrors:
-    def test_a_wrong_flag_is_told(self):
+    def test_a_wrong_flag_is_reported(self):
         result = run("--speed", "fast")
         assert result.returncode == 2
         assert "--speed" in result.stderr
 
-    def test_a_wrong_value_is_told(self):
-        assert_told(run("--device", "abacus"), 2, "device", "abacus", "cuda")
+    def test_a_wrong_value_is_reported(self):
+        assert_error(run("--device", "abacus"), 2, "device", "abacus", "cuda")
 
     def test_a_key_on_the_command_line_is_refused_and_not_repeated(self):
         result = run("--engine", "https://user:s3cret@gpu.example.com")
-        assert_told(result, 2, "`engine`", "COPILOT_SERVER_API_KEY", "remote.api_key_file")
+        assert_error(result, 2, "`engine`", "COPILOT_SERVER_API_KEY", "remote.api_key_file")
         assert "s3cret" not in result.stderr
         assert run("--api-key", "s3cret").returncode == 2
 
@@ -112,16 +112,16 @@ class TestErrors:
         assert result.returncode == 3  # there is no model of that name; the engine was not asked
         assert run("bench", "--engine", "https://gpu.example.com").returncode == 2
 
-    def test_a_settings_file_that_is_not_there_is_told(self, tmp_path: Path):
+    def test_a_missing_settings_file_is_reported(self, tmp_path: Path):
         missing = tmp_path / "missing.toml"
-        assert_told(run("--config", str(missing)), 2, str(missing))
+        assert_error(run("--config", str(missing)), 2, str(missing))
 
-    def test_an_unknown_model_is_told_with_near_ones(self, home: dict[str, str]):
+    def test_an_unknown_model_is_reported_with_similar_names(self, home: dict[str, str]):
         result = run("pull", "qwen2.5-coder-05b", environment=home)
-        assert_told(result, 3, "qwen2.5-coder-0.5b", "copilot-server models")
+        assert_error(result, 3, "qwen2.5-coder-0.5b", "copilot-server models")
 
     @pytest.mark.parametrize(
-        ("arguments", "told"),
+        ("arguments", "message"),
         [
             (["--limit", "3"], "--limit needs --selftest"),
             (["--json", "out.json"], "--json needs --selftest"),
@@ -139,8 +139,8 @@ class TestErrors:
             ),
         ],
     )
-    def test_a_flag_that_would_do_nothing_is_refused(self, arguments: list[str], told: str):
-        assert_told(run(*arguments), 2, told)
+    def test_a_flag_that_would_do_nothing_is_refused(self, arguments: list[str], message: str):
+        assert_error(run(*arguments), 2, message)
 
 
 class TestModels:
@@ -159,7 +159,7 @@ class TestModels:
         assert not any(row["on_disk"] for row in rows.values())
 
     @pytest.mark.model
-    def test_what_is_on_disk_is_told(self):
+    def test_models_on_disk_are_reported(self):
         assert run("pull", "qwen2.5-coder-0.5b").returncode == 0
         rows = {row["id"]: row for row in json.loads(run("models", "--json").stdout)}
         assert rows["qwen2.5-coder-0.5b"]["on_disk"]
@@ -171,7 +171,7 @@ class TestPull:
     def online(self, home: dict[str, str], hub: Hub, tmp_path: Path) -> dict[str, str]:
         return home | {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf")}
 
-    def test_a_hub_name_is_pulled_and_its_folder_told(self, online: dict[str, str]):
+    def test_a_hub_name_is_pulled_and_its_folder_is_printed(self, online: dict[str, str]):
         result = run("pull", "team/tiny", environment=online)
         folder = Path(online["COPILOT_SERVER_HOME"]) / "models" / "team--tiny" / "snapshot"
         assert (result.returncode, result.stdout) == (0, f"team/tiny: {folder}\n")
@@ -184,7 +184,7 @@ class TestPull:
         assert run("pull", "team/tiny", "team/tiny", environment=online).returncode == 0
         assert hub.requests
 
-    def test_a_wrong_hash_is_told_and_verify_finds_one_later(self, online: dict[str, str], hub: Hub):
+    def test_a_wrong_hash_is_reported_and_verify_finds_one_later(self, online: dict[str, str], hub: Hub):
         hub.tampered["team/tiny/model.safetensors"] = b"WEIGHTS"
         refused = run("pull", "team/tiny", environment=online)
         assert refused.returncode == 3
@@ -200,7 +200,7 @@ class TestPull:
         path.write_bytes(b"GGUF")
         assert run("pull", str(path), environment=home).stdout == f"{path}: {path}\n"
 
-    def test_a_hub_out_of_reach_is_told(self, home: dict[str, str]):
+    def test_an_unreachable_hub_is_reported(self, home: dict[str, str]):
         result = run("pull", "team/tiny", environment=home | {"HF_ENDPOINT": "http://127.0.0.1:9"})
         assert result.returncode == 3
         assert "error: No source could deliver team/tiny: the hub cannot be reached" in result.stderr

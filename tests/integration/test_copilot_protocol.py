@@ -33,7 +33,7 @@ def stand_in(*arguments: str) -> AbstractAsyncContextManager[LspClient]:
 
 @pytest.fixture
 async def client() -> AsyncIterator[LspClient]:
-    """A session begun as Copilot's clients begin theirs."""
+    """A session that begins as those of Copilot's clients do."""
     async with stand_in() as client:
         await client.request("initialize", DOCUMENTED)
         client.notify("initialized", {})
@@ -84,7 +84,7 @@ async def test_nobody_needs_an_account(client: LspClient, method: str, params: o
     assert (await client.request(method, params))["status"] == status
 
 
-async def test_the_version_is_told(client: LspClient) -> None:
+async def test_the_version_is_reported(client: LspClient) -> None:
     assert (await client.request("getVersion", {}))["version"]
     assert await client.request("setEditorInfo", DOCUMENTED["initializationOptions"]) == "OK"
 
@@ -101,7 +101,7 @@ async def test_a_suggestion_is_shown_and_accepted(client: LspClient) -> None:
     )
     accepted = {"command": command["command"], "arguments": command["arguments"]}
     assert await client.request("workspace/executeCommand", accepted) is None
-    # The other name is understood as well, and one that is nobody's is not.
+    # The other name works as well; an unknown one does not.
     accepted["command"] = "copilotServer.didAcceptCompletionItem"
     assert await client.request("workspace/executeCommand", accepted) is None
     with pytest.raises(ResponseError) as caught:
@@ -110,7 +110,7 @@ async def test_a_suggestion_is_shown_and_accepted(client: LspClient) -> None:
 
 
 @pytest.mark.parametrize("item", [None, 7, {}, {"command": None}, {"command": {"arguments": [{"a": 1}]}}])
-async def test_what_is_told_of_no_suggestion_does_no_harm(client: LspClient, item: object) -> None:
+async def test_reports_about_unknown_suggestions_do_no_harm(client: LspClient, item: object) -> None:
     uri = client.open("x = ")
     client.notify("textDocument/didShowCompletion", {"item": item})
     client.notify("textDocument/didPartiallyAcceptCompletion", {"item": item, "acceptedLength": -3})
@@ -147,7 +147,7 @@ async def test_a_panel_fills_as_candidates_come(client: LspClient) -> None:
     assert len(parts) == 2
 
 
-async def test_who_types_is_served_before_a_panel(client: LspClient) -> None:
+async def test_typing_is_served_before_a_panel(client: LspClient) -> None:
     uri = client.open("slow\nx = ")
     panel = client.begin(PANEL, doc_params(uri, 0, 4))
     assert (await client.request(INLINE, inline_params(uri, 1, 4)))["items"]
@@ -200,7 +200,7 @@ async def test_the_status_goes_from_loading_to_ready(client: LspClient) -> None:
     ]
 
 
-async def test_the_status_tells_of_thinking(client: LspClient) -> None:
+async def test_the_status_reports_thinking(client: LspClient) -> None:
     uri = client.open("slow\nx = ")
     running = client.begin(INLINE, inline_params(uri, 0, 4))
     await client.wait_for(lambda one: one.get("params", {}).get("state") == "thinking")
@@ -210,7 +210,7 @@ async def test_the_status_tells_of_thinking(client: LspClient) -> None:
     assert client.messages("didChangeStatus")[-1]["state"] == "ready"
 
 
-async def test_the_status_tells_of_failures_until_something_works(client: LspClient) -> None:
+async def test_the_status_reports_failures_until_something_works(client: LspClient) -> None:
     uri = client.open("memory\nx = ")
     for _ in range(2):
         with pytest.raises(ResponseError, match="Out of memory"):
@@ -239,7 +239,7 @@ async def test_a_document_in_focus_that_is_excluded_shows_in_the_status(client: 
     assert client.messages("didChangeStatus")[-1]["state"] == "ready"
 
 
-async def test_the_status_names_the_host_of_an_engine_elsewhere() -> None:
+async def test_the_status_names_the_host_of_a_remote_engine() -> None:
     async with stand_in() as client:
         urls = ["https://gpu.example.com/v1", "http://127.0.0.1:8000"]
         await client.initialize(options={"engine": urls, "remote": {"model": "coder"}})
@@ -263,8 +263,8 @@ async def test_a_projects_own_settings_do_not_send_source_elsewhere(settings: ob
     async with stand_in() as client:
         await client.initialize(options={"engine": "https://gpu.example.com"})
         client.notify("workspace/didChangeConfiguration", {"settings": settings})
-        told = await client.notification("window/showMessage")
-        assert "`engine` and `remote` are taken from the settings file" in told["message"]
+        message = await client.notification("window/showMessage")
+        assert "`engine` and `remote` are taken from the settings file" in message["message"]
         await client.request("checkStatus")
         assert {one["engine"] for one in client.messages("didChangeStatus")} == {"gpu.example.com"}
 
@@ -323,7 +323,7 @@ async def test_languages_and_exclusions_change_while_it_runs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"exclude": "*.py"}, "`exclude` must be a list of patterns as in .gitignore"),
         ({"exclude": ["!"]}, "`exclude` must be a list of patterns as in .gitignore"),
@@ -331,10 +331,10 @@ async def test_languages_and_exclusions_change_while_it_runs() -> None:
         ({"languages": {"python": "no"}}, "`languages` must be a table of language ids, each true or false"),
     ],
 )
-async def test_wrong_exclusions_are_told(settings: object, told: str) -> None:
+async def test_wrong_exclusions_are_reported(settings: object, message: str) -> None:
     async with stand_in() as client:
         await client.initialize(options=settings)
-        assert told in (await client.notification("window/showMessage"))["message"]
+        assert message in (await client.notification("window/showMessage"))["message"]
 
 
 @pytest.mark.parametrize(

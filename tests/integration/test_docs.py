@@ -1,4 +1,4 @@
-"""What README, docs/ and the other guides show is what is shipped."""
+"""README, docs/ and the other guides show what is shipped."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ GUIDES = sorted(
 SUBCOMMANDS = ("bench", "pull", "models", "compare", "stats")
 #: Folders and files of the repository, as prose names them.
 _PATH = re.compile(r"`((?:copilot_server|tests|benchmarks|scripts|models|docs|editors|\.github)/[\w./-]*)`")
-#: Methods of Copilot's and of our own, as the source of the server has them.
+#: Copilot's methods and our own, as they are written in the server's source.
 _METHOD = re.compile(
     r"(?:textDocument|copilotServer)/\w+|(?:get|notify|check|sign|set|did)[A-Z]\w+|[\w.]+\.didAcceptCompletionItem"
 )

@@ -58,7 +58,7 @@ def generate(engine: DecodingEngine, text: str, **sampling: object) -> list[Gene
 
 
 def reference_ids(folder: Path, engine: DecodingEngine, text: str, max_new_tokens: int) -> list[int]:
-    """What ``transformers`` itself generates greedily, up to the first control token."""
+    """The text that ``transformers`` itself generates greedily, up to the first control token."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     return greedy_ids(model, tokenizer, engine, text, max_new_tokens)
@@ -103,12 +103,12 @@ def test_a_batch_reports_each_request_as_it_finishes(engine: DecodingEngine):
     requests = [request(text, max_new_tokens=20 - 4 * i) for i, text in enumerate(PROMPTS[:4])]
     engine.generate_batch(requests, NEVER, lambda index, _: done.append(index))
     assert sorted(done) == [0, 1, 2, 3]
-    assert done[-1] == 0  # the longest comes last, though it was first in line
+    assert done[-1] == 0  # the longest finishes last, although it was submitted first
 
 
 @pytest.mark.model
 def test_greedy_is_token_identical_to_transformers_on_the_real_model(real_engine: DecodingEngine):
-    """10 prompts, cut from the standard library at places where a function begins."""
+    """10 prompts, cut from the standard library at positions where a function begins."""
     tokenizer = AutoTokenizer.from_pretrained(model_of(real_engine).name_or_path)
     model = model_of(real_engine)
     texts = real_prompts(10)
@@ -143,7 +143,7 @@ def test_a_seed_repeats_and_another_seed_does_not(engine: DecodingEngine):
     assert len({generation.token_ids for generation in first}) == 3
 
 
-def test_sampled_candidates_are_the_same_whatever_is_beside_them(engine: DecodingEngine):
+def test_sampled_candidates_are_the_same_whatever_else_is_in_the_batch(engine: DecodingEngine):
     requests = [request(text, temperature=1.0, seed=5, n=2) for text in PROMPTS[:3]]
     batched = engine.generate_batch(requests, NEVER)
     for one, generations in zip(requests, batched, strict=True):
@@ -201,7 +201,7 @@ def test_until_ends_a_generation(engine: DecodingEngine):
 
 
 def test_no_control_token_is_ever_text(engine: DecodingEngine):
-    """Among many samples at a high temperature some meet a control token: it ends them, unseen."""
+    """At a high temperature some of many samples draw a control token, which ends them and is not shown."""
     generations = generate(engine, "x", temperature=5.0, seed=0, n=32, max_new_tokens=64)
     assert any(generation.finish_reason == "eos" for generation in generations)
     for generation in generations:
@@ -235,7 +235,7 @@ def test_forced_text_begins_the_output_and_is_not_part_of_it(engine: DecodingEng
 
 
 class CancelAfter:
-    """A cancel flag that is set from its ``looks``-th look on, and counts how often it is asked."""
+    """A cancel flag that is set from the ``looks``-th check on, and counts the checks."""
 
     def __init__(self, looks: int) -> None:
         self.looks = looks
@@ -246,8 +246,8 @@ class CancelAfter:
         return self.asked > self.looks
 
 
-def test_a_cancel_is_looked_at_for_every_token(engine: DecodingEngine):
-    cancel = CancelAfter(looks=5)  # one look before each step, of which the first reads the prompt
+def test_cancellation_is_checked_for_every_token(engine: DecodingEngine):
+    cancel = CancelAfter(looks=5)  # one check before each step, the first of which reads the prompt
     generation = engine.generate(request(PROMPTS[0]), cancel)[0]
     assert generation.finish_reason == "cancelled"
     assert len(generation.token_ids) == 5
@@ -271,7 +271,7 @@ def test_chunks_of_prefill_change_nothing(engine: DecodingEngine, tiny_model_dir
     assert list(ours) == reference_ids(tiny_model_dir, engine, long_text, 24)
 
 
-def test_a_prompt_too_long_is_an_error_that_says_the_room(engine: DecodingEngine):
+def test_a_prompt_that_is_too_long_is_an_error_with_the_limit(engine: DecodingEngine):
     with pytest.raises(PromptTooLongError, match="room for 488"):
         generate(engine, "return " * 600)
     assert generate(engine, "return " * 50)
@@ -283,7 +283,7 @@ def test_a_device_that_is_not_there_is_an_error(tiny_model_dir: Path):
     assert load_transformers_engine(tiny_model_dir, device="cpu").device == "cpu"
 
 
-def test_files_that_are_no_model_are_an_error(tmp_path: Path):
+def test_files_that_are_not_a_model_are_an_error(tmp_path: Path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="does not hold"):
         load_transformers_engine(tmp_path)

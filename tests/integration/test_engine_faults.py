@@ -1,4 +1,4 @@
-"""What becomes of an editor when the engine elsewhere, or the network before it, fails as they do."""
+"""What an editor sees when a remote engine, or the network in between, fails in the usual ways."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.model
 INLINE = "textDocument/inlineCompletion"
 NEVER = threading.Event()
 FEW = Sampling(max_new_tokens=8)
-#: Short waits where nothing comes, which a busy machine is not mistaken for; long ones everywhere else.
+#: Short timeouts for answers that never come, and long ones otherwise, so that a busy machine fails no test.
 HURRIED = RemoteSettings(read_timeout_s=4.0, deadline_s=6.0)
 PATIENT = RemoteSettings(read_timeout_s=120.0, deadline_s=300.0)
 PATIENT_EDITOR = {"remote": {"readTimeoutS": 120, "deadlineS": 300}}
@@ -40,7 +40,7 @@ WAITED_FOR = ("hang", "stall", "slow-drip")
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[RunningEngine]:
-    """An engine of these tests' own, which they may kill."""
+    """An engine that only these tests use, so that they may kill it."""
     with llamacpp_engine() as engine:
         yield engine
 
@@ -58,7 +58,7 @@ def opened(*urls: str, remote: RemoteSettings = PATIENT) -> Pipeline:
 
 
 def complete(pipeline: Pipeline, text: str = "numbers = [1, 2, 3") -> Completion:
-    """A few tokens, of the model and not of the cache."""
+    """Complete a few tokens with the model and not from the cache."""
     cursor = Cursor(Document("file:///a.py", "python", text), len(text))
     return pipeline.complete(CompletionRequest(cursor, invoked=True, sampling=FEW), NEVER)
 
@@ -69,7 +69,7 @@ def remote_engine(pipeline: Pipeline) -> RemoteEngine:
 
 
 def eventually(succeeds: Callable[[], object]) -> None:
-    """Try until it does not raise an error of ours."""
+    """Call it until it raises none of this project's errors."""
 
     def has_succeeded() -> bool:
         try:
@@ -86,7 +86,7 @@ def eventually(succeeds: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("mode", SPOILING)
 def test_a_spoilt_answer_is_an_error_in_time_and_never_wrong_text(proxy: FaultProxy, mode: str) -> None:
-    """And once answers are good again, so are suggestions, without anybody doing anything."""
+    """Once answers are good again, so are suggestions, without any intervention."""
     pipeline = opened(proxy.url, remote=HURRIED if mode in WAITED_FOR else PATIENT)
     good = complete(opened(proxy.url)).candidates[0].text
     proxy.mode = mode
@@ -94,7 +94,7 @@ def test_a_spoilt_answer_is_an_error_in_time_and_never_wrong_text(proxy: FaultPr
         with pytest.raises(EngineError) as raised:
             complete(pipeline)
         assert proxy.url.removeprefix("http://") in str(raised.value) or "No engine" in str(raised.value)
-        assert "told by the proxy" not in str(raised.value)
+        assert "written by the proxy" not in str(raised.value)
     proxy.mode = "pass"
     found: list[str] = []
     eventually(lambda: found.append(complete(pipeline).candidates[0].text))
@@ -108,7 +108,7 @@ def test_an_answer_that_is_merely_late_or_cut_in_bytes_is_an_answer(proxy: Fault
     assert complete(opened(proxy.url)).candidates[0].text == good
 
 
-def test_a_proxy_that_passes_all_changes_nothing(proxy: FaultProxy, engine: RunningEngine) -> None:
+def test_a_proxy_that_passes_everything_on_changes_nothing(proxy: FaultProxy, engine: RunningEngine) -> None:
     texts = [complete(opened(url)).candidates[0].text for url in (proxy.url, engine.url)]
     assert texts[0] == texts[1]
 
@@ -119,7 +119,7 @@ def test_an_engine_that_keeps_failing_is_left_alone(proxy: FaultProxy) -> None:
     for _ in range(50):
         with pytest.raises(EngineUnavailableError, match="HTTP 500"):
             complete(pipeline)
-    assert proxy.requests < 25  # three that count, and a trial now and then
+    assert proxy.requests < 25  # three failures in a row, and an occasional trial
     (state,) = remote_engine(pipeline).endpoints
     assert state.failures == state.requests
     assert state.problem == "fails (HTTP 500)"
@@ -136,17 +136,17 @@ def test_a_request_that_is_not_accepted_leaves_the_engine_in_use(proxy: FaultPro
     assert complete(pipeline).candidates
 
 
-# Trying again.
+# Retrying.
 
 
-def test_what_adds_no_load_is_tried_again(proxy: FaultProxy) -> None:
+def test_failures_that_add_no_load_are_retried(proxy: FaultProxy) -> None:
     pipeline = opened(proxy.url)
     proxy.next_modes = ["reset"]
     assert complete(pipeline).candidates
     assert remote_engine(pipeline).endpoints[0].failures == 1
 
 
-def test_what_has_begun_is_not_begun_anew_before_someone_who_types(proxy: FaultProxy) -> None:
+def test_a_begun_answer_is_not_restarted_for_a_user_who_types(proxy: FaultProxy) -> None:
     pipeline = opened(proxy.url)
     before = proxy.requests
     proxy.mode = "cut"
@@ -155,7 +155,7 @@ def test_what_has_begun_is_not_begun_anew_before_someone_who_types(proxy: FaultP
     assert proxy.requests == before + 1
 
 
-def test_a_batch_begins_anew_what_was_cut(proxy: FaultProxy) -> None:
+def test_a_batch_restarts_what_was_cut_off(proxy: FaultProxy) -> None:
     pipeline = opened(proxy.url)
     requests = [
         GenerationRequest(Prompt((f"{n}, {n + 1}, {n + 2},",)), Sampling(max_new_tokens=6)) for n in range(4)
@@ -183,7 +183,7 @@ def test_while_one_engine_fails_the_other_answers(proxy: FaultProxy, engine: Run
     pipeline = opened(proxy.url, engine.url)
     proxy.mode = "500"
     for n in range(6):
-        with contextlib.suppress(EngineUnavailableError):  # one that was asked of the first
+        with contextlib.suppress(EngineUnavailableError):  # a request that went to the first engine
             complete(pipeline, f"numbers = [{n}, ")
     broken, well = remote_engine(pipeline).endpoints
     assert (broken.state == "closed") == (broken.failures < 3)
@@ -229,7 +229,7 @@ def status_is(state: str, since: int = 0) -> Callable[[Message], bool]:
 
 
 async def next_status(client: LspClient, state: str) -> Message:
-    """Wait for a status that comes from now on, unless the last one is it."""
+    """Wait for a matching status, unless the last one matches already."""
     wanted = status_is(state)
     last = client.messages("didChangeStatus")
     if last and last[-1]["state"] == state:
@@ -239,7 +239,7 @@ async def next_status(client: LspClient, state: str) -> Message:
     return dict(message["params"])
 
 
-async def test_an_engine_killed_and_started_again_is_told_in_the_status_and_used_again(
+async def test_an_engine_killed_and_restarted_shows_in_the_status_and_is_used_again(
     engine: RunningEngine,
 ) -> None:
     if not engine.is_running:
@@ -276,26 +276,28 @@ async def test_an_engine_that_is_started_after_the_editor_is_used_once_it_is_the
         assert await client.shut_down() == 0
 
 
-def test_trouble_is_told_while_nobody_asks(engine: RunningEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_are_reported_while_nobody_asks(
+    engine: RunningEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("copilot_server.engine.backends.remote.replica.IDLE_S", 0.2)
     if not engine.is_running:
         engine.restart()
     pipeline = opened(engine.url)
-    told: list[EngineError | None] = []
-    pipeline.watch(told.append)
+    reported: list[EngineError | None] = []
+    pipeline.watch(reported.append)
     engine.kill()
-    wait_until(lambda: len(told) > 0)
-    assert isinstance(told[0], EngineUnavailableError)
+    wait_until(lambda: len(reported) > 0)
+    assert isinstance(reported[0], EngineUnavailableError)
     engine.restart()
-    wait_until(lambda: told[-1] is None)
+    wait_until(lambda: reported[-1] is None)
 
 
-def test_an_engine_that_hangs_is_found_out_by_someone_who_never_waits(proxy: FaultProxy) -> None:
-    """Each request is given up after a moment, as typing does, so that none ever times out."""
+def test_an_engine_that_hangs_is_noticed_although_every_request_is_cancelled(proxy: FaultProxy) -> None:
+    """Each request is cancelled after a moment, as when a user types, so that none ever times out."""
     pipeline = opened(proxy.url, remote=RemoteSettings(read_timeout_s=2.0))
     proxy.mode, proxy.everything = "hang", True
-    told: list[EngineError | None] = []
-    pipeline.watch(told.append)
+    reported: list[EngineError | None] = []
+    pipeline.watch(reported.append)
     for n in count():
         cancel = threading.Event()
         timer = threading.Timer(0.1, cancel.set)
@@ -307,8 +309,8 @@ def test_an_engine_that_hangs_is_found_out_by_someone_who_never_waits(proxy: Fau
             )
         except EngineUnavailableError:
             break
-        if told:
+        if reported:
             break
-    wait_until(lambda: told, "the failure to be reported")
+    wait_until(lambda: reported, "the failure to be reported")
     proxy.mode, proxy.everything = "pass", False
     eventually(lambda: complete(pipeline))

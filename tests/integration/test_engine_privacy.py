@@ -1,4 +1,4 @@
-"""What an engine elsewhere is sent, over what, with which key; and as which model it is asked."""
+"""What is sent to a remote engine, over which connection, with which key, and for which model."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def body_of(request: bytes) -> dict[str, object]:
     return body
 
 
-# Over what.
+# The connection.
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +64,13 @@ def encrypted(engine_url: str, authority: trustme.CA) -> Iterator[FaultProxy]:
         yield proxy
 
 
-def test_a_certificate_that_nobody_vouches_for_is_turned_down(encrypted: FaultProxy) -> None:
+def test_an_untrusted_certificate_is_rejected(encrypted: FaultProxy) -> None:
     with pytest.raises(EngineUnavailableError, match=r"certificate that is not trusted.*certificates"):
         open_pipeline(Settings(engine=(encrypted.url,)))
     assert encrypted.requests == 0
 
 
-def test_a_certificate_that_the_machine_trusts_is_good(
+def test_a_certificate_that_the_machine_trusts_is_accepted(
     encrypted: FaultProxy, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trusted = tmp_path / "authority.pem"
@@ -91,10 +91,10 @@ def test_a_redirection_is_not_followed(proxy: FaultProxy, engine_url: str) -> No
         complete(pipeline, "numbers = [1, 2,")
 
 
-# With which key.
+# The key.
 
 
-def test_the_key_of_a_file_is_sent_and_never_told(
+def test_the_key_of_a_file_is_sent_and_never_shown(
     proxy: FaultProxy, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -111,10 +111,10 @@ def test_the_key_of_a_file_is_sent_and_never_told(
         complete(pipeline, "numbers = [1, 2,")
     assert "very-secret" not in caplog.text
     assert "very-secret" not in repr(settings)
-    assert proxy.url.removeprefix("http://") in caplog.text  # the log has been looked at
+    assert proxy.url.removeprefix("http://") in caplog.text  # shows that the log was checked
 
 
-def test_a_key_that_is_gone_is_told_and_asked_for_again(proxy: FaultProxy, tmp_path: Path) -> None:
+def test_a_missing_key_file_is_reported_and_read_again(proxy: FaultProxy, tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("first")
     remote = RemoteSettings(api_key_file=str(file), read_timeout_s=120.0)
@@ -141,7 +141,7 @@ def test_without_a_key_none_is_sent(proxy: FaultProxy, monkeypatch: pytest.Monke
     assert b"authorization" not in proxy.last_request.lower()
 
 
-def test_a_key_is_no_flag_and_none_in_a_url_is_shown() -> None:
+def test_a_key_is_not_a_flag_and_one_in_a_url_is_not_shown() -> None:
     command = [str(Path(sys.executable).with_name("copilot-server"))]
     url = "https://me:hunter2@example.com"
     done = subprocess.run(
@@ -166,7 +166,7 @@ def test_source_is_in_no_log(proxy: FaultProxy, caplog: pytest.LogCaptureFixture
     assert "private_source" not in caplog.text + str(raised.value)
 
 
-# What it is sent.
+# What is sent.
 
 
 def test_an_infilling_prompt_is_sent_as_text_or_in_two_parts(proxy: FaultProxy) -> None:
@@ -192,26 +192,26 @@ def test_an_engine_asked_by_suffix_gets_no_chat(proxy: FaultProxy) -> None:
     assert "<|im_start|>" in str(body_of(proxy.last_request)["prompt"])
 
 
-# Which model it is.
+# The model.
 
 
 NAME = b"qwen2.5-coder-0.5b"
 
 
-def test_a_model_is_asked_as_the_one_that_it_is_called(proxy: FaultProxy) -> None:
+def test_a_model_is_prompted_as_its_name_says(proxy: FaultProxy) -> None:
     proxy.renamed = (NAME, b"Qwen/Qwen2.5-Coder-7B")
     assert open_pipeline(Settings(engine=(proxy.url,))).model_id == "qwen2.5-coder-7b"
 
 
-def test_a_model_without_the_tokens_of_its_name_is_asked_as_any_is(proxy: FaultProxy) -> None:
+def test_a_model_without_the_tokens_of_its_name_is_prompted_like_any_other(proxy: FaultProxy) -> None:
     proxy.renamed = (NAME, b"deepseek-coder-1.3b")
     pipeline = open_pipeline(Settings(engine=(proxy.url,), remote=PATIENT))
     assert "deepseek" in pipeline.model_id
     complete(pipeline, "x = 1\n\ny = ", "\nprint(y)\n")
-    assert "<|fim_middle|>" in str(body_of(proxy.last_request)["prompt"])  # found in its vocabulary
+    assert "<|fim_middle|>" in str(body_of(proxy.last_request)["prompt"])  # recognized by its vocabulary
 
 
-def test_a_model_that_nobody_knows_is_the_users_word(proxy: FaultProxy) -> None:
+def test_an_unknown_model_is_prompted_as_the_setting_names_it(proxy: FaultProxy) -> None:
     proxy.renamed = (NAME, b"house-model")
     assert open_pipeline(Settings(engine=(proxy.url,))).model_id == "qwen2.5-coder-0.5b"
     assert (
@@ -228,13 +228,13 @@ def test_a_name_that_the_engine_does_not_serve_is_an_error_that_says_what_it_ser
         open_pipeline(Settings(engine=(proxy.url,), remote=RemoteSettings(model="gpt-9")))
 
 
-def test_an_engine_that_serves_another_model_after_a_restart_is_told(proxy: FaultProxy) -> None:
+def test_an_engine_that_serves_another_model_after_a_restart_is_reported(proxy: FaultProxy) -> None:
     pipeline = open_pipeline(Settings(engine=(proxy.url,), remote=PATIENT))
-    told: list[EngineError | None] = []
+    reported: list[EngineError | None] = []
     changed = threading.Event()
 
     def on_error(error: EngineError | None) -> None:
-        told.append(error)
+        reported.append(error)
         if isinstance(error, EngineChangedError):
             changed.set()
 
@@ -243,4 +243,4 @@ def test_an_engine_that_serves_another_model_after_a_restart_is_told(proxy: Faul
     with pytest.raises(EngineUnavailableError):
         complete(pipeline, "numbers = [1, 2,")
     assert changed.wait(PATIENCE_S)
-    assert "qwen2.5-coder-7b" in str(told[-1])
+    assert "qwen2.5-coder-7b" in str(reported[-1])

@@ -1,4 +1,4 @@
-"""Engines elsewhere that compute in float32 write, greedily, what our own engine writes in float32."""
+"""Remote engines that compute in float32 write, greedily, what our own engine writes in float32."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ pytestmark = [pytest.mark.model, pytest.mark.long]
 
 PROBLEMS = 16
 FEW = CompletionSettings(max_new_tokens=64)
-#: Of transformers the name must be told: without a hub it cannot list its models.
+#: transformers needs the model's name, since it cannot list its models without a hub.
 PATIENT = RemoteSettings(model=MODEL, read_timeout_s=600.0, deadline_s=3600.0)
 NEVER = threading.Event()
-#: Where something follows, or a line has just been begun. Not where a word has been: an engine is sent text,
-#: and makes tokens of its own of a word that was chosen by its first ones.
+#: Positions with text after them, or where a line has just begun. None is within a word: a remote engine gets
+#: text, and tokenizes the beginning of a word in its own way.
 PLACES = (
     ("import os\n\nprint(os.path.join(", "\n"),
     ("def area(width, height):\n    ", "\n    return size\n"),

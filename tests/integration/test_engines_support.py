@@ -1,4 +1,4 @@
-"""Engines that tests start: they can be killed and started again, and are gone when they are done with."""
+"""The engines that tests start can be killed and restarted, and end when the tests no longer need them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def listens(url: str) -> bool:
         return one.connect_ex(("127.0.0.1", urlsplit(url).port)) == 0
 
 
-# Killed, and started again.
+# Killing and restarting.
 
 
 def test_an_engine_is_killed_and_started_again_where_it_was(engine: RunningEngine) -> None:
@@ -124,7 +124,7 @@ def test_one_in_the_foreground_ends_with_its_engine(engine: RunningEngine, ends:
     assert not any(one.is_running() for one in engines)
 
 
-def test_a_port_that_is_taken_is_told(engine: RunningEngine) -> None:
+def test_a_port_in_use_is_reported(engine: RunningEngine) -> None:
     with foreground(urlsplit(engine.url).port or 0) as process:
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1

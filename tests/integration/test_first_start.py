@@ -1,4 +1,4 @@
-"""The first start with a GGUF file, which transformers unpacks: nothing but our own words is printed."""
+"""The first start with a GGUF file, which transformers unpacks, prints nothing but our own messages."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The GPU bench, where there is no GPU: it runs to its end, and its checks can fail.
+"""The GPU bench without a GPU: it runs to its end, and its checks can fail.
 
-Nothing here looks at how long anything took.
+No test here measures time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def bench() -> Bench:
 
 
 def run_script(*flags: str) -> tuple[list[str], dict[str, Any]]:
-    """The lines it prints before its JSON line, and that."""
+    """The lines that it prints before its JSON line, and the JSON."""
     command = [sys.executable, "-W", "error", str(SCRIPT), "--quick", "--device", "cpu", *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -90,7 +90,7 @@ def test_kernels_that_compute_something_else_are_caught(bench: Bench):
     assert not check_products(bench, runner)
 
 
-def test_a_check_that_fails_is_told(
+def test_a_failed_check_is_reported(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     assert check(bench)

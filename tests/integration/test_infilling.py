@@ -55,7 +55,7 @@ class TestScores:
         for kind in infilling.KINDS:
             assert named(scores, "floor: canonical middle", kind).value == 1.0
             assert named(scores, "floor: empty middle", kind).value < 0.15
-        # What leaves out whole lines is suggested whole, but for the few that open a bracket.
+        # Middles of whole lines are suggested whole, except the few that open a bracket.
         assert named(scores, "ceiling: canonical middle as served", "single-line").value > 0.9
         if every == 1:
             assert round(named(scores, "floor: empty middle", "single-line").value, 3) == 0.026

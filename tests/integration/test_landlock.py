@@ -1,6 +1,6 @@
 """Landlock and the filter on system calls, on real processes.
 
-Each act is tried inside and outside: what is refused inside works outside, so that the check can fail.
+Each action is tried inside and outside: what is refused inside works outside, so that the check can fail.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from copilot_server.sandbox.interpreter import base_python
 from tests.support.patience import PATIENCE_S
 from tests.support.plain_user import plain_user
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp exist on Linux only")
 needs_landlock = pytest.mark.skipif(
     sys.platform == "linux" and bool(landlock.unavailable()), reason="this kernel has no Landlock"
 )
@@ -30,7 +30,7 @@ LIBRARIES = Path(os.__file__).parent
 
 
 def run(command: list[str], code: str) -> str:
-    """Run code in a bare interpreter; return what it printed, and its error."""
+    """Run code in a bare interpreter; return its output and its error."""
     done = subprocess.run(
         [*command, "-S", "-B", "-c", code],
         env={},
@@ -43,7 +43,7 @@ def run(command: list[str], code: str) -> str:
 
 
 def filtered(code: str, *, may_fork: bool = True) -> str:
-    """Run code under the filter: all of it, or what follows the comment that says so."""
+    """Run code under the filter: all of it, or the part after the comment ``# inside``."""
     head, _, tail = code.rpartition("# inside\n")
     return run(
         [str(base_python())],
@@ -56,7 +56,7 @@ def unfiltered(code: str) -> str:
     return run([str(base_python())], code)
 
 
-#: What is refused, as code that prints ``done`` where it is not. What would do harm aims at nothing.
+#: Code that is refused, and that prints ``done`` if it is not. Harmful calls have targets that do not exist.
 ACTS = {
     "tcp": "import socket\nsocket.socket()",
     "udp": "import socket\nsocket.socket(type=socket.SOCK_DGRAM)",
@@ -87,7 +87,7 @@ ACTS = {
     # TIOCSWINSZ
     "terminal": "import fcntl, pty\n_, end = pty.openpty()\n# inside\nfcntl.ioctl(end, 0x5414, bytes(8))",
 }
-#: The same by number, for what Python has no function for: the call and its arguments.
+#: The same for system calls without a function in Python: the call and its arguments.
 CALLS = {
     "ptrace": "'ptrace', 0, 0, 0, 0",  # PTRACE_TRACEME
     "process_vm_readv": "'process_vm_readv', os.getpid(), 0, 0, 0, 0, 0",
@@ -104,7 +104,7 @@ CALLS = {
     "chroot": "'chroot', b'/'",
     "mount": "'mount', 0, b'/not-there', 0, 0, 0",
 }
-#: What root alone may try outside.
+#: What only root may try outside.
 FOR_ROOT = {"setgroups", "chroot", "mount"}
 BY_NUMBER = """
 import ctypes, os, platform
@@ -191,7 +191,9 @@ def test_calls_newer_than_the_filter_do_not_exist():
     assert filtered(numbered) == str(errno.ENOSYS)
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers of 32-bit programs are x86_64's")
+@pytest.mark.skipif(
+    os.uname().machine != "x86_64", reason="32-bit programs have other numbers on x86_64 only"
+)
 def test_the_other_numbers_of_the_same_calls_are_shut():
     x32 = (
         "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
@@ -280,7 +282,7 @@ def test_landlock_shuts_out(folder: Path, outside: Path, act: str):
 
 @needs_landlock
 def test_landlock_hides_installed_packages(folder: Path):
-    """The data set may be among them, in the interpreter's own library folder."""
+    """The data set may be one of them, in the interpreter's own library folder."""
     code = (
         "import os\nfrom pathlib import Path\nfound = [path for folder in {folders!r} for path in "
         "Path(folder).glob('*/*-packages/*/*.py')]\n"
@@ -323,7 +325,7 @@ def test_landlock_works_as_a_plain_user():
 
 @needs_landlock
 def test_landlock_and_the_filter_together(folder: Path):
-    """What Landlock lets through, the filter stops: the rights of files outside."""
+    """The filter stops what Landlock lets through: changing the permissions of files outside."""
     code = f"import os\nos.chmod({str(folder)!r}, 0o755)\nprint('done')"
     head = (
         "import types, sys\nfilter = types.ModuleType('filter')\nsys.modules['filter'] = filter\n"

@@ -1,4 +1,4 @@
-"""The load test and the arithmetic of docs/scale.md. Nothing here looks at how long anything took."""
+"""The load test and the arithmetic of docs/scale.md. No test here measures time."""
 
 from __future__ import annotations
 

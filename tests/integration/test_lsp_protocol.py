@@ -1,4 +1,4 @@
-"""What the server makes of messages, in one process: framing, positions, edits, and one answer a request."""
+"""How the server handles messages, in one process: framing, positions, edits, one answer for each request."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ENCODINGS = ("utf-8", "utf-16", "utf-32")
 UNIT_BYTES = {"utf-8": 1, "utf-16-le": 2, "utf-32-le": 4}
 CODECS = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 
-# Every kind of line end, what str.splitlines takes for one, and one code point of each width.
+# Every kind of line end, what str.splitlines also splits at, and one code point of each width.
 CHARACTERS = "ab \n\r\f\v\x1c\x85\u2028\u2029\x00é中😀\ufffd"
 texts = st.lists(st.sampled_from([*CHARACTERS, "\r\n"]), max_size=30).map("".join)
 
@@ -91,12 +91,12 @@ def client_position(text: str, offset: int, encoding: str) -> dict[str, int]:
 
 
 def places(text: str) -> list[int]:
-    """The offsets that a position can name: all but the inside of a CRLF."""
+    """The offsets that a position can name: all except those inside a CRLF."""
     return [at for at in range(len(text) + 1) if text[at - 1 : at + 1] != "\r\n" or at == 0]
 
 
 @given(texts, st.sampled_from(ENCODINGS))
-def test_positions_and_offsets_are_each_others_inverse(text: str, encoding: str) -> None:
+def test_positions_and_offsets_are_inverses_of_each_other(text: str, encoding: str) -> None:
     lines = Lines(text)
     assert lines.starts == [start for start, _ in line_spans(text)]
     for offset in places(text):
@@ -176,14 +176,14 @@ async def wire() -> AsyncIterator[Wire]:
     assert server.session.scheduler.close(30)
 
 
-# The editor's text and ours.
+# The editor's text and the server's.
 
 Edit = tuple[int, int, str]
 edits = st.lists(st.tuples(st.integers(0, 999), st.integers(0, 999), texts), max_size=8)
 
 
 def edit_and_position(text: str, edit: Edit, encoding: str) -> tuple[str, dict[str, Any]]:
-    """Apply an edit as an editor would, and say it as an editor would."""
+    """Apply an edit as an editor would, and return the change that it would send."""
     ends = places(text)
     start, end = sorted(ends[at % len(ends)] for at in edit[:2])
     positions = [client_position(text, at, encoding) for at in (start, end)]
@@ -398,7 +398,7 @@ async def test_a_request_without_params_gets_one_answer(wire: Wire) -> None:
         (b'{"jsonrpc":"2.0","id":[1],"method":"shutdown"}', None, -32600),
     ],
 )
-async def test_what_is_no_request_gets_one_error(
+async def test_what_is_not_a_request_gets_one_error(
     wire: Wire, body: bytes, msg_id: int | None, code: int
 ) -> None:
     wire.initialize()
@@ -426,7 +426,7 @@ async def test_what_is_no_request_gets_one_error(
         b'{"jsonrpc":"2.0","method":"textDocument/didFocus","params":{}}',
     ],
 )
-async def test_what_is_no_request_and_no_mistake_gets_no_answer(wire: Wire, body: bytes) -> None:
+async def test_what_is_neither_a_request_nor_an_error_gets_no_answer(wire: Wire, body: bytes) -> None:
     wire.initialize()
     before = len(wire.received)
     wire.protocol.receive(body)
@@ -454,7 +454,7 @@ async def test_a_response_with_the_id_of_a_running_request_does_not_answer_it(wi
 
 
 @pytest.mark.parametrize("method", ["textDocument/inlineCompletion", "shutdown", "nobody/knows"])
-async def test_before_initialize_a_request_is_told_to_wait(wire: Wire, method: str) -> None:
+async def test_before_initialize_a_request_is_refused(wire: Wire, method: str) -> None:
     wire.send(method, {}, id=1)
     assert wire.answer_to(1)["error"]["code"] == -32002
 

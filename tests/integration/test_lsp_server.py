@@ -1,4 +1,4 @@
-"""The server as editors meet it: a process, on each transport, from start to exit."""
+"""The server as editors use it: a process, on each transport, from start to exit."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def stand_in(*arguments: str, transport: Transport = "stdio") -> AbstractAsyncCo
 
 @pytest.fixture
 async def client() -> AsyncIterator[LspClient]:
-    """A session with the server over the stand-in."""
+    """A session with the server and the stand-in for the model."""
     async with stand_in() as client:
         await client.initialize()
         yield client
@@ -103,7 +103,7 @@ def test_the_server_imports_no_torch() -> None:
 # What is offered.
 
 
-async def test_a_request_by_key_offers_several_and_typing_offers_one(client: LspClient) -> None:
+async def test_an_invoked_request_offers_several_and_typing_offers_one(client: LspClient) -> None:
     uri = client.open("x = ")
     assert await texts(client, uri, 0, 4) == ["ok"]
     assert await texts(client, uri, 0, 4, invoked=True) == ["ok", "okay\n    again", "more"]
@@ -173,7 +173,7 @@ async def test_a_cancelled_request_is_answered_once(client: LspClient) -> None:
     assert len(client.answers(running)) == 1
 
 
-async def test_an_answer_that_the_text_has_outrun_is_not_given(client: LspClient) -> None:
+async def test_an_outdated_answer_is_not_given(client: LspClient) -> None:
     slow, uri = client.open("slow", "file:///slow.py"), client.open("x = ")
     held = client.begin(INLINE, inline_params(slow, 0, 4))
     outrun = client.begin(INLINE, inline_params(uri, 0, 4))
@@ -194,7 +194,7 @@ async def test_an_answer_fits_when_the_text_has_come_back_to_what_it_was(client:
     assert (await client.result(waiting))["items"]
 
 
-async def test_a_request_keeps_the_place_it_was_made_at(client: LspClient) -> None:
+async def test_a_request_keeps_its_position(client: LspClient) -> None:
     uri = client.open("nothing")
     known = client.begin(INLINE, inline_params(uri, 0, 7))
     client.change(uri, 2, {"text": "x = 1  "})
@@ -202,7 +202,7 @@ async def test_a_request_keeps_the_place_it_was_made_at(client: LspClient) -> No
     assert (await client.result(known))["items"] == []
 
 
-async def test_a_request_for_an_older_version_is_outrun(client: LspClient) -> None:
+async def test_a_request_for_an_older_version_is_outdated(client: LspClient) -> None:
     uri = client.open("x = ", version=5)
     params = inline_params(uri, 0, 4)
     for version, code in ((4, -32800), (5, None), (6, None)):
@@ -220,31 +220,33 @@ async def test_a_document_that_is_not_open_is_refused(client: LspClient) -> None
     assert caught.value.code == -32602
 
 
-# Failing.
+# Failures.
 
 
-@pytest.mark.parametrize(("line", "told"), [("boom", "RuntimeError"), ("memory", "Take a smaller model.")])
-async def test_a_generation_that_fails_is_only_that_requests(client: LspClient, line: str, told: str) -> None:
+@pytest.mark.parametrize(("line", "message"), [("boom", "RuntimeError"), ("memory", "Take a smaller model.")])
+async def test_a_failed_generation_fails_only_its_own_request(
+    client: LspClient, line: str, message: str
+) -> None:
     uri = client.open(f"{line}\nfast")
-    with pytest.raises(ResponseError, match=told) as caught:
+    with pytest.raises(ResponseError, match=message) as caught:
         await texts(client, uri, 0, len(line))
     assert caught.value.code == -32803
     assert await texts(client, uri, 1, 4) == ["ok"]
 
 
 @pytest.mark.parametrize(
-    ("model", "told"),
+    ("model", "beginning"),
     [
         ("missing", "copilot-server: The model is not on this machine. Run `copilot-server pull`."),
         ("broken", "copilot-server: The model could not be loaded (RuntimeError)."),
     ],
 )
-async def test_a_model_that_cannot_be_loaded_is_told_once(model: str, told: str) -> None:
+async def test_a_model_that_cannot_be_loaded_is_reported_once(model: str, beginning: str) -> None:
     async with stand_in("--model", model) as client:
         await client.initialize()
         message = await client.notification("window/showMessage")
         assert message["type"] == 1
-        assert message["message"].startswith(told)
+        assert message["message"].startswith(beginning)
         uri = client.open("x = ")
         assert [await texts(client, uri, 0, 4) for _ in range(3)] == [[]] * 3
         assert len(client.messages("window/showMessage")) == 1
@@ -284,7 +286,7 @@ async def test_an_editor_without_progress_reads_it_in_its_log() -> None:
         assert len(client.messages("window/logMessage")) == 2
 
 
-async def test_an_editor_that_never_makes_the_progress_bar_is_served_all_the_same() -> None:
+async def test_an_editor_that_never_makes_the_progress_bar_is_served_anyway() -> None:
     async with stand_in() as client:
         client.replies.clear()
         await client.initialize()
@@ -306,7 +308,7 @@ async def test_while_the_model_loads_requests_wait_and_can_be_cancelled() -> Non
 # Settings.
 
 
-async def test_wrong_settings_are_told_and_right_ones_hold() -> None:
+async def test_wrong_settings_are_reported_and_valid_ones_apply() -> None:
     async with stand_in() as client:
         options = {"completion": {"candidates": 2}, "colour": "red", "editorInfo": {"name": "x"}}
         await client.initialize(options=options)
@@ -326,7 +328,7 @@ async def test_settings_that_change_are_checked_too(client: LspClient) -> None:
     assert "`completion.top_p` must be a number above 0 and up to 1, not 7" in message["message"]
 
 
-async def test_settings_that_are_null_are_asked_for() -> None:
+async def test_null_settings_are_requested_from_the_editor() -> None:
     async with stand_in() as client:
         client.replies["workspace/configuration"] = lambda _: [{"completion": {"candidates": 2}}]
         await client.initialize({**GHOST_TEXT, "workspace": {"configuration": True}})
@@ -416,7 +418,9 @@ async def test_exit_without_shutdown_is_an_exit_all_the_same(transport: Transpor
 
 @pytest.mark.parametrize("model", ["good", "hangs"])
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_an_editor_that_goes_without_a_word_ends_the_server(transport: Transport, model: str) -> None:
+async def test_an_editor_that_disconnects_without_shutdown_ends_the_server(
+    transport: Transport, model: str
+) -> None:
     async with stand_in("--model", model, transport=transport) as client:
         await client.initialize()
         client.begin(INLINE, inline_params(client.open("slow"), 0, 4))
@@ -430,13 +434,15 @@ async def test_shutdown_while_the_model_loads_is_answered() -> None:
         assert await client.shut_down() == 0
 
 
-async def test_an_editor_that_goes_before_it_says_anything_ends_the_server() -> None:
+async def test_an_editor_that_disconnects_before_it_sends_anything_ends_the_server() -> None:
     async with stand_in() as client:
         await client.wire.close()
         assert await client.exit_code() == 1
 
 
-async def test_an_editor_that_goes_while_torch_is_imported_ends_the_server(tiny_model_dir: Path) -> None:
+async def test_an_editor_that_disconnects_while_torch_is_imported_ends_the_server(
+    tiny_model_dir: Path,
+) -> None:
     async with running_server("--model", str(tiny_model_dir)) as client:
         await client.initialize()
         await client.notification("window/workDoneProgress/create")
@@ -446,7 +452,7 @@ async def test_an_editor_that_goes_while_torch_is_imported_ends_the_server(tiny_
         assert b"Fatal" not in client.stderr
 
 
-# The wires.
+# The transports.
 
 
 async def test_what_is_printed_does_not_reach_the_editor() -> None:
@@ -481,7 +487,7 @@ async def test_a_long_document_travels(transport: Transport) -> None:
 @pytest.mark.parametrize(
     ("origin", "welcome"), [("https://evil.example", False), ("http://localhost:3000", True)]
 )
-async def test_a_page_from_elsewhere_may_not_open_a_socket(origin: str, welcome: bool) -> None:
+async def test_a_page_of_another_site_may_not_open_a_socket(origin: str, welcome: bool) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, *STAND_IN, "--ws", stderr=asyncio.subprocess.PIPE
     )
@@ -500,7 +506,7 @@ async def test_a_page_from_elsewhere_may_not_open_a_socket(origin: str, welcome:
 
 
 @pytest.mark.parametrize("transport", ["tcp", "ws"])
-async def test_an_address_that_is_taken_is_told(transport: Transport) -> None:
+async def test_an_address_in_use_is_reported(transport: Transport) -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     port = str(server.sockets[0].getsockname()[1])
     command = [sys.executable, "-m", "copilot_server", f"--{transport}", "--port", port]
@@ -515,7 +521,7 @@ async def test_an_address_that_is_taken_is_told(transport: Transport) -> None:
 
 
 def checked_fib(function: str) -> Program:
-    """A program that passes if the function gives Fibonacci's numbers, from whichever one it begins."""
+    """A program that passes if the function gives the Fibonacci numbers, whether they begin with 0 or 1."""
     test = (
         "def check(fib):\n"
         "    found = [fib(n) for n in range(1, 11)]\n"
@@ -525,7 +531,7 @@ def checked_fib(function: str) -> Program:
 
 
 def accepted(text: str, item: Message) -> str:
-    """Put an item into a text as an editor would; the text is ASCII."""
+    """Insert an item into a text as an editor would; the text is ASCII."""
     lines = text.splitlines(keepends=True)
     start, end = (
         sum(map(len, lines[: at["line"]])) + at["character"]
@@ -558,7 +564,7 @@ def real_pipeline() -> Pipeline:
 
 
 @pytest.mark.model
-async def test_what_is_served_is_what_the_pipeline_says(real_pipeline: Pipeline) -> None:
+async def test_the_server_gives_what_the_pipeline_gives(real_pipeline: Pipeline) -> None:
     async with running_server("--offline", "--device", "cpu", "--dtype", "float32") as client:
         await client.initialize()
         for text, line, character in ((FIB, 2, 4), (MIDDLE, 4, 16)):

@@ -37,7 +37,7 @@ async def texts(client: LspClient, uri: str, line: int, character: int) -> list[
 
 
 async def leave(client: LspClient) -> None:
-    """End a session as the protocol wants it."""
+    """End a session as the protocol requires."""
     await client.request("shutdown")
     client.notify("exit")
 

@@ -1,9 +1,9 @@
-"""Whatever an editor sends, in whatever order: its text is ours, and every request is answered once.
+"""Whatever an editor sends, in whatever order: the server has its text, and answers every request once.
 
 Hypothesis draws sessions: documents opened, edited, completed, cancelled, closed, settings changed, and
 between them messages that are malformed, hostile or not even JSON. After each step the server's texts are
-those of a model that is deliberately simple (``support.naive_document``); at the end everything has been
-answered once, and nothing of the texts has come out in a log or an error.
+those of a model that is deliberately simple (``support.naive_document``); at the end every request has been
+answered once, and no part of the texts is in a log or an error.
 """
 
 # ruff: noqa: ANN401 - JSON values
@@ -39,13 +39,13 @@ from tests.support.naive_document import NaiveDocuments, position_of, units
 
 ENCODINGS = ("utf-8", "utf-16", "utf-32")
 INLINE = "textDocument/inlineCompletion"
-#: How a text gives itself away, should it come out where it must not. No answer of the server has it.
+#: A marker that shows where text leaks. No answer of the server contains it.
 MARKER = "hunter2"
 PATIENCE_S = 120.0
 
 Message = dict[str, Any]
 
-# Texts: every line end and the halves of one, what str.splitlines takes for one, a code point of each width,
+# Texts: every line end and the halves of one, what str.splitlines also splits at, a code point of each width,
 # halves of surrogate pairs, what makes the engine hang or fail, and the marker.
 PIECES = [*"ab(\n\r\f\v\x1c\x85\u2028\u2029\x00é中😀\ufffd\ud83d\ude00", "\r\n", "\n\n", MARKER]
 PIECES += ["slow\n", "boom\n", "😀" * 50, "x" * 2000]
@@ -132,27 +132,27 @@ NO_MESSAGES = [
 
 
 class Link(Protocol):
-    """A server, and what it has sent."""
+    """A server, and the messages that it has sent."""
 
     received: list[Message]
 
     def send(self, data: bytes) -> None: ...
 
     def differences(self, model: NaiveDocuments) -> list[str]:
-        """The documents of which the server holds another text than ``model``."""
+        """The documents whose text on the server differs from that in ``model``."""
         ...
 
     def wait_for(self, answers: int) -> None:
-        """Wait until so many answers have come."""
+        """Wait until so many answers have come in all."""
         ...
 
     def close(self) -> str:
-        """End the server; its log."""
+        """End the server, and return its log."""
         ...
 
 
 class InProcess:
-    """The server's whole protocol in this process, from the bytes of messages on."""
+    """The server's whole protocol in this process, beginning with the bytes of messages."""
 
     def __init__(self) -> None:
         self.received: list[Message] = []
@@ -206,7 +206,7 @@ async def _cancel_others() -> None:
 
 
 class _Log(logging.Handler):
-    """What is logged at INFO and above, as it would be written, with tracebacks."""
+    """Collects what is logged at INFO and above, as it would be written, with tracebacks."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -228,7 +228,7 @@ class _Log(logging.Handler):
 
 
 class Process:
-    """A server process on stdio. What it holds it tells by completing with the hash of the text."""
+    """A server process on stdio, which shows the text that it holds by completing with its hash."""
 
     def __init__(self) -> None:
         program = [sys.executable, "-m", "tests.support.echo_server"]
@@ -315,7 +315,7 @@ def _count(received: list[Message]) -> int:
 
 
 def _paths(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The places in a JSON value at which something could be put."""
+    """The paths in a JSON value at which something could be replaced."""
     for key, inner in (
         value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     ):
@@ -324,7 +324,7 @@ def _paths(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
 
 
 def spoilt(draw: st.DataObject, params: Message) -> Message:
-    """The parameters with something else in one place, or with one thing missing."""
+    """The parameters with one value replaced or missing."""
     params = copy.deepcopy(params)
     *path, last = draw.draw(st.sampled_from(list(_paths(params))))
     around: Any = params
@@ -338,7 +338,7 @@ def spoilt(draw: st.DataObject, params: Message) -> Message:
 
 
 class Session(RuleBasedStateMachine):
-    """An editor and a server, beside a model of what the editor has open."""
+    """An editor and a server, and a model of the documents that the editor has open."""
 
     link_type: type[InProcess | Process] = InProcess
 
@@ -347,7 +347,7 @@ class Session(RuleBasedStateMachine):
         self.link: Link = self.link_type()
         self.model = NaiveDocuments()
         self.version = 0
-        #: How many answers there must be to each id, as JSON; to ``null`` for what has none.
+        #: How many answers each id, as JSON, must have; messages without an id count under ``null``.
         self.expected: Counter[str] = Counter()
 
     def ask(self, msg_id: object, method: object, params: object, instead: Message | None = None) -> None:
@@ -360,7 +360,7 @@ class Session(RuleBasedStateMachine):
         self.link.send(framed({"jsonrpc": "2.0", "method": method, "params": params}))
 
     def edits(self, name: str, draw: st.DataObject) -> Message:
-        """A didChange of some edits, each said by the positions it has in the text before it."""
+        """A didChange with some edits, each in positions of the text before it."""
         ahead = NaiveDocuments()
         ahead.encoding = self.model.encoding
         plain = draw.draw(st.just(name))
@@ -476,7 +476,7 @@ class Session(RuleBasedStateMachine):
     )
     def configure(self, key: str, value: object) -> None:
         if (key, value) == ("enabled", False):
-            value = True  # nothing would be asked of the engine any more
+            value = True  # the engine would get no requests any more
         self.tell("workspace/didChangeConfiguration", {"settings": {key: value}})
 
     @rule(pause_s=st.sampled_from([0.0, 0.002, 0.01]))
@@ -537,7 +537,7 @@ def test_many_sessions() -> None:
     run(ProcessSession, 100, 50)
 
 
-# Twins: with such a mistake in the server, sessions fail.
+# Twins: with such a bug in the server, sessions fail.
 
 
 def _answer_twice(protocol: CopilotProtocol, msg_id: int | str, result: object) -> None:
@@ -583,7 +583,7 @@ def test_a_mistake_of_the_server_fails_a_session(
         run(Session, 200, 30, [Phase.generate])
 
 
-# What is too large to be drawn.
+# Messages that are too large to be generated.
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -595,7 +595,7 @@ def test_lines_of_ten_megabytes_are_followed(encoding: str, piece: str) -> None:
     link.send(framed(ask | {"params": {"capabilities": {"general": {"positionEncodings": [encoding]}}}}))
     item = {"uri": "file:///b.js", "languageId": "x", "version": 1, "text": f"first\r\n{long}\rlast"}
     link.send(framed({"jsonrpc": "2.0", "method": "textDocument/didOpen", "params": {"textDocument": item}}))
-    # The model would take minutes: where a position is, is worked out from the pieces.
+    # The model would take minutes, so the positions are computed from the pieces.
     text, width = item["text"], sum(units(character, encoding) for character in piece)
     for version, (pieces, inserted) in enumerate(
         [(0, "x"), (1000, "\ud83d"), (len(long) // len(piece), "\n")], 2

@@ -1,4 +1,4 @@
-"""What a session leaves in the statistics: a real server, and ``copilot-server stats`` afterwards."""
+"""What a session records in the statistics: a real server, and ``copilot-server stats`` afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MARK = "tellnobody"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the statistics of this test go."""
+    """The folder for the statistics of this test."""
     monkeypatch.setenv("COPILOT_SERVER_HOME", str(tmp_path))
     return tmp_path / "statistics"
 
@@ -42,7 +42,7 @@ def insert(client: LspClient, uri: str, version: int, character: int, text: str)
 
 
 async def session(options: object) -> None:
-    """One suggestion accepted by its command, one by the text it puts in, one typed past."""
+    """Accept one suggestion by its command and one by inserting its text; ignore one by typing on."""
     text = f"{MARK} = "
     async with running_server(program=STAND_IN) as client:
         await client.initialize(GHOST_TEXT, options, clientInfo={"name": "test editor"})
@@ -67,7 +67,7 @@ async def test_a_session_is_counted(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("accepts", [False, True])
-async def test_a_command_alone_tells_that_a_suggestion_was_accepted(folder: Path, *, accepts: bool) -> None:
+async def test_a_command_alone_reports_that_a_suggestion_was_accepted(folder: Path, *, accepts: bool) -> None:
     async with running_server(program=STAND_IN) as client:
         await client.initialize()
         item = await suggestion(client, client.open("x = "), 4)

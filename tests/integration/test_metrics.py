@@ -50,7 +50,7 @@ Key = tuple[str, frozenset[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class Scrape:
-    """What was served at one moment. ``prefix``: of our own names."""
+    """What was served at one moment. ``prefix``: how our own names begin."""
 
     text: str
     prefix: str = "copilot_server_"
@@ -66,11 +66,11 @@ class Scrape:
         return found
 
     def value(self, name: str, **labels: str) -> float:
-        """Give a sample's value, 0 where there is none yet."""
+        """Return a sample's value, or 0 if there is none yet."""
         return self.samples.get((self.prefix + name, frozenset(labels.items())), 0.0)
 
     def values(self, name: str) -> dict[tuple[str, ...], float]:
-        """Give the values of a family by those of its labels, in the order of the labels' names."""
+        """Return the values of a family by those of its labels, in the order of the labels' names."""
         return {
             tuple(value for _, value in sorted(labels)): number
             for (found, labels), number in self.samples.items()
@@ -79,7 +79,7 @@ class Scrape:
 
     @property
     def families(self) -> dict[str, tuple[str, set[str]]]:
-        """Our own metrics by name: their types, and their labels but for those of histograms' buckets."""
+        """Our own metrics by name: their types, and their labels except those of histograms' buckets."""
         types = re.findall(rf"^# TYPE ({self.prefix}\w+) (\w+)$", self.text, re.MULTILINE)
         return {name: (kind, self._labels(name)) for name, kind in types if not name.endswith("_created")}
 
@@ -95,11 +95,11 @@ def scrape(url: str) -> Scrape:
 
 
 async def metrics_url(client: LspClient) -> str:
-    """The address, once the server has told it."""
+    """The address, once the server has announced it."""
     async with asyncio.timeout(PATIENCE_S):
-        while (told := re.search(rb"metrics on (http://\S+)\n", client.stderr)) is None:
+        while (announced := re.search(rb"metrics on (http://\S+)\n", client.stderr)) is None:
             await asyncio.sleep(0.01)
-    return told[1].decode()
+    return announced[1].decode()
 
 
 def stand_in(*arguments: str, metrics: str = "0") -> AbstractAsyncContextManager[LspClient]:
@@ -108,7 +108,7 @@ def stand_in(*arguments: str, metrics: str = "0") -> AbstractAsyncContextManager
 
 @asynccontextmanager
 async def session(*arguments: str, capabilities: object = GHOST_TEXT) -> AsyncIterator[tuple[LspClient, str]]:
-    """A session with the server over the stand-in, and where its metrics are."""
+    """A session with the server and the stand-in for the model, and the URL of its metrics."""
     async with stand_in(*arguments) as client:
         await client.initialize(capabilities)
         yield client, await metrics_url(client)
@@ -117,7 +117,7 @@ async def session(*arguments: str, capabilities: object = GHOST_TEXT) -> AsyncIt
 
 @pytest.fixture
 def server() -> CopilotServer:
-    """One in this process, which serves nobody."""
+    """A server in this process that serves no editor."""
     return CopilotServer(Settings(), {}, open_stand_in)
 
 
@@ -153,7 +153,7 @@ async def test_what_a_model_did_is_counted(tiny_model_dir: Path) -> None:
     assert found.value("draft_tokens_accepted_total") <= found.value("draft_tokens_total")
 
 
-async def test_how_long_requests_took_is_told_by_what_became_of_them() -> None:
+async def test_durations_of_requests_are_recorded_by_their_outcome() -> None:
     async with session() as (client, url):
         uri = client.open("x = ")
         for _ in range(3):
@@ -179,7 +179,7 @@ async def test_requests_are_counted_by_what_became_of_them() -> None:
         with pytest.raises(ResponseError):
             await client.request(INLINE, inline_params(uri, 1, 4))
         await client.request(INLINE, inline_params(uri, 2, 4))
-        await client.request(INLINE, inline_params(uri, 3, 1))  # in the middle of code nothing is suggested
+        await client.request(INLINE, inline_params(uri, 3, 1))  # nothing is suggested in the middle of code
         found, stats = scrape(url), await client.request(STATS)
     by_source = {"cancelled": 2.0, "failed": 1.0, "model": 1.0, "none": 1.0}
     assert found.values("requests_total") == {(source, "automatic"): n for source, n in by_source.items()}
@@ -190,7 +190,7 @@ async def test_requests_are_counted_by_what_became_of_them() -> None:
     assert (stats["requests"], stats["failed"], stats["answers"]) == (4, 1, {"model": 1})
 
 
-async def test_a_panel_and_a_menu_are_told_from_typing() -> None:
+async def test_panels_and_menus_are_distinguished_from_typing() -> None:
     async with session(capabilities={}) as (client, url):
         place = inline_params(client.open("x = "), 0, 4)
         del place["context"]
@@ -200,7 +200,7 @@ async def test_a_panel_and_a_menu_are_told_from_typing() -> None:
     assert found.values("requests_total") == {("model", "menu"): 1, ("model", "panel"): 2}
 
 
-async def test_what_became_of_suggestions_is_told() -> None:
+async def test_outcomes_of_suggestions_are_counted() -> None:
     async with session() as (client, url):
         for name in ("a", "b"):
             uri = client.open("x = ", f"file:///{name}.py")
@@ -211,7 +211,7 @@ async def test_what_became_of_suggestions_is_told() -> None:
     assert counts == [2, 1, 1]
 
 
-async def test_what_is_built_and_how_the_process_does_is_told() -> None:
+async def test_the_build_and_the_process_have_metrics() -> None:
     async with session("--model", "team/model") as (client, url):
         client.open("x = ")
         found = scrape(url)
@@ -220,7 +220,7 @@ async def test_what_is_built_and_how_the_process_does_is_told() -> None:
         assert Scrape(found.text, prefix="").value(name) > 0
 
 
-async def test_until_a_model_is_loaded_there_is_none() -> None:
+async def test_model_loaded_is_0_until_a_model_is_loaded() -> None:
     async with session("--model", "missing") as (client, url):
         await client.notification("window/showMessage")
         assert scrape(url).value("model_loaded") == 0
@@ -229,7 +229,7 @@ async def test_until_a_model_is_loaded_there_is_none() -> None:
         assert scrape(url).value("model_loaded") == 1
 
 
-async def test_no_source_and_no_name_of_a_file_is_told(tmp_path: Path) -> None:
+async def test_no_source_and_no_file_name_is_served(tmp_path: Path) -> None:
     model = str(tmp_path / f"{MARK}.gguf")
     async with session("--model", model) as (client, url):
         uri = client.open(f"{MARK} = ", f"file:///{MARK}/{MARK}.py", language="python")
@@ -237,7 +237,7 @@ async def test_no_source_and_no_name_of_a_file_is_told(tmp_path: Path) -> None:
         found = scrape(url)
     assert found.values("requests_total") == {("model", "automatic"): 1}
     assert MARK not in found.text
-    async with session("--model", MARK) as (_, url):  # a model's own name is told
+    async with session("--model", MARK) as (_, url):  # a model's own name is served
         assert MARK in scrape(url).text
 
 
@@ -254,7 +254,7 @@ def listening(client: LspClient) -> set[str]:
     ("address", "host"),
     [("0", "127.0.0.1"), ("[::1]:0", "::1"), ("localhost:0", "127.0.0.1"), ("0.0.0.0:0", "0.0.0.0")],
 )
-async def test_only_who_asks_for_it_listens_beyond_this_machine(address: str, host: str) -> None:
+async def test_only_a_named_host_is_reachable_beyond_this_machine(address: str, host: str) -> None:
     async with stand_in(metrics=address) as client:
         await client.initialize()
         url = await metrics_url(client)
@@ -263,7 +263,7 @@ async def test_only_who_asks_for_it_listens_beyond_this_machine(address: str, ho
         assert await client.shut_down() == 0
 
 
-def test_a_port_that_is_taken_is_told_before_an_editor_is_served() -> None:
+def test_a_port_in_use_is_reported_before_an_editor_is_served() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         command = [sys.executable, "-m", "copilot_server", "--metrics", str(port)]
@@ -321,7 +321,7 @@ def test_an_address_is_a_port_with_or_without_a_host(text: str, address: tuple[s
 @pytest.mark.parametrize(
     "text", ["", "x", ":9464", "65536", "-1", "::1:9464", "a:b:1", "host:", "1 ", "٣", "[]:1"]
 )
-def test_what_is_no_address_is_told(text: str) -> None:
+def test_an_invalid_address_is_reported(text: str) -> None:
     with pytest.raises(ConfigError, match="is not an address") as caught:
         read_address(text)
     assert "9464" in caught.value.remedy
@@ -334,7 +334,7 @@ def test_a_self_test_serves_no_metrics() -> None:
     assert "--metrics is not for --selftest" in found.stderr
 
 
-def test_who_wants_none_does_not_wait_for_the_library() -> None:
+def test_without_metrics_the_library_is_not_imported() -> None:
     program = "import sys, copilot_server.lsp.server; print('prometheus_client' in sys.modules)"
     for module, loaded in (("copilot_server.lsp.server", "False"), ("copilot_server.lsp.metrics", "True")):
         text = program.replace("copilot_server.lsp.server", module)
@@ -346,7 +346,7 @@ def test_who_wants_none_does_not_wait_for_the_library() -> None:
 
 
 class Engines:
-    """What an engine tells of itself: how those elsewhere do, and what was decoded here."""
+    """An engine's own counters: the state of remote endpoints, and what was decoded here."""
 
     def __init__(self, *endpoints: EndpointState) -> None:
         self.endpoints = endpoints
@@ -369,7 +369,7 @@ def read(metrics: Metrics) -> Scrape:
     return Scrape(generate_latest(metrics.registry).decode())
 
 
-async def test_each_engine_elsewhere_is_told(server: CopilotServer, metrics: Metrics) -> None:
+async def test_each_remote_engine_has_its_metrics(server: CopilotServer, metrics: Metrics) -> None:
     engine = Engines(
         EndpointState("a:1", "closed", pending=2, requests=10, failures=1, trouble=""),
         EndpointState("b", "open", pending=0, requests=3, failures=3, trouble="cannot be reached"),
@@ -384,7 +384,7 @@ async def test_each_engine_elsewhere_is_told(server: CopilotServer, metrics: Met
 
 
 @pytest.mark.model
-async def test_a_real_engine_elsewhere_is_told(engine_url: str) -> None:
+async def test_a_real_remote_engine_has_its_metrics(engine_url: str) -> None:
     async with running_server("--engine", engine_url, "--metrics", "0") as client:
         await client.initialize()
         await client.request(INLINE, inline_params(client.open("import os\n\nprint(os.pa"), 2, 11))

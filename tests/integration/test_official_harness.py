@@ -1,4 +1,4 @@
-"""OpenAI's own harness beside ours: it reads what we write, and says what our upstream check says."""
+"""OpenAI's own harness beside ours: it reads what we write, and agrees with our upstream check."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_it_reads_what_we_write_and_agrees_with_our_upstream_check(tmp_path: Pat
 
 
 def test_what_is_compared_can_differ(tmp_path: Path):
-    """The twin: verdicts on other samples are other verdicts."""
+    """The twin: other samples get other verdicts."""
     problems = load_problems().problems
     right = write_run(tmp_path / "right", {one.task_id: one.canonical_solution for one in problems})
     assert sum(result["passed"] is True for result in official_results(right, PATIENCE_S)) == 164

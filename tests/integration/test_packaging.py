@@ -33,7 +33,7 @@ def test_an_installed_wheel_outside_the_checkout_finds_the_manifests(tmp_path: P
     code = "from copilot_server import catalog as c; print(c.__file__, *(m.id for m in c.all_manifests()))"
 
     def run_outside() -> subprocess.CompletedProcess[str]:
-        # The site folder goes before the checkout; only what we depend on comes from around it.
+        # The site folder precedes the checkout; only the dependencies come from the surrounding environment.
         environment = os.environ | {"PYTHONPATH": str(site)}
         command = [sys.executable, "-c", code]
         return subprocess.run(

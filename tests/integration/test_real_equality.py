@@ -1,6 +1,6 @@
-"""With every speed-up on, the engine suggests what plain decoding suggests, at 200 locations in real files.
+"""With every speed-up on, the engine suggests what plain decoding suggests, at 200 positions in real files.
 
-The locations are in Python's own library, chosen by a fixed seed: where function bodies begin, and in the
+The positions are in Python's own library, chosen by a fixed seed: where function bodies begin, and in the
 middle of lines, each as it is and after two more keys. In float32 the reference is transformers, token by
 token. In int8, for which there is no other engine, it is the same kernels with every speed-up off.
 """
@@ -37,7 +37,7 @@ FAST, PLAIN = SpeedSettings(), SpeedSettings(prefix_cache=False, drafts=False)
 
 
 def locations(count: int) -> list[CompletionRequest]:
-    """Cursors after functions' headers and somewhere in lines with code, each followed by itself typed on."""
+    """Cursors after functions' headers and within lines of code, each also after two more keys."""
     draw = random.Random(20261123)
     found = []
     for module in (argparse, heapq, shutil, statistics, textwrap):
@@ -67,7 +67,7 @@ def locations(count: int) -> list[CompletionRequest]:
 def generations(
     engine: Engine, *, max_prompt_tokens: int, max_new_tokens: int, count: int = 200
 ) -> list[Generation]:
-    """What the engine writes at each location, asked as the pipeline asks."""
+    """What the engine writes at each position, with the pipeline's requests."""
     settings = CompletionSettings(max_prompt_tokens=max_prompt_tokens, max_new_tokens=max_new_tokens)
     planner = Planner(engine, resolve(MODEL).manifest, settings)
     asked = [planner.plan(request).generation for request in locations(count)]
@@ -97,7 +97,7 @@ def test_int8_is_the_same_with_every_speed_up_and_with_none(instruction_set: str
         assert available
         engine = open_untuned_engine(model_folder, "int8", FAST)
         fast = generations(engine, **sizes)
-        # The speed-ups were at work: else this would show nothing.
+        # The speed-ups were in use; otherwise the test would show nothing.
         assert engine.counters.prompt_tokens_reused > 2 * sizes["count"]
         assert engine.counters.drafts_accepted > sizes["count"] / 2
         plain_engine = open_untuned_engine(model_folder, "int8", PLAIN)

@@ -44,5 +44,5 @@ def test_ceiling_is_what_a_perfect_model_gets_as_served(sandbox: Sandbox):
     scores = robustness.scores(tasks, [], sandbox)
     ceilings = {one.variant: one.value for one in scores if one.name == "ceiling: canonical as served"}
     assert {ceilings[name] for name in robustness.VARIANTS if name != "mid-word"} == {1.0}
-    # There a suggestion is a line: enough for HumanEval/2 alone.
+    # There a suggestion is a single line, which is enough for HumanEval/2 only.
     assert 0 < ceilings["mid-word"] <= 1

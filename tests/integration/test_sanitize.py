@@ -1,4 +1,4 @@
-"""The kernels under AddressSanitizer and UndefinedBehaviorSanitizer, the pool under ThreadSanitizer."""
+"""The kernels under AddressSanitizer and UndefinedBehaviorSanitizer, and the pool under ThreadSanitizer."""
 
 from __future__ import annotations
 

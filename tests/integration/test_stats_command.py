@@ -63,7 +63,7 @@ class TestCommand:
         for heavy in ("torch", "numpy", "pygls", "huggingface_hub"):
             assert f" {heavy}\n" not in loaded
 
-    def test_one_that_cannot_be_read_is_told(self, tmp_path: Path, database: Path):
+    def test_a_database_that_cannot_be_read_is_reported(self, tmp_path: Path, database: Path):
         write(database, ROW)
         with closing(sqlite3.connect(database)) as connection:
             connection.execute("PRAGMA user_version = 99")
@@ -72,7 +72,7 @@ class TestCommand:
         assert result.stderr.startswith(f"error: {database} was written by a newer copilot-server.")
         assert "Traceback" not in result.stderr
 
-    def test_it_forgets_when_told_twice(self, tmp_path: Path, database: Path):
+    def test_it_deletes_only_after_a_confirmation(self, tmp_path: Path, database: Path):
         write(database, ROW)
         refused = stats(tmp_path, "--forget")
         assert refused.returncode == 1
@@ -89,7 +89,7 @@ class TestCommand:
         assert not database.parent.exists()
 
     @pytest.mark.parametrize("flags", [["--days", "0"], ["--by", "colour"]])
-    def test_a_wrong_flag_is_told(self, tmp_path: Path, flags: list[str]):
+    def test_a_wrong_flag_is_reported(self, tmp_path: Path, flags: list[str]):
         result = stats(tmp_path, *flags)
         assert result.returncode == 2
         assert flags[0] in result.stderr

@@ -1,4 +1,4 @@
-"""Every Triton kernel compiles for every chip that it is meant for, and fits it. No GPU is needed."""
+"""Every Triton kernel compiles for every chip that it is meant for, and fits it. This needs no GPU."""
 
 from __future__ import annotations
 

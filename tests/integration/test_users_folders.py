@@ -12,7 +12,7 @@ import pytest
 from copilot_server.fetch.store import HOME_VARIABLE
 from tests.support.paths import REPOSITORY
 
-#: A session of an editor with a real server, and a model.
+#: A session of an editor with a real server and a model.
 TEST = """
 from pathlib import Path
 from tests.support.lsp_client import inline_params, running_server

@@ -1,4 +1,4 @@
-"""The product with an engine elsewhere: a real one, llama.cpp's unless ``--engine URL`` names another."""
+"""The product with a remote engine: a real one, llama.cpp's server unless ``--engine URL`` names another."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEVER = threading.Event()
 
 
 def settings_for(url: str) -> Settings:
-    """Long waits and short answers: how fast the machine is decides nothing here."""
+    """Long timeouts and short answers, so that no test depends on the speed of the machine."""
     remote = RemoteSettings(read_timeout_s=120.0, deadline_s=300.0)
     return Settings(engine=(url,), remote=remote, completion=CompletionSettings(max_new_tokens=48))
 
@@ -64,7 +64,7 @@ def test_a_function_is_completed(pipeline: Pipeline) -> None:
 
 
 def test_what_follows_the_cursor_is_read(pipeline: Pipeline) -> None:
-    """The engine is asked to infill: after the same prefix, what follows decides."""
+    """The engine has to infill: after the same prefix, the text that follows decides."""
     before = "def area(width, height):\n    "
     (of_size,) = completed(pipeline, before, suffix="\n    return size\n")
     (of_total,) = completed(pipeline, before, suffix="\n    return total\n")
@@ -74,12 +74,12 @@ def test_what_follows_the_cursor_is_read(pipeline: Pipeline) -> None:
 
 @pytest.mark.parametrize("typed", ["ret", "wh", "    x = zq", "im", "f"])
 def test_a_suggestion_goes_on_from_what_was_typed(pipeline: Pipeline, typed: str) -> None:
-    """Token healing: what was typed of a word is neither written twice nor broken."""
+    """Token healing: the typed part of a word is neither repeated nor broken."""
     for text in completed(pipeline, FIB + typed):
         assert not text.startswith(typed.strip())
 
 
-def test_candidates_by_a_key_differ_and_the_best_comes_first(pipeline: Pipeline) -> None:
+def test_invoked_candidates_differ_and_the_best_comes_first(pipeline: Pipeline) -> None:
     texts = completed(pipeline, "import random\n\nnumbers = [", invoked=True)
     assert len(texts) == len(set(texts)) >= 2
 
@@ -226,7 +226,7 @@ def test_the_self_test_measures_the_engine(engine_url: str, tmp_path: Path) -> N
     assert {one.sample.protocol for one in report.samples} == {"chat-prefill"}
 
 
-def test_many_samples_are_drawn_and_a_run_goes_on(engine_url: str, tmp_path: Path) -> None:
+def test_many_samples_are_drawn_and_a_run_continues(engine_url: str, tmp_path: Path) -> None:
     flags = ("humaneval", "--limit", "2", "--temperature", "0.8", "--max-new-tokens", "24")
     flags = (*flags, "--report", str(tmp_path))
     assert selftest(engine_url, *flags, "--samples", "3").returncode == 0

@@ -1,6 +1,6 @@
 """A headless Chromium with pages that the tests made, driven by Playwright.
 
-Playwright's own browsers are downloads; what is used is the machine's.
+Playwright would download browsers of its own; the tests use the one that is installed on the machine.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 REMEDY = (
-    "The report is tested in a headless Chromium, and none is here. Install one (Debian, Ubuntu: "
+    "The report is tested in a headless Chromium, and none is installed. Install one (Debian, Ubuntu: "
     "apt-get install chromium-headless-shell, or chromium), or name its program in COPILOT_SERVER_CHROMIUM."
 )
 _MARGIN = 12.0
@@ -25,7 +25,7 @@ def find_chromium() -> str:
     """The program of a Chromium on this machine.
 
     Raises:
-        RuntimeError: there is none; saying what to install.
+        RuntimeError: there is none; the message says what to install.
     """
     for name in (os.environ.get("COPILOT_SERVER_CHROMIUM", ""), *NAMES):
         found = shutil.which(name) if name else None
@@ -36,12 +36,13 @@ def find_chromium() -> str:
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """Start a Chromium with a profile that is thrown away.
+    """Start a Chromium with a temporary profile.
 
-    It gets only pages that the tests made; as root, and in containers, its own sandbox does not start.
+    Its own sandbox is off, since that does not start as root and in containers; it opens only pages that the
+    tests made.
 
     Raises:
-        RuntimeError: there is no Chromium here.
+        RuntimeError: no Chromium is installed.
     """
     program = find_chromium()
     with sync_playwright() as playwright:
@@ -51,7 +52,7 @@ def open_browser() -> Iterator[Browser]:
 
 
 class Tab:
-    """A page on a screen of its own: so many CSS pixels, each ``scale`` real ones wide; light or dark."""
+    """A page with a screen of its own, light or dark, in CSS pixels that are ``scale`` device pixels wide."""
 
     def __init__(
         self,
@@ -80,37 +81,37 @@ class Tab:
         self._page.goto(url)
         return self
 
-    def run(self, expression: str) -> Any:  # noqa: ANN401 - whatever the expression is
-        """The value of an expression in JavaScript, promises awaited."""
+    def run(self, expression: str) -> Any:  # noqa: ANN401 - of any type
+        """The value of a JavaScript expression; promises are awaited."""
         return self._page.evaluate(expression)
 
     def type(self, text: str) -> None:
-        """Type into what has the focus."""
+        """Type into the element that has the focus."""
         self._page.keyboard.insert_text(text)
 
     def click(self, selector: str) -> None:
-        """Click on the middle of the first such element, as a mouse does."""
+        """Click on the middle of the first element that matches, as a mouse does."""
         self._page.locator(selector).first.click()
 
     def on_paper(self) -> None:
-        """Be paper from now on, and no screen."""
+        """Emulate print media from now on instead of a screen."""
         self._page.emulate_media(media="print")
 
     def complaints(self) -> list[str]:
-        """What the page has said on its console, thrown, or been refused."""
-        self.run("0")  # an answer comes after what was said before it
+        """What the page has written to its console, its exceptions, and the requests that were refused."""
+        self.run("0")  # the answer comes after all earlier messages
         return self._complaints
 
     def requests(self) -> list[str]:
-        """The addresses that the page has asked for."""
+        """The URLs that the page has requested."""
         return self._requests
 
     def picture(self, height: float | None = None) -> bytes:
-        """The page as PNG: all of it, or down to ``height`` and a margin below."""
+        """The page as PNG: the whole of it, or down to ``height`` and a margin below."""
         width, whole = self.run("(e => [e.scrollWidth, e.scrollHeight])(document.documentElement)")
         shown = whole if height is None else min(whole, height + _MARGIN)
         return self._page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": width, "height": shown})
 
     def pdf(self) -> bytes:
-        """The page on paper."""
+        """The page as it is printed."""
         return self._page.pdf(prefer_css_page_size=True)

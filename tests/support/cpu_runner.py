@@ -24,7 +24,7 @@ def open_runner(folder: Path, dtype: Dtype = "float32", **options: int) -> CpuRu
 
 
 def random_tokens(count: int, seed: int = 0) -> list[int]:
-    """So many tokens of a tiny model's vocabulary, the same for the same seed."""
+    """Random tokens of a tiny model's vocabulary, the same for the same seed."""
     chosen = random.Random(seed)
     return [chosen.randrange(10, 500) for _ in range(count)]
 
@@ -32,7 +32,7 @@ def random_tokens(count: int, seed: int = 0) -> list[int]:
 def greedy_choices(
     runner: CpuRunner, prompt: Sequence[int], chunk_lengths: Sequence[int]
 ) -> list[tuple[int, float]]:
-    """Read a prompt in chunks; the token chosen after each of its tokens, with its log-probability."""
+    """Read a prompt in chunks; return the token chosen after each of its tokens, with its log-probability."""
     sequence = runner.open()
     chosen = []
     start = 0

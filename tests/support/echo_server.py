@@ -1,6 +1,6 @@
-"""The real server, whose completion at any place is the hash of the document's text. Run as a program.
+"""The real server, whose completion at any position is the hash of the document's text. Run as a program.
 
-A cursor behind ``slow`` is completed when it is cancelled, one behind ``boom`` fails.
+After ``slow`` a request is answered when it is cancelled; after ``boom`` it fails.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from copilot_server.lsp.server import serve
 
 
 class Echo:
-    """A pipeline that tells what the server holds for the document."""
+    """A pipeline that reports what the server holds for the document."""
 
     notices = ()
 

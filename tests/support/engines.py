@@ -28,18 +28,18 @@ MODEL = "qwen2.5-coder-0.5b"
 ROOT = Path(__file__).parents[2]
 LLAMACPP = ROOT / "benchmarks" / "bench" / "launch" / "llamacpp.py"
 CONTEXT_TOKENS = 4096
-#: How long an engine may take to answer at all; no test measures time, this only ends one that hangs.
+#: How long an engine may take to answer at all. No test measures time; this only ends an engine that hangs.
 PATIENCE_S = 600.0
-#: What the published model ends its texts at; a GGUF file names one of the two alone.
+#: The tokens at which the published model ends a text; a GGUF file names only one of the two.
 ENDS = {"eos_token_id": [151645, 151643]}
-#: What its authors would have it sampled with, which vLLM goes by unless a request says otherwise.
+#: The sampling that the model's authors recommend, which vLLM uses unless a request says otherwise.
 DEFAULTS = {"repetition_penalty": 1.1, "temperature": 0.7, "top_p": 0.8, "top_k": 20}
 
 
 class RunningEngine:
     """An engine that can be killed and started again on the same port.
 
-    ``command``: in which ``{port}`` stands for it. ``health``: the path that answers once it serves.
+    ``command``: ``{port}`` in it stands for the port. ``health``: the path that answers once it serves.
     ``folder``: where it runs.
     """
 
@@ -56,7 +56,7 @@ class RunningEngine:
         self._health = health
         self._environment = os.environ | (environment or {})
         self._folder = folder
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the engine lives
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the engine runs
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -64,7 +64,7 @@ class RunningEngine:
         return self._process is not None and self._process.poll() is None
 
     def restart(self) -> None:
-        """Start it where it is not running; returns when it serves."""
+        """Start it unless it is running; return once it serves."""
         assert not self.is_running
         self._start()
         deadline_s = time.monotonic() + PATIENCE_S
@@ -75,7 +75,7 @@ class RunningEngine:
             time.sleep(0.1)
 
     def kill(self) -> None:
-        """End it at once, with whatever it has started."""
+        """Kill it, with all processes that it has started."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -114,8 +114,9 @@ def llamacpp_engine(
 ) -> Iterator[RunningEngine]:
     """llama.cpp's server, from the wheel ``xllamacpp``, with ``streams`` slots.
 
-    ``threads``: for half of the cores if not told. They spin while they wait for each other: beside a test's
-    own processes it answers sooner, and surely, with fewer than is fastest where nothing else runs.
+    ``threads``: by default half of the cores. The threads spin while they wait for each other, so that beside
+    a test's own processes it answers sooner and more reliably with fewer of them than is fastest on an idle
+    machine.
     """
     counts = map(str, (CONTEXT_TOKENS, streams, threads or max(1, cores() // 2)))
     command = [sys.executable, str(LLAMACPP), str(gguf()), *counts]
@@ -135,7 +136,7 @@ def vllm_engine(port: int = 0, *, dtype: str = "bfloat16") -> Iterator[RunningEn
 
 @contextmanager
 def transformers_engine(port: int = 0, *, dtype: str = "float32") -> Iterator[RunningEngine]:
-    """``transformers serve``, which ``make transformers-serve`` installs; it calls a model by its folder."""
+    """``transformers serve``, which ``make transformers-serve`` installs; it names a model by its folder."""
     python = venvs.transformers_python()
     with _weights(ENDS) as folder, tempfile.TemporaryDirectory() as beside:
         Path(beside, MODEL).symlink_to(folder)
@@ -147,7 +148,7 @@ def transformers_engine(port: int = 0, *, dtype: str = "float32") -> Iterator[Ru
 
 @contextmanager
 def _weights(generation_config: dict[str, object]) -> Iterator[str]:
-    """A folder with the model's weights in safetensors, and defaults for generating of our choice."""
+    """A folder with the model's weights in safetensors, and with generation defaults of our choice."""
     with without_our_files(prepared_folder(gguf())) as folder:
         path = Path(folder, "generation_config.json")
         path.unlink()
@@ -193,7 +194,7 @@ def main() -> None:
     """Serve in the foreground: ``python -m tests.support.engines llamacpp|vllm|transformers PORT``."""
     name, port = sys.argv[1], int(sys.argv[2])
     if _is_taken(port):
-        sys.exit(f"Something listens on port {port} already; another one: PORT={port + 1}")
+        sys.exit(f"Port {port} is in use. Choose another one: PORT={port + 1}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _say(f"{name} starts ...")
     with suppress(KeyboardInterrupt), ENGINES[name](port) as engine:
@@ -213,7 +214,7 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-#: How each is started on a port, to be as fast as it can be here.
+#: How each is started on a port, as fast as it can be on this machine.
 ENGINES: dict[str, Callable[[int], AbstractContextManager[RunningEngine]]] = {
     "llamacpp": partial(llamacpp_engine, threads=cores()),
     "vllm": vllm_engine,

@@ -1,4 +1,4 @@
-"""A proxy before a real engine that spoils its answers on demand, as networks and overloaded engines do."""
+"""A proxy in front of a real engine that spoils answers on demand, as networks and overloaded engines do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Answer:
     """What the proxy writes to its client: a head, then the chunks of a body (RFC 9112, section 7.1)."""
 
     writer: asyncio.StreamWriter
-    #: Whether all that a client may want of it has been written.
+    #: Whether everything that a client may want has been written.
     is_whole: bool = False
 
     async def head(self, status: int, content_type: str = _EVENTS, **headers: str) -> None:
@@ -51,7 +51,7 @@ class Answer:
 
 
 def _finishes(event: bytes) -> bool:
-    """Whether it is the event that ends a completion, after which come counts at most."""
+    """Whether it is the event that ends a completion; at most counts follow it."""
     try:
         return json.loads(event.removeprefix(b"data: "))["choices"][0]["finish_reason"] is not None
     except (ValueError, LookupError, TypeError):
@@ -70,7 +70,7 @@ async def _pass(answer: Answer, upstream: Upstream) -> None:
 
 
 async def _some(answer: Answer, upstream: Upstream) -> None:
-    """The beginning of a good answer, however short that is: never the event that ends it."""
+    """The beginning of a good answer, however short it is, but never the event that ends it."""
     await answer.head(200)
     passed = 0
     async for event in upstream:
@@ -99,13 +99,13 @@ async def _truncate(answer: Answer, upstream: Upstream) -> None:
 
 
 async def _reset(answer: Answer, _upstream: Upstream) -> None:
-    at_once = struct.pack("ii", 1, 0)  # without the polite end that closing makes: socket(7)
+    at_once = struct.pack("ii", 1, 0)  # a reset instead of an orderly close: socket(7)
     answer.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
     answer.writer.transport.abort()
 
 
 async def _in_bytes(answer: Answer, upstream: Upstream) -> None:
-    """All of it, but each byte alone: what arrives together is the network's affair."""
+    """The whole answer, but each byte by itself; which bytes arrive together is up to the network."""
     await answer.head(200)
     async for event in upstream:
         for byte in event:
@@ -114,7 +114,7 @@ async def _in_bytes(answer: Answer, upstream: Upstream) -> None:
 
 
 async def _slow_drip(answer: Answer, upstream: Upstream) -> None:
-    """One byte at a time, so that no read times out and the whole never comes."""
+    """One byte at a time, so that no read times out and the answer never ends."""
     await answer.head(200)
     async for data in upstream:
         for byte in data:
@@ -150,7 +150,7 @@ def _after_some(body: bytes) -> Fault:
 def _status(status: int, **headers: str) -> Fault:
     async def fault(answer: Answer, _upstream: Upstream) -> None:
         await answer.head(status, "application/json", **headers)
-        await answer.chunk(b'{"error": {"message": "told by the proxy"}}')
+        await answer.chunk(b'{"error": {"message": "written by the proxy"}}')
         await answer.end()
 
     return fault
@@ -161,7 +161,7 @@ async def _late(answer: Answer, upstream: Upstream) -> None:
     await _pass(answer, upstream)
 
 
-#: What can be done to an answer. What comes before "hang" leaves it whole.
+#: What can be done to an answer. The modes before "hang" leave it whole.
 FAULTS: dict[str, Fault] = {
     "pass": _pass,
     "late": _late,
@@ -195,29 +195,29 @@ SPOILING = [name for name in FAULTS if name not in HARMLESS]
 
 
 class FaultProxy:
-    """Listens on 127.0.0.1 in a thread of its own. ``mode``: what is done to completions, by its name.
+    """Listens on 127.0.0.1 in a thread of its own. ``mode``: the name of what is done to completions.
 
-    ``tls``: with what it speaks https; else it speaks http. ``requests``: completions asked for. ``hung_up``:
-    those of which the client did not want the end.
+    ``tls``: the context with which it speaks https; without one it speaks http. ``requests``: how many
+    completions were requested. ``hung_up``: how many of them the client closed before their end.
     """
 
     def __init__(self, upstream: str, tls: ssl.SSLContext | None = None) -> None:
         self.mode = "pass"
-        #: The modes of the next completions, in order; ``mode`` is that of all after them.
+        #: The modes of the next completions, in order; ``mode`` applies to all after them.
         self.next_modes: list[str] = []
-        #: Put in the place of another text in every answer about the engine, as the name of its model.
+        #: A text, such as the model's name, and what replaces it in every answer about the engine.
         self.renamed: tuple[bytes, bytes] = (b"", b"")
-        #: Whether whatever else is asked, as how the engine is, goes unanswered too.
+        #: Whether all other requests, such as for the engine's health, go unanswered too.
         self.everything = False
         self.requests = self.hung_up = 0
         self.url = ""
-        #: The last completion asked for, as it came.
+        #: The last request for a completion, as it came.
         self.last_request = b""
         self._upstream = upstream
         self._tls = tls
         self._thread = threading.Thread(target=lambda: asyncio.run(self._listen()), daemon=True)
         self._connections: set[asyncio.Task[None]] = set()
-        #: Set once it listens: what makes it stop.
+        #: Set once it listens, to a function that stops it.
         self._stop: Future[Callable[[], None]] = Future()
 
     def __enter__(self) -> Self:
@@ -230,11 +230,11 @@ class FaultProxy:
         self._thread.join()
 
     def wait_for(self, holds: Callable[[], bool]) -> None:
-        """Wait until something holds, as that a client has hung up."""
+        """Wait until a condition holds, such as that a client has hung up."""
         wait_until(holds, f"the proxy: {self.requests} requests, {self.hung_up} hung up")
 
     async def _listen(self) -> None:
-        """Serve until told to stop; what is under way ends with it."""
+        """Serve until it is stopped; requests in flight end with it."""
         stopped, loop = asyncio.Event(), asyncio.get_running_loop()
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
         port = server.sockets[0].getsockname()[1]
@@ -279,7 +279,7 @@ class FaultProxy:
     async def _spoiled(
         self, reader: asyncio.StreamReader, answer: Answer, body: bytes, headers: httpx.Headers
     ) -> None:
-        """Answer a completion as the mode has it, until the client hangs up."""
+        """Answer a completion as the mode says, until the client hangs up."""
         url = f"{self._upstream}/v1/completions"
         passed_on = {name: headers[name] for name in ("content-type", "authorization") if name in headers}
         answering = asyncio.ensure_future(self._answered(answer, url, body, passed_on))
@@ -290,7 +290,7 @@ class FaultProxy:
             answering.cancel()
             hanging_up.cancel()
             failure, _ = await asyncio.gather(answering, hanging_up, return_exceptions=True)
-        # Who hangs up while much is being written is noticed by the writing, else by the reading.
+        # A client that hangs up is noticed by writing if much is being written, else by reading.
         gone = isinstance(failure, ConnectionError | asyncio.CancelledError)
         self.hung_up += gone and not answer.is_whole
         if isinstance(failure, Exception) and not isinstance(failure, ConnectionError | httpx.HTTPError):
@@ -320,7 +320,7 @@ class FaultProxy:
 
 
 async def _events(response: httpx.Response) -> AsyncGenerator[bytes]:
-    """The answer by events, which end in an empty line, however the network cuts it."""
+    """Yield the answer's events, which end in an empty line, however the network splits it."""
     rest = b""
     async for data in response.aiter_bytes():
         *events, rest = (rest + data).split(b"\n\n")

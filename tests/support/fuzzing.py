@@ -1,4 +1,4 @@
-"""Hostile model folders: a good one with a few things changed, the same ones for the same numbers."""
+"""Hostile model folders: a good one with a few changes, which are the same for the same number."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from copilot_server.engine.models.tokenizer import load_tokenizer
 from copilot_server.engine.runner import Choice, Chunk
 from copilot_server.errors import CopilotServerError
 
-#: Values that a reader may not expect in the place of any other.
+#: Values that a reader may not expect in place of any other.
 HOSTILE: tuple[Any, ...] = (
     0, 1, 2, 3, 7, 8, 33, 255, 257, 600, 1023, 4096, 65537, 2**20, 2**31 - 1, 2**31, 2**32 + 1, 2**63, 2**64,
     10**400, -1, -4, -(2**31), 0.5, -0.0, 1e-300, 1e308, float("nan"), float("inf"), True, False, None, "",
@@ -28,7 +28,7 @@ HOSTILE: tuple[Any, ...] = (
 
 
 def hostile_folder(good: Path, folder: Path, number: int) -> str:
-    """Write the hostile folder with this number; which of its files differs from the good folder's."""
+    """Write the hostile folder with this number; return which of its files differs from the good folder's."""
     shutil.copytree(good, folder, ignore=shutil.ignore_patterns("packed-*"))
     chosen = random.Random(number)
     name, change = chosen.choice(_CHANGES)
@@ -93,7 +93,7 @@ def _random_key(parent: Any, chosen: random.Random) -> Any:  # noqa: ANN401 - an
 
 
 def _change_header(data: bytes, chosen: random.Random) -> bytes:
-    """Replace or remove a value in the header of a safetensors file; at times only its length."""
+    """Replace or remove a value in the header of a safetensors file; sometimes change only its length."""
     (length,) = struct.unpack("<Q", data[:8])
     header = _change_json(data[8 : 8 + length], chosen)
     named = chosen.choice([len(header)] * 9 + [chosen.choice([0, 1, length + 1, 2**31, 2**63])])

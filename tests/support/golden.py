@@ -1,4 +1,4 @@
-"""Golden cases of the filters: reading them, and holding a filter to one."""
+"""Golden cases of the filters: reading them, and checking a filter against one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def golden(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 def check(name: str, case: dict[str, Any], language: str = "python") -> None:
-    """Assert that the filter ``name``, or "all" in order, makes of a case what the case says."""
+    """Assert that the filter ``name``, or all filters in order for "all", give what the case expects."""
     cursor = cursor_in(case["document"], case.get("language", language))
     situation, finish_reason = situation_at(cursor), case.get("finish_reason", "stop")
     if name == "all":

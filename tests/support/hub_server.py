@@ -1,4 +1,4 @@
-"""A model hub on the loopback: the routes that huggingface_hub asks, over files held in memory."""
+"""A model hub on the loopback: the routes that huggingface_hub requests, with files kept in memory."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Request:
 
 @dataclass
 class Hub:
-    """What the hub holds, how it misbehaves, and what it was asked."""
+    """What the hub holds, how it misbehaves, and which requests it got."""
 
     #: By "org/name/file".
     files: dict[str, bytes] = field(default_factory=dict)
-    #: Large files: answered by a redirect, and named by their sha256.
+    #: Large files, which are answered with a redirect and named by their sha256.
     large: set[str] = field(default_factory=set)
-    #: Sent in place of a file, whose size and hash are still told.
+    #: Sent in place of a file, whose own size and hash are still reported.
     tampered: dict[str, bytes] = field(default_factory=dict)
-    #: The next answers break off after so many bytes, first come first served.
+    #: After how many bytes the next answers break off, in the order of the requests.
     cuts_bytes: list[int] = field(default_factory=list)
     #: An answer that breaks off stays open until this is set, as a stalled connection does.
     stalled: threading.Event | None = None
@@ -41,7 +41,7 @@ class Hub:
     token: str | None = None
     requests: list[Request] = field(default_factory=list)
     endpoint: str = ""
-    #: Another host by its name, as a hub keeps large files at one.
+    #: The name of another host, since hubs keep large files on one.
     elsewhere: str = ""
 
     def add(self, repository: str, name: str, content: bytes, *, large: bool = False) -> None:

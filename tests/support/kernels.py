@@ -68,7 +68,7 @@ def open_untuned_engine(folder: Path, dtype: Dtype, speed: SpeedSettings) -> Dec
 
 
 def available_compilers() -> tuple[str, ...]:
-    """The compilers that this machine has, at the least the one that the kernels were installed with."""
+    """The compilers that this machine has: at least the one that the kernels were installed with."""
     if LIBRARY_VARIABLE in os.environ:
         return ("given",)
     return tuple(name for name in COMPILERS if shutil.which(name)) or ("cc",)
@@ -81,7 +81,7 @@ SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=
 
 
 def first_gcc() -> str:
-    """The gcc to build with sanitizers by; its runtime libraries are found by asking it."""
+    """The gcc for builds with sanitizers; gcc itself says where its runtime libraries are."""
     return next((name for name in ("gcc", "gcc-12", "gcc-11") if shutil.which(name)), "cc")
 
 
@@ -91,7 +91,7 @@ def sanitizer_environment(compiler: str) -> dict[str, str]:
     for name in ("libasan.so", "libubsan.so"):
         found = subprocess.run([compiler, f"-print-file-name={name}"], check=True, capture_output=True)
         runtimes.append(found.stdout.decode().strip())
-    # Python frees little before it exits, which is no leak of the kernels'.
+    # Python frees little before it exits, which is not a leak of the kernels.
     return {"LD_PRELOAD": ":".join(runtimes), "ASAN_OPTIONS": "detect_leaks=0", "OMP_NUM_THREADS": "1"}
 
 
@@ -182,7 +182,7 @@ class Probes:
         return weights, float(most[0]), float(total[0])
 
 
-def _as_c(argument: Array | float) -> Any:  # noqa: ANN401 - what ctypes passes on
+def _as_c(argument: Array | float) -> Any:  # noqa: ANN401 - passed on to ctypes
     if isinstance(argument, np.ndarray):
         return ctypes.c_void_p(argument.ctypes.data)
     return ctypes.c_int32(argument) if isinstance(argument, int) else ctypes.c_float(argument)

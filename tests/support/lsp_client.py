@@ -1,4 +1,4 @@
-"""A language client that hides nothing: every message as it was sent, and as it came.
+"""A language client that hides nothing: it shows every message as it was sent and as it came.
 
 pytest-lsp's client is built on pygls and would neither send the malformed messages that are tested here
 nor show two answers to one request.
@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 Transport = Literal["stdio", "tcp", "ws"]
 Message = dict[str, Any]
 
-#: How long a test waits for what must come. No test measures time; this only ends one that hangs.
+#: How long a test waits for what must come. No test measures time; this only ends a test that hangs.
 PATIENCE_S = 300.0
 
 GHOST_TEXT = {"textDocument": {"inlineCompletion": {}}, "window": {"workDoneProgress": True}}
@@ -37,7 +37,7 @@ class ResponseError(Exception):
 
 
 class _Wire(Protocol):
-    """Whole messages, one way and the other."""
+    """Sends and receives whole messages."""
 
     def send(self, body: bytes) -> Any: ...
 
@@ -108,7 +108,7 @@ class LspClient:
         self._tasks = [asyncio.ensure_future(self._read())]
 
     def read_stderr(self) -> None:
-        """Collect what the process writes to standard error. One client of a process does that."""
+        """Collect what the process writes to standard error. Only one client of a process does so."""
         self._tasks.append(asyncio.ensure_future(self._read_stderr()))
 
     # Sending.
@@ -121,7 +121,7 @@ class LspClient:
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def begin(self, method: str, params: object = None) -> int:
-        """Send a request, and give its id without waiting for the answer."""
+        """Send a request, and return its id without waiting for the answer."""
         msg_id = next(self._ids)
         self.send({"jsonrpc": "2.0", "id": msg_id, "method": method, "params": params})
         return msg_id
@@ -133,13 +133,13 @@ class LspClient:
     # Receiving.
 
     async def wait_for(self, wanted: Callable[[Message], bool]) -> Message:
-        """Give the first message for which ``wanted`` holds, once it has come."""
+        """Return the first message for which ``wanted`` holds, once it has come."""
         async with asyncio.timeout(PATIENCE_S), self._news:
             await self._news.wait_for(lambda: any(map(wanted, self.received)) or self._tasks[0].done())
         return next(filter(wanted, self.received))
 
     async def answer(self, msg_id: object) -> Message:
-        """Give the answer to a request, whatever it is."""
+        """Return the answer to a request, whatever it is."""
         return await self.wait_for(lambda message: "method" not in message and message.get("id") == msg_id)
 
     async def result(self, msg_id: int) -> Any:
@@ -149,15 +149,15 @@ class LspClient:
         return message["result"]
 
     async def notification(self, method: str) -> Any:
-        """Give the parameters of the first notification or request of this kind."""
+        """Return the parameters of the first notification or request of this kind."""
         return (await self.wait_for(lambda message: message.get("method") == method))["params"]
 
     def answers(self, msg_id: object) -> list[Message]:
-        """Give every answer to ``msg_id`` so far."""
+        """Return every answer to ``msg_id`` so far."""
         return [one for one in self.received if "method" not in one and one.get("id") == msg_id]
 
     def messages(self, method: str) -> list[Any]:
-        """Give the parameters of all messages of one method so far."""
+        """Return the parameters of all messages of one method so far."""
         return [one["params"] for one in self.received if one.get("method") == method]
 
     # The life of a session.
@@ -178,7 +178,7 @@ class LspClient:
         self.notify("textDocument/didChange", {"textDocument": document, "contentChanges": changes})
 
     async def shut_down(self) -> int:
-        """End the session as the protocol wants it, and give the exit code."""
+        """End the session as the protocol requires, and return the exit code."""
         await self.request("shutdown")
         self.notify("exit")
         return await self.exit_code()
@@ -189,12 +189,12 @@ class LspClient:
             return await self.process.wait()
 
     async def disconnect(self) -> None:
-        """Go without a word. The server sees it at once."""
+        """Disconnect without a message. The server notices at once."""
         await self.wire.close()
         await self._tasks[0]
 
     async def close(self) -> None:
-        """End whatever still runs."""
+        """End everything that still runs."""
         await self.wire.close()
         if self.process.returncode is None:
             with suppress(ProcessLookupError):

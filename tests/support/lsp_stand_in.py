@@ -1,6 +1,6 @@
-"""The real server over a stand-in for the model, for what no model does on demand: to hang, to fail.
+"""The real server with a stand-in for the model, which does on demand what no model does: hang or fail.
 
-How it completes is told by the line before the cursor, how it loads by the model's name. Run as a program.
+The line before the cursor says how it completes, and the model's name how it loads. Run as a program.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class StandIn:
 
     loads = 0
     notices: tuple[str, ...] = ()
-    #: Where to write down each text that is to be completed, for who wants to know what the model would read.
+    #: The file in which to record each text that is to be completed, for tests of what the model would read.
     seen: Path | None = None
 
     def __init__(self, settings: CompletionSettings) -> None:

@@ -1,4 +1,4 @@
-"""An editor in this process: a server of one connection, and everything that is sent either way."""
+"""An editor in this process: a server with one connection, and all messages in both directions."""
 
 # ruff: noqa: ANN401 - JSON values
 
@@ -17,7 +17,7 @@ URI = "file:///a.py"
 
 
 class Wire:
-    """The editor's end: what it sends and what it got."""
+    """The editor's end: what it sends and what it has received."""
 
     def __init__(self, server: CopilotServer) -> None:
         self.server = server
@@ -75,7 +75,7 @@ class Wire:
                 await asyncio.sleep(0.001)
 
     async def request(self, method: str, params: object = None) -> Any:
-        """Send a request, and give its result, or its error if it failed."""
+        """Send a request, and return its result, or its error if it failed."""
         msg_id = next(self._ids)
         self.send(method, params, id=msg_id)
         await self.settled()
@@ -83,7 +83,7 @@ class Wire:
         return answer["result"] if "result" in answer else answer["error"]
 
     def messages(self, method: str) -> list[Any]:
-        """Give the parameters of all messages of one method so far."""
+        """Return the parameters of all messages of one method so far."""
         return [one["params"] for one in self.received if one.get("method") == method]
 
     def end(self) -> None:

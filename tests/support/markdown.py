@@ -13,7 +13,7 @@ def code_blocks(text: str, language: str) -> list[str]:
 
 
 def without_code(text: str) -> str:
-    """Return the text without code, be it in fences or within a line."""
+    """Return the text without code, whether in fences or within a line."""
     return re.sub(r"`[^`\n]*`", "", _FENCED.sub("", text))
 
 

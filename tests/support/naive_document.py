@@ -1,6 +1,6 @@
-"""What an editor's document is, as simply as it can be said: characters, and lines found by walking on.
+"""An editor's document in its simplest form: characters, and lines that are found by walking through them.
 
-Nothing here is shared with the server, and nothing is fast.
+This shares nothing with the server, and is not fast.
 """
 
 # ruff: noqa: ANN401 - JSON values
@@ -18,13 +18,13 @@ Message = dict[str, Any]
 
 
 def units(character: str, encoding: str) -> int:
-    """How many units of a position one character is; a lone surrogate counts as what is put for it."""
+    """How many units of a position one character takes; a lone surrogate counts as its replacement does."""
     codec, width = ENCODINGS[encoding]
     return len(plain(character).encode(codec)) // width
 
 
 def plain(text: str) -> str:
-    """The text as it comes over the wire, where a pair becomes one character; U+FFFD for a lone surrogate."""
+    """The text as it comes over the wire: a surrogate pair becomes one character, a lone surrogate U+FFFD."""
     text = json.loads(json.dumps(text))
     return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
 
@@ -39,7 +39,7 @@ def line_starts(text: str) -> list[int]:
 
 
 def offset_of(text: str, line: int, column: int, encoding: str) -> int:
-    """Where a position is. Past a line's end it is that end, past the text the text's end."""
+    """The offset of a position. Past a line's end it is that end, past the text the text's end."""
     starts = line_starts(text)
     if line >= len(starts):
         return len(text)
@@ -53,7 +53,7 @@ def offset_of(text: str, line: int, column: int, encoding: str) -> int:
 
 
 def position_of(text: str, offset: int, encoding: str) -> Message:
-    """The position at which an offset is."""
+    """The position of an offset."""
     starts = line_starts(text)
     line = max(number for number, start in enumerate(starts) if start <= offset)
     column = sum(units(character, encoding) for character in text[starts[line] : offset])
@@ -68,7 +68,7 @@ class NaiveDocuments:
         self.encoding = "utf-16"
 
     def open(self, params: Any) -> None:
-        """Apply a didOpen; one that makes no sense is no better than none."""
+        """Apply a didOpen; an invalid one is ignored."""
         uri = _uri(params)
         if uri is None:
             return
@@ -79,7 +79,7 @@ class NaiveDocuments:
             self.texts.pop(uri, None)
 
     def change(self, params: object) -> None:
-        """Apply a didChange. One that makes no sense ends the trust in the document that it names."""
+        """Apply a didChange. After an invalid one the text of the document that it names is not trusted."""
         uri = _uri(params)
         if uri is None or uri not in self.texts:
             return
@@ -111,7 +111,7 @@ def _uri(params: object) -> str | None:
 
 
 def _makes_sense(params: Any) -> bool:
-    """Whether a didChange is one by the protocol's types (whose null version is that of LSP 3.15)."""
+    """Whether a didChange is valid by the protocol's types (LSP 3.15 allows a null version)."""
     version, changes = params["textDocument"].get("version"), params.get("contentChanges")
     return (
         (version is None or _is_whole(version))
@@ -136,7 +136,7 @@ def _is_position(position: Any) -> bool:
 
 
 def _is_whole(value: Any) -> bool:
-    """Whether a JSON number is an integer of the protocol, one of 32 bits; some editors write 3.0."""
+    """Whether a JSON number is an integer of the protocol, which has 32 bits; some editors write 3.0."""
     is_number = not isinstance(value, bool) and (
         isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     )

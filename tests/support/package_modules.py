@@ -1,4 +1,4 @@
-"""The modules of a package as they stand on disk: which there are, and which import which."""
+"""The modules of a package as they are on disk: which there are, and which import which."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _targets(path: Path, modules: dict[str, Path]) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} has a relative import, which is not understood here"
+            assert node.level == 0, f"{path} has a relative import, which this check does not support"
             for alias in node.names:
                 submodule = f"{node.module}.{alias.name}"
                 if submodule in modules:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-#: How long a test waits for something that must happen, in seconds. It is reached only when the test fails.
+#: How long a test waits for something that must happen, in seconds. Only a test that fails waits so long.
 PATIENCE_S = 300.0
 _PAUSE_S = 0.02
 

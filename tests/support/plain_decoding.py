@@ -1,4 +1,4 @@
-"""Decoding that is plainly right: for each token of each candidate, the whole text is computed anew."""
+"""Decoding that is obviously right: the whole text is computed anew for each token of each candidate."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PlainDecoding:
         self._answers: dict[GenerationRequest, list[Generation]] = {}
 
     def generate(self, request: GenerationRequest) -> list[Generation]:
-        """Generate, or give the answer of the same request before."""
+        """Generate, or return the answer to an earlier request that was the same."""
         if request not in self._answers:
             self._answers[request] = self._generate(request)
         return self._answers[request]

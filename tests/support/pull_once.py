@@ -19,7 +19,7 @@ from copilot_server.errors import CopilotServerError
 class Notes:
     def __init__(self) -> None:
         self.description = ""
-        self.told: list[str] = []
+        self.messages: list[str] = []
         self.counted_bytes = 0
         self.total_bytes = 0
 
@@ -30,7 +30,7 @@ class Notes:
         self.counted_bytes += count_bytes
 
     def note(self, message: str) -> None:
-        self.told.append(message)
+        self.messages.append(message)
         sys.stderr.write(message + "\n")
         sys.stderr.flush()
 
@@ -51,7 +51,11 @@ def main(action: str, manifest_path: str) -> None:
         result["path"] = str(actions[action]())
     except CopilotServerError as error:
         result |= {"error": type(error).__name__, "message": str(error)}
-    result |= {"notes": notes.told, "counted_bytes": notes.counted_bytes, "total_bytes": notes.total_bytes}
+    result |= {
+        "notes": notes.messages,
+        "counted_bytes": notes.counted_bytes,
+        "total_bytes": notes.total_bytes,
+    }
     sys.stdout.write(json.dumps(result))
 
 

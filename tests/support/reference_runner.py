@@ -1,4 +1,4 @@
-"""A runner that is plainly right: one sequence at a time, each with a cache of its own, in transformers."""
+"""A runner that is obviously right: transformers, one sequence at a time, each with a cache of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports of runs that never were: canonical solutions that pass, and invented failures."""
+"""Invented reports of runs: canonical solutions that pass, and made-up failures."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def a_report(
     seed: int = 0,
     ks: Sequence[int] = (1, 10, 100),
 ) -> Report:
-    """A run in which each task is solved as often as its luck has it."""
+    """A run in which each task is solved with a random frequency of its own."""
     tasks = humaneval_tasks() if tasks is None else tasks
     luck = random.Random(seed)
     drawn = [

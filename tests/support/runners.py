@@ -36,7 +36,7 @@ def _weights(folder: Path) -> Weights:
     return open_weights(folder, architecture, "float32")
 
 
-#: By name: from a folder with a Llama-like model to a runner.
+#: By name: functions from a folder with a Llama-like model to a runner.
 RUNNERS: dict[str, Callable[[Path], Runner]] = {
     "cpu": _cpu,
     "reference": ReferenceRunner,

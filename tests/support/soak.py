@@ -1,7 +1,7 @@
-"""Someone types for hours: keys into a server on stdio, faster than it answers, with cancels at random.
+"""Hours of typing: keys for a server on stdio, faster than it answers, with random cancellations.
 
-What is typed are functions of Python's standard library, in their files, as the bench replays them: letter by
-letter, with letters taken back, suggestions taken whole and undone, and moves to other files.
+The typed text is functions of Python's standard library, in their files, as the bench replays them: letter by
+letter, with letters deleted, suggestions accepted and undone, and moves to other files.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from benchmarks.bench.corpus import Passage
 PATIENCE_S = 300.0
 INLINE = "textDocument/inlineCompletion"
 
-#: Of the keys: how many are taken back, how many requests are cancelled, and after how many one looks up.
+#: Shares of the keys: deleted ones, those with a cancelled request, and those after which the user looks up.
 TAKEN_BACK, CANCELLED, LOOKED_AT = 0.05, 0.15, 0.05
-#: Of the suggestions looked at, how many are taken (and half of these undone).
+#: The share of the suggestions looked at that is accepted (and half of these are undone).
 ACCEPTED = 0.4
 
 Message = dict[str, Any]
@@ -35,7 +35,7 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as the editor was when it made it: its text, and the cursor in code points."""
+    """The state of the editor at a request: its text, and the cursor in code points."""
 
     msg_id: int
     uri: str
@@ -45,7 +45,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Suggested:
-    """A suggestion that came for a request: put ``text`` for ``start`` to ``end``."""
+    """The suggestion for a request: ``text`` replaces what is from ``start`` to ``end``."""
 
     asked: Asked
     text: str
@@ -54,16 +54,16 @@ class Suggested:
 
     @property
     def document(self) -> str:
-        """The document after it is accepted, but for blanks at the ends of lines."""
+        """The document after it is accepted, without blanks at the ends of lines."""
         whole = self.asked.text[: self.start] + self.text + self.asked.text[self.end :]
         return "\n".join(line.rstrip() for line in whole.split("\n"))
 
 
 def misfit(suggested: Suggested) -> str | None:
-    """What is wrong with a suggestion by the editor's text alone; None if it fits.
+    """What is wrong with a suggestion, judged by the editor's text alone; None if it fits.
 
-    It goes in at the cursor. It may go over what follows on the cursor's line, but nothing of that is lost:
-    each character of it is in the suggestion, in the same order.
+    It is inserted at the cursor. It may replace the rest of the cursor's line, but must not lose any of it:
+    each of its characters is in the suggestion, in the same order.
     """
     asked = suggested.asked
     line_end = min(at for at in (asked.text.find("\n", asked.offset), len(asked.text)) if at >= 0)
@@ -81,12 +81,13 @@ def misfit(suggested: Suggested) -> str | None:
 
 @dataclass
 class Record:
-    """What came of a soak.
+    """The outcome of a soak.
 
     ``asked`` and ``answered`` count requests and answers by id, ``errors`` by code. Of the ``suggested``,
-    those were ``shown`` that came while the text was still the one they were asked for; ``fresh`` are those
-    that lead to a document to which none led before, so that they are no rest of one that was seen.
-    ``misfits`` say what was wrong with whom. ``rss_mb`` is the server's memory, evenly over the keys.
+    ``shown`` are those that came while the text was still the one of their request, and ``fresh`` those that
+    lead to a document to which no earlier one led, so that they are not the rest of one that was seen.
+    ``misfits`` say what was wrong with which suggestion. ``rss_mb`` is the server's memory, sampled evenly
+    over the keys.
     """
 
     asked: Counter[int] = field(default_factory=Counter)
@@ -99,9 +100,9 @@ class Record:
     rss_mb: list[float] = field(default_factory=list)
 
     def growth(self, warm_up: float) -> float:
-        """How much the memory has grown since the first ``warm_up`` of the keys, of what it was then.
+        """Return by which share the memory has grown since the first ``warm_up`` of the keys.
 
-        Medians of a tenth of the samples each, lest one garbage collection decide.
+        Medians of a tenth of the samples each are compared, so that no single garbage collection decides.
         """
         tenth = max(1, len(self.rss_mb) // 10)
         first = int(len(self.rss_mb) * warm_up)
@@ -136,7 +137,7 @@ class Typing:
         self._tell("initialized", {})
 
     def type(self, passages: Sequence[Passage], keys: int, pause_s: float, samples: int = 100) -> None:
-        """Press ``keys`` keys, ``pause_s`` apart in the mean, an equal share in each passage."""
+        """Press ``keys`` keys, ``pause_s`` apart on average, an equal share in each passage."""
         pressed = 0
         for number, passage in enumerate(passages, 1):
             self._open(passage)
@@ -151,7 +152,7 @@ class Typing:
             self._tell("textDocument/didClose", {"textDocument": {"uri": self._uri}})
 
     def close(self) -> int:
-        """Wait for all answers and end the session; the exit code."""
+        """Wait for all answers, end the session, and return the exit code."""
         self._wait_for(self._request("shutdown", None))
         self._tell("exit", None)
         self._reader.join(PATIENCE_S)
@@ -187,7 +188,7 @@ class Typing:
             self._look()
 
     def _look(self) -> None:
-        """Look at what is suggested, and perhaps take it; undo it as likely as not."""
+        """Look at the suggestion, and perhaps accept it; half of the accepted ones are undone."""
         shown = self._on_screen
         if shown is None or self._draw.random() >= ACCEPTED:
             return
@@ -245,7 +246,7 @@ class Typing:
             self._take(message)
 
     def _take(self, message: Message) -> None:
-        """Take an answer as an editor does, which shows it if the text is still the one it asked for."""
+        """Handle an answer as an editor does, which shows it if the text is still the one of the request."""
         if "method" in message:
             return
         self.record.answered[message["id"]] += 1
@@ -287,7 +288,7 @@ def _suggested(asked: Asked, item: Message) -> Suggested:
 
 
 def _position(text: str, offset: int) -> Message:
-    """The files are ASCII with line feeds alone, in which a naive position need not be slow."""
+    """The files are ASCII and have only line feeds, so a simple conversion of positions is fast enough."""
     before = text[:offset]
     return {"line": before.count("\n"), "character": len(before) - before.rfind("\n") - 1}
 

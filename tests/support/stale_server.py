@@ -1,4 +1,4 @@
-"""A server with a mistake: what was suggested last it suggests again, wherever the user is by then.
+"""A server with a bug: it repeats its last suggestion, wherever the user is by then.
 
 Usage: stale_server MODEL MAX_NEW_TOKENS
 """
@@ -15,7 +15,7 @@ from copilot_server.lsp.server import serve
 
 
 class StalePipeline(Pipeline):
-    """Looks at no text before it answers again."""
+    """Repeats its last answer without looking at the text."""
 
     last: Completion | None = None
 

@@ -1,4 +1,4 @@
-"""An editor without a screen, for the tests of statistics: a text, and a tracker told of its edits."""
+"""An editor without a screen, for the tests of statistics: a text, and a tracker that is given its edits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SPELLINGS = ("exact", "shifted", "line", "twice", "whole")
 
 @dataclass
 class Rows:
-    """Keeps rows as the store does, and that no rule is broken on the way."""
+    """Keeps rows as the store does, and checks each for broken rules."""
 
     by_id: dict[int, Suggestion] = field(default_factory=dict)
 
@@ -76,7 +76,7 @@ class Editor:
         return [item.id for item in items]
 
     def edit(self, start: int, end: int, text: str, spelling: str = "exact") -> None:
-        """Put ``text`` for what is from ``start`` to ``end``, with the cursor after it."""
+        """Replace what is from ``start`` to ``end`` with ``text``, and put the cursor after it."""
         before = self.text
         self.text = before[:start] + text + before[end:]
         self.cursor = start + len(text)
@@ -84,7 +84,7 @@ class Editor:
         self.tracker.changed(self.uri, _spelled(before, start, end, text, spelling))
 
     def insert(self, text: str, *, over: int = 0, spelling: str = "exact") -> None:
-        """Put ``text`` at the cursor, over as many code points after it."""
+        """Insert ``text`` at the cursor, replacing the given number of code points after it."""
         self.edit(self.cursor, self.cursor + over, text, spelling)
 
     def type(self, text: str) -> None:

@@ -48,12 +48,12 @@ from copilot_server.engine.backends.torch.triton_matrix import (
 )
 from copilot_server.engine.models.architecture import Architecture
 
-#: Spilled registers cost time and break nothing; a kernel that spills more than this per thread is a mistake.
+#: Spilled registers only cost time, but a kernel that spills more than this per thread is a mistake.
 MOST_SPILLED_BYTES = 512
 
 META = torch.device("meta")
 
-#: What the choosers believe that a kernel takes of shared memory, by its constants.
+#: The shared memory that a kernel takes according to the choosers, by its constants.
 BOUNDS: dict[tuple[object, ...], int] = {}
 
 #: The shapes of Qwen2.5-Coder 0.5B, 1.5B and 7B, of which the kernels' constants are made.
@@ -69,7 +69,7 @@ _SPILLED = re.compile(r"(\d+) bytes spill stores")
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """One kernel for one chip: what a block of its threads takes, and what the kernel was specialized for."""
+    """One kernel for one chip: the resources of a block of threads, and what it was specialized for."""
 
     name: str
     capability: tuple[int, int]
@@ -111,7 +111,7 @@ class AbsentDevice(DriverBase):
 
 
 def _described(
-    metadata: Any,  # noqa: ANN401 - a named tuple that Triton makes up
+    metadata: Any,  # noqa: ANN401 - a named tuple that Triton creates
     capability: tuple[int, int],
     log: str,
     constants: dict[str, object],
@@ -131,7 +131,7 @@ def _described(
 
 @contextmanager
 def compiling_for(capability: tuple[int, int]) -> Iterator[list[Compiled]]:
-    """Inside, launching a kernel only compiles it; the list has each one once, in order."""
+    """Within the context, launching a kernel only compiles it; the list has each kernel once, in order."""
     compiled: list[Compiled] = []
     run, do_compile = JITFunction.run, JITFunction._do_compile
 
@@ -171,7 +171,7 @@ def matrix(bits: int, dtype: torch.dtype, outputs: int, inputs: int, *, has_bias
 
 
 def tile(dtype: torch.dtype, bits: int, tokens: int, tiling: Tiling, *, around: str, limits: Limits) -> None:
-    """Launch the kernel for some tokens, where the chooser would."""
+    """Launch the kernel for several tokens, where the chooser would."""
     weights = matrix(bits, dtype, 2048, 1536, has_bias=around == "bias")
     x = torch.empty(tokens, 1536, device=META, dtype=dtype)
     residual = torch.empty(tokens, 2048, device=META, dtype=dtype) if around == "residual" else None
@@ -224,7 +224,7 @@ def rotation(dtype: torch.dtype, shape: Architecture) -> None:
 
 
 def launch_largest(limits: Limits) -> None:
-    """The kernels that take most, one for each format."""
+    """The kernels that take the most resources, one for each format."""
     number = torch.bfloat16
     tile(number, 16, 16, TILE_TILINGS[1], around="bias", limits=limits)
     tile(number, 8, 64, TILE_TILINGS[0], around="residual", limits=limits)

@@ -1,4 +1,4 @@
-"""A runner under the eyes of a test: with tighter limits, a record of its steps, and every rule checked."""
+"""A runner that a test watches: it has tighter limits, records its steps, and checks every rule."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from copilot_server.errors import EngineError
 
 @dataclass(frozen=True)
 class Limits:
-    """What is to be tighter than the runner's own; None leaves it as it is."""
+    """Limits that are tighter than the runner's own; None keeps the runner's."""
 
     max_sequences: int | None = None
     max_tokens: int | None = None
     prefill_chunk: int | None = None
     draft_length: int | None = None
-    #: The step that fails, counted from 0, as one does for which there is no memory.
+    #: The step that fails, counted from 0, as one fails for which there is no memory.
     fails_at: int | None = None
 
 
 class WatchedRunner:
     """Does what ``inner`` does. A call that the protocol forbids fails the test.
 
-    ``steps``: the chunks of each step, and the tokens drawn after each of them.
+    ``steps``: the chunks of each step, and the tokens sampled after each of them.
     """
 
     def __init__(self, inner: Runner, limits: Limits) -> None:
@@ -51,7 +51,7 @@ class WatchedRunner:
 
     @property
     def lengths(self) -> dict[int, int]:
-        """By open sequence, the number of its tokens."""
+        """The number of tokens of each open sequence."""
         return {sequence: len(cells) for sequence, cells in self._cells.items()}
 
     def open(self) -> int:

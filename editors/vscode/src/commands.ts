@@ -1,4 +1,4 @@
-/** The commands, by name. */
+/** The commands by name. */
 import * as vscode from "vscode";
 import { canHaveSuggestions, switches, text, toggle, toggleLanguage } from "./configuration";
 import { menuGroups, type MenuEntry, type MenuGroup } from "./core/menu";
@@ -13,7 +13,7 @@ import { openWalkthrough } from "./walkthrough";
 
 type Handler = (...args: never[]) => unknown;
 
-/** Ghost text is VS Code's own, and so is what is done with it. */
+/** Ghost text and the actions on it are VS Code's own. */
 const OF_THE_EDITOR: Readonly<Record<string, string>> = {
   accept: "editor.action.inlineSuggest.commit",
   acceptWord: "editor.action.inlineSuggest.acceptNextWord",
@@ -89,7 +89,7 @@ async function toggleLanguageHere(): Promise<void> {
 async function showSwitched(isOn: boolean, where: string): Promise<void> {
   showBriefly(`Suggestions are ${isOn ? "on" : "off"}${where}.`);
   if (!isOn) {
-    await vscode.commands.executeCommand("editor.action.inlineSuggest.hide"); // the one on show, too
+    await vscode.commands.executeCommand("editor.action.inlineSuggest.hide"); // also the visible one
   }
 }
 

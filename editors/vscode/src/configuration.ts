@@ -1,4 +1,4 @@
-/** The settings, as VS Code holds them. */
+/** The settings as VS Code has them. */
 import * as vscode from "vscode";
 import { isLanguageOn, readLanguages, toggledLanguage } from "./core/languages";
 import type { Reader } from "./core/settings";
@@ -25,7 +25,7 @@ export const reader: Reader = {
   },
 };
 
-/** A setting that is text. */
+/** The value of a text setting. */
 export function text(name: string): string {
   const value: unknown = section().get(name);
   return typeof value === "string" ? value.trim() : "";
@@ -41,12 +41,12 @@ export function isWantedIn(document: vscode.TextDocument): boolean {
   return isEnabled() && canHaveSuggestions(document) && isLanguageOn(languages, document.languageId);
 }
 
-/** Whether `document` is of a kind that suggestions are for. */
+/** Whether `document` is of a kind that can have suggestions. */
 export function canHaveSuggestions(document: vscode.TextDocument): boolean {
   return vscode.languages.match(SELECTOR, document) > 0;
 }
 
-/** Which switches are on, as far as they concern `document`. */
+/** The switches that concern `document`. */
 export function switches(document: vscode.TextDocument | undefined): Switches {
   const languages = readLanguages(section().get("languages"));
   const isOurs = document !== undefined && canHaveSuggestions(document);
@@ -73,7 +73,7 @@ export async function toggleLanguage(language: string): Promise<boolean> {
   return isLanguageOn(toggled, language);
 }
 
-/** Change a setting in the scope where it is set, so that the new value takes effect; else in the user's. */
+/** Change a setting in the scope in which it is set, so that the new value takes effect, or else in the user's. */
 export async function set(name: string, value: unknown): Promise<void> {
   const isWorkspaces = section().inspect(name)?.workspaceValue !== undefined;
   const target = isWorkspaces ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global;

@@ -1,4 +1,4 @@
-/** A server and the client that talks to it, from their start to their end. */
+/** A server and the client that talks to it, from start to end. */
 import type * as vscode from "vscode";
 import {
   CloseAction,
@@ -22,7 +22,7 @@ export interface ConnectionParts {
   readonly log: vscode.LogOutputChannel;
   readonly settings: Values;
   readonly onStatus: (status: ServerStatus) => void;
-  /** Called once when the server has ended although nobody stopped it: how it ended, and what it wrote. */
+  /** Called once if the server ends without being stopped, with how it ended and what it wrote. */
   readonly onGone: (ending: string, complaint: string | undefined) => void;
 }
 
@@ -45,21 +45,21 @@ export class Connection {
   /**
    * Start the server and initialize it.
    *
-   * @throws Error - the server does not start.
+   * @throws Error - If the server does not start.
    */
   start(): Promise<void> {
     this.starting = this.client.start();
     return this.starting;
   }
 
-  /** End the server, however far its start has come. Afterwards the process and all that it registered are gone. */
+  /** End the server, even while it is starting. Afterwards its process and its registrations are gone. */
   async end(): Promise<void> {
     if (this.client.state !== State.Running) {
-      this.server?.kill(); // a client that is starting cannot be stopped, but its server can
+      this.server?.kill(); // a client that is still starting cannot be stopped, but its server can
       await this.starting?.catch(() => undefined);
     }
     await this.client.dispose().catch((error: unknown) => {
-      this.parts.log.warn(`The server did not stop in order: ${String(error)}`);
+      this.parts.log.warn(`The server did not stop properly: ${String(error)}`);
     });
     await this.server?.end();
   }
@@ -95,7 +95,7 @@ function clientOptions(
     outputChannel: parts.log,
     middleware: MIDDLEWARE,
     errorHandler: { error: () => ({ action: ErrorAction.Continue, handled: true }), closed },
-    // Whoever started the client shows the error.
+    // The caller that started the client shows the error.
     initializationFailedHandler: () => false,
   };
 }
@@ -103,10 +103,10 @@ function clientOptions(
 const MIDDLEWARE: Middleware = {
   provideInlineCompletionItems: (document, position, context, token, next) =>
     isWantedIn(document) ? next(document, position, context, token) : undefined,
-  // Loading is shown in the status bar, by our own item.
+  // Our own item in the status bar shows the progress of loading.
   handleWorkDoneProgress: () => undefined,
   workspace: {
-    // The section has settings that are not the server's.
+    // The section also has settings that do not belong to the server.
     configuration: (params) =>
       params.items.map(({ section }) => (section === SECTION ? chosenSettings(reader) : null)),
   },

@@ -1,4 +1,4 @@
-/** The extension's beginning and end. */
+/** Starting and stopping the extension. */
 import * as vscode from "vscode";
 import { registerCommands } from "./commands";
 import { Session } from "./session";
@@ -16,7 +16,7 @@ export function activate(context: vscode.ExtensionContext): void {
   void welcomeOnce(context);
 }
 
-/** VS Code waits for this, so that no server outlives its window. */
+/** VS Code waits for the promise, so that no server outlives its window. */
 export async function deactivate(): Promise<void> {
   await session?.stop();
 }

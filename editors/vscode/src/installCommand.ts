@@ -1,4 +1,4 @@
-/** Installing the server, seen from the editor. */
+/** The command that installs the server. */
 import * as vscode from "vscode";
 import { text } from "./configuration";
 import { install, InstallError, pipStep } from "./core/install";
@@ -8,7 +8,7 @@ import type { Session } from "./session";
 
 const INSTALL = "Install";
 
-/** Install or update the server in an environment of its own, if the user agrees. */
+/** Install or update the server in its own environment, if the user agrees. */
 export async function installServer(context: vscode.ExtensionContext, session: Session): Promise<void> {
   const source = text("installSource") || "copilot-server";
   const detail =
@@ -19,7 +19,7 @@ export async function installServer(context: vscode.ExtensionContext, session: S
     return;
   }
   try {
-    await session.stop({ kind: "installing" }); // files in use cannot be replaced everywhere
+    await session.stop({ kind: "installing" }); // some systems cannot replace files in use
     await vscode.window.withProgress(
       {
         location: vscode.ProgressLocation.Notification,

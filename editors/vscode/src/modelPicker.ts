@@ -10,7 +10,7 @@ const OTHER = "Another model…";
 const FETCH = "Fetch";
 const SETTINGS = "Open Settings";
 
-/** Let the user choose, and set what was chosen. The server loads it by itself. */
+/** Let the user choose a model, and change the setting. The server then loads the model by itself. */
 export async function selectModel(session: Session): Promise<void> {
   const engine = engineOf(session.phase);
   if (engine !== "") {

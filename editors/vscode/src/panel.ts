@@ -12,7 +12,7 @@ const REQUEST = "textDocument/copilotPanelCompletion";
 const PARTS = new ProgressType<unknown>();
 const METHOD_NOT_FOUND = -32601;
 
-/** A request: a position in a document as it was then. */
+/** A request: a position in a document at that time. */
 interface Question {
   readonly document: vscode.TextDocument;
   readonly column: vscode.ViewColumn | undefined;
@@ -26,7 +26,7 @@ export class CandidatePanel implements vscode.Disposable {
   private question: Question | undefined;
   private candidates: readonly Candidate[] = [];
   private asking: vscode.CancellationTokenSource | undefined;
-  /** All messages since the last request, for a page that has not loaded yet or that loads again. */
+  /** All messages since the last request, for a page that is still loading or reloads. */
   private sent: ToPage[] = [];
   private isPageReady = false;
 
@@ -35,7 +35,7 @@ export class CandidatePanel implements vscode.Disposable {
     private readonly session: Session,
   ) {}
 
-  /** Ask for candidates at the cursor. */
+  /** Request candidates at the cursor. */
   async ask(): Promise<void> {
     const editor = vscode.window.activeTextEditor;
     if (editor === undefined || !canHaveSuggestions(editor.document)) {
@@ -72,7 +72,7 @@ export class CandidatePanel implements vscode.Disposable {
     }
   }
 
-  /** Request candidates and show them as they come; returns the message for the end. */
+  /** Request candidates and show them as they come; returns the final message. */
   private async collect(
     client: LanguageClient,
     { document, position }: Question,
@@ -229,7 +229,7 @@ function rangeOf({ start, end }: Span): vscode.Range {
   return new vscode.Range(start.line, start.character, end.line, end.character);
 }
 
-/** Go back to the document, with the cursor after the inserted text. */
+/** Return to the document, with the cursor after the inserted text. */
 async function showAfter({ document, column }: Question, { span, text }: Candidate): Promise<void> {
   const start = new vscode.Position(span.start.line, span.start.character);
   const lines = text.split(/\r\n|\r|\n/);

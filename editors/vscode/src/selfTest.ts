@@ -1,4 +1,4 @@
-/** The self-test, which runs in a process of its own, and its report. */
+/** The self-test, which runs in a separate process, and its report. */
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
@@ -49,7 +49,7 @@ function reportsFolder(context: vscode.ExtensionContext): string {
   return path.join(context.globalStorageUri.fsPath, "self-tests");
 }
 
-/** Run it; returns the score in words, or undefined if it was cancelled or has failed, which is shown. */
+/** Run it; returns a description of the score, or undefined if it was cancelled or failed, which is shown. */
 async function tested(
   { log }: Session,
   program: string,
@@ -118,7 +118,7 @@ class Bar {
 }
 
 function showScore(folder: string, score: string): void {
-  // A browser on another machine than the files cannot open them.
+  // A browser on another machine cannot open the files.
   const isLocal = vscode.env.remoteName === undefined && vscode.env.uiKind === vscode.UIKind.Desktop;
   const actions = isLocal ? [OPEN_IN_BROWSER] : [];
   void vscode.window.showInformationMessage(`Self-test: ${score}.`, ...actions).then((chosen) => {
@@ -138,7 +138,7 @@ async function openReport(folder: string): Promise<boolean> {
     "copilot-server.report",
     "Self-test Report",
     vscode.ViewColumn.Active,
-    // The page's own policy names its one script by hash, and forbids every request.
+    // The page's own policy allows its single script by hash, and forbids all requests.
     { enableScripts: true, enableFindWidget: true, localResourceRoots: [] },
   );
   panel.webview.html = page;

@@ -1,4 +1,4 @@
-/** Which program the server is. */
+/** The server's program. */
 import { homedir } from "node:os";
 import path from "node:path";
 import * as vscode from "vscode";
@@ -6,17 +6,17 @@ import { text } from "./configuration";
 import { findServer, type Found, type Places } from "./core/locate";
 import { isProgram } from "./core/program";
 
-/** The virtual environment that the extension makes for the server. */
+/** The virtual environment that the extension creates for the server. */
 export function ownVenv(context: vscode.ExtensionContext): string {
   return path.join(context.globalStorageUri.fsPath, "server");
 }
 
-/** The server's program; undefined if it is nowhere. */
+/** Find the server's program; undefined if there is none. */
 export function locateServer(context: vscode.ExtensionContext): Promise<Found | undefined> {
   return findServer(places(context), isProgram);
 }
 
-/** The message for a user who has no server. */
+/** The message for a user without a server. */
 export function missingMessage(): string {
   const configured = text("serverPath");
   return configured === ""

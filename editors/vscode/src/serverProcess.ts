@@ -2,9 +2,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 
-/** How long the exit code may come after the streams have closed. */
+/** How long after the closing of the streams the exit code may come. */
 const EXIT_AFTER_CLOSE_MS = 2000;
-/** How long a server may take to end after it was asked to. */
+/** How long a server may take to end after it is asked to. */
 const GRACE_MS = 3000;
 const KEPT_CHARACTERS = 2000;
 
@@ -26,7 +26,7 @@ export class ServerProcess {
   /**
    * Start the process in `folder`, never in the workspace, whose files it must not run.
    *
-   * @throws Error - it cannot be started.
+   * @throws Error - If it cannot be started.
    */
   static async start(program: string, args: readonly string[], folder: string): Promise<ServerProcess> {
     const child = spawn(program, args, { cwd: folder, stdio: "pipe", windowsHide: true });
@@ -35,7 +35,7 @@ export class ServerProcess {
     return started;
   }
 
-  /** Describe how the process ended; it must be ending already. */
+  /** Describe how the process, which is already ending, has ended. */
   ending(): Promise<string> {
     return this.exitedWithin(EXIT_AFTER_CLOSE_MS, "it closed its output");
   }
@@ -52,7 +52,7 @@ export class ServerProcess {
     this.child.kill("SIGKILL");
   }
 
-  /** What the server wrote about its own error, if anything. */
+  /** What the server wrote about its error, if anything. */
   complaint(): string | undefined {
     const at = this.stderr.lastIndexOf("error: ");
     return at < 0 ? undefined : this.stderr.slice(at + "error: ".length).trim();

@@ -1,4 +1,4 @@
-/** The server's life: started when it is first needed, started again when it crashes, stopped at the end. */
+/** The life of the server: it starts when first needed, restarts after a crash, and stops with the window. */
 import { mkdir } from "node:fs/promises";
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
@@ -10,15 +10,15 @@ import { changedSettings, chosenSettings, haveChanged, needsRestart, type Values
 import { UNKNOWN_STATUS, type Phase } from "./core/status";
 import { locateServer, missingMessage } from "./server";
 
-/** Settings of ours that a running server cannot take. */
+/** The extension's settings that take effect only when the server starts. */
 const RESTARTING = ["serverPath", "logLevel"] as const;
 
 export class Session implements vscode.Disposable {
   private current: Phase = { kind: "idle" };
   private connection: Connection | undefined;
-  /** Done when all servers that were asked to end have ended. */
+  /** Resolves when all servers that were stopped have ended. */
   private ended: Promise<unknown> = Promise.resolve();
-  /** Counts starts and stops, so that an attempt notices when a newer one has replaced it. */
+  /** Counts starts and stops, so that an attempt notices that a newer one has replaced it. */
   private turn = 0;
   private started: Values = {};
   private crashes: Crashes = [];
@@ -43,7 +43,7 @@ export class Session implements vscode.Disposable {
     return this.current.kind === "running" ? this.connection?.client : undefined;
   }
 
-  /** Start the server as soon as a document is open that wants suggestions. */
+  /** Start the server as soon as a document is open that can have suggestions. */
   watch(): void {
     const look = (): void => {
       if (this.current.kind === "idle" && vscode.workspace.textDocuments.some(isWantedIn)) {
@@ -63,7 +63,7 @@ export class Session implements vscode.Disposable {
     look();
   }
 
-  /** Restart the server, whatever state it is in. */
+  /** Restart the server, whatever its state. */
   async restart(): Promise<void> {
     const turn = await this.stop({ kind: "starting" });
     if (turn === this.turn) {
@@ -72,7 +72,7 @@ export class Session implements vscode.Disposable {
     }
   }
 
-  /** Stop the server, and be in `phase` until it is started again; returns the turn that this was. */
+  /** Stop the server, and stay in `phase` until it starts again; returns the number of this turn. */
   async stop(phase: Phase = { kind: "idle" }): Promise<number> {
     const turn = ++this.turn;
     clearTimeout(this.restartTimer);
@@ -82,7 +82,7 @@ export class Session implements vscode.Disposable {
     return turn;
   }
 
-  /** The server's program, to run it a second time; undefined, after a message to the user, if there is none. */
+  /** The server's program, for other commands; if there is none, the user gets a message, and it is undefined. */
   async program(): Promise<Found | undefined> {
     const found = await locateServer(this.context);
     if (found === undefined) {
@@ -122,7 +122,7 @@ export class Session implements vscode.Disposable {
       if (this.connection === connection && this.current.kind === "starting") {
         this.enter({ kind: "running", status: UNKNOWN_STATUS });
         if (haveChanged(reader, this.started)) {
-          this.sendSettings(); // they have changed since it was started
+          this.sendSettings(); // they have changed since the server started
         }
       }
     } catch (error) {
@@ -150,7 +150,7 @@ export class Session implements vscode.Disposable {
     return connection;
   }
 
-  /** Where the server runs: never in the workspace. */
+  /** The folder in which the server runs, which is never the workspace. */
   private get folder(): string {
     return this.context.globalStorageUri.fsPath;
   }
@@ -167,16 +167,16 @@ export class Session implements vscode.Disposable {
     const verdict = afterCrash(this.crashes, performance.now() / 1000);
     this.crashes = verdict.crashes;
     if (verdict.delay_s === undefined) {
-      this.fail(`The server keeps stopping (${ending}), and is not started again.`);
+      this.fail(`The server keeps stopping (${ending}) and is not restarted.`);
       return;
     }
     const why = `The server stopped unexpectedly (${ending}).`;
     this.enter({ kind: "restarting", delay_s: verdict.delay_s, why });
-    this.say(vscode.window.showWarningMessage, `${why} It is started again in ${verdict.delay_s} s.`, LOG);
+    this.say(vscode.window.showWarningMessage, `${why} It restarts in ${verdict.delay_s} s.`, LOG);
     this.restartTimer = setTimeout(() => void this.launch(), verdict.delay_s * 1000);
   }
 
-  /** A server that does not even start would not start the next time either. */
+  /** A server that does not start at all would not start the next time, either. */
   private couldNotStart(connection: Connection, why: string): void {
     if (this.connection === connection) {
       this.leaveConnection();

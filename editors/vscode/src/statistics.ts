@@ -1,4 +1,4 @@
-/** The statistics that the server keeps on this machine, as a document. */
+/** A document that shows the statistics that the server keeps on this machine. */
 import * as vscode from "vscode";
 import { lastWords, run } from "./core/program";
 import { TERMINAL_ENV } from "./core/selfTestProgress";
@@ -20,7 +20,7 @@ export class Statistics implements vscode.Disposable, vscode.TextDocumentContent
     return this.content;
   }
 
-  /** Show them as they are now. */
+  /** Show the current statistics. */
   async show(): Promise<void> {
     const found = await this.session.program();
     if (found === undefined) {

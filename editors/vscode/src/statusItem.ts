@@ -4,7 +4,7 @@ import { SECTION, switches } from "./configuration";
 import { statusView, type StatusView } from "./core/status";
 import type { Session } from "./session";
 
-/** Most answers come sooner than this; the icon must not flicker at each key. */
+/** Most answers come sooner than this, so that the icon does not flicker at each key. */
 const THINKING_AFTER_MS = 150;
 
 export class StatusItem implements vscode.Disposable {
@@ -22,7 +22,7 @@ export class StatusItem implements vscode.Disposable {
     this.watches = vscode.Disposable.from(
       session.onDidChangePhase(update),
       vscode.window.onDidChangeActiveTextEditor(update),
-      vscode.workspace.onDidOpenTextDocument(update), // also when its language is changed
+      vscode.workspace.onDidOpenTextDocument(update), // also when its language changes
       vscode.workspace.onDidChangeConfiguration(update),
     );
     this.update();
@@ -66,7 +66,7 @@ export class StatusItem implements vscode.Disposable {
 
 function tooltip(view: StatusView): vscode.MarkdownString {
   const shown = new vscode.MarkdownString("", true);
-  shown.appendText(view.summary); // which escapes: a model's name is anybody's text
+  shown.appendText(view.summary); // appendText escapes the text, which may have an untrusted model's name
   for (const more of [view.remedy, view.privacy]) {
     if (more !== "") {
       shown.appendText(`\n\n${more}`);

@@ -1,15 +1,15 @@
-/** The walkthrough, shown by itself the first time only. */
+/** The walkthrough, which is shown without a request only once. */
 import { setTimeout } from "node:timers/promises";
 import * as vscode from "vscode";
 
 const WELCOMED = "welcomed";
 const OPEN = "Open Walkthrough";
-/** How long VS Code may take to learn of an extension's walkthrough, once it has opened any. */
+/** How long VS Code may take to register an extension's walkthrough after it has opened any walkthrough. */
 const KNOWN_AFTER_MS = 1000;
 
 /**
- * Open it. Where it is the first of the window, VS Code may know of none but its own, and open that;
- * asked again it opens ours, and does nothing where ours is open.
+ * Open it. The first time in a window VS Code may know only its own walkthrough and open that one.
+ * The second call then opens ours, and does nothing if ours is open.
  */
 export async function openWalkthrough(context: vscode.ExtensionContext): Promise<void> {
   const open = ["workbench.action.openWalkthrough", `${context.extension.id}#start`] as const;
@@ -26,7 +26,7 @@ export async function welcomeOnce(context: vscode.ExtensionContext): Promise<voi
   }
 }
 
-/** Open it, or offer to, where opening would take the focus from a user who is writing. */
+/** Open it, or only offer to if opening it would take the focus from a user who is writing. */
 async function welcome(context: vscode.ExtensionContext): Promise<void> {
   if (vscode.window.activeTextEditor !== undefined) {
     const message = "Copilot Server suggests code as you write, from a model of your own.";

@@ -49,14 +49,14 @@ function options(changes: Partial<InstallOptions>): InstallOptions & { readonly 
   };
 }
 
-test("the server is installed into an environment of its own, with a Python that is here", async () => {
+test("the server is installed into its own environment, with an existing Python", async () => {
   const asked = options({ source: makeWheel("good", "main") });
   const program = await install(asked);
   assert.equal(execFileSync(program, ["--version"], { encoding: "utf8" }), "copilot-server 0.0.1\n");
   assert.deepEqual(asked.steps, ["looking for Python", "making an environment", "asking pip"]);
 });
 
-test("installing again updates what is there", async () => {
+test("installing again updates the server", async () => {
   const asked = options({ source: makeWheel("good", "main") });
   await install(asked);
   assert.deepEqual(asked.steps, ["looking for Python", "asking pip"]);
@@ -68,7 +68,7 @@ test("a source that does not exist leaves nothing behind, and says what to do", 
   assert.equal(existsSync(venv), false);
 });
 
-test("a package whose program does not run is not taken for a server", async () => {
+test("a package whose program does not run is rejected", async () => {
   const venv = path.join(folder, "broken-venv");
   const asked = options({ venv, source: makeWheel("broken", "no_such") });
   await assert.rejects(install(asked), /has no copilot-server that runs/);
@@ -88,7 +88,7 @@ test("cancelling leaves nothing behind", async () => {
   assert.equal(existsSync(venv), false);
 });
 
-test("a Python that is too old is named, and the remedy", async () => {
+test("a Python that is too old is reported with the remedy", async () => {
   const old = path.join(folder, "old-python");
   await writeFile(old, `#!/bin/sh\necho 3 9 ${old}\n`);
   await chmod(old, 0o755);
@@ -99,7 +99,7 @@ test("a Python that is too old is named, and the remedy", async () => {
   );
 });
 
-test("no Python at all is told too", async () => {
+test("a missing Python is reported", async () => {
   const { signal } = new AbortController();
   await assert.rejects(
     findPython({ python: "/no/python", platform: "linux", signal }),
@@ -107,7 +107,7 @@ test("no Python at all is told too", async () => {
   );
 });
 
-test("pip's lines are told as steps", () => {
+test("pip's output is described as steps", () => {
   assert.equal(pipStep("Collecting torch>=2.9 (from copilot-server)"), "fetching torch");
   assert.equal(pipStep("  Downloading https://a/b/torch-2.9.0-cp311.whl (800 MB)"), "fetching torch");
   assert.equal(pipStep("Building wheel for copilot-server (pyproject.toml): started"), "building copilot");

@@ -28,11 +28,11 @@ test("the server is looked for on the PATH, then in our own environment, then in
   ]);
 });
 
-test("a folder of the PATH that depends on where one is, is left out", () => {
+test("relative folders of the PATH are left out", () => {
   assert.ok(!candidates(PLACES).some(({ program }) => program.startsWith("bin")));
 });
 
-test("a server that the settings name is looked for nowhere else", () => {
+test("if the settings name a server, no other is tried", () => {
   assert.deepEqual(candidates({ ...PLACES, configured: "~/x/copilot-server" }), [
     { program: "/home/me/x/copilot-server", origin: "setting" },
   ]);
@@ -47,7 +47,7 @@ test("on Windows the program is an .exe", () => {
   );
 });
 
-test("the first that is there is taken, or none", async () => {
+test("the first program that exists is used, if any", async () => {
   const there = (file: string): Promise<boolean> => Promise.resolve(file.startsWith("/storage"));
   assert.equal((await findServer(PLACES, there))?.origin, "own environment");
   assert.equal(await findServer(PLACES, () => Promise.resolve(false)), undefined);
@@ -76,7 +76,7 @@ test("a crash waits twice as long as the last, and the sixth in five minutes giv
   assert.deepEqual(delays, [1, 2, 4, 8, 16, undefined]);
 });
 
-test("crashes of long ago are forgotten", () => {
+test("old crashes are forgotten", () => {
   assert.deepEqual(afterCrash([0, 1, 2, 3, 4], 400), { crashes: [400], delay_s: 1 });
 });
 
@@ -88,12 +88,12 @@ test("a language is on unless it, or all others, are off", () => {
   assert.deepEqual(toggledLanguage({ "*": false }, "go"), { "*": false, go: true });
 });
 
-test("a setting for languages that is none turns nothing off", () => {
+test("an invalid setting for languages turns nothing off", () => {
   assert.deepEqual(readLanguages("python"), { "*": true });
   assert.deepEqual(readLanguages({ python: false, go: "no" }), { python: false });
 });
 
-test("a program's output and end are told", async () => {
+test("a program's output and exit code are reported", async () => {
   const heard: string[] = [];
   const program = "console.log('out'); console.error('err'); process.exit(3)";
   const ended = await run(process.execPath, ["-e", program], { onOutput: (text) => heard.push(text) });
@@ -110,11 +110,11 @@ test("a program that is cancelled or takes too long is ended", async () => {
   assert.equal((await run(process.execPath, forever, { timeout_s: 0.1 })).signal, "SIGTERM");
 });
 
-test("a program that is not there is an error", async () => {
+test("a missing program is an error", async () => {
   await assert.rejects(run("/no/such/program", []), /ENOENT/);
 });
 
-test("the bar of a self-test on a terminal is read", () => {
+test("the progress bar of a self-test on a terminal is read", () => {
   const drawn =
     "\u001b[2Kpass@1  84.2% \u001b[91m━━━━━\u001b[0m\u001b[90m╺\u001b[0m \u001b[32m19/20\u001b[0m \u001b[33m0:00:19\u001b[0m";
   assert.deepEqual(readProgress(drawn), { checked: 19, total: 20, passAt1: "84.2%" });
@@ -125,7 +125,7 @@ test("the bar of a self-test on a terminal is read", () => {
   });
 });
 
-test("so are the lines that it prints where there is no terminal; other lines say nothing", () => {
+test("the lines that it prints without a terminal are read, and other lines are ignored", () => {
   assert.deepEqual(readProgress("pass@1  56.2% (9 of 16)"), {
     checked: 16,
     total: undefined,
@@ -134,7 +134,7 @@ test("so are the lines that it prints where there is no terminal; other lines sa
   assert.equal(readProgress("The report is in out."), undefined);
 });
 
-test("lines are put together from pieces, whatever ends them", () => {
+test("lines are assembled from pieces, whatever ends them", () => {
   const lines = new LineSplitter();
   assert.deepEqual(lines.push("a\rb"), ["a"]);
   assert.deepEqual(lines.push("c\r\n\nd"), ["bc"]);
@@ -162,7 +162,7 @@ test("the list of models is read and shown", () => {
   assert.equal(modelRow({ ...model, isOnDisk: true }, "m").description, "on this machine");
 });
 
-test("what is no list of models is an error", () => {
+test("an invalid list of models is an error", () => {
   for (const wrong of ["{}", "[3]", "[{}]", "not JSON"]) {
     assert.throws(() => readModels(wrong));
   }

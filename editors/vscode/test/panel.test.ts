@@ -36,7 +36,7 @@ function openPage(): Page {
   Object.assign(window, {
     acquireVsCodeApi: () => ({ postMessage: (said: FromPage) => sent.push({ ...said }) }),
   });
-  window.document.hasFocus = () => true; // which jsdom has not
+  window.document.hasFocus = () => true; // which jsdom lacks
   window.eval(SCRIPT);
   const tell = (message: ToPage): void => {
     window.dispatchEvent(new window.MessageEvent("message", { data: message }));
@@ -52,7 +52,7 @@ function showAll(page: Page, texts: readonly string[], before = ""): void {
   page.tell({ kind: "end", message: texts[0] ?? "" });
 }
 
-test("hostile candidates are shown as the text that they are, and run nothing", () => {
+test("hostile candidates are shown as text, and run nothing", () => {
   const page = openPage();
   showAll(page, HOSTILE, HOSTILE[0]);
   const { document } = page.window;
@@ -77,7 +77,7 @@ test("the same text as HTML does harm, so that the test above can fail", () => {
   assert.equal((page.window as unknown as Record<string, unknown>)["harmed"], true);
 });
 
-test("only the page's own script may run, and nothing may be fetched from elsewhere", () => {
+test("only the page's own script may run, and nothing may be fetched from other origins", () => {
   const { document } = new JSDOM(
     panelPage({ nonce: "n0nce", script: 'a"><b>&', style: "s", source: "vscode-webview:" }),
   ).window;
@@ -93,7 +93,7 @@ test("only the page's own script may run, and nothing may be fetched from elsewh
   assert.equal(document.querySelector("b"), null);
 });
 
-test("the page says that it is ready, and what was chosen by a key or a click", () => {
+test("the page reports that it is ready, and what was chosen by a key or a click", () => {
   const page = openPage();
   showAll(page, ["one", "two"]);
   const { document, KeyboardEvent } = page.window;
@@ -126,7 +126,7 @@ test("the arrows go round the cards, and Enter accepts the one in focus", () => 
   ]);
 });
 
-test("a new question clears what the last one brought", () => {
+test("a new request clears the results of the last one", () => {
   const page = openPage();
   showAll(page, ["one", "two"]);
   page.tell({ kind: "start", where: "a.py, line 1", before: "" });
@@ -134,14 +134,14 @@ test("a new question clears what the last one brought", () => {
   assert.ok(page.window.document.body.classList.contains("busy"));
 });
 
-test("what a page may say is read, and nothing else", () => {
+test("only valid messages of the page are read", () => {
   assert.deepEqual(readFromPage({ kind: "accept", index: 2, more: 1 }), { kind: "accept", index: 2 });
   for (const wrong of [null, 1, {}, { kind: "accept" }, { kind: "accept", index: 0.5 }, { kind: "run" }]) {
     assert.equal(readFromPage(wrong), undefined);
   }
 });
 
-test("items are read with their place and their command", () => {
+test("items are read with their range and their command", () => {
   const range = { start: { line: 1, character: 0 }, end: { line: 1, character: 2 } };
   const command = { title: "t", command: "accepted", arguments: ["id"] };
   assert.deepEqual(readCandidates({ items: [{ insertText: "x", range, command }] }, CURSOR), [
@@ -152,19 +152,19 @@ test("items are read with their place and their command", () => {
   ]);
 });
 
-test("what are no items are none", () => {
+test("invalid items are ignored", () => {
   for (const wrong of [null, undefined, [], { items: 3 }, { items: [null, 1, {}, { insertText: "" }] }]) {
     assert.deepEqual(readCandidates(wrong, CURSOR), []);
   }
 });
 
-test("a text that is there already is not shown again", () => {
+test("a text that is already shown is not shown again", () => {
   const [one, two] = readCandidates({ items: [{ insertText: "1" }, { insertText: "2" }] }, CURSOR);
   assert.ok(one && two);
   assert.deepEqual(withNew([one], [{ ...one }, two]), [one, two]);
 });
 
-test("coloured pieces are the code, whatever it is", () => {
+test("coloured pieces joined together are the code, whatever it is", () => {
   const codes = [
     ...HOSTILE,
     "",
@@ -183,7 +183,7 @@ test("coloured pieces are the code, whatever it is", () => {
   }
 });
 
-test("code is coloured by what it is", () => {
+test("code is coloured by its syntax", () => {
   const kinds = pieces("return x + 12 # if\n's' // y").map(({ kind, text }) => `${kind}:${text.trim()}`);
   assert.deepEqual(kinds, [
     "keyword:return",
@@ -203,7 +203,7 @@ test("the indentation that all lines share is not shown", () => {
   assert.deepEqual(dedented("\t\tx = ", "1"), { before: "x = ", text: "1" });
 });
 
-test("lines that are indented less, or otherwise, keep what they have", () => {
+test("lines that are indented less or differently keep their indentation", () => {
   assert.deepEqual(dedented("    ", "a\nb"), { before: "    ", text: "a\nb" });
   assert.deepEqual(dedented("  ", "a\n\tb"), { before: "  ", text: "a\n\tb" });
   assert.deepEqual(dedented("", ""), { before: "", text: "" });

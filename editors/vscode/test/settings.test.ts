@@ -139,7 +139,7 @@ test("no setting holds a key, and no URL may", () => {
   }
 });
 
-test("the self-test measures what is served", () => {
+test("the self-test measures the served model", () => {
   const model = { model: " m ", device: "cpu", dtype: "int8", offline: true };
   assert.deepEqual(selfTestFlags(readerOf({})), []);
   assert.deepEqual(selfTestFlags(readerOf(model)), [
@@ -152,7 +152,7 @@ test("the self-test measures what is served", () => {
   assert.deepEqual(selfTestFlags(readerOf({ engine: "https://a" })), ["--engine", "https://a"]);
 });
 
-test("every command has a name in the palette, and every key a command of ours or of the editor", () => {
+test("every command has a name in the palette, and every key runs one of our commands or the editor's", () => {
   const names = new Set(manifest.contributes.commands.map(({ command }) => command));
   for (const { command } of manifest.contributes.keybindings) {
     assert.ok(names.has(command) || command.startsWith("editor.action.inlineSuggest."), command);
@@ -170,7 +170,7 @@ function readerOf(set: Readonly<Record<string, unknown>>): Reader {
   };
 }
 
-test("only what somebody has set is sent, so that the server's own file holds for the rest", () => {
+test("only settings that have been set are sent, so that the server's own file applies to the rest", () => {
   assert.deepEqual(chosenSettings(readerOf({})), {});
   assert.deepEqual(chosenSettings(readerOf({ "completion.candidates": 5, offline: true })), {
     "completion.candidates": 5,
@@ -178,7 +178,7 @@ test("only what somebody has set is sent, so that the server's own file holds fo
   });
 });
 
-test("a server is started anew for another engine, and told of whatever else has changed", () => {
+test("a server is restarted for another engine, and notified of all other changes", () => {
   const engine = ["https://gpu.example.com"];
   const started = { engine, "remote.allowHttp": false, enabled: false };
   const cases: [Readonly<Record<string, unknown>>, boolean, boolean][] = [
@@ -194,7 +194,7 @@ test("a server is started anew for another engine, and told of whatever else has
   }
 });
 
-test("what was sent at the start and has been removed is sent with its default", () => {
+test("a setting that was sent at the start and has been removed is sent with its default", () => {
   const started = { "completion.candidates": 5, enabled: false };
   assert.deepEqual(changedSettings(readerOf({ enabled: true }), started), {
     "completion.candidates": 3,

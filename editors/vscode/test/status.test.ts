@@ -19,7 +19,7 @@ function labels(phase: Phase, switches: Switches): readonly string[] {
   return menuGroups(phase, switches, "a-model").flatMap(({ entries }) => entries.map(({ label }) => label));
 }
 
-test("a status of the server's is read", () => {
+test("a status of the server is read", () => {
   const sent = {
     kind: "Normal",
     busy: true,
@@ -36,27 +36,27 @@ test("a status of the server's is read", () => {
   assert.equal(readStatus({ ...sent, percent: 1e9 })?.percent, 100);
 });
 
-test("what is no status is none", () => {
+test("an invalid status is ignored", () => {
   for (const wrong of [null, undefined, "ready", 3, [], {}, { state: "asleep" }, { state: 1 }]) {
     assert.equal(readStatus(wrong), undefined);
   }
 });
 
-test("loading shows how far it is", () => {
+test("loading shows its progress", () => {
   const status = { ...UNKNOWN_STATUS, percent: 42, model: "a-model" };
   const view = statusView({ kind: "running", status }, ON);
   assert.equal(view.text, "$(loading~spin) 42% Copilot Server");
   assert.equal(view.summary, "Copilot Server: loading the model 42% (a-model)");
 });
 
-test("ready and thinking name the model, and are nothing to worry about", () => {
+test("ready and thinking name the model, and are not warnings", () => {
   assert.equal(statusView(READY, ON).summary, "Copilot Server: ready (a-model)");
   assert.equal(statusView(READY, ON).severity, "normal");
   const thinking: Phase = { kind: "running", status: { ...UNKNOWN_STATUS, state: "thinking" } };
   assert.equal(statusView(thinking, ON).summary, "Copilot Server: thinking");
 });
 
-test("what is switched off is said before what the server does", () => {
+test("a switch that is off is shown instead of the server's state", () => {
   const everywhere = statusView(READY, { ...ON, enabled: false });
   assert.equal(everywhere.summary, "Copilot Server: suggestions are off");
   const here = statusView(READY, { ...ON, language: { id: "python", on: false } });
@@ -65,7 +65,7 @@ test("what is switched off is said before what the server does", () => {
   assert.match(ghosts.remedy, /editor\.inlineSuggest\.enabled/);
 });
 
-test("trouble is said even where suggestions are off, with its remedy", () => {
+test("errors are shown with their remedy even if suggestions are off", () => {
   const view = statusView(FAILED, { ...ON, enabled: false });
   assert.equal(view.severity, "error");
   assert.equal(view.remedy, "It keeps stopping.");
@@ -82,7 +82,7 @@ function elsewhere(changes: Partial<ServerStatus>): Phase {
   return { kind: "running", status: { ...UNKNOWN_STATUS, state: "ready", model: "m", engine, ...changes } };
 }
 
-test("where the source goes is seen in the bar, and told in its tooltip", () => {
+test("the bar and its tooltip show where the source is sent", () => {
   const ready = statusView(elsewhere({}), ON);
   assert.equal(ready.text, "$(sparkle) Copilot Server: gpu.example.com:8000");
   assert.equal(ready.summary, "Copilot Server: ready (m at gpu.example.com:8000)");
@@ -94,7 +94,7 @@ test("where the source goes is seen in the bar, and told in its tooltip", () => 
   assert.equal(loading.text, "$(loading~spin) Copilot Server: gpu.example.com:8000");
 });
 
-test("where the model runs in the server, or suggestions are off, no host is named", () => {
+test("no host is named if the model runs in the server or suggestions are off", () => {
   const off = statusView(elsewhere({ state: "off", message: "This file is excluded." }), ON);
   assert.equal(off.summary, "Copilot Server: This file is excluded.");
   for (const view of [off, statusView(READY, ON), statusView(elsewhere({}), { ...ON, enabled: false })]) {
@@ -103,7 +103,7 @@ test("where the model runs in the server, or suggestions are off, no host is nam
   }
 });
 
-test("of several hosts, and of a long one, the bar shows what it has room for, and the tooltip all", () => {
+test("of several hosts or a long one the bar shows what fits, and the tooltip everything", () => {
   const several = statusView(elsewhere({ engine: "a:1, b:2, c:3" }), ON);
   assert.equal(several.text, "$(sparkle) Copilot Server: a:1 +2");
   assert.match(several.privacy, /a:1, b:2, c:3/);
@@ -112,7 +112,7 @@ test("of several hosts, and of a long one, the bar shows what it has room for, a
   assert.match(long.privacy, /x{60}\.example\.com/);
 });
 
-test("an engine that is away is an error with its message, until it is back", () => {
+test("an engine that is unreachable is an error with its message, until it is back", () => {
   const message = "The engine at gpu.example.com:8000 cannot be reached. Trying again.";
   const away = statusView(elsewhere({ state: "error", message }), ON);
   assert.equal(away.severity, "error");
@@ -130,20 +130,20 @@ test("the menu says where the model runs, and leaves the choice of it to the eng
   assert.ok(labels(READY, ON).includes("$(server-environment) Select model…"));
 });
 
-test("the model shown is the server's word, or for one that runs here what the settings say", () => {
+test("the model shown is the one that the server reports, or for a local one that of the settings", () => {
   assert.equal(modelOf(READY, "configured"), "a-model");
   assert.equal(modelOf({ kind: "idle" }, "configured"), "configured");
   assert.equal(modelOf({ kind: "running", status: UNKNOWN_STATUS }, "configured"), "configured");
   assert.equal(modelOf(elsewhere({ model: "" }), "configured"), "");
 });
 
-test("the menu begins with what mends a trouble", () => {
+test("the menu begins with what fixes an error", () => {
   assert.equal(labels(FAILED, ON)[0], "$(output) See what went wrong");
   assert.equal(labels({ kind: "missing", message: "" }, ON)[0], "$(cloud-download) Install the server…");
   assert.equal(labels(READY, ON)[0], "$(circle-slash) Turn suggestions off");
 });
 
-test("the menu offers the switch that is not on", () => {
+test("the menu offers the opposite of each switch's state", () => {
   const off = labels(READY, { ...ON, language: { id: "python", on: false } });
   assert.ok(off.includes("$(sparkle) Turn suggestions on for python"));
   assert.ok(!off.some((label) => label.includes("side by side")));

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the VS Code that runs in a browser beside this file, as the lockfile has it. No script of a package
-# is run: they would compile what only terminals and passwords need.
+# Installs code-server, the VS Code that runs in a browser, beside this file, in the versions of the lockfile. The
+# scripts of the packages are not run, since they compile what only terminals and passwords need.
 set -eu
 cd "$(dirname "$0")"
 installed=node_modules/.installed

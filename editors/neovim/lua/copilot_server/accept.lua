@@ -17,7 +17,7 @@ local PARTS = {
   line = text_units.first_line,
 }
 
---- Insert a text at the cursor, over what it replaces, as a paste, which `.` repeats.
+--- Insert a text at the cursor, in place of what it replaces, as a paste, which `.` repeats.
 ---@param text string
 ---@param replaced string
 local function insert(text, replaced)
@@ -48,10 +48,10 @@ local function report_partly_accepted(client, item, accepted)
   server.send(client, 'textDocument/didPartiallyAcceptCompletion', params)
 end
 
---- Put the current item of a suggestion, or its next word or line, in at the cursor.
+--- Insert the current item of a suggestion, or its next word or line, at the cursor.
 ---@param suggestion copilot_server.Suggestion
 ---@param part copilot_server.Part
----@return boolean whole whether that was all that was left of it
+---@return boolean whole whether this was all that was left of it
 function M.take(suggestion, part)
   local item = suggestion.items[suggestion.index]
   local rest, typed = items.rest(suggestion, suggestion.index)

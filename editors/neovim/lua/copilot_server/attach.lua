@@ -1,6 +1,6 @@
---- Which buffers the server sees: the switches, and how buffers are attached and detached by them.
+--- Which buffers the server sees: the switches, and attaching and detaching buffers accordingly.
 ---
---- A buffer that is switched off is not open in the server at all: it reads none of it.
+--- A buffer that is switched off is not open in the server at all, so the server reads nothing of it.
 
 local config = require('copilot_server.config')
 local server = require('copilot_server.server')
@@ -11,11 +11,11 @@ local M = {}
 
 local OWN = 'copilot_server_enabled'
 
----@type boolean? the global switch, nil as long as it is the option's
+---@type boolean? the global switch; nil as long as the option decides
 local global
 ---@type table<string, boolean> the switches of filetypes
 local by_filetype = {}
----@type integer? the buffer without a name that the server has open
+---@type integer? the unnamed buffer that the server has open
 local unnamed
 
 ---@param bufnr integer
@@ -43,7 +43,7 @@ end
 
 --- Why there are no suggestions in a buffer.
 ---@param bufnr? integer
----@return string? reason nil when there are
+---@return string? reason nil if there are suggestions
 function M.why_off(bufnr)
   bufnr = (bufnr == nil or bufnr == 0) and vim.api.nvim_get_current_buf() or bufnr
   if not is_file(bufnr) then
@@ -66,13 +66,13 @@ function M.why_off(bufnr)
   end
 end
 
---- Say why there are no suggestions in the current buffer.
+--- Report why there are no suggestions in the current buffer.
 function M.explain_off()
   local why = M.why_off(0) or 'the server is not running; :CopilotServer restart starts it'
   server.notify('no suggestions: ' .. why, vim.log.levels.WARN)
 end
 
---- The folder that a buffer's project begins in.
+--- The root folder of a buffer's project.
 ---@param bufnr integer
 ---@return string?
 local function root(bufnr)
@@ -82,7 +82,7 @@ local function root(bufnr)
   return vim.fs.root(bufnr, { '.git', '.hg', '.jj', '.copilotignore' })
 end
 
---- Called by Neovim for each buffer with a filetype: start or reuse the server for it, or do not.
+--- Start or reuse the server for a buffer, unless it is off. Neovim calls this for each one with a filetype.
 ---@param bufnr integer
 ---@param on_dir fun(root_dir?: string)
 function M.root_dir(bufnr, on_dir)
@@ -96,7 +96,7 @@ function M.root_dir(bufnr, on_dir)
   end
 end
 
---- One server for everything that is edited, whatever project it belongs to: a model is large.
+--- Use one server for all projects, since a model is large.
 ---@param client vim.lsp.Client
 ---@param wanted table
 ---@return boolean
@@ -113,7 +113,7 @@ local function start(bufnr)
   vim.lsp.start(wanted, { bufnr = bufnr, reuse_client = M.reuse_client })
 end
 
---- Attach or detach a buffer, as its switches are.
+--- Attach or detach a buffer, as its switches say.
 ---@param bufnr integer
 function M.update(bufnr)
   local client = server.client(bufnr)
@@ -129,7 +129,7 @@ function M.update(bufnr)
   end
 end
 
---- Attach or detach each buffer that is loaded.
+--- Attach or detach every loaded buffer.
 function M.attach_all()
   for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
     if vim.api.nvim_buf_is_loaded(bufnr) then
@@ -138,7 +138,7 @@ function M.attach_all()
   end
 end
 
---- Buffers without a name share one address in Neovim, so that only the one in use may be open.
+--- Unnamed buffers share one URI in Neovim, so that only the current one may be open in the server.
 ---@param bufnr integer
 function M.enter(bufnr)
   if vim.api.nvim_buf_get_name(bufnr) ~= '' or unnamed == bufnr or M.why_off(bufnr) then
@@ -152,8 +152,8 @@ function M.enter(bufnr)
   unnamed = bufnr
 end
 
---- A buffer is deleted. Where Neovim has stopped following it (see sync.lua), it would not notice, and would
---- raise an error when the client ends.
+--- Detach a buffer that is deleted. If Neovim no longer tracks its changes (see sync.lua), it would not
+--- notice, and would raise an error when the client ends.
 ---@param bufnr integer
 function M.forget(bufnr)
   local client = server.client(bufnr)
@@ -183,7 +183,7 @@ function M.switch(on, scope)
 end
 
 --- Whether suggestions are on in a scope.
----@param scope? copilot_server.Scope default: buffer, which takes all switches together
+---@param scope? copilot_server.Scope default: buffer, for which all switches count
 ---@return boolean
 function M.is_enabled(scope)
   if scope == 'global' then

@@ -5,7 +5,7 @@ local server = require('copilot_server.server')
 
 local M = {}
 
--- The options are read when the server starts, so that they may be set after `vim.lsp.enable()`.
+-- The options are read when the server starts, so they may also be set after `vim.lsp.enable()`.
 
 ---@param dispatchers vim.lsp.rpc.Dispatchers
 ---@return vim.lsp.rpc.PublicClient
@@ -17,7 +17,7 @@ end
 local function before_init(params)
   local options = vim.tbl_deep_extend('force', config.get().settings, params.initializationOptions or {})
   params.initializationOptions = next(options) and options or vim.empty_dict()
-  -- To a client that knows no ghost text the server offers ordinary completion.
+  -- The server offers ordinary completion to a client that does not support ghost text.
   local ghost_text = config.get().ghost_text and { dynamicRegistration = false } or nil
   params.capabilities.textDocument.inlineCompletion = ghost_text
 end

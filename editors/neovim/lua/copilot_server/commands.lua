@@ -192,7 +192,7 @@ local SUBCOMMANDS = {
   },
 }
 
---- Run a subcommand; `status` when there is none.
+--- Run a subcommand, by default `status`.
 ---@param words string[]
 function M.run(words)
   local name, argument = words[1] or 'status', words[2]

@@ -1,4 +1,4 @@
---- The user's options: `vim.g.copilot_server`, and what `setup()` was given, over the defaults.
+--- The user's options: `vim.g.copilot_server` and the arguments of `setup()`, merged over the defaults.
 
 local M = {}
 
@@ -15,13 +15,13 @@ local M = {}
 ---@class copilot_server.Config
 ---@field cmd? string[] the server's command; nil looks for it on PATH and in the plugin's own clone
 ---@field settings table the server's settings, as in its config.toml
----@field enabled boolean whether suggestions are on to begin with
----@field filetypes table<string, boolean> by filetype; '*' is any other, '' a buffer without one
+---@field enabled boolean whether suggestions are on initially
+---@field filetypes table<string, boolean> by filetype; '*' stands for all others, '' for buffers without one
 ---@field ghost_text boolean show suggestions as ghost text; else the server answers ordinary completion
 ---@field keymaps copilot_server.Keymaps|false insert mode; false maps nothing
----@field debounce_ms integer how long to wait for the next key before asking
+---@field debounce_ms integer how long to wait for another key before a request
 ---@field during_completion boolean show ghost text while the completion menu is open
----@field restarts integer how often in five minutes a server that died is started again
+---@field restarts integer how often a server that died is restarted in five minutes
 
 ---@type copilot_server.Config
 M.defaults = {
@@ -87,7 +87,7 @@ local function problems_of(options)
   return problems
 end
 
---- Leave out what is wrong, so that the defaults stand in for it.
+--- Leave out wrong options, so that the defaults apply.
 ---@param options table
 ---@return table
 local function valid_part(options)
@@ -100,7 +100,7 @@ local function valid_part(options)
   return valid
 end
 
---- Take the options of `setup()`; wrong ones are named, and their defaults stay.
+--- Use the options of `setup()`; wrong ones are reported, and their defaults apply.
 ---@param options? table
 function M.set(options)
   given = options or {}
@@ -120,7 +120,7 @@ function M.problems()
   return problems_of(vim.tbl_extend('force', global or {}, given))
 end
 
---- The options as they are now.
+--- The current options.
 ---@return copilot_server.Config
 function M.get()
   local global = vim.g.copilot_server

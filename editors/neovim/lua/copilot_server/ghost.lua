@@ -8,24 +8,24 @@ local MARK = 1
 M.HIGHLIGHT = 'CopilotServerSuggestion'
 M.ANNOTATION = 'CopilotServerAnnotation'
 
---- Give the highlight groups a look, where the colour scheme has none for them. NonText, which Neovim gives
---- its own hints, is too faint to read.
+--- Define the highlight groups unless the colour scheme does. NonText, which Neovim uses for its own hints,
+--- is too faint to read.
 function M.define_highlights()
   local more = vim.fn.hlexists('ComplHintMore') == 1 and 'ComplHintMore' or 'MoreMsg'
   vim.api.nvim_set_hl(0, M.HIGHLIGHT, { default = true, link = 'Comment' })
   vim.api.nvim_set_hl(0, M.ANNOTATION, { default = true, link = more })
 end
 
---- Show what a terminal could take for a command as Neovim shows it in a buffer; tabs stay.
+--- Show control characters, which a terminal could interpret, as Neovim shows them in a buffer; tabs stay.
 ---@param line string
 ---@return string
 local function printable(line)
   return (line:gsub('[%z\1-\8\10-\31\127]', vim.fn.strtrans))
 end
 
---- How the first line lies over what it replaces: beside it where it only adds to it, else over it.
+--- How to draw the first line: inline if it only adds to what it replaces, or else as an overlay over it.
 ---@param text string one line or more
----@param replaced string what follows the cursor and goes when the suggestion is accepted
+---@param replaced string what follows the cursor and is replaced when the suggestion is accepted
 ---@return string text, 'inline'|'overlay' position, integer width in cells that must be covered
 local function layout(text, replaced)
   if replaced == '' then
@@ -36,7 +36,7 @@ local function layout(text, replaced)
   return text, 'overlay', vim.fn.strdisplaywidth(replaced)
 end
 
---- Put a hint behind the last line, or below it where the window would cut it off.
+--- Put a hint after the last line, or below it if the window would cut it off.
 ---@param chunks [string, string][][] one line each
 ---@param hint string
 local function annotate(chunks, hint)
@@ -55,7 +55,7 @@ end
 ---@field row integer from 0
 ---@field col integer bytes
 
---- Draw a text at a position, instead of what is drawn there.
+--- Draw a text at a position, in place of an earlier one.
 ---@param at copilot_server.Position
 ---@param text string
 ---@param replaced string

@@ -1,4 +1,4 @@
---- copilot-server in Neovim: what a user's configuration may call. See |copilot_server|.
+--- copilot-server in Neovim: the functions for a user's configuration. See |copilot_server|.
 
 local config = require('copilot_server.config')
 local server = require('copilot_server.server')
@@ -6,7 +6,7 @@ local suggestion = require('copilot_server.suggestion')
 
 local M = {}
 
---- Take options, and start the server for the buffers that are open and those to come.
+--- Set options, and start the server for open buffers and for those opened later.
 ---@param options? table
 function M.setup(options)
   config.set(options)
@@ -42,7 +42,7 @@ local function on_attach(event)
   end
   require('copilot_server.keymaps').define()
   if vim.lsp.inline_completion then
-    vim.lsp.inline_completion.enable(false, { client_id = client.id }) -- else each would be shown twice
+    vim.lsp.inline_completion.enable(false, { client_id = client.id }) -- otherwise each would be shown twice
   end
   require('copilot_server.status').announce()
   suggestion.refresh()
@@ -75,7 +75,8 @@ function M.watch()
   on('LspAttach', on_attach)
   on('LspDetach', suggestion.clear)
   on({ 'CursorMovedI', 'TextChangedI', 'TextChangedP', 'CompleteChanged' }, refresh)
-  on({ 'InsertEnter', 'CompleteDone' }, vim.schedule_wrap(refresh)) -- these events come before the change that they announce
+  -- These events precede the change that they announce.
+  on({ 'InsertEnter', 'CompleteDone' }, vim.schedule_wrap(refresh))
   on('CompleteDone', on_completed)
   on({ 'InsertLeave', 'BufLeave' }, suggestion.clear)
   on('BufEnter', function(event)
@@ -86,7 +87,7 @@ function M.watch()
   end)
 end
 
---- For mappings of your own: `true` if there was a suggestion, which is then accepted.
+--- Accept a suggestion from a mapping; returns `true` if there was one.
 ---@param part copilot_server.Part
 ---@return boolean
 local function accept(part)
@@ -122,18 +123,18 @@ function M.next()
   suggestion.cycle(1)
 end
 
---- Show the candidate before.
+--- Show the previous candidate.
 function M.previous()
   suggestion.cycle(-1)
 end
 
---- Take the suggestion away until the text changes.
+--- Hide the suggestion until the text changes.
 ---@return boolean dismissed
 function M.dismiss()
   return suggestion.dismiss()
 end
 
---- Ask for suggestions now.
+--- Request suggestions now.
 function M.trigger()
   suggestion.trigger()
 end
@@ -156,7 +157,7 @@ function M.disable(scope)
   require('copilot_server.attach').switch(false, scope)
 end
 
---- Switch suggestions on or off, whichever they are not.
+--- Switch suggestions on if they are off, and off if they are on.
 ---@param scope? copilot_server.Scope default: buffer
 function M.toggle(scope)
   scope = scope or 'buffer'
@@ -177,13 +178,13 @@ function M.statusline()
   return require('copilot_server.status').statusline()
 end
 
---- What the server says of itself.
+--- The server's status.
 ---@return copilot_server.Status
 function M.status()
   return require('copilot_server.status').get()
 end
 
---- Several suggestions in a window.
+--- Show several suggestions in a window.
 function M.panel()
   require('copilot_server.panel').open()
 end

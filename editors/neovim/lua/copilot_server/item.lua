@@ -1,4 +1,4 @@
---- What the server suggests for a position, and how much of it the buffer already has.
+--- The server's suggestions for a position, and how much of them the buffer already has.
 
 local text_units = require('copilot_server.text')
 
@@ -14,17 +14,17 @@ local M = {}
 ---@field raw lsp.InlineCompletionItem what the server sent
 ---@field text string its text, lines ended by \n
 ---@field start_col integer bytes
----@field replaced string what follows the cursor and goes when it is accepted
+---@field replaced string what follows the cursor and is replaced when it is accepted
 
 ---@class copilot_server.Suggestion
 ---@field bufnr integer
 ---@field client_id integer
 ---@field row integer where the text begins, from 0
----@field before string what stood before the cursor on its line
+---@field before string what preceded the cursor on its line
 ---@field after string what followed it
 ---@field items copilot_server.Item[]
 ---@field index integer
----@field invoked boolean whether it was explicitly invoked: there are several candidates then
+---@field invoked boolean whether it was explicitly invoked and so may have several candidates
 ---@field reported table<integer, true> the items reported to the server as shown
 
 ---@return copilot_server.Cursor
@@ -39,7 +39,7 @@ end
 ---@param at copilot_server.Cursor
 ---@param line string
 ---@param encoding string
----@return copilot_server.Item? item nil when it cannot be shown there
+---@return copilot_server.Item? item nil if it cannot be shown there
 local function read_item(raw, at, line, encoding)
   local text = raw.insertText
   if type(text) ~= 'string' then
@@ -102,8 +102,8 @@ function M.continued(suggestion)
   return { raw = item.raw, text = rest, start_col = now.col, replaced = item.replaced }
 end
 
---- Whether the cursor's surroundings are those that an item was made for, but for what stands between
---- its beginning and the cursor.
+--- Whether the text around the cursor is what an item was made for, except between the item's beginning and
+--- the cursor.
 ---@param suggestion copilot_server.Suggestion
 ---@param item copilot_server.Item
 ---@param now copilot_server.Cursor
@@ -119,10 +119,10 @@ local function surroundings_agree(suggestion, item, now)
     and first:sub(1, item.start_col) == suggestion.before:sub(1, item.start_col)
 end
 
---- What of an item is not in the buffer yet.
+--- The part of an item that is not in the buffer yet.
 ---@param suggestion copilot_server.Suggestion
 ---@param index integer
----@return string? rest nil when the buffer does not agree with it, or has it all
+---@return string? rest nil if the buffer disagrees with it or has all of it
 ---@return string? typed
 function M.rest(suggestion, index)
   local item, now = suggestion.items[index], M.cursor()

@@ -1,4 +1,4 @@
---- Keys in insert mode. Each does what it did before, unless there is a suggestion to act on.
+--- Keys in insert mode. Each does what it did before unless there is a suggestion to act on.
 
 local config = require('copilot_server.config')
 
@@ -25,7 +25,7 @@ local function attached()
   return require('copilot_server.server').client(vim.api.nvim_get_current_buf()) ~= nil
 end
 
--- <C-g>u makes what is accepted one step of undo, apart from what was typed before.
+-- <C-g>u makes the accepted text one undo step, separate from what was typed before.
 local function apply(part)
   return ('<C-g>u<Cmd>lua require("copilot_server.suggestion").apply(%q)<CR>'):format(part)
 end
@@ -52,14 +52,14 @@ local function plug(name)
   return ('<Plug>(copilot-server-%s)'):format(name:gsub('_', '-'))
 end
 
---- The `<Plug>` mappings; they do nothing where there is nothing to act on.
+--- Define the `<Plug>` mappings, which do nothing if there is nothing to act on.
 function M.define_plugs()
   for name, action in pairs(M.ACTIONS) do
     vim.keymap.set('i', plug(name), action.keys, { desc = action.desc })
   end
 end
 
---- The global mapping of a key in insert mode; a buffer's own goes before ours anyway.
+--- The global mapping of a key in insert mode; a buffer's own precedes ours anyway.
 ---@param key string
 ---@return table? mapping as of |maparg()|
 local function mapping_of(key)
@@ -71,7 +71,7 @@ local function mapping_of(key)
   end
 end
 
---- Keep what a key did under a name of its own.
+--- Keep the previous mapping of a key under another name.
 ---@param key string
 ---@param fallback string
 local function keep(key, fallback)

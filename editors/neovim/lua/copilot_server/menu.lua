@@ -2,8 +2,7 @@
 
 local M = {}
 
---- Break the lines that the menu could not: Neovim puts an entry of several lines into one, with a NUL for
---- each break.
+--- Restore line breaks: Neovim inserts a menu entry of several lines as one line, with a NUL for each break.
 function M.break_lines()
   local row, col = unpack(vim.api.nvim_win_get_cursor(0))
   local line = vim.api.nvim_get_current_line()

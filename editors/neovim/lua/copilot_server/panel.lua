@@ -1,4 +1,4 @@
---- Several suggestions beside each other in a window, to choose one from.
+--- A window with several suggestions to choose from.
 
 local server = require('copilot_server.server')
 
@@ -10,16 +10,16 @@ local NAMESPACE = vim.api.nvim_create_namespace('copilot_server_panel')
 local KEYS = '<CR> accepts, ]] [[ move, q closes'
 
 ---@class copilot_server.Panel
----@field bufnr integer the panel's own
----@field source integer
----@field window integer the source's
----@field mark integer where in the source the suggestions belong
+---@field bufnr integer the panel's buffer
+---@field source integer the buffer that the suggestions are for
+---@field window integer the window of the source
+---@field mark integer the extmark in the source at the position of the suggestions
 ---@field client vim.lsp.Client
 ---@field token string
----@field line string what stands before the cursor there
+---@field line string the text before the cursor there
 ---@field was_inserting boolean
 ---@field items lsp.InlineCompletionItem[]
----@field rows integer[] where each begins, from 1
+---@field rows integer[] the row in which each item begins, from 1
 ---@field done boolean
 ---@field problem? string
 
@@ -88,7 +88,7 @@ local function render(shown)
 end
 
 ---@param shown copilot_server.Panel
----@return integer number of the suggestion that the cursor is in
+---@return integer number the number of the suggestion under the cursor
 local function number_at_cursor(shown)
   local row = vim.api.nvim_win_get_cursor(0)[1]
   local number = 1
@@ -189,7 +189,7 @@ local function map_keys(bufnr)
   end, 'Previous suggestion')
 end
 
----@param filetype string the source's, whose highlighting the panel takes
+---@param filetype string the source's filetype, which the panel uses for highlighting
 ---@return integer bufnr
 local function open_window(filetype)
   vim.cmd('botright vertical new')
@@ -215,7 +215,7 @@ local function open_window(filetype)
   return bufnr
 end
 
---- Take candidates of a `$/progress`, if they are the panel's.
+--- Add the candidates of a `$/progress` if they belong to the panel.
 ---@param result table
 ---@return boolean taken
 function M.take(result)
@@ -243,7 +243,7 @@ local function ask(shown, params)
   end, shown.source)
 end
 
---- Open the panel for the cursor of the current window.
+--- Open the panel for the cursor in the current window.
 function M.open()
   local source = vim.api.nvim_get_current_buf()
   local client = server.client(source)

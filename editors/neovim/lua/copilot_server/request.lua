@@ -1,4 +1,4 @@
---- Asking the server for what fits at the cursor: one question at a time, and only its answer counts.
+--- Requests for completions at the cursor: one at a time, and only the answer to the last one counts.
 
 local items = require('copilot_server.item')
 local server = require('copilot_server.server')
@@ -20,7 +20,7 @@ function M.inserting()
   return vim.startswith(vim.api.nvim_get_mode().mode, 'i') and vim.fn.reg_executing() == ''
 end
 
---- Drop the request that is running, and the one that is scheduled.
+--- Cancel the running request, and the scheduled one.
 function M.cancel()
   if timer then
     timer:stop()
@@ -33,7 +33,7 @@ function M.cancel()
   end
 end
 
---- Do something soon, unless something else is scheduled before that.
+--- Run an action after a delay, unless another one is scheduled before that.
 ---@param wait_ms integer
 ---@param action fun()
 function M.soon(wait_ms, action)
@@ -44,7 +44,7 @@ function M.soon(wait_ms, action)
   end, wait_ms)
 end
 
---- Ask. An answer that comes when the text or the cursor has moved on is not used.
+--- Send a request. Its answer is not used if the text or the cursor has changed by then.
 ---@param kind integer
 ---@param use fun(suggestion: copilot_server.Suggestion?, err: lsp.ResponseError?)
 ---@return boolean asked

@@ -1,4 +1,4 @@
---- The server: its command, its client, and what to do when it dies.
+--- The server: its command, its client, and restarts.
 
 local config = require('copilot_server.config')
 
@@ -11,12 +11,12 @@ local IS_011 = vim.fn.has('nvim-0.11') == 1
 local WINDOW_S = 300
 local PAUSE_MS = 1000
 
----@type table<integer, true> clients that were asked to stop
+---@type table<integer, true> clients that are being stopped
 local asked_to_stop = {}
----@type number[] when the server was started again, in seconds
+---@type number[] the times of restarts, in seconds
 local restarts_s = {}
 
---- Notify the user once the current autocommand is done: otherwise the message would look like its error.
+--- Notify the user after the current autocommand; otherwise the message would look like its error.
 ---@param message string
 ---@param level? integer
 function M.notify(message, level)
@@ -25,7 +25,7 @@ function M.notify(message, level)
   end)
 end
 
---- The folder of the clone that this plugin lies in.
+--- The folder of the clone that contains this plugin.
 ---@return string
 local function clone()
   local file = vim.fn.resolve(debug.getinfo(1, 'S').source:sub(2))
@@ -40,7 +40,7 @@ local function configured_command()
 end
 
 --- The command that starts the server: the user's, the one on PATH, or that of the plugin's own clone.
----@return string[]? command nil when there is none
+---@return string[]? command nil if there is none
 function M.command()
   local wanted = config.get().cmd or configured_command()
   if wanted then
@@ -69,7 +69,7 @@ function M.notify_missing()
   end
 end
 
---- The running client; of a buffer when one is given.
+--- The running client, or that of a buffer if one is given.
 ---@param bufnr? integer
 ---@return vim.lsp.Client?
 function M.client(bufnr)
@@ -95,7 +95,7 @@ end
 ---@param params table
 ---@param handler fun(err: lsp.ResponseError?, result: any)
 ---@param bufnr? integer
----@return integer? id nil when the server has gone
+---@return integer? id nil if the server has ended
 function M.request(client, method, params, handler, bufnr)
   local sent, id
   if IS_011 then
@@ -166,7 +166,7 @@ local function may_restart()
   return true
 end
 
---- The client has ended: say why unless it was asked to, and start it again unless it keeps dying.
+--- Handle the end of the client: report why unless it was stopped, and restart it unless it keeps dying.
 ---@param code integer
 ---@param signal integer
 ---@param client_id integer
@@ -191,7 +191,7 @@ function M.on_exit(code, signal, client_id)
   end)
 end
 
---- Stop the server and start it again for the buffers it served.
+--- Stop the server and start it again for the buffers that it served.
 function M.restart()
   restarts_s = {}
   local attach = require('copilot_server.attach')

@@ -13,14 +13,14 @@ local TELL_AGAIN_MS = 300000
 ---@field state 'loading'|'ready'|'thinking'|'off'|'error'|'stopped'
 ---@field percent? integer
 ---@field model? string
----@field engine? string the hosts that receive the source to complete; nil where the model runs in the server
+---@field engine? string the hosts that receive the source to complete; nil if the model runs in the server
 
 ---@type table<integer, copilot_server.Status> by client
 local said = {}
----@type table<integer, number> by client, when the user was last notified of an error of its engine, in milliseconds
+---@type table<integer, number> by client, the time of the last notification of an engine's error, in ms
 local notified_ms = {}
 
---- Have the statusline redrawn, and run the `User CopilotServerStatus` autocommands.
+--- Redraw the statusline, and run the `User CopilotServerStatus` autocommands.
 function M.announce()
   vim.schedule(function()
     vim.api.nvim_exec_autocmds('User', { pattern = 'CopilotServerStatus', modeline = false })
@@ -43,8 +43,8 @@ local function read(params)
   }
 end
 
---- Notify the user of a remote engine that cannot be used, which the server reports only in its status. For an
---- engine that comes and goes, this happens once in a while.
+--- Notify the user of a remote engine that cannot be used, which the server reports only in its status. An
+--- engine with intermittent errors is reported only once in a while.
 ---@param client_id integer
 ---@param status copilot_server.Status
 local function notify_engine_error(client_id, status)
@@ -55,7 +55,7 @@ local function notify_engine_error(client_id, status)
   end
 end
 
---- Take a `didChangeStatus` of the server.
+--- Handle a `didChangeStatus` of the server.
 ---@param client_id integer
 ---@param params table
 function M.take(client_id, params)
@@ -68,7 +68,7 @@ function M.take(client_id, params)
   M.announce()
 end
 
---- A client has ended.
+--- Forget the status of a client that has ended.
 ---@param client_id integer
 function M.forget(client_id)
   said[client_id], notified_ms[client_id] = nil, nil
@@ -85,7 +85,7 @@ function M.get()
   return said[client.id] or { kind = 'Normal', busy = true, message = 'Starting', state = 'loading' }
 end
 
---- A few words for the statusline of the current window, without `%`, which a statusline would interpret.
+--- A short text for the statusline of the current window, without `%`, which a statusline would interpret.
 ---@return string
 function M.statusline()
   local status = M.get()

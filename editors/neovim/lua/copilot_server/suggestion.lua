@@ -1,8 +1,8 @@
 --- The suggestion at the cursor: showing it, following what is typed, moving between candidates.
 ---
---- Neovim's own `vim.lsp.inline_completion` waits 200 ms after each key, leaves what no longer fits on the
---- screen meanwhile, and in 0.12.4 accepts it there beside what was typed. Here a key that agrees with the
---- suggestion moves it on at once, and one that does not takes it away at once.
+--- Neovim's own `vim.lsp.inline_completion` waits 200 ms after each key. Meanwhile it shows a suggestion
+--- that no longer fits, and in 0.12.4 accepting it then keeps what was typed. Here a key that agrees with the
+--- suggestion advances it at once, and any other key hides it at once.
 
 local config = require('copilot_server.config')
 local ghost = require('copilot_server.ghost')
@@ -12,7 +12,7 @@ local server = require('copilot_server.server')
 
 local M = {}
 
---- Cancelled, modified, superseded: these say only that another answer is to come.
+--- Cancelled, modified, superseded: after these errors another answer will come.
 local MUTED = { [-32800] = true, [-32801] = true, [-32802] = true }
 
 ---@type copilot_server.Suggestion?
@@ -24,7 +24,7 @@ local function menu_in_the_way()
 end
 
 --- The part of the suggestion that is on the screen.
----@return string? text nil when there is none
+---@return string? text nil if there is none
 function M.visible_text()
   return current and request.inserting() and (items.rest(current, current.index)) or nil
 end
@@ -46,7 +46,7 @@ local function report_shown(suggestion)
 end
 
 --- Draw what is left of the current item.
----@return boolean drawn false when there is nothing left that fits
+---@return boolean drawn false if nothing that fits is left
 local function draw()
   local text = M.visible_text()
   if not current or not text then
@@ -65,7 +65,7 @@ local function hide()
   end
 end
 
---- Take away what is shown and what was asked for.
+--- Hide the suggestion and cancel the request.
 function M.clear()
   request.cancel()
   hide()
@@ -82,7 +82,7 @@ local function show(suggestion)
   end
 end
 
---- The buffer, the cursor or the mode has changed: follow the suggestion, or ask for another.
+--- After a change of the buffer, the cursor or the mode, advance the suggestion or request another.
 function M.refresh()
   if not config.get().ghost_text or not request.inserting() or menu_in_the_way() then
     M.clear()
@@ -96,7 +96,7 @@ function M.refresh()
   end
 end
 
---- Whether a key that indents should rather do that: the suggestion itself begins with so much indentation.
+--- Whether a key that indents should indent, since the suggestion begins with as much indentation.
 ---@return boolean
 function M.begins_with_indent()
   local text = M.visible_text()
@@ -107,7 +107,7 @@ function M.begins_with_indent()
   return vim.fn.strdisplaywidth(text:match('^[ \t]*')) >= vim.fn.shiftwidth()
 end
 
---- Put what is shown, or its next word or line, into the buffer. In insert mode, from a `<Cmd>` mapping.
+--- Insert the suggestion, or its next word or line. Call this in insert mode, from a `<Cmd>` mapping.
 ---@param part copilot_server.Part
 function M.apply(part)
   local suggestion = current
@@ -123,8 +123,8 @@ function M.apply(part)
   end
 end
 
---- Explicitly invoked: ask for several candidates.
----@param choose fun(suggestion: copilot_server.Suggestion): integer the one to show
+--- Request several candidates, as explicitly invoked.
+---@param choose fun(suggestion: copilot_server.Suggestion): integer chooses the one to show
 local function ask_for_candidates(choose)
   local asked = request.ask(request.INVOKED, function(suggestion, err)
     if suggestion and suggestion.items[1] then
@@ -141,7 +141,7 @@ local function ask_for_candidates(choose)
   end
 end
 
---- Ask for suggestions now.
+--- Request suggestions now.
 function M.trigger()
   hide()
   ask_for_candidates(function()
@@ -149,7 +149,7 @@ function M.trigger()
   end)
 end
 
---- Have the candidate that is on the screen among the new ones, where the model wrote others.
+--- Add the candidate that is on the screen to the new ones if it is not among them.
 ---@param suggestion copilot_server.Suggestion
 ---@param shown copilot_server.Suggestion
 ---@param seen string
@@ -174,7 +174,7 @@ local function ask_for_others(step, shown, seen)
   end)
 end
 
---- Of the candidates that fit what was typed since, the one so many steps on.
+--- Of the candidates that fit what has been typed since, the one `step` steps further.
 ---@param suggestion copilot_server.Suggestion
 ---@param step integer
 ---@return integer
@@ -185,7 +185,7 @@ local function stepped(suggestion, step)
   return fitting[(vim.fn.index(fitting, suggestion.index) + step) % #fitting + 1]
 end
 
---- Show the next candidate, or with a negative step the one before; the first time, ask for several.
+--- Show the next candidate, or with a negative step the previous one; the first time this requests several.
 ---@param step integer
 function M.cycle(step)
   local seen = M.visible_text()
@@ -199,8 +199,8 @@ function M.cycle(step)
   end
 end
 
---- Take the suggestion away until the text changes.
----@return boolean dismissed false when there was none
+--- Hide the suggestion until the text changes.
+---@return boolean dismissed false if there was none
 function M.dismiss()
   local was_visible = M.is_visible()
   M.clear()

@@ -1,8 +1,8 @@
---- The server's copy of a buffer, where Neovim has stopped keeping it.
+--- Updating the server's copy of a buffer if Neovim has stopped doing so.
 ---
---- Neovim 0.10 to 0.12.4 no longer follow a buffer that was edited while it had no client, not even when a
---- client is attached to it later: after the server died, or suggestions were switched off and on. Then its
---- whole text is sent before a question about it.
+--- Neovim 0.10 to 0.12.4 no longer track a buffer that was edited while it had no client, not even when a
+--- client is attached to it later: after the server died, or after suggestions were switched off and on. The
+--- plugin then sends the whole text before each request.
 
 local server = require('copilot_server.server')
 
@@ -26,7 +26,7 @@ function M.ensure(client, bufnr)
     return
   end
   local document = { uri = vim.uri_from_bufnr(bufnr) }
-  -- Before any other message Neovim sends the edits that it holds back: they must not come after the text.
+  -- Neovim sends pending edits before any other message; they must not come after the text.
   server.send(client, 'textDocument/didFocus', { textDocument = document })
   versions[bufnr] = tick
   server.send(client, 'textDocument/didChange', {

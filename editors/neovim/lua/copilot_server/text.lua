@@ -1,10 +1,10 @@
---- Units of text: bytes here, other units in the protocol; words and lines of a suggestion.
+--- Units of text, which are bytes here and others in the protocol, and words and lines of a suggestion.
 
 local M = {}
 
 local IS_011 = vim.fn.has('nvim-0.11') == 1
 
---- How many UTF-16 code units a text has.
+--- The number of UTF-16 code units in a text.
 ---@param text string
 ---@return integer
 function M.utf16_length(text)
@@ -14,7 +14,7 @@ function M.utf16_length(text)
   return select(2, vim.str_utfindex(text))
 end
 
---- The byte that a position of the protocol stands for, at most the line's end.
+--- The byte index of a position of the protocol, at most the line's end.
 ---@param line string
 ---@param character integer
 ---@param encoding 'utf-8'|'utf-16'|'utf-32'
@@ -34,7 +34,7 @@ end
 local WORD = '[%w_\128-\255]+'
 local SIGNS = '[^%w_%s\128-\255]+'
 
---- The next word of a text, with the white space before it; a run of signs is a word.
+--- The next word of a text, with the white space before it; a run of punctuation is a word.
 ---@param text string
 ---@return string
 function M.first_word(text)

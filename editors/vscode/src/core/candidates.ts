@@ -1,4 +1,4 @@
-/** The candidates of a panel: what has come, and where accepting one would put it. */
+/** The candidates of a panel, and the ranges that they replace when they are accepted. */
 
 export interface Place {
   readonly line: number;

@@ -1,11 +1,11 @@
-/** Code as a card shows it: without the indentation that all of its lines share. */
+/** Code as a card shows it: without the common indentation of its lines. */
 
 export interface Shown {
   readonly before: string;
   readonly text: string;
 }
 
-/** Take from `before`, the line before the cursor, and from `text`, which follows it, what they share. */
+/** Remove the common indentation of `before`, the line up to the cursor, and `text`, which follows it. */
 export function dedented(before: string, text: string): Shown {
   const lines = (before + text).split("\n").filter((line) => line.trim() !== "");
   const shared = lines.map(indentOf).reduce(common, lines[0] === undefined ? "" : indentOf(lines[0]));

@@ -1,4 +1,4 @@
-/** Colour for code in the panel: comments, strings, numbers, keywords; the same rough rules for all languages. */
+/** Colours for code in the panel: comments, strings, numbers, keywords, by the same rough rules for all languages. */
 
 export type PieceKind = "plain" | "comment" | "string" | "number" | "keyword";
 
@@ -26,7 +26,7 @@ const TOKEN = new RegExp(
 );
 const KINDS = ["comment", "string", "number", "keyword"] as const;
 
-/** Cut `code` into pieces that, put together, are `code` again. */
+/** Split `code` into pieces, which joined together give `code` again. */
 export function pieces(code: string): readonly Piece[] {
   const all: Piece[] = [];
   let from = 0;

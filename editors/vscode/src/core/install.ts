@@ -1,24 +1,24 @@
-/** Installing the server into a virtual environment of its own. */
+/** Installing the server into its own virtual environment. */
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { programIn } from "./locate";
 import { lastWords, run, type Ended } from "./program";
 
 export interface InstallOptions {
-  /** The Python to try; empty tries those on the PATH. */
+  /** The Python to use; if empty, those on the PATH are tried. */
   readonly python: string;
   /** What pip installs: a name, a wheel, or a folder. */
   readonly source: string;
   readonly venv: string;
   readonly platform: NodeJS.Platform;
   readonly signal: AbortSignal;
-  /** Called with each step as it begins, in words for the user. */
+  /** Called at the beginning of each step with its description for the user. */
   readonly onStep: (step: string) => void;
-  /** Called with everything that is printed. */
+  /** Called with all output. */
   readonly onOutput: (text: string) => void;
 }
 
-/** An installation that could not be made; the message says what to do. */
+/** An installation that failed; the message says what to do. */
 export class InstallError extends Error {
   override name = "InstallError";
 }
@@ -28,9 +28,9 @@ const VERSION_PROGRAM = "import sys; print(sys.version_info[0], sys.version_info
 
 /**
  * Install the server, or update it; returns its program.
- * What was half-made by a failure or a cancellation is removed.
+ * After a failure or a cancellation an incomplete environment is removed.
  *
- * @throws InstallError - it could not be installed.
+ * @throws InstallError - If it could not be installed.
  */
 export async function install(options: InstallOptions): Promise<string> {
   options.onStep("looking for Python");
@@ -52,7 +52,7 @@ export async function install(options: InstallOptions): Promise<string> {
   }
 }
 
-/** The step that a line of pip's output begins, in words; undefined if it begins none. */
+/** A description of the step that a line of pip's output begins; undefined if it begins none. */
 export function pipStep(line: string): string | undefined {
   const [, verb, what] =
     /^\s*(Collecting|Downloading|Building wheel for|Installing collected packages:?)\s+(\S+)/.exec(line) ??
@@ -70,7 +70,7 @@ export function pipStep(line: string): string | undefined {
 /**
  * A Python that is new enough.
  *
- * @throws InstallError - there is none.
+ * @throws InstallError - If there is none.
  */
 export async function findPython(
   options: Pick<InstallOptions, "python" | "platform" | "signal">,
@@ -169,6 +169,6 @@ async function runOrNull(
   try {
     return await run(program, args, { signal, timeout_s: 60 });
   } catch {
-    return undefined; // there is no such program
+    return undefined; // the program does not exist
   }
 }

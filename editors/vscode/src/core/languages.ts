@@ -1,13 +1,13 @@
-/** The languages that have suggestions. */
+/** The languages with suggestions. */
 
 export type Languages = Readonly<Record<string, boolean>>;
 
-/** Whether `language` has suggestions; `*` speaks for those that are not named. */
+/** Whether `language` has suggestions; `*` stands for all that are not named. */
 export function isLanguageOn(languages: Languages, language: string): boolean {
   return languages[language] ?? languages["*"] ?? true;
 }
 
-/** `languages` with suggestions for `language` turned the other way. */
+/** `languages` with suggestions for `language` toggled. */
 export function toggledLanguage(languages: Languages, language: string): Languages {
   return { ...languages, [language]: !isLanguageOn(languages, language) };
 }

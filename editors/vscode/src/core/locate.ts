@@ -1,14 +1,14 @@
-/** Where the server's program is. */
+/** Finding the server's program. */
 import path from "node:path";
 
 export interface Places {
   readonly platform: NodeJS.Platform;
   readonly home: string;
-  /** The setting; empty where there is none. */
+  /** The setting; empty if it is not set. */
   readonly configured: string;
   /** The environment variable PATH. */
   readonly searchPath: string;
-  /** The virtual environment that the extension makes. */
+  /** The virtual environment that the extension creates. */
   readonly ownVenv: string;
   /** Folders of the workspace; none unless it is trusted. */
   readonly trustedFolders: readonly string[];
@@ -25,7 +25,7 @@ export function programIn(venv: string, name: string, platform: NodeJS.Platform)
   return platform === "win32" ? paths.join(venv, "Scripts", `${name}.exe`) : paths.join(venv, "bin", name);
 }
 
-/** Where to look, first to last. A configured program is looked for nowhere else. */
+/** Where to look, in order. If a program is configured, only that one is tried. */
 export function candidates(places: Places): readonly Found[] {
   if (places.configured !== "") {
     return [{ program: expanded(places.configured, places), origin: "setting" }];

@@ -13,7 +13,7 @@ export interface MenuGroup {
   readonly entries: readonly MenuEntry[];
 }
 
-/** The menu; what may fix a problem comes first. */
+/** The menu, which begins with what may fix a problem. */
 export function menuGroups(phase: Phase, switches: Switches, model: string): readonly MenuGroup[] {
   const groups = [
     { title: "To do", entries: remedies(phase, switches) },

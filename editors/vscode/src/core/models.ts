@@ -21,7 +21,7 @@ export interface ModelRow {
 /**
  * Read the list.
  *
- * @throws Error - it is not such a list.
+ * @throws Error - If it is not a valid list.
  */
 export function readModels(json: string): readonly Model[] {
   const rows: unknown = JSON.parse(json);
@@ -45,7 +45,7 @@ export function modelRow(model: Model, current: string): ModelRow {
   };
 }
 
-/** A size for people. */
+/** A human-readable size. */
 export function gigabytes(size_bytes: number): string {
   return `${(size_bytes / 1e9).toFixed(1)} GB`;
 }

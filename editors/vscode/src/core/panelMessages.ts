@@ -3,7 +3,7 @@
 export type ToPage =
   | {
       readonly kind: "start";
-      /** Where the candidates would go, for the heading. */
+      /** The position of the candidates, for the heading. */
       readonly where: string;
       /** The line before the cursor, shown in grey before each candidate. */
       readonly before: string;
@@ -16,7 +16,7 @@ export type FromPage =
   | { readonly kind: "again" }
   | { readonly kind: "accept"; readonly index: number };
 
-/** Read what the page sent; undefined if it is none of this. */
+/** Read a message of the page; undefined if it is not valid. */
 export function readFromPage(message: unknown): FromPage | undefined {
   const { kind, index } = (message ?? {}) as Record<string, unknown>;
   if (kind === "ready" || kind === "again") {

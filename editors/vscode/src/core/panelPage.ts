@@ -1,15 +1,15 @@
-/** The page of the panel. It contains no text of a model: that comes in messages and is set as text. */
+/** The page of the panel. It contains no text of a model, which comes in messages and is inserted as text. */
 
 export interface PageParts {
   readonly nonce: string;
-  /** Addresses under which the webview may load the script and the style. */
+  /** URLs from which the webview may load the script and the style. */
   readonly script: string;
   readonly style: string;
-  /** Where the webview loads from. */
+  /** The source from which the webview loads them. */
   readonly source: string;
 }
 
-/** The HTML. Only our own script may run in it, and it may fetch nothing. */
+/** The HTML. Only our own script may run in it, and it may make no requests. */
 export function panelPage({ nonce, script, style, source }: PageParts): string {
   const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src ${source}; base-uri 'none'; form-action 'none'`;
   return `<!DOCTYPE html>

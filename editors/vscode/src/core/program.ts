@@ -1,10 +1,10 @@
-/** Running a program to its end. */
+/** Running a program until it ends. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 
 export interface Ended {
-  /** The exit code; null where a signal ended it. */
+  /** The exit code; null if a signal ended it. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
@@ -16,19 +16,19 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
   readonly timeout_s?: number;
-  /** Called with each piece of either stream as it comes. */
+  /** Called with each piece of output of either stream. */
   readonly onOutput?: (text: string) => void;
 }
 
-/** How much of the end of each stream is kept. */
+/** How much is kept of the end of each stream. */
 const KEPT_CHARACTERS = 1_000_000;
-/** How long a program may take to end after it was asked to. */
+/** How long a program may take to end after it is asked to. */
 const GRACE_MS = 5000;
 
 /**
- * Run a program; resolves when it has ended, in whatever way.
+ * Run a program; resolves when it has ended for whatever reason.
  *
- * @throws Error - it cannot be started.
+ * @throws Error - If it cannot be started.
  */
 export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return new Promise((resolve, reject) => {
@@ -58,11 +58,11 @@ export async function isProgram(file: string): Promise<boolean> {
     await access(file, constants.X_OK);
     return (await stat(file)).isFile();
   } catch {
-    return false; // missing, or not executable for this user: both mean to look elsewhere
+    return false; // missing or not executable for this user: the search continues
   }
 }
 
-/** The last lines of a program's output that say something, for a message. */
+/** The last non-empty lines of a program's output, for a message. */
 export function lastWords(ended: Ended, lines = 3): string {
   const said = (ended.stderr.trim() || ended.stdout.trim()).split(/\r?\n/);
   return said.slice(-lines).join("\n");

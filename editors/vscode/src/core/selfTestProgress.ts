@@ -1,8 +1,8 @@
-/** How far a self-test is, from what it draws on a terminal. */
+/** The progress of a self-test, as it draws it on a terminal. */
 
 export interface Progress {
   readonly checked: number;
-  /** Unknown where the output is not that of a terminal. */
+  /** Undefined if the output is not that of a terminal. */
   readonly total: number | undefined;
   /** As printed, such as "56.7%"; undefined before the first verdict. */
   readonly passAt1: string | undefined;
@@ -12,7 +12,7 @@ export interface Progress {
 export const TERMINAL_ENV = { TTY_COMPATIBLE: "1", COLUMNS: "100", PYTHONIOENCODING: "utf-8" } as const;
 
 // Control sequences of a terminal: colours and cursor moves.
-// eslint-disable-next-line no-control-regex -- these are the control characters that are to go
+// eslint-disable-next-line no-control-regex -- these control characters are to be removed
 const ESCAPES = /\x1b\[[0-9;?]*[A-Za-z]/g;
 const BAR = /pass@1\s+(?:([\d.]+)\s?%|\.\.\.).*?(\d+)\/(\d+)/;
 const LINE = /pass@1\s+([\d.]+)\s?% \((\d+) of (\d+)\)/;
@@ -31,7 +31,7 @@ export function readProgress(line: string): Progress | undefined {
   return { checked: Number(bar[2]), total: Number(bar[3]), passAt1: percent(bar[1]) };
 }
 
-/** Split output that comes in pieces into lines. A carriage return, which restarts a progress bar, ends a line too. */
+/** Splits output that comes in pieces into lines. A carriage return, which redraws a progress bar, also ends a line. */
 export class LineSplitter {
   private rest = "";
 
@@ -42,7 +42,7 @@ export class LineSplitter {
     return lines.filter((line) => line !== "");
   }
 
-  /** What is left at the end. */
+  /** The rest at the end. */
   end(): readonly string[] {
     return this.rest === "" ? [] : [this.rest];
   }

@@ -1,7 +1,7 @@
-/** The server's settings: which are sent to it, and when. */
+/** The server's settings: which of them are sent to it, and when. */
 import { isDeepStrictEqual } from "node:util";
 
-/** Names in package.json, without the section; the same in the server, there written with underscores. */
+/** Names in package.json without the section. The server has the same names, with underscores. */
 export const SERVER_SETTINGS = [
   "model",
   "device",
@@ -37,7 +37,7 @@ export const SERVER_SETTINGS = [
 export type ServerSetting = (typeof SERVER_SETTINGS)[number];
 export type Values = Readonly<Partial<Record<ServerSetting, unknown>>>;
 
-/** How to read a setting: its value, its default, and whether it has been set. */
+/** Reads a setting: its value, its default, and whether it is set. */
 export interface Reader {
   value(name: ServerSetting): unknown;
   fallback(name: ServerSetting): unknown;
@@ -45,8 +45,8 @@ export interface Reader {
 }
 
 /**
- * The settings to start a server with: those that somebody has set.
- * The others are left to the server's own settings file, which a default sent along would override.
+ * The settings to start a server with, which are those that have been set.
+ * A default that was sent too would override the server's own settings file.
  */
 export function chosenSettings(reader: Reader): Values {
   const chosen = SERVER_SETTINGS.filter((name) => reader.isSet(name));
@@ -54,8 +54,8 @@ export function chosenSettings(reader: Reader): Values {
 }
 
 /**
- * Whether a server that was started with other settings must be restarted. It reads where and how source is sent
- * only when it starts.
+ * Whether a server that was started with other settings must be restarted. It reads the settings of remote engines,
+ * which decide where source is sent, only when it starts.
  */
 export function needsRestart(reader: Reader, started: Values): boolean {
   const chosen = chosenSettings(reader);
@@ -63,14 +63,14 @@ export function needsRestart(reader: Reader, started: Values): boolean {
   return settled.some((name) => !isDeepStrictEqual(chosen[name], started[name]));
 }
 
-/** Whether these settings must be sent to a server that was started with others. */
+/** Whether these settings must be sent to a server that was started with other ones. */
 export function haveChanged(reader: Reader, started: Values): boolean {
   return !isDeepStrictEqual(chosenSettings(reader), started);
 }
 
 /**
- * The settings as flags of the self-test. There are no flags for the rest, which it reads from the server's own
- * file, and none for what a remote engine decides itself.
+ * The settings as flags of the self-test. The others have no flags, and the self-test reads them from the server's
+ * own file. What a remote engine decides itself is left out.
  */
 export function selfTestFlags(reader: Reader): readonly string[] {
   const engines = [reader.value("engine")].flat().filter((url) => typeof url === "string");
@@ -85,8 +85,8 @@ export function selfTestFlags(reader: Reader): readonly string[] {
 
 /**
  * The settings to send after a change.
- * What the server was started with holds until something else is said, so that a setting
- * that has since been removed is sent with its default.
+ * The server keeps the settings of its start until it gets others, so a setting that has since been removed is
+ * sent with its default.
  */
 export function changedSettings(reader: Reader, started: Values): Values {
   const removed = SERVER_SETTINGS.filter((name) => name in started && !reader.isSet(name));

@@ -1,8 +1,8 @@
-/** What the status bar says. */
+/** What the status bar shows. */
 
 export type ServerState = "loading" | "ready" | "thinking" | "off" | "error";
 
-/** The server's status as `didChangeStatus` reports it. */
+/** The server's status, as `didChangeStatus` reports it. */
 export interface ServerStatus {
   readonly state: ServerState;
   readonly percent: number | undefined;
@@ -12,7 +12,7 @@ export interface ServerStatus {
   readonly engine: string;
 }
 
-/** Where the server is in its life, as the extension sees it. */
+/** The state of the server's process, as the extension sees it. */
 export type Phase =
   | { readonly kind: "idle" }
   | { readonly kind: "missing"; readonly message: string }
@@ -35,9 +35,9 @@ export interface StatusView {
   readonly text: string;
   /** The first line of the tooltip, also read out by screen readers. */
   readonly summary: string;
-  /** What to do about it; empty where nothing needs doing. */
+  /** What to do about it; empty if nothing needs to be done. */
   readonly remedy: string;
-  /** Where the source goes; empty where it stays in the server. */
+  /** Where the source is sent; empty if it stays in the server. */
   readonly privacy: string;
   readonly severity: "normal" | "warning" | "error";
 }
@@ -53,10 +53,10 @@ export const UNKNOWN_STATUS: ServerStatus = {
   model: "",
   engine: "",
 };
-/** Characters of a host that a status bar has room for. */
+/** The number of characters of a host that fit in a status bar. */
 const SHORT = 28;
 
-/** Read the parameters of a `didChangeStatus`; undefined if they are not such. */
+/** Read the parameters of a `didChangeStatus`; undefined if they are not valid. */
 export function readStatus(params: unknown): ServerStatus | undefined {
   if (typeof params !== "object" || params === null) {
     return undefined;
@@ -85,7 +85,7 @@ export function modelOf(phase: Phase, configured: string): string {
   return engineOf(phase) === "" ? said || configured : said;
 }
 
-/** What to show for a phase of the server's, and the user's switches. */
+/** What to show for a phase of the server and the user's switches. */
 export function statusView(phase: Phase, switches: Switches): StatusView {
   if (phase.kind === "missing" || phase.kind === "failed") {
     return failing(phase);
@@ -137,7 +137,7 @@ function local(status: ServerStatus): StatusView {
   }
 }
 
-/** The same for a model that a remote engine runs: the user sees where the source goes. */
+/** The same for a model that a remote engine runs: the user sees where the source is sent. */
 function remote(status: ServerStatus): StatusView {
   const { state, engine, model } = status;
   const view =

@@ -1,4 +1,4 @@
-/** One candidate on the page. A model wrote its text, so it is set as text and never as HTML. */
+/** A candidate on the page. A model wrote its text, so it is inserted as text and never as HTML. */
 import { dedented } from "../core/dedent";
 import { pieces } from "../core/highlight";
 
@@ -9,7 +9,7 @@ export interface CardParts {
   readonly accept: (index: number) => void;
 }
 
-/** Make the card. */
+/** Create the card. */
 export function candidateCard(page: Document, { index, before, text, accept }: CardParts): HTMLElement {
   const card = page.createElement("article");
   card.tabIndex = 0;

@@ -1,4 +1,4 @@
-/** The page of the panel: shows what the extension sends, says what the user chose. */
+/** The page of the panel, which shows what the extension sends and reports what the user chooses. */
 import type { FromPage, ToPage } from "../core/panelMessages";
 import { candidateCard } from "./candidateCard";
 
@@ -42,7 +42,7 @@ function show(message: ToPage): void {
   }
 }
 
-/** A digit accepts, the arrows go from card to card. */
+/** A digit accepts a candidate, and the arrows move between the cards. */
 function keyPressed(event: KeyboardEvent): void {
   const all = [...cards.querySelectorAll("article")];
   if (/^[1-9]$/.test(event.key) && Number(event.key) <= all.length) {

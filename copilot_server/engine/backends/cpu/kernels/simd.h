@@ -146,11 +146,11 @@ INLINE vf load_half(const half *p) {
 #elif defined(__aarch64__)
     _Float16 h[LANES];
     memcpy(h, p, sizeof h);
-    vf x;
+    vf x = {0};
     for (int i = 0; i < LANES; i++) x[i] = (float)h[i];
     return x;
 #else
-    vu h;
+    vu h = {0};
     for (int i = 0; i < LANES; i++) h[i] = p[i];
     const vi magnitude = (vi)((h & 0x7fff) << 13);
     const vi infinity = splati(0x7c00 << 13);
@@ -168,7 +168,7 @@ INLINE vf load_bfloat(const uint16_t *p) {
 #elif defined(ISA_AVX2)
     return (vf)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16);
 #else
-    vi x;
+    vi x = {0};
     for (int i = 0; i < LANES; i++) x[i] = (int32_t)((uint32_t)p[i] << 16);
     return (vf)x;
 #endif
