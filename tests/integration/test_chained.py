@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from copilot_server.evaluation.benchmarks import chained
 from copilot_server.sandbox import Limits, open_sandbox
-from tests.support.patience import PATIENCE_S
+from tests.support.patience import PROGRAM_S
 
 ALL = chained.tasks()
 
 
 def test_canonical_solutions_pass_and_shorter_ones_do_not():
-    with open_sandbox(limits=Limits(timeout_s=PATIENCE_S)) as sandbox:
+    with open_sandbox(limits=Limits(timeout_s=PROGRAM_S)) as sandbox:
         whole = [
             sandbox.submit(task.program(task.canonical), check=check)
             for check in ("strict", "upstream")

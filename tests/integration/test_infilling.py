@@ -10,14 +10,14 @@ from copilot_server.evaluation.benchmarks import infilling
 from copilot_server.evaluation.problems import load_problems
 from copilot_server.evaluation.types import Checked, Sample, Score, Task
 from copilot_server.sandbox import Limits, ProgramResult, Sandbox, open_sandbox
-from tests.support.patience import PATIENCE_S
+from tests.support.patience import PROGRAM_S
 
 ALL = infilling.tasks(load_problems().problems, multi_line_subset=None)
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with open_sandbox(limits=Limits(timeout_s=PATIENCE_S)) as opened:
+    with open_sandbox(limits=Limits(timeout_s=PROGRAM_S)) as opened:
         yield opened
 
 

@@ -9,14 +9,14 @@ import pytest
 from copilot_server.evaluation.benchmarks import robustness
 from copilot_server.evaluation.problems import load_problems
 from copilot_server.sandbox import Check, Limits, Sandbox, open_sandbox
-from tests.support.patience import PATIENCE_S
+from tests.support.patience import PROGRAM_S
 
 ALL = robustness.tasks(load_problems().problems)
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with open_sandbox(limits=Limits(timeout_s=PATIENCE_S)) as opened:
+    with open_sandbox(limits=Limits(timeout_s=PROGRAM_S)) as opened:
         yield opened
 
 

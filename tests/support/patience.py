@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 #: How long a test waits for something that must happen, in seconds. Only a test that fails waits so long.
 PATIENCE_S = 300.0
+#: How long a program may run in the sandbox where the others never end, in seconds: those that end need
+#: milliseconds, and the others this whole time.
+PROGRAM_S = 20.0
 _PAUSE_S = 0.02
 
 

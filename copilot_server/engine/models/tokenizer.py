@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from bisect import bisect_left
 from collections.abc import Callable
 from functools import cached_property, lru_cache, partial
@@ -26,8 +27,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer of the model in a folder in transformers' format.
 
     Raises:
-        ModelError: its tokenizer.json cannot be read, or has a token outside the vocabulary of a model that
-            our own decoders serve: they look up its embedding at an address computed from its id.
+        ModelError: its tokenizer.json cannot be read, or text may become a token outside the vocabulary of a
+            model that our own decoders serve: they look up its embedding at an address computed from its id.
     """
     path = folder / "tokenizer.json"
     try:
@@ -35,16 +36,22 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     except Exception as error:  # the library raises nothing narrower
         msg = f"{path} is not a tokenizer that can be read ({error})."
         raise ModelError(msg, remedy="Fetch the model again, or choose one that ships this file.") from error
-    _check_ids(fast, folder)
-    return Tokenizer(fast)
-
-
-def _check_ids(fast: FastTokenizer, folder: Path) -> None:
     architecture = read_architecture(folder)
     if architecture is None:
-        return
-    highest = max(fast.get_vocab(with_added_tokens=True).values(), default=0)
-    if highest >= architecture.vocab_size:
+        return Tokenizer(fast)
+    _check_ids(fast, folder, architecture.vocab_size)
+    return Tokenizer(fast, architecture.vocab_size)
+
+
+def _check_ids(fast: FastTokenizer, folder: Path, vocabulary_size: int) -> None:
+    """Refuse tokens outside the vocabulary that a prompt may get.
+
+    Fine-tuned models often have a control token for padding there, which no text becomes.
+    """
+    control_ids = {id_ for id_, token in fast.get_added_tokens_decoder().items() if token.special}
+    from_text = set(fast.get_vocab(with_added_tokens=True).values()) - control_ids
+    highest = max(from_text.union(fast.encode("").ids), default=0)
+    if highest >= vocabulary_size:
         msg = f"The tokenizer in {folder} has the token {highest}, but the model's vocabulary ends before it."
         remedy = "Its tokenizer and its weights do not belong together: fetch the model again."
         raise ModelError(msg, remedy=remedy)
@@ -53,8 +60,10 @@ def _check_ids(fast: FastTokenizer, folder: Path) -> None:
 class Tokenizer:
     """What the engine needs of a Hugging Face tokenizer in its fast (Rust) form."""
 
-    def __init__(self, fast: FastTokenizer) -> None:
+    def __init__(self, fast: FastTokenizer, vocabulary_size: int | None = None) -> None:
+        """``vocabulary_size``: the model has no control token with this id or a higher one."""
         self._fast = fast
+        self._end = sys.maxsize if vocabulary_size is None else vocabulary_size
         self._bos = tuple(fast.encode("", add_special_tokens=True).ids[:1])
         #: Texts that drafts are taken from seldom change from one request to the next.
         self.encode_known = lru_cache(KNOWN_TEXTS)(self.encode_text)
@@ -81,7 +90,8 @@ class Tokenizer:
 
     def knows(self, special: Special) -> bool:
         """Whether the vocabulary has this control token."""
-        return self._fast.token_to_id(special.name) is not None
+        token_id = self._fast.token_to_id(special.name)
+        return token_id is not None and token_id < self._end
 
     def control_id(self, special: Special) -> int:
         """The id of a control token.
@@ -90,7 +100,7 @@ class Tokenizer:
             EngineError: it is not in the vocabulary.
         """
         token_id = self._fast.token_to_id(special.name)
-        if token_id is None:
+        if token_id is None or token_id >= self._end:
             msg = f"The model's vocabulary has no token {special.name!r}."
             raise EngineError(msg, remedy="Its manifest names another model's tokens; correct or remove it.")
         return int(token_id)
@@ -102,7 +112,8 @@ class Tokenizer:
         Some vocabularies, such as CodeGen's, add runs of spaces as tokens; those are text.
         """
         added = self._fast.get_added_tokens_decoder().items()
-        return frozenset(id_ for id_, token in added if token.special or _looks_like_control(token.content))
+        control = (id_ for id_, token in added if token.special or _looks_like_control(token.content))
+        return frozenset(id_ for id_ in control if id_ < self._end)
 
     def text_stream(self, prompt_ids: list[int]) -> TextStream:
         """A decoder for the tokens that follow ``prompt_ids``."""
@@ -114,7 +125,11 @@ class Tokenizer:
         decode = _byte_decoder(self._fast)
         texts = self._fast.get_vocab(with_added_tokens=True)
         return TokenBytes(
-            {token_id: decode(token) for token, token_id in texts.items() if token_id not in self.control_ids}
+            {
+                token_id: decode(token)
+                for token, token_id in texts.items()
+                if token_id < self._end and token_id not in self.control_ids
+            }
         )
 
 
