@@ -204,7 +204,7 @@ class TestHub:
         assert "sha256" in result["message"]
         assert not hub.downloads()
         hub.files[f"{REPOSITORY}/{FILE}"] = CONTENT[:-1]
-        assert "2999999 bytes where 3000000" in machine.run()["message"]
+        assert "2999999 bytes instead of 3000000" in machine.run()["message"]
 
     def test_a_token_is_sent_to_the_hub_and_to_nobody_else(self, machine: Machine, hub: Hub):
         hub.token = "hf_secret"

@@ -371,9 +371,9 @@ def read(metrics: Metrics) -> Scrape:
 
 async def test_each_remote_engine_has_its_metrics(server: CopilotServer, metrics: Metrics) -> None:
     engine = Engines(
-        EndpointState("a:1", "closed", pending=2, requests=10, failures=1, trouble=""),
-        EndpointState("b", "open", pending=0, requests=3, failures=3, trouble="cannot be reached"),
-        EndpointState("b", "half-open", pending=1, requests=4, failures=0, trouble="is not well"),
+        EndpointState("a:1", "closed", pending=2, requests=10, failures=1, problem=""),
+        EndpointState("b", "open", pending=0, requests=3, failures=3, problem="cannot be reached"),
+        EndpointState("b", "half-open", pending=1, requests=4, failures=0, problem="is not well"),
     )
     await server.session.scheduler.load(lambda: Pipeline(engine))
     found = read(metrics)
@@ -398,7 +398,7 @@ async def test_a_real_remote_engine_has_its_metrics(engine_url: str) -> None:
 
 
 async def test_what_is_documented_is_what_is_served(server: CopilotServer, metrics: Metrics) -> None:
-    engine = Engines(EndpointState("a:1", "closed", pending=0, requests=0, failures=0, trouble=""))
+    engine = Engines(EndpointState("a:1", "closed", pending=0, requests=0, failures=0, problem=""))
     await server.session.scheduler.load(lambda: Pipeline(engine))
     server.session.on_outcome("automatic", "model", 0.1)
     row = re.compile(r"^\| `(copilot_server_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)

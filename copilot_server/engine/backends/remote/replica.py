@@ -15,7 +15,7 @@ from copilot_server.engine.backends.remote.candidate import RemoteCandidate
 from copilot_server.engine.backends.remote.dialect import request_body
 from copilot_server.engine.backends.remote.endpoint import Endpoint
 from copilot_server.engine.backends.remote.failures import Unanswered
-from copilot_server.engine.backends.remote.served import Served, ask_what_is_served
+from copilot_server.engine.backends.remote.served import SHOWN_CHARACTERS, Served, ask_what_is_served
 from copilot_server.engine.backends.remote.transport import named_failures, stream
 
 #: After how many seconds without a request an engine's health is checked.
@@ -164,5 +164,5 @@ class Replica:
     def _take(self, served: Served) -> None:
         self.has_changed = self.served is not None and served.model != self.served.model
         if self.has_changed:
-            raise Unanswered(f"serves {served.model[:60]!r} now", is_down=True)
+            raise Unanswered(f"serves {served.model[:SHOWN_CHARACTERS]!r} now", is_down=True)
         self.served = served

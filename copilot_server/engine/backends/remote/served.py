@@ -13,6 +13,8 @@ from copilot_server.engine.backends.remote.endpoint import Endpoint
 from copilot_server.engine.backends.remote.failures import Unanswered, malformed
 from copilot_server.engine.backends.remote.transport import check_status, named_failures
 
+#: How much of a model's name is shown. The user has to repeat it whole, and llama.cpp's is a file's path.
+SHOWN_CHARACTERS = 200
 _NAME_ONE = "Set remote.model to the name of the one to use."
 
 
@@ -127,7 +129,7 @@ def _json(response: httpx.Response) -> Mapping[str, Any]:
 
 
 def _few(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name[:60]) for name in names[:5])
+    shown = ", ".join(repr(name[:SHOWN_CHARACTERS]) for name in names[:5])
     return (shown + ", ..." if len(names) > 5 else shown) or "no model"
 
 
