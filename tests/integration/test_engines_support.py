@@ -128,7 +128,7 @@ def test_a_port_in_use_is_reported(engine: RunningEngine) -> None:
     with foreground(urlsplit(engine.url).port or 0) as process:
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "listens on port" in stderr
+    assert "is in use. Choose another one" in stderr
     assert "Traceback" not in stderr
 
 
