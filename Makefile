@@ -22,7 +22,7 @@ run: install
 	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
 	$(BIN)/copilot-server --selftest humaneval --model qwen2.5-coder-0.5b
 
-# Lint, types, import contracts and the unit tests, side by side: under a minute from the second time on.
+# Lint, types, import contracts and the unit tests, side by side.
 check: install
 	@$(BIN)/python scripts/stages.py check
 
