@@ -19,9 +19,9 @@ NEVER = threading.Event()
 COMPLETION = CompletionSettings(max_new_tokens=12, max_prompt_tokens=128)
 
 
-def places(text: str, suggested: str, replaced: int = 0, language: str = "python") -> list[str]:
+def next_positions(text: str, suggested: str, replaced: int = 0, language: str = "python") -> list[str]:
     found = next_cursors(cursor_in(text, language), Candidate(suggested, 0.0, "stop", replaced))
-    return [drawn(place.document.text, place.offset) for place in found]
+    return [drawn(next_.document.text, next_.offset) for next_ in found]
 
 
 @pytest.mark.parametrize(
@@ -42,19 +42,19 @@ def places(text: str, suggested: str, replaced: int = 0, language: str = "python
 )
 def test_accepting_and_enter_come_next(text: str, suggested: str, accepted: str, below: str | None):
     replaced = 1 if text.startswith("f(") else 0
-    found = places(text, suggested, replaced)
+    found = next_positions(text, suggested, replaced)
     assert found[0] == accepted
     assert found[1] == (accepted.replace("‸", "\n‸") if below is None else below)
 
 
 def test_enter_does_not_come_next_in_the_middle_of_a_line():
-    assert places("f(‸)", "x") == ["f(x‸)"]
-    assert len(places("f(‸)", "x)", replaced=1)) == 2
+    assert next_positions("f(‸)", "x") == ["f(x‸)"]
+    assert len(next_positions("f(‸)", "x)", replaced=1)) == 2
 
 
 def test_other_languages_indent_after_brackets():
-    assert places("if (x) ‸", "{", language="javascript")[1] == "if (x) {\n    ‸"
-    assert places("case ‸", "1:", language="javascript")[1] == "case 1:\n‸"
+    assert next_positions("if (x) ‸", "{", language="javascript")[1] == "if (x) {\n    ‸"
+    assert next_positions("case ‸", "1:", language="javascript")[1] == "case 1:\n‸"
 
 
 def request(text: str, *, invoked: bool = False) -> CompletionRequest:
@@ -77,7 +77,7 @@ def forgetful(pipeline: Pipeline) -> Pipeline:
     return pipeline
 
 
-def test_what_was_completed_ahead_is_found_when_the_cursor_is_there(pipeline: Pipeline):
+def test_what_was_prefetched_is_found_when_the_cursor_is_there(pipeline: Pipeline):
     answered = pipeline.complete(request("width = ‸"), NEVER)
     asked = pipeline.next_requests(request("width = ‸"), answered)
     assert [one.prefetch for one in asked] == [True, True]
