@@ -66,6 +66,7 @@ class ModelLoader:
         self._listener = listener
         self._open_pipeline = open_pipeline
         self._loaded: Settings | None = None
+        self._has_loaded = False
         self._failed_s = 0.0
         self._reconnect_s = MIN_RECONNECT_S
         #: How far the current load has come; None while nothing is loading.
@@ -132,7 +133,8 @@ class ModelLoader:
                 self._reconnect_later()
         else:
             self._reconnect_s = MIN_RECONNECT_S
-            _exempt_from_collection()
+            _exempt_from_collection(again=self._has_loaded)
+            self._has_loaded = True
             self._listener.works()
             for notice in notices:
                 self._listener.noticed(notice)
@@ -147,8 +149,13 @@ class ModelLoader:
             self._begin(settings, quietly=True)
 
 
-def _exempt_from_collection() -> None:
-    """Keep the garbage collector from searching the model's objects, which stay, while the user types."""
-    gc.unfreeze()
+def _exempt_from_collection(*, again: bool) -> None:
+    """Keep the garbage collector from searching the model's objects, which stay, while the user types.
+
+    ``again``: search those of the model before too, once. That takes a few tenths of a second, for which a
+    session's first load does not hold up the other sessions of the process.
+    """
+    if again:
+        gc.unfreeze()
     gc.collect()
     gc.freeze()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -96,6 +97,7 @@ class Sessions:
         self.on_close(session)
         # After whatever the engine thread does for the session now, so that its engine is let go in any case.
         self._engine_queue.submit(session.scheduler.release, background=True)
+        gc.unfreeze()  # a session is full of cycles, and loading a model exempted them from collection
         unwritten = (*self._unwritten, session.statistics)
         self._unwritten = [one for one in unwritten if not one.close(0.0)]
         if not self._open and (self._stop_code is not None or not self._keep_alive):

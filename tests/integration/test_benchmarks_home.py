@@ -1,14 +1,17 @@
-"""The temporary home of a benchmark."""
+"""The temporary home of a benchmark, and that none leaves anything with the user."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.home import temporary_home
 from copilot_server.fetch.store import HOME_VARIABLE, home
+from tests.support.paths import REPOSITORY
 
 
 @pytest.fixture
@@ -53,3 +56,58 @@ def test_a_user_without_models_has_a_home_too(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "none"))
     with temporary_home() as folder:
         assert home() == folder
+
+
+#: How to run each benchmark as briefly as it can be. The rest need an engine, a run's folder or a browser, and
+#: are tested with those.
+COMMANDS = {
+    "cpu_dtypes": ["benchmarks/cpu_dtypes.py"],
+    "engine_speed": ["-m", "benchmarks.engine_speed", "TINY"],
+    "gpu_bench": ["benchmarks/gpu_bench.py", "--quick", "--device", "cpu", "--parts", "shapes"],
+    "lsp_overhead": ["-m", "benchmarks.lsp_overhead", "--bursts", "1", "--lines", "100"],
+    "middle_protocols": ["-m", "benchmarks.middle_protocols", "1", "causal"],
+    "sandbox": ["benchmarks/sandbox.py", "--rounds", "1"],
+}
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path) -> dict[str, str]:
+    """The environment of a user who has the models and nothing else."""
+    removed = {HOME_VARIABLE, *(f"XDG_{kind}_HOME" for kind in ("CACHE", "CONFIG", "STATE"))}
+    environment = {name: value for name, value in os.environ.items() if name not in removed}
+    models = tmp_path / ".cache" / "copilot-server" / "models"
+    models.parent.mkdir(parents=True)
+    models.symlink_to(home() / "models")
+    return environment | {"HOME": str(tmp_path)}
+
+
+def left_behind(folder: Path) -> set[str]:
+    """Return the files below ``folder`` that are the product's."""
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return {path for path in found if "copilot-server" in path}
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_benchmark_leaves_nothing_with_the_user(
+    name: str, empty_home: dict[str, str], tmp_path: Path, tiny_model_dir: Path
+):
+    arguments = [str(tiny_model_dir) if one == "TINY" else one for one in COMMANDS[name]]
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=REPOSITORY,
+        env=empty_home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert left_behind(tmp_path) == set()
+
+
+def test_what_a_session_leaves_is_seen(empty_home: dict[str, str], tmp_path: Path, tiny_model_dir: Path):
+    """The twin: the same model, chosen by a user's own command."""
+    command = [sys.executable, "-m", "copilot_server", "bench", "--model", str(tiny_model_dir)]
+    done = subprocess.run(command, env=empty_home, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert left_behind(tmp_path)

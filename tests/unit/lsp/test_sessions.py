@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import weakref
 from collections.abc import AsyncIterator
 from functools import partial
@@ -111,3 +112,19 @@ async def test_a_session_that_has_ended_lets_its_pipeline_go_and_the_others_keep
     leave(sessions, second)
     assert sessions.join()
     assert refs[1]() is None
+
+
+async def test_a_session_that_has_ended_is_freed_although_it_was_exempt_from_collection() -> None:
+    sessions, opened = make(keep_alive=True), []
+    sessions.on_open = opened.append
+    await begin(sessions)
+    protocol = sessions.open()
+    session = weakref.ref(opened.pop())
+    gc.freeze()  # as the load of a model does
+    leave(sessions, protocol)
+    await asyncio.to_thread(sessions._engine_queue.join, 30)
+    del protocol
+    gc.collect()
+    assert session() is None
+    sessions.stop(0)
+    assert sessions.join()
