@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,12 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.register_profile("repeatable", settings.get_profile("untimed"), derandomize=True, database=None)
 settings.register_profile("search", settings.get_profile("untimed"), max_examples=2000, print_blob=True)
 settings.load_profile("repeatable")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from searching the tests and the libraries, again and again, while they run."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -229,6 +229,7 @@ class SplitAttention:
 
     def __call__(self, queries: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
         """See ``kernels.Attention``."""
+        queries = queries.contiguous()  # the kernel computes their addresses from the shape alone
         a, tokens = self._a, queries.shape[0]
         shape = (tokens, a.heads, self._splits)
         partial = torch.empty(*shape, a.head_dim, device=queries.device, dtype=torch.float32)
