@@ -35,7 +35,7 @@ settings.load_profile("repeatable")
 
 
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector from searching the tests and the libraries, again and again, while they run."""
+    """Keep the garbage collector from searching the tests and the libraries while they run."""
     gc.collect()
     gc.freeze()
 

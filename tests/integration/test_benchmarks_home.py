@@ -58,8 +58,8 @@ def test_a_user_without_models_has_a_home_too(tmp_path: Path, monkeypatch: pytes
         assert home() == folder
 
 
-#: How to run each benchmark as briefly as possible. The rest need an engine, the folder of a run or a browser,
-#: and are tested with those.
+#: How to run each benchmark briefly. The rest need an engine, the folder of a run or a browser, and are
+#: tested with those.
 COMMANDS = {
     "cpu_dtypes": ["benchmarks/cpu_dtypes.py"],
     "engine_speed": ["-m", "benchmarks.engine_speed", "TINY"],
