@@ -1,7 +1,7 @@
 """The time of an engine's steps on this machine: prefill, decoding, verifying drafts, and many sequences.
 
-The tokens are random, and the figures are medians. A single sequence has a prompt of 1,100 tokens, each of
-many has one of 300. It prints a table and a line of JSON.
+The tokens are drawn from those of this file, and the figures are medians. A single sequence has a prompt of
+1,100 tokens, each of many has one of 300. It prints a table and a line of JSON.
 Usage: python -m benchmarks.engine_speed [MODEL [DTYPE]] (MODEL: an id, a folder or a .gguf file)
 """
 
@@ -15,6 +15,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from benchmarks.home import temporary_home
 from copilot_server.catalog import resolve
@@ -50,10 +51,12 @@ def read(runner: Runner, prompt: list[int]) -> int:
     return sequence
 
 
-def measure(runner: Runner) -> dict[str, float]:
-    """Return the figures by name: tokens per second for prefill, milliseconds per step for the rest."""
-    rng = random.Random(1)
-    prompt = [rng.randrange(100, 20_000) for _ in range(PROMPT)]
+def measure(runner: Runner, vocabulary: list[int]) -> dict[str, float]:
+    """Return the figures by name: tokens per second for prefill, milliseconds per step for the rest.
+
+    ``vocabulary``: the tokens of which a prompt is drawn.
+    """
+    prompt = random.Random(1).choices(vocabulary, k=PROMPT)
     sequence = read(runner, prompt)  # warms up
     # Each prefill uses fresh memory, as that of a new prompt does.
     kept = []
@@ -67,7 +70,7 @@ def measure(runner: Runner) -> dict[str, float]:
         figures[f"verify_{width}_ms"] = 1e3 * median_s(verify, 3 * ROUNDS)
     for count in STREAMS:
         streams = [runner.fork(sequence, SHARED) for _ in range(count)]
-        step_s = median_s(lambda: runner.step([Chunk(one, [100], [GREEDY]) for one in streams]))  # noqa: B023
+        step_s = median_s(lambda: runner.step([Chunk(one, prompt[:1], [GREEDY]) for one in streams]))  # noqa: B023
         figures[f"streams_{count}_tok_s"] = count / step_s
         for one in streams:
             runner.close(one)
@@ -81,7 +84,7 @@ def main() -> None:
     engine = load_engine(ensure(resolve(name)), dtype=dtype)
     if not isinstance(engine, DecodingEngine):
         sys.exit(f"transformers decodes {name} on this machine, so there are no steps of our own to measure.")
-    figures = measure(engine.runner)
+    figures = measure(engine.runner, engine.tokenizer.encode_text(Path(__file__).read_text("utf-8")))
     print(f"{name} on {engine.device} in {engine.dtype}")
     for figure, value in figures.items():
         print(f"{figure:>18} {value:8.1f}")

@@ -55,7 +55,8 @@ def pytest(*arguments: str, workers: int = 1, dist: str = "loadfile") -> tuple[s
     ``dist``: how pytest-xdist divides them: ``loadfile`` keeps a file's tests together, which share servers
     and models, and ``worksteal`` keeps every process at work to the end.
     """
-    parallel = ("-n", str(workers), "--dist", dist) if workers > 1 else ()
+    # Without the flag, xdist would begin with the files of many tests: see pytest_collection_modifyitems.
+    parallel = ("-n", str(workers), "--dist", dist, "--no-loadscope-reorder") if workers > 1 else ()
     return tool("pytest", "--durations=10", *parallel, *arguments)
 
 

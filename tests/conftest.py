@@ -34,6 +34,16 @@ settings.register_profile("search", settings.get_profile("untimed"), max_example
 settings.load_profile("repeatable")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that load the real model, which take minutes.
+
+    A test process that began the last of them at the end would keep the other processes waiting.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("model")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_collection_finish() -> None:
     """Keep the garbage collector from searching the tests and the libraries while they run."""
     gc.collect()

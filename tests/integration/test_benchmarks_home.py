@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +83,16 @@ def empty_home(tmp_path: Path) -> dict[str, str]:
     return environment | {"HOME": str(tmp_path)}
 
 
+@pytest.fixture
+def long_context_model(tiny_model_dir: Path, tmp_path: Path) -> Path:
+    """The tiny model with room for a benchmark's prompts."""
+    folder = tmp_path / "long-context"
+    shutil.copytree(tiny_model_dir, folder)
+    config = folder / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"max_position_embeddings": 2048}))
+    return folder
+
+
 def left_behind(folder: Path) -> set[str]:
     """Return the files below ``folder`` that are the product's."""
     found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -90,9 +102,9 @@ def left_behind(folder: Path) -> set[str]:
 @pytest.mark.model
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_benchmark_leaves_nothing_with_the_user(
-    name: str, empty_home: dict[str, str], tmp_path: Path, tiny_model_dir: Path
+    name: str, empty_home: dict[str, str], tmp_path: Path, long_context_model: Path
 ):
-    arguments = [str(tiny_model_dir) if one == "TINY" else one for one in COMMANDS[name]]
+    arguments = [str(long_context_model) if one == "TINY" else one for one in COMMANDS[name]]
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=REPOSITORY,

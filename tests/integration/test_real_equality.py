@@ -1,4 +1,4 @@
-"""With every speed-up on, the engine suggests what plain decoding suggests, at 200 positions in real files.
+"""With every speed-up on, the engine suggests what plain decoding suggests, at many positions in real files.
 
 The positions are in Python's own library, chosen by a fixed seed: where function bodies begin, and in the
 middle of lines, each as it is and after two more keys. In float32 the reference is transformers, token by
@@ -79,13 +79,14 @@ def model_folder() -> Path:
     return prepared_folder(ensure(resolve(MODEL), offline=True))
 
 
-def test_float32_is_what_transformers_gives(real_engine: DecodingEngine, model_folder: Path):
-    sizes = {"max_prompt_tokens": 64, "max_new_tokens": 12}
+@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.long)])
+def test_float32_is_what_transformers_gives(real_engine: DecodingEngine, model_folder: Path, count: int):
+    sizes = {"max_prompt_tokens": 64, "max_new_tokens": 12, "count": count}
     plain = generations(real_engine, **sizes)
     fast = generations(open_untuned_engine(model_folder, "float32", FAST), **sizes)
     assert [one.token_ids for one in fast] == [one.token_ids for one in plain]
     assert [one.text for one in fast] == [one.text for one in plain]
-    assert len({one.text for one in plain}) > 100
+    assert len({one.text for one in plain}) > count / 2
 
 
 @pytest.mark.parametrize("instruction_set", available_instruction_sets())

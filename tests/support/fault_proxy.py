@@ -177,7 +177,7 @@ FAULTS: dict[str, Fault] = {
     "404": _status(404),
     "422": _status(422),
     "429": _status(429),
-    "429-later": _status(429, **{"Retry-After": "20"}),
+    "429-later": _status(429, **{"Retry-After": "3"}),
     "500": _status(500),
     "503": _status(503),
     "redirect": _status(307, Location="https://example.com/v1/completions"),
