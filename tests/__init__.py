@@ -1,3 +1,3 @@
-"""The tests. What a test process must be told before it imports torch is told here."""
+"""The tests. The environment variables that torch reads at its import are set here."""
 
 import tests.support.threads  # noqa: F401 - imported for what it sets

@@ -11,7 +11,7 @@ The patient replay (p50, p90, p99). Each key comes after its pause, but never be
 key, so that every keystroke has an answer: percentiles over only the answers that came in time would
 flatter the slower server most. The time counts from before the change is written until the answer has been
 read. If the first line of a suggestion is what the user types next, Tab accepts it four times out of five,
-and the next key follows it. Accepted text is text of the function, so a place in the recording is only a
+and the next key follows it. Accepted text is text of the function, so a position in the recording is only a
 number: how much of the function is there.
 
 The hurried replay. The same keys come at the pace of their pauses, whether or not there are answers. The
@@ -19,7 +19,7 @@ next key cancels a request without an answer. Two figures count for each key: th
 suggestion for this or a later key, and whether its own suggestion came before the next key.
 
 llama.cpp runs from the same GGUF file with the HTTP server of the wheel ``xllamacpp``, with as many threads
-as there are cores and with its prompt cache. It gets the same places in the same order, one after the
+as there are cores and with its prompt cache. It gets the same positions in the same order, one after the
 other, and takes turns with our server function by function, so that only one of them works at a time:
 
 - ``/infill`` gets what llama.cpp's own editor plugin sends (github.com/ggml-org/llama.vim): the lines
@@ -30,11 +30,11 @@ other, and takes turns with our server function by function, so that only one of
   typed: llama.cpp at its best.
 
 Both get the text that our pipeline takes from the document, so that the prompts have the same length, and
-write as many tokens as our answer at that place has, at least one, with the cheapest sampler (top_k 1).
+write as many tokens as our answer at that position has, at least one, with the cheapest sampler (top_k 1).
 This favours llama.cpp: it need not write tokens that we generate and remove again, or that only complete a
 word (token healing), and where our answer is empty, it writes one token. Where we answer with a chat (in
 the body of a function), it gets an infilling prompt. Caching in the editor is neither credited to it nor
-held against it: the ratio over the places where our model ran is reported beside the ratio over all places.
+held against it: the ratio over the positions where our model ran is reported beside the ratio over all.
 
 The engines without servers. New texts of the standard library with 1,100 tokens are read, and 64 tokens are
 written after them, in turns: our engine without drafts (through the ``Engine`` interface, including

@@ -91,7 +91,7 @@ def _bench(arguments: argparse.Namespace) -> Bench:
         functions=2 if arguments.quick else arguments.functions,
         keys=4 if arguments.quick else arguments.keys,
         rounds=1 if arguments.quick else 4,
-        drafted_places=3 if arguments.quick else 40,
+        drafted_positions=3 if arguments.quick else 40,
         problems=4 if arguments.quick else None,
     )
     return Bench(options, PromptBook(ref, folder))

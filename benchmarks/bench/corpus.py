@@ -43,7 +43,7 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """A state of the recording: the cursor is after the first ``typed`` code points of the function."""
 
     passage: Passage

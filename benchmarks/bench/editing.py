@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchmarks.bench.corpus import Place
+from benchmarks.bench.corpus import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,12 @@ class Pending:
 class Editor(Protocol):
     """A server as an editor uses it, with one document at a time."""
 
-    def open(self, place: Place) -> None:
-        """Open a document as it is at ``place``."""
+    def open(self, position: Position) -> None:
+        """Open a document as it is at ``position``."""
         ...
 
-    def ask(self, place: Place) -> Pending:
-        """Send what has been typed since, and request a suggestion at ``place``."""
+    def ask(self, position: Position) -> Pending:
+        """Send what has been typed since, and request a suggestion at ``position``."""
         ...
 
     def by_model(self) -> bool | None:

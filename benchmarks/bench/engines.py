@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from benchmarks.bench.corpus import Place, library_texts
+from benchmarks.bench.corpus import Position, library_texts
 from benchmarks.bench.llamacpp import LlamaCpp
 from benchmarks.bench.processes import end, resident_mb
 from benchmarks.bench.prompts import PromptBook
@@ -131,7 +131,7 @@ def unseen_texts(book: PromptBook, tokens: int, seed: int) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """Decoding with drafts at places of the recording: all tokens divided by all seconds.
+    """Decoding with drafts at positions of the recording: all tokens divided by all seconds.
 
     ``acceptance`` is the share of drafted tokens that were accepted, or None if the engine does not count
     them.
@@ -142,11 +142,13 @@ class Drafted:
     answers: int
 
 
-def drafted(worker: Worker, places: Sequence[Place]) -> Drafted | None:
-    """Measure our pipeline at ``places``; return None if it wrote almost nothing."""
+def drafted(worker: Worker, positions: Sequence[Position]) -> Drafted | None:
+    """Measure our pipeline at ``positions``; return None if it wrote almost nothing."""
     tokens, seconds, answers = 0, 0.0, 0
-    for place in places:
-        timing = worker.ask("place", uri=place.passage.uri, text=place.document, offset=place.offset)
+    for position in positions:
+        timing = worker.ask(
+            "position", uri=position.passage.uri, text=position.document, offset=position.offset
+        )
         if timing.get("tokens", 0) >= FEWEST_TOKENS:
             tokens += timing["tokens"] - 1
             seconds += timing["decode_s"]

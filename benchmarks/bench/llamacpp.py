@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from benchmarks.bench.corpus import Place
+from benchmarks.bench.corpus import Position
 from benchmarks.bench.editing import Pending
 from benchmarks.bench.processes import end, resident_mb, wait_until_idle
 from benchmarks.bench.prompts import Infill, PromptBook
@@ -98,13 +98,13 @@ class LlamaCpp:
 
 
 class LlamaEditor:
-    """An editor that uses llama.cpp. ``lengths`` has the number of tokens to write at each place.
+    """An editor that uses llama.cpp. ``lengths`` has the number of tokens to write at each position.
 
     ``timings`` has what llama.cpp reports for each answer.
     """
 
     def __init__(
-        self, server: LlamaCpp, book: PromptBook, endpoint: Endpoint, lengths: dict[Place, int]
+        self, server: LlamaCpp, book: PromptBook, endpoint: Endpoint, lengths: dict[Position, int]
     ) -> None:
         self._server = server
         self._book = book
@@ -112,15 +112,15 @@ class LlamaEditor:
         self._lengths = lengths
         self.timings: list[Timings] = []
 
-    def open(self, place: Place) -> None:
+    def open(self, position: Position) -> None:
         """Do nothing, since each request has the whole prompt."""
 
-    def ask(self, place: Place) -> Pending:
+    def ask(self, position: Position) -> Pending:
         """Send the prompt from a thread that reads the answer."""
         body = {
-            "n_predict": self._lengths[place],
+            "n_predict": self._lengths[position],
             **_GREEDY,
-            **_asked(self._endpoint, self._book.infill(place)),
+            **_asked(self._endpoint, self._book.infill(position)),
         }
         connection = self._server.connect()
         pending = Pending(lambda: _hang_up(connection))

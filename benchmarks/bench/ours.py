@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import IO, Any
 
-from benchmarks.bench.corpus import Place
+from benchmarks.bench.corpus import Position
 from benchmarks.bench.editing import Pending
 from benchmarks.bench.processes import end, resident_mb, wait_until_idle
 
@@ -40,7 +40,7 @@ class LspServer:
         self._replies: dict[int, OnReply] = {}
         self._writing = threading.Lock()
         self._loaded: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._place: Place | None = None
+        self._position: Position | None = None
         self._version = 0
         self._model_answers = 0
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -59,21 +59,21 @@ class LspServer:
         """The current memory of the process."""
         return resident_mb(self.process)
 
-    def open(self, place: Place) -> None:
-        """Close the current document, and open another as it is at ``place``."""
-        if self._place is not None:
-            self._notify("textDocument/didClose", {"textDocument": {"uri": self._place.passage.uri}})
-        item = {"uri": place.passage.uri, "languageId": "python", "version": 1, "text": place.document}
-        self._place, self._version = place, 1
+    def open(self, position: Position) -> None:
+        """Close the current document, and open another as it is at ``position``."""
+        if self._position is not None:
+            self._notify("textDocument/didClose", {"textDocument": {"uri": self._position.passage.uri}})
+        item = {"uri": position.passage.uri, "languageId": "python", "version": 1, "text": position.document}
+        self._position, self._version = position, 1
         self._notify("textDocument/didOpen", {"textDocument": item})
 
-    def ask(self, place: Place) -> Pending:
+    def ask(self, position: Position) -> Pending:
         """Send the change and the request."""
         # An editor has all of this already, so it does not count.
-        change = self._change(place)
+        change = self._change(position)
         request = {
-            "textDocument": {"uri": place.passage.uri},
-            "position": _position(place),
+            "textDocument": {"uri": position.passage.uri},
+            "position": _lsp_position(position),
             "context": {"triggerKind": _BY_TYPING},
         }
         msg_id = next(self._ids)
@@ -107,16 +107,16 @@ class LspServer:
         self._reader.join()  # it reads the stream to its end, which can then be closed
         end(self.process)
 
-    def _change(self, place: Place) -> Message | None:
+    def _change(self, position: Position) -> Message | None:
         """Return the incremental change from the last place to this one."""
-        last, self._place = self._place, place
-        if last is None or last.typed == place.typed:
+        last, self._position = self._position, position
+        if last is None or last.typed == position.typed:
             return None
         self._version += 1
-        at = _position(last)
-        text = place.passage.source[last.typed : place.typed]
+        at = _lsp_position(last)
+        text = position.passage.source[last.typed : position.typed]
         return {
-            "textDocument": {"uri": place.passage.uri, "version": self._version},
+            "textDocument": {"uri": position.passage.uri, "version": self._version},
             "contentChanges": [{"range": {"start": at, "end": at}, "text": text}],
         }
 
@@ -167,9 +167,9 @@ def _settle(pending: Pending, message: Message) -> None:
     pending.settle(items[0]["insertText"] if items else "")
 
 
-def _position(place: Place) -> dict[str, int]:
+def _lsp_position(position: Position) -> dict[str, int]:
     """Return the cursor. The files are ASCII, so a column is the same in every encoding."""
-    before = place.document[: place.offset]
+    before = position.document[: position.offset]
     return {"line": before.count("\n"), "character": len(before) - before.rfind("\n") - 1}
 
 

@@ -47,7 +47,7 @@ class Options:
         functions: the number of functions in the recording.
         keys: the number of keys in each function.
         rounds: the number of texts that each engine reads.
-        drafted_places: the number of places at which drafts are measured.
+        drafted_positions: the number of positions at which drafts are measured.
         problems: the number of HumanEval problems; None for all.
     """
 
@@ -58,7 +58,7 @@ class Options:
     functions: int
     keys: int
     rounds: int
-    drafted_places: int
+    drafted_positions: int
     problems: int | None
 
 
@@ -109,8 +109,10 @@ class Bench:
     def drafts(self) -> None:
         """Measure drafts where the recording used the model, and 32 streams at the same time."""
         options = self.options
-        asked = [one.step.place for one in self.results.recording.every if one.answer.by_model is not False]
-        every = max(1, len(asked) // options.drafted_places)
+        asked = [
+            one.step.position for one in self.results.recording.every if one.answer.by_model is not False
+        ]
+        every = max(1, len(asked) // options.drafted_positions)
         with Worker("drafts", options.model) as worker:
             self.results.drafted = drafted(worker, asked[::every])
             done = worker.ask("streams", texts=self._stream_texts(), new_tokens=STREAM_NEW_TOKENS)

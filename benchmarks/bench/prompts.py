@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.bench.corpus import Place
+from benchmarks.bench.corpus import Position
 from copilot_server.catalog import FimTokens, ModelRef
 from copilot_server.completion.pipeline import Pipeline
 from copilot_server.completion.types import CompletionRequest
@@ -97,11 +97,11 @@ class PromptBook:
         """Return the tokens of a prompt, including the forced beginning of the output."""
         return self._recorder.tokenizer.encode(Prompt((*prompt.parts, prompt.forced)))
 
-    def infill(self, place: Place) -> Infill:
-        """Return the infilling prompt at a place. It is computed once."""
-        key = (place.passage.uri, place.typed)
+    def infill(self, position: Position) -> Infill:
+        """Return the infilling prompt at a position. It is computed once."""
+        key = (position.passage.uri, position.typed)
         if key not in self._infills:
-            asked = self._asked(CompletionRequest(cursor_at(place)), "fim")
+            asked = self._asked(CompletionRequest(cursor_at(position)), "fim")
             self._infills[key] = _split(asked.prompt, self._manifest.fim)
         return self._infills[key]
 
@@ -115,9 +115,9 @@ class PromptBook:
         return self._recorder.asked.pop()
 
 
-def cursor_at(place: Place) -> Cursor:
-    """Return the cursor of our pipeline at a place."""
-    return Cursor(Document(place.passage.uri, "python", place.document), place.offset)
+def cursor_at(position: Position) -> Cursor:
+    """Return the cursor of our pipeline at a position."""
+    return Cursor(Document(position.passage.uri, "python", position.document), position.offset)
 
 
 def _split(prompt: Prompt, fim: FimTokens | None) -> Infill:

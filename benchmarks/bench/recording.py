@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.bench.corpus import Passage, Place
+from benchmarks.bench.corpus import Passage, Position
 from benchmarks.bench.editing import Editor
 from benchmarks.bench.llamacpp import Endpoint, LlamaCpp, LlamaEditor, Timings
 from benchmarks.bench.ours import LspServer
@@ -84,6 +84,6 @@ def in_a_hurry(
     return hurried
 
 
-def _lengths(timed: Sequence[Timed], book: PromptBook) -> dict[Place, int]:
-    """Return the number of tokens of our answer at each place, at least one."""
-    return {one.step.place: max(1, book.count_tokens(one.answer.text)) for one in timed}
+def _lengths(timed: Sequence[Timed], book: PromptBook) -> dict[Position, int]:
+    """Return the number of tokens of our answer at each position, at least one."""
+    return {one.step.position: max(1, book.count_tokens(one.answer.text)) for one in timed}

@@ -6,16 +6,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.bench.corpus import Passage, Place
+from benchmarks.bench.corpus import Passage, Position
 from benchmarks.bench.editing import Answer, Editor, Pending
 from benchmarks.bench.typist import Typist
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A keystroke of the recording: ``pause_s`` after the one before, the cursor is at ``place``."""
+    """A keystroke of the recording: ``pause_s`` after the one before, the cursor is at ``position``."""
 
-    place: Place
+    position: Position
     pause_s: float
 
 
@@ -43,13 +43,13 @@ class Hurried:
 def record(editor: Editor, passage: Passage, seed: int, keys: int) -> list[Timed]:
     """Type ``keys`` keys of a passage as a patient typist, who also accepts suggestions."""
     typist = Typist(passage, seed)
-    typed = typist.first_place(keys)
-    editor.open(Place(passage, typed))
+    typed = typist.first_position(keys)
+    editor.open(Position(passage, typed))
     timed: list[Timed] = []
     accepted, pressed_s = "", time.perf_counter()
     while len(timed) < keys and (key := typist.key(typed)) is not None:
         typed += len(accepted or key.text)
-        step = Step(Place(passage, typed), key.pause_s)
+        step = Step(Position(passage, typed), key.pause_s)
         pressed_s = _sleep_until(pressed_s + key.pause_s)
         timed.append(_ask(editor, step))
         accepted = typist.accepts(typed, timed[-1].answer.text)
@@ -57,18 +57,18 @@ def record(editor: Editor, passage: Passage, seed: int, keys: int) -> list[Timed
 
 
 def repeat(editor: Editor, steps: Sequence[Step]) -> list[Timed]:
-    """Request suggestions at the places of a recording without pauses."""
-    editor.open(steps[0].place)
+    """Request suggestions at the positions of a recording without pauses."""
+    editor.open(steps[0].position)
     return [_ask(editor, step) for step in steps]
 
 
 def hurry(editor: Editor, steps: Sequence[Step]) -> list[Hurried]:
     """Replay the keys of a recording at their own pace. The next key cancels a request without an answer."""
-    editor.open(steps[0].place)
+    editor.open(steps[0].position)
     answered_s: list[float | None] = []
     pressed_s: list[float] = []
     for step, following in zip(steps, [*steps[1:], None], strict=True):
-        pending = editor.ask(step.place)
+        pending = editor.ask(step.position)
         pressed_s.append(pending.sent_s)
         left_s = None if following is None else pending.sent_s + following.pause_s - time.perf_counter()
         answered_s.append(_arrival_s(pending, left_s))
@@ -81,7 +81,7 @@ def hurry(editor: Editor, steps: Sequence[Step]) -> list[Hurried]:
 
 
 def _ask(editor: Editor, step: Step) -> Timed:
-    answer = editor.ask(step.place).wait()
+    answer = editor.ask(step.position).wait()
     assert answer is not None  # without a time limit there is an answer or an error
     return Timed(step, Answer(answer.text, answer.latency_s, editor.by_model()))
 

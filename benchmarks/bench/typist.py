@@ -29,13 +29,13 @@ class Key:
 
 
 class Typist:
-    """Types a passage. The same seed gives the same pauses and decisions at each place."""
+    """Types a passage. The same seed gives the same pauses and decisions at each position."""
 
     def __init__(self, passage: Passage, seed: int) -> None:
         self._passage = passage
         self._seed = f"{seed}:{passage.module}:{passage.function}"
 
-    def first_place(self, keys: int) -> int:
+    def first_position(self, keys: int) -> int:
         """Return where to begin: at a line of the body with ``keys`` keys after it, if there is one."""
         source = self._passage.source
         starts = [match.end() for match in _ENTER.finditer(source) if source[match.end() :][:1].strip()]

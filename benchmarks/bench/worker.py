@@ -53,7 +53,7 @@ class Ours:
         """Continue a text; return its ``Timing`` if there was a token."""
         return _values(self._engine.time(_request(text, new_tokens)))
 
-    def place(self, uri: str, text: str, offset: int) -> Values:
+    def position(self, uri: str, text: str, offset: int) -> Values:
         """Complete at a cursor; return the ``Timing`` if the model ran and there was a token."""
         before = len(self._engine.timings)
         self._pipeline.complete(CompletionRequest(Cursor(Document(uri, "python", text), offset)), _never())

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.bench.corpus import Passage, Place
+from benchmarks.bench.corpus import Passage, Position
 from benchmarks.bench.editing import Answer, Pending
 from benchmarks.bench.ours import LspServer
 from benchmarks.bench.typist import Typist
@@ -66,13 +66,13 @@ class TypingEditor:
     def comes_back(self) -> bool:
         """Continue to type until the engine answers again; return whether it did in time."""
         passage = self._passages[-1]
-        typed, before = Typist(passage, self._seed).first_place(1), self._engine_answers()
-        self.server.open(Place(passage, typed))
+        typed, before = Typist(passage, self._seed).first_position(1), self._engine_answers()
+        self.server.open(Position(passage, typed))
         deadline_s = time.perf_counter() + RECOVERY_S
         while time.perf_counter() < deadline_s and typed < len(passage.source):
             typed += 1
             try:
-                self.server.ask(Place(passage, typed)).wait(RECOVERY_S)
+                self.server.ask(Position(passage, typed)).wait(RECOVERY_S)
             except RuntimeError:
                 time.sleep(1.0)  # the engine is not back yet
             if self._engine_answers() > before:
@@ -85,13 +85,13 @@ class TypingEditor:
 
     def _type(self, passage: Passage, keys: int) -> None:
         typist = Typist(passage, self._seed)
-        typed = typist.first_place(keys)
-        self.server.open(Place(passage, typed))
+        typed = typist.first_position(keys)
+        self.server.open(Position(passage, typed))
         pressed_s, accepted = time.perf_counter(), ""
         while len(self.seen.keys) < keys and (key := typist.key(typed)) is not None:
             typed += len(accepted or key.text)
             time.sleep(max(0.0, pressed_s - time.perf_counter()))
-            pending = self.server.ask(Place(passage, typed))
+            pending = self.server.ask(Position(passage, typed))
             self._pending.append(pending)
             following = typist.key(typed)
             pressed_s = pending.sent_s + (self._slower * following.pause_s if following else 0.0)

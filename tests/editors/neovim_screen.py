@@ -92,7 +92,7 @@ class Screen:
         )
         return "\n".join(rows)
 
-    def _cell_html(self, cell: Cell, place: tuple[int, int]) -> str:
+    def _cell_html(self, cell: Cell, position: tuple[int, int]) -> str:
         look = self.highlights.get(cell.highlight, {})
         foreground = look.get("foreground", self.colours[0])
         background = look.get("background", self.colours[1])
@@ -100,7 +100,7 @@ class Screen:
             foreground, background = background, foreground
         style = f"color:#{foreground:06x};background:#{background:06x}"
         style += "".join(f";{css}" for flag, css in _CSS.items() if look.get(flag))
-        kind = ' class="cursor"' if place == self.cursor else ""
+        kind = ' class="cursor"' if position == self.cursor else ""
         return f'<span{kind} style="{style}">{html.escape(cell.text)}</span>'
 
 

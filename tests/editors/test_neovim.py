@@ -424,7 +424,7 @@ def engine() -> Iterator[RunningEngine]:
         yield engine
 
 
-class TestEngineElsewhere:
+class TestRemoteEngine:
     @pytest.fixture
     def connected(self, engine: RunningEngine, tmp_path: Path) -> Iterator[Neovim]:
         """A Neovim whose server uses the remote engine, which is running."""

@@ -364,7 +364,7 @@ def test_a_missing_model_is_an_error_that_the_picker_fixes(
     assert suggested(window)
 
 
-def test_a_workspace_cannot_send_source_elsewhere(window: Window, server: CodeServer) -> None:
+def test_a_workspace_cannot_send_source_to_a_remote_engine(window: Window, server: CodeServer) -> None:
     before = [one.pid for one in server.language_servers()]
     file = server.workspace / ".vscode" / "settings.json"
     file.parent.mkdir(exist_ok=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bench import venvs
-from benchmarks.bench.corpus import Passage, Place, choose_passages
+from benchmarks.bench.corpus import Passage, Position, choose_passages
 from benchmarks.bench.editing import Answer, Pending
 from benchmarks.bench.engines import Speed, Subject, Worker, in_turns, median_speed
 from benchmarks.bench.ours import LspServer
@@ -175,7 +175,7 @@ class TestCorpus:
     def test_typing_all_of_it_makes_the_file_whole_again(self):
         assert PASSAGE.document(len(PASSAGE.source)) == TEXT
         assert "first" not in PASSAGE.document(0)
-        assert Place(PASSAGE, 3).document[: Place(PASSAGE, 3).offset].endswith("\n\ndef")
+        assert Position(PASSAGE, 3).document[: Position(PASSAGE, 3).offset].endswith("\n\ndef")
 
 
 class TestTypist:
@@ -208,7 +208,7 @@ class TestTypist:
 
     def test_typing_begins_at_a_line_with_enough_after_it(self):
         for seed in range(10):
-            start = Typist(PASSAGE, seed).first_place(10)
+            start = Typist(PASSAGE, seed).first_position(10)
             assert PASSAGE.source[:start].endswith(("\n    ", "\n        "))
 
 
@@ -218,11 +218,11 @@ class TestPrompts:
         return PromptBook(resolve(str(tiny_model_dir)), tiny_model_dir)
 
     def test_an_infilling_prompt_is_the_document_around_the_cursor(self, book: PromptBook):
-        place = Place(PASSAGE, PASSAGE.source.index("turn 1"))
-        infill = book.infill(place)
-        assert infill.before + infill.line == place.document[: place.offset]
+        position = Position(PASSAGE, PASSAGE.source.index("turn 1"))
+        infill = book.infill(position)
+        assert infill.before + infill.line == position.document[: position.offset]
         assert infill.line == "        re"
-        assert infill.after == place.document[place.offset :]
+        assert infill.after == position.document[position.offset :]
         assert sorted(
             name for name in ("prefix", "suffix", "middle") if f"<|fim_{name}|>" in infill.whole
         ) == [
@@ -236,7 +236,7 @@ class TestPrompts:
         assert book.count_tokens(TEXT) == len(book.encode(TEXT))
 
     def test_the_cursor_is_where_the_typist_is(self):
-        cursor = cursor_at(Place(PASSAGE, 9))
+        cursor = cursor_at(Position(PASSAGE, 9))
         assert cursor.prefix.endswith("def first")
 
 
@@ -254,11 +254,11 @@ class TestReplay:
         timed = record(server, PASSAGE, seed=1, keys=4)
         assert len(timed) == 4
         assert all(one.answer.latency_s > 0 for one in timed)
-        assert all(one.step.place.typed < two.step.place.typed for one, two in pairwise(timed))
+        assert all(one.step.position.typed < two.step.position.typed for one, two in pairwise(timed))
         assert timed[0].answer.by_model
 
     def test_the_same_position_again_needs_no_model(self, server: LspServer):
-        steps = [Step(Place(PASSAGE, typed), 0.0) for typed in (20, 21, 21)]
+        steps = [Step(Position(PASSAGE, typed), 0.0) for typed in (20, 21, 21)]
         twice = repeat(server, steps)
         if twice[1].answer.text:
             assert [one.answer.by_model for one in twice][2] is False
@@ -266,11 +266,11 @@ class TestReplay:
 
     def test_the_server_has_the_document_that_the_editor_has(self, server: LspServer):
         # A cursor past the end of a shorter line would be moved to it, and what is typed there with it.
-        repeat(server, [Step(Place(PASSAGE, typed), 0.0) for typed in (5, 30, 45)])
-        assert server.ask(Place(PASSAGE, 46)).wait() is not None
+        repeat(server, [Step(Position(PASSAGE, typed), 0.0) for typed in (5, 30, 45)])
+        assert server.ask(Position(PASSAGE, 46)).wait() is not None
 
     def test_in_a_hurry_every_key_is_followed_by_an_answer(self, server: LspServer):
-        steps = [Step(Place(PASSAGE, typed), 0.001) for typed in range(30, 40)]
+        steps = [Step(Position(PASSAGE, typed), 0.001) for typed in range(30, 40)]
         keys = hurry(server, steps)
         assert len(keys) == 10
         assert keys[-1].in_time  # nothing comes after the last
@@ -297,8 +297,8 @@ class TestEngines:
             assert speed.next_key_s is not None
             streams = worker.ask("streams", texts=["import os", "import re"], new_tokens=4)
             assert 0 < streams["tokens"] <= 8
-            place = Place(PASSAGE, 30)
-            asked = worker.ask("place", uri="file:///a.py", text=place.document, offset=place.offset)
+            position = Position(PASSAGE, 30)
+            asked = worker.ask("position", uri="file:///a.py", text=position.document, offset=position.offset)
             assert asked["tokens"] > 0
             with pytest.raises(RuntimeError, match="has ended"):
                 worker.ask("nothing")
@@ -327,7 +327,7 @@ class TestEngines:
 
 
 def timed(*latencies_s: float, by_model: bool = True) -> list[Timed]:
-    step = Step(Place(PASSAGE, 1), 0.1)
+    step = Step(Position(PASSAGE, 1), 0.1)
     return [Timed(step, Answer("x", latency_s, by_model)) for latency_s in latencies_s]
 
 

@@ -38,7 +38,7 @@ def tasks(sandbox: Sandbox) -> list[Task]:
 
 
 class TestExamples:
-    def test_there_are_many_and_they_differ_in_one_place(self, pool: list[Example]):
+    def test_there_are_many_and_each_differs_from_its_twin_at_one_position(self, pool: list[Example]):
         assert len(pool) > 100
         for example in pool:
             right, wrong = example.correct.splitlines(), example.buggy.splitlines()

@@ -207,7 +207,7 @@ class TestPull:
 
 
 class TestServing:
-    def test_a_person_at_a_terminal_is_told_that_editors_start_it(self, home: dict[str, str]):
+    def test_a_person_at_a_terminal_reads_that_editors_start_it(self, home: dict[str, str]):
         controller, terminal = pty.openpty()
         hint = "An editor starts this"
         process = subprocess.Popen(

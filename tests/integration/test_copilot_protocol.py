@@ -259,7 +259,7 @@ async def test_the_status_names_no_host_where_the_model_runs_in_the_server(clien
 @pytest.mark.parametrize(
     "settings", [{"engine": "https://elsewhere.example.com"}, {"remote": {"allowHttp": True}}]
 )
-async def test_a_projects_own_settings_do_not_send_source_elsewhere(settings: object) -> None:
+async def test_a_projects_own_settings_do_not_send_source_to_a_remote_engine(settings: object) -> None:
     async with stand_in() as client:
         await client.initialize(options={"engine": "https://gpu.example.com"})
         client.notify("workspace/didChangeConfiguration", {"settings": settings})

@@ -93,7 +93,7 @@ def eventually(succeeds: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("mode", SPOILING)
-def test_a_spoilt_answer_is_an_error_in_time_and_never_wrong_text(
+def test_a_faulty_answer_is_an_error_in_time_and_never_wrong_text(
     proxy: FaultProxy, good: str, mode: str
 ) -> None:
     """Once answers are good again, so are suggestions, without any intervention."""

@@ -23,7 +23,7 @@ PATIENT = RemoteSettings(model=MODEL, read_timeout_s=600.0, deadline_s=3600.0)
 NEVER = threading.Event()
 #: Positions with text after them, or where a line has just begun. None is within a word: a remote engine gets
 #: text, and tokenizes the beginning of a word in its own way.
-PLACES = (
+POSITIONS = (
     ("import os\n\nprint(os.path.join(", "\n"),
     ("def area(width, height):\n    ", "\n    return size\n"),
     ("class Stack:\n    def __init__(self):\n        self.items = []\n\n    def push(", "\n"),
@@ -32,7 +32,7 @@ PLACES = (
 
 
 @pytest.fixture(scope="module", params=[vllm_engine, transformers_engine])
-def elsewhere(request: pytest.FixtureRequest) -> Iterator[Pipeline]:
+def remote(request: pytest.FixtureRequest) -> Iterator[Pipeline]:
     with request.param(dtype="float32") as engine:
         yield open_pipeline(Settings(engine=(engine.url,), remote=PATIENT, completion=FEW))
 
@@ -46,14 +46,14 @@ def requests() -> list[CompletionRequest]:
     whole = [(problem.prompt, "") for problem in load_problems().problems[:PROBLEMS]]
     return [
         CompletionRequest(Cursor(Document("file:///a.py", "python", before + after), len(before)))
-        for before, after in (*whole, *PLACES)
+        for before, after in (*whole, *POSITIONS)
     ]
 
 
 @pytest.mark.timeout(3600)
-def test_greedy_text_is_our_own_engines(elsewhere: Pipeline, here: Pipeline) -> None:
+def test_greedy_text_is_our_own_engines(remote: Pipeline, here: Pipeline) -> None:
     for request in requests():
-        ours, theirs = here.complete(request, NEVER), elsewhere.complete(request, NEVER)
+        ours, theirs = here.complete(request, NEVER), remote.complete(request, NEVER)
         text = request.cursor.prefix[-60:]
         assert [one.text for one in theirs.candidates] == [one.text for one in ours.candidates], text
         assert theirs.prompt_protocol == ours.prompt_protocol

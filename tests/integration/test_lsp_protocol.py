@@ -90,7 +90,7 @@ def client_position(text: str, offset: int, encoding: str) -> dict[str, int]:
     return {"line": line, "character": len(text[start:offset].encode(codec)) // UNIT_BYTES[codec]}
 
 
-def places(text: str) -> list[int]:
+def valid_offsets(text: str) -> list[int]:
     """The offsets that a position can name: all except those inside a CRLF."""
     return [at for at in range(len(text) + 1) if text[at - 1 : at + 1] != "\r\n" or at == 0]
 
@@ -99,7 +99,7 @@ def places(text: str) -> list[int]:
 def test_positions_and_offsets_are_inverses_of_each_other(text: str, encoding: str) -> None:
     lines = Lines(text)
     assert lines.starts == [start for start, _ in line_spans(text)]
-    for offset in places(text):
+    for offset in valid_offsets(text):
         position = lines.position_at(offset, encoding)
         assert {"line": position.line, "character": position.character} == client_position(
             text, offset, encoding
@@ -184,7 +184,7 @@ edits = st.lists(st.tuples(st.integers(0, 999), st.integers(0, 999), texts), max
 
 def edit_and_position(text: str, edit: Edit, encoding: str) -> tuple[str, dict[str, Any]]:
     """Apply an edit as an editor would, and return the change that it would send."""
-    ends = places(text)
+    ends = valid_offsets(text)
     start, end = sorted(ends[at % len(ends)] for at in edit[:2])
     positions = [client_position(text, at, encoding) for at in (start, end)]
     change = {"range": dict(zip(("start", "end"), positions, strict=True)), "text": edit[2]}

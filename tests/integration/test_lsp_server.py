@@ -128,8 +128,8 @@ async def test_an_editor_without_inline_completion_gets_a_menu() -> None:
         result = await client.initialize({})
         assert result["capabilities"]["completionProvider"] == {}
         uri = client.open("pri")
-        place = {"textDocument": {"uri": uri}, "position": {"line": 0, "character": 3}}
-        answer = await client.request("textDocument/completion", {**place, "context": {"triggerKind": 1}})
+        position = {"textDocument": {"uri": uri}, "position": {"line": 0, "character": 3}}
+        answer = await client.request("textDocument/completion", {**position, "context": {"triggerKind": 1}})
         assert answer["isIncomplete"] is True
         (item,) = answer["items"]
         assert (item["label"], item["textEdit"]["newText"]) == ("priok", "priok")

@@ -323,7 +323,7 @@ def _paths(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
         yield from _paths(inner, (*path, key))
 
 
-def spoilt(draw: st.DataObject, params: Message) -> Message:
+def corrupted(draw: st.DataObject, params: Message) -> Message:
     """The parameters with one value replaced or missing."""
     params = copy.deepcopy(params)
     *path, last = draw.draw(st.sampled_from(list(_paths(params))))
@@ -356,32 +356,32 @@ class Session(RuleBasedStateMachine):
         message = {"jsonrpc": "2.0", "id": msg_id, "method": method, "params": params}
         self.link.send(framed(message | (instead or {})))
 
-    def tell(self, method: str, params: object) -> None:
+    def notify(self, method: str, params: object) -> None:
         self.link.send(framed({"jsonrpc": "2.0", "method": method, "params": params}))
 
     def edits(self, name: str, draw: st.DataObject) -> Message:
         """A didChange with some edits, each in positions of the text before it."""
-        ahead = NaiveDocuments()
-        ahead.encoding = self.model.encoding
+        later = NaiveDocuments()
+        later.encoding = self.model.encoding
         plain = draw.draw(st.just(name))
         key = next(key for key, spelled in NAMES.items() if plain in spelled)
-        ahead.texts[key] = self.model.texts.get(key, "")
+        later.texts[key] = self.model.texts.get(key, "")
         self.version += 1
         params: Message = {"textDocument": {"uri": name, "version": self.version}, "contentChanges": []}
         for _ in range(draw.draw(st.integers(1, 3))):
-            text = ahead.texts[key]
+            text = later.texts[key]
             start, end = sorted(draw.draw(offsets) % (len(text) + 1) for _ in range(2))
             change: Message = {"text": draw.draw(texts)}
             if draw.draw(st.integers(0, 9)):
                 change["range"] = {
-                    "start": position_of(text, start, ahead.encoding),
-                    "end": position_of(text, end, ahead.encoding),
+                    "start": position_of(text, start, later.encoding),
+                    "end": position_of(text, end, later.encoding),
                 }
-            ahead.change({"textDocument": params["textDocument"], "contentChanges": [change]})
+            later.change({"textDocument": params["textDocument"], "contentChanges": [change]})
             params["contentChanges"].append(change)
         return params
 
-    def place(self, name: str, draw: st.DataObject) -> Message:
+    def position(self, name: str, draw: st.DataObject) -> Message:
         """Parameters of a completion somewhere in the document, or just outside of it."""
         text = next((text for key, text in self.model.texts.items() if name in NAMES.get(key, ())), "")
         position = position_of(text, draw.draw(offsets) % (len(text) + 1), self.model.encoding)
@@ -395,43 +395,45 @@ class Session(RuleBasedStateMachine):
         general = {"positionEncodings": [encoding]}
         capabilities = {"general": general, "textDocument": {"inlineCompletion": {}}}
         self.ask(msg_id, "initialize", {"processId": None, "capabilities": capabilities})
-        self.tell("initialized", {})
+        self.notify("initialized", {})
 
     @rule(name=names, text=texts, language=st.sampled_from(["python", "javascript", "", "\x00"]))
     def open(self, name: str, text: str, language: str) -> None:
         self.version += 1
         item = {"uri": name, "languageId": language, "version": self.version, "text": text}
-        self.tell("textDocument/didOpen", {"textDocument": item})
+        self.notify("textDocument/didOpen", {"textDocument": item})
         self.model.open({"textDocument": item})
 
     @rule(name=names, text=texts, draw=st.data())
     def open_badly(self, name: str, text: str, draw: st.DataObject) -> None:
         item = {"uri": name, "version": 1, "text": text}
-        params = spoilt(draw, {"textDocument": item})
+        params = corrupted(draw, {"textDocument": item})
         if isinstance(params.get("textDocument"), dict):
             params["textDocument"]["languageId"] = "python"
-        self.tell("textDocument/didOpen", params)
+        self.notify("textDocument/didOpen", params)
         self.model.open(params)
 
     @rule(name=names, draw=st.data())
     def change(self, name: str, draw: st.DataObject) -> None:
         params = self.edits(name, draw)
-        self.tell("textDocument/didChange", params)
+        self.notify("textDocument/didChange", params)
         self.model.change(params)
 
     @rule(name=names, draw=st.data())
     def change_badly(self, name: str, draw: st.DataObject) -> None:
-        params = spoilt(draw, self.edits(name, draw))
-        self.tell("textDocument/didChange", params)
+        params = corrupted(draw, self.edits(name, draw))
+        self.notify("textDocument/didChange", params)
         self.model.change(params)
 
     @rule(name=names, msg_id=ids, draw=st.data())
     def complete(self, name: str, msg_id: object, draw: st.DataObject) -> None:
-        self.ask(msg_id, INLINE, self.place(name, draw))
+        self.ask(msg_id, INLINE, self.position(name, draw))
 
     @rule(name=names, msg_id=ids, method=st.sampled_from(REQUESTS), draw=st.data())
     def ask_badly(self, name: str, msg_id: object, method: str, draw: st.DataObject) -> None:
-        params = draw.draw(hostile) if draw.draw(st.booleans()) else spoilt(draw, self.place(name, draw))
+        params = (
+            draw.draw(hostile) if draw.draw(st.booleans()) else corrupted(draw, self.position(name, draw))
+        )
         self.ask(msg_id, method, params)
 
     @rule(method=st.sampled_from(NOTIFICATIONS), name=names, draw=st.data())
@@ -439,7 +441,7 @@ class Session(RuleBasedStateMachine):
         params = draw.draw(hostile)
         if draw.draw(st.booleans()):
             params = {"textDocument": {"uri": name, "version": params}, "item": params, "settings": params}
-        self.tell(method, params)
+        self.notify(method, params)
 
     @rule(msg_id=no_ids, method=st.sampled_from([INLINE, "shutdown", "checkStatus"]))
     def ask_without_an_id(self, msg_id: object, method: str) -> None:
@@ -460,12 +462,12 @@ class Session(RuleBasedStateMachine):
 
     @rule(msg_id=st.one_of(ids, no_ids))
     def cancel(self, msg_id: object) -> None:
-        self.tell("$/cancelRequest", {"id": msg_id})
+        self.notify("$/cancelRequest", {"id": msg_id})
 
     @rule(name=names)
     def close(self, name: str) -> None:
         params = {"textDocument": {"uri": name}}
-        self.tell("textDocument/didClose", params)
+        self.notify("textDocument/didClose", params)
         self.model.close(params)
 
     @rule(
@@ -477,7 +479,7 @@ class Session(RuleBasedStateMachine):
     def configure(self, key: str, value: object) -> None:
         if (key, value) == ("enabled", False):
             value = True  # the engine would get no requests any more
-        self.tell("workspace/didChangeConfiguration", {"settings": {key: value}})
+        self.notify("workspace/didChangeConfiguration", {"settings": {key: value}})
 
     @rule(pause_s=st.sampled_from([0.0, 0.002, 0.01]))
     def let_it_work(self, pause_s: float) -> None:

@@ -192,10 +192,10 @@ async def test_requests_are_counted_by_what_became_of_them() -> None:
 
 async def test_panels_and_menus_are_distinguished_from_typing() -> None:
     async with session(capabilities={}) as (client, url):
-        place = inline_params(client.open("x = "), 0, 4)
-        del place["context"]
-        await client.request(MENU, place)
-        await client.request(PANEL, place)
+        params = inline_params(client.open("x = "), 0, 4)
+        del params["context"]
+        await client.request(MENU, params)
+        await client.request(PANEL, params)
         found = scrape(url)
     assert found.values("requests_total") == {("model", "menu"): 1, ("model", "panel"): 2}
 

@@ -96,7 +96,7 @@ def test_the_same_seed_draws_the_same_candidates_however_many_are_drawn(pipeline
     assert drawn(3, seed=2) != three
 
 
-def test_stop_texts_and_the_end_of_a_text_are_told_apart(pipeline: Pipeline) -> None:
+def test_stop_texts_and_the_end_of_a_text_are_distinguished(pipeline: Pipeline) -> None:
     def ended(stop: tuple[str, ...], tokens: int = 64) -> tuple[str, str]:
         request = GenerationRequest(Prompt(("A, B, C, D, E,",)), Sampling(max_new_tokens=tokens), stop=stop)
         (one,) = pipeline.engine.generate(request, NEVER)

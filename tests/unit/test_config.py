@@ -47,7 +47,7 @@ def test_a_named_file_must_exist(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("model = \n", "is not TOML"),
         ("modle = 'a'\n", "There is no setting `modle`. Did you mean `model`?"),
@@ -64,27 +64,27 @@ def test_a_named_file_must_exist(file: Path) -> None:
         ("completion = 3\n", "`completion` must be a table of settings, not 3."),
     ],
 )
-def test_what_is_wrong_in_a_file_is_named_with_what_is_allowed(file: Path, text: str, told: str) -> None:
+def test_what_is_wrong_in_a_file_is_named_with_what_is_allowed(file: Path, text: str, message: str) -> None:
     file.write_text(text)
     with pytest.raises(ConfigError) as caught:
         load_settings(file, {})
     assert str(file) in caught.value.message
-    assert told in caught.value.message
+    assert message in caught.value.message
 
 
-def test_a_file_that_is_no_text_is_told(file: Path) -> None:
+def test_a_file_that_is_not_text_is_reported(file: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_settings(file, {})
 
 
-def test_every_problem_of_a_source_is_told_at_once(file: Path) -> None:
+def test_every_problem_of_a_source_is_reported_at_once(file: Path) -> None:
     file.write_text("colour = 1\ndevice = 'tpu'\n")
     with pytest.raises(ConfigError, match=r"`colour`.*`device`"):
         load_settings(file, {})
 
 
-def test_a_wrong_flag_is_told(default_file: Path) -> None:
+def test_a_wrong_flag_is_reported(default_file: Path) -> None:
     with pytest.raises(ConfigError, match=r"The command line: `completion\.max_new_tokens`"):
         load_settings(None, {"completion.max_new_tokens": -1})
 
@@ -132,7 +132,7 @@ def test_nothing_set_is_nothing_wrong(options: object) -> None:
 
 
 @pytest.mark.parametrize("options", [[], "model", 3, {"copilot-server": [1]}])
-def test_settings_that_are_no_object_are_told(options: object) -> None:
+def test_settings_that_are_not_an_object_are_reported(options: object) -> None:
     settings, problems = merge_client_settings(Settings(), options)
     assert settings == Settings()
     assert len(problems) == 1
@@ -143,12 +143,12 @@ def test_flags_win_over_what_an_editor_sets() -> None:
     assert apply_flags(changed, {"model": "flag", "device": None}) == Settings(model="flag", device="cpu")
 
 
-def test_a_long_value_is_not_told_whole() -> None:
+def test_a_long_value_is_shortened() -> None:
     _, (problem,) = merge_client_settings(Settings(), {"device": "x" * 10_000})
     assert len(problem) < 200
 
 
-# An engine elsewhere.
+# A remote engine.
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_what_is_no_url_of_an_engine_is_refused_with_what_is(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["https://user:s3cret@gpu", "https://gpu/?key=s3cret", "s3cret"])
-def test_a_secret_in_a_url_is_not_told(default_file: Path, url: str) -> None:
+def test_a_secret_in_a_url_is_not_shown(default_file: Path, url: str) -> None:
     with pytest.raises(ConfigError, match="`engine` must be") as caught:
         load_settings(None, {"engine": [url]})
     assert "s3cret" not in str(caught.value)
@@ -218,7 +218,7 @@ def test_how_an_engine_is_asked_is_read_from_a_file(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("read_timeout_s = 0", "`remote.read_timeout_s` must be a number of seconds from 0.1 to 600, not 0."),
         (
@@ -231,11 +231,11 @@ def test_how_an_engine_is_asked_is_read_from_a_file(file: Path) -> None:
         ("api_key = 's3cret'", "There is no setting `remote.api_key`. Did you mean `remote.api_key_file`?"),
     ],
 )
-def test_what_is_wrong_about_how_an_engine_is_asked_is_told(file: Path, text: str, told: str) -> None:
+def test_wrong_settings_of_a_remote_engine_are_reported(file: Path, text: str, message: str) -> None:
     file.write_text(f"[remote]\n{text}\n")
     with pytest.raises(ConfigError) as caught:
         load_settings(file, {})
-    assert told in caught.value.message
+    assert message in caught.value.message
     assert "s3cret" not in caught.value.message
 
 

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import path from "node:path";
 import * as vscode from "vscode";
 import { text } from "./configuration";
-import { findServer, type Found, type Places } from "./core/locate";
+import { findServer, type Found, type Locations } from "./core/locate";
 import { isProgram } from "./core/program";
 
 /** The virtual environment that the extension creates for the server. */
@@ -13,7 +13,7 @@ export function ownVenv(context: vscode.ExtensionContext): string {
 
 /** Find the server's program; undefined if there is none. */
 export function locateServer(context: vscode.ExtensionContext): Promise<Found | undefined> {
-  return findServer(places(context), isProgram);
+  return findServer(locations(context), isProgram);
 }
 
 /** The message for a user without a server. */
@@ -24,7 +24,7 @@ export function missingMessage(): string {
     : `The setting copilot-server.serverPath names ${configured}, which is not a program that can be run.`;
 }
 
-function places(context: vscode.ExtensionContext): Places {
+function locations(context: vscode.ExtensionContext): Locations {
   const folders = vscode.workspace.isTrusted ? (vscode.workspace.workspaceFolders ?? []) : [];
   return {
     platform: process.platform,

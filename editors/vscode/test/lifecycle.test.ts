@@ -5,12 +5,12 @@ import path from "node:path";
 import { test } from "node:test";
 import { afterCrash, type Crashes } from "../src/core/backoff";
 import { isLanguageOn, readLanguages, toggledLanguage } from "../src/core/languages";
-import { candidates, findServer, type Places } from "../src/core/locate";
+import { candidates, findServer, type Locations } from "../src/core/locate";
 import { modelRow, readModels } from "../src/core/models";
 import { isProgram, run } from "../src/core/program";
 import { LineSplitter, readProgress } from "../src/core/selfTestProgress";
 
-const PLACES: Places = {
+const LOCATIONS: Locations = {
   platform: "linux",
   home: "/home/me",
   configured: "",
@@ -20,7 +20,7 @@ const PLACES: Places = {
 };
 
 test("the server is looked for on the PATH, then in our own environment, then in a trusted workspace", () => {
-  assert.deepEqual(candidates(PLACES), [
+  assert.deepEqual(candidates(LOCATIONS), [
     { program: "/usr/bin/copilot-server", origin: "PATH" },
     { program: "/opt/bin/copilot-server", origin: "PATH" },
     { program: "/storage/server/bin/copilot-server", origin: "own environment" },
@@ -29,28 +29,28 @@ test("the server is looked for on the PATH, then in our own environment, then in
 });
 
 test("relative folders of the PATH are left out", () => {
-  assert.ok(!candidates(PLACES).some(({ program }) => program.startsWith("bin")));
+  assert.ok(!candidates(LOCATIONS).some(({ program }) => program.startsWith("bin")));
 });
 
 test("if the settings name a server, no other is tried", () => {
-  assert.deepEqual(candidates({ ...PLACES, configured: "~/x/copilot-server" }), [
+  assert.deepEqual(candidates({ ...LOCATIONS, configured: "~/x/copilot-server" }), [
     { program: "/home/me/x/copilot-server", origin: "setting" },
   ]);
-  assert.equal(candidates({ ...PLACES, configured: "~x/y" })[0]?.program, "~x/y");
+  assert.equal(candidates({ ...LOCATIONS, configured: "~x/y" })[0]?.program, "~x/y");
 });
 
 test("on Windows the program is an .exe", () => {
-  const places: Places = { ...PLACES, platform: "win32", searchPath: "C:\\bin;D:\\x", ownVenv: "C:\\s" };
+  const locations: Locations = { ...LOCATIONS, platform: "win32", searchPath: "C:\\bin;D:\\x", ownVenv: "C:\\s" };
   assert.deepEqual(
-    candidates({ ...places, trustedFolders: [] }).map(({ program }) => program),
+    candidates({ ...locations, trustedFolders: [] }).map(({ program }) => program),
     ["C:\\bin\\copilot-server.exe", "D:\\x\\copilot-server.exe", "C:\\s\\Scripts\\copilot-server.exe"],
   );
 });
 
 test("the first program that exists is used, if any", async () => {
   const there = (file: string): Promise<boolean> => Promise.resolve(file.startsWith("/storage"));
-  assert.equal((await findServer(PLACES, there))?.origin, "own environment");
-  assert.equal(await findServer(PLACES, () => Promise.resolve(false)), undefined);
+  assert.equal((await findServer(LOCATIONS, there))?.origin, "own environment");
+  assert.equal(await findServer(LOCATIONS, () => Promise.resolve(false)), undefined);
 });
 
 test("a program is a file that may be run", async (context) => {

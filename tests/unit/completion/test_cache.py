@@ -34,7 +34,7 @@ def cache_with(text: str, *suggestions: str) -> CompletionCache:
     return cache
 
 
-def test_the_same_place_is_a_hit():
+def test_the_same_position_is_a_hit():
     found = cache_with("x = ‸\ny", "foo()").lookup(at("x = ‸\ny"))
     assert texts(found) == ["foo()"]
     assert found is not None
@@ -54,7 +54,7 @@ def test_typing_something_else_is_a_miss():
     assert cache.lookup(at("x =‸\ny")) is None
 
 
-def test_a_change_elsewhere_is_a_miss():
+def test_a_change_at_another_position_is_a_miss():
     cache = cache_with("x = ‸\ny", "foo(bar)")
     assert cache.lookup(at("z = f‸\ny")) is None
     assert cache.lookup(at("x = f‸\nz")) is None
@@ -62,7 +62,7 @@ def test_a_change_elsewhere_is_a_miss():
     assert texts(cache.lookup(at("x = f‸\ny"))) == ["oo(bar)"]
 
 
-def test_nothing_found_is_remembered_for_the_place_alone():
+def test_an_empty_answer_is_remembered_for_its_position_alone():
     cache = cache_with("x = ‸")
     assert texts(cache.lookup(at("x = ‸"))) == []
     assert cache.lookup(at("x = f‸")) is None
@@ -76,7 +76,7 @@ def test_what_was_cancelled_is_not_kept():
     assert cache.lookup(at("x = ‸")) is not None
 
 
-def test_the_newest_place_answers():
+def test_the_newest_entry_answers():
     cache = cache_with("‸", "ab one")
     cache.store(at("a‸"), completion("b two"))
     assert texts(cache.lookup(at("ab‸"))) == [" two"]
@@ -172,15 +172,15 @@ def test_going_back_finds_what_was_suggested_there():
     assert texts(cache.lookup(at("x = fox‸\ny"))) == ["es"]
 
 
-def test_it_is_told_what_was_completed_ahead():
+def test_the_source_of_an_answer_says_that_it_was_prefetched():
     cache = CompletionCache()
     cache.store(at("x = ‸"), completion("foo()", source="ahead"))
     cache.store(at("y = ‸"), completion("foo()", source="model"))
-    ahead, typed, other = (cache.lookup(at(drawn)) for drawn in ("x = ‸", "x = f‸", "y = ‸"))
-    assert ahead
+    prefetched, typed, other = (cache.lookup(at(drawn)) for drawn in ("x = ‸", "x = f‸", "y = ‸"))
+    assert prefetched
     assert typed
     assert other
-    assert (ahead.source, typed.source, other.source) == ("ahead", "ahead", "cache")
+    assert (prefetched.source, typed.source, other.source) == ("ahead", "ahead", "cache")
 
 
 PIECES = st.lists(st.sampled_from([*"()[]\"' \n", "a", "b", "\n    "]), max_size=6).map("".join)

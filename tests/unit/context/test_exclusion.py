@@ -149,7 +149,7 @@ def test_a_pipe_by_the_name_of_an_ignore_file_is_not_waited_for(tmp_path: Path) 
     assert Exclusions().excludes((tmp_path / "a.py").as_uri())
 
 
-def test_a_line_that_is_no_pattern_is_told_and_passed_over(
+def test_a_line_that_is_not_a_pattern_is_reported_and_skipped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / ".copilotignore").write_bytes(b"\xef\xbb\xbf*.txt\n!\n\xff\xfe\n*.md\n")

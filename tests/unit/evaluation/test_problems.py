@@ -142,13 +142,13 @@ class TestFile:
             (line(task_id="Own/0"), "task_id 'Own/0' is also that of line 1"),
         ],
     )
-    def test_malformed_line_is_told_with_its_number(self, tmp_path: Path, bad: bytes, said: str):
+    def test_a_malformed_line_is_reported_with_its_number(self, tmp_path: Path, bad: bytes, said: str):
         path = file_of(tmp_path, line(), b"\n", bad, line(task_id="Own/2"))
         message = complaint(path)
         assert message.startswith(f"{path} has malformed lines: 1.\n  line 3: ")
         assert said in message
 
-    def test_all_malformed_lines_are_told_up_to_a_bound(self, tmp_path: Path):
+    def test_all_malformed_lines_are_reported_up_to_a_limit(self, tmp_path: Path):
         message = complaint(file_of(tmp_path, b"{\n" * 23, line()))
         assert message.count("not JSON") == 20
         assert "line 20: " in message

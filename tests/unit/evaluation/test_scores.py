@@ -59,7 +59,7 @@ def test_pass_at_k_is_the_mean_of_the_unbiased_estimates():
 @pytest.mark.parametrize(
     ("samples", "ks"), [(1, [1]), (5, [1, 5]), (10, [1, 10]), (99, [1, 10, 99]), (200, [1, 10, 100, 200])]
 )
-def test_unless_told_k_is_the_papers_and_the_number_of_samples(samples: int, ks: list[int]):
+def test_the_default_k_is_the_papers_and_the_number_of_samples(samples: int, ks: list[int]):
     scores = scores_of([task("a")], checked("a", [True] * samples))
     assert [score.name for score in scores] == [f"pass@{k}" for k in ks]
 

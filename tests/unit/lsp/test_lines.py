@@ -29,8 +29,8 @@ def check(lines: Lines, text: str) -> None:
 
 def follow(text: str, edits: list[tuple[int, int, str]]) -> None:
     lines = Lines(text)
-    for *places, inserted in edits:
-        start, end = sorted(place % (len(text) + 1) for place in places)
+    for *positions, inserted in edits:
+        start, end = sorted(position % (len(text) + 1) for position in positions)
         before = lines.text
         edited = lines.edited(start, end, inserted)
         assert lines.text == before  # is left as it was
@@ -115,7 +115,7 @@ def test_an_edit_of_a_long_text_shares_its_blocks() -> None:
 
 def test_blocks_stay_neither_small_nor_large() -> None:
     lines = Lines("")
-    for _ in range(3000):  # typing line by line at one place
+    for _ in range(3000):  # typing line by line at one position
         lines = lines.edited(len(lines.text) // 2, len(lines.text) // 2, "\n")
     assert max(len(block.lengths) for block in lines._blocks) <= module._MOST_LINES
     while len(lines.text) > 10:

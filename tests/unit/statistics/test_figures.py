@@ -111,7 +111,7 @@ class TestFigures:
             connection.commit()
         assert read_figures(path, days=30, today=TODAY) is None
 
-    def test_a_damaged_file_is_told_and_left_alone(self, path: Path):
+    def test_a_damaged_file_is_reported_and_left_alone(self, path: Path):
         path.parent.mkdir()
         path.write_bytes(b"this is no database" * 1000)
         with pytest.raises(StatisticsError, match="is damaged"):

@@ -36,9 +36,9 @@ class Document:
         )
 
     def insert(self, text: str) -> None:
-        place = len(self.text)
+        position = len(self.text)
         self.text += text
-        self.statistics.changed(URI, [PlainEdit(place, place, text)])
+        self.statistics.changed(URI, [PlainEdit(position, position, text)])
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ async def test_a_database_that_fails_ends_them_too(document: Document, caplog: p
     assert caplog.text.count("No statistics are kept") == 1
 
 
-def test_its_own_place_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_default_file_is_in_the_users_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COPILOT_SERVER_HOME", str(tmp_path))
     assert recorder.database_path() == tmp_path / "statistics" / "suggestions.sqlite3"
     monkeypatch.delenv("COPILOT_SERVER_HOME")

@@ -1,4 +1,4 @@
-"""What the tracker makes of edits, requests, time and what editors tell."""
+"""What the tracker makes of edits, requests, time and what editors report."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class TestShown:
         editor.type("#")
         assert not editor.close().shown
 
-    def test_a_request_elsewhere_ends_it(self):
+    def test_a_request_at_another_position_ends_it(self):
         editor = offered()
         editor.tracker.requested(editor.uri, 0)
         assert editor.row.shown
 
-    def test_a_request_at_its_place_does_not(self):
+    def test_a_request_at_its_position_does_not(self):
         editor = offered()
         editor.tracker.requested(editor.uri, editor.cursor)
         assert not editor.row.shown
@@ -97,7 +97,7 @@ class TestShown:
         editor.insert(SUGGESTION)
         assert editor.row.accepted
 
-    def test_the_same_text_elsewhere_or_much_later_is_another(self):
+    def test_the_same_text_at_another_position_or_much_later_is_another_suggestion(self):
         editor = offered()
         editor.insert("#\n")
         editor.offer(SUGGESTION)
@@ -208,7 +208,7 @@ class TestAccepted:
         editor.insert(other)
         assert not editor.close().accepted
 
-    def test_its_text_put_elsewhere_is_not(self):
+    def test_its_text_inserted_at_another_position_is_not(self):
         editor = offered()
         editor.edit(0, 0, SUGGESTION)
         assert not editor.close().accepted
@@ -238,9 +238,9 @@ class TestAccepted:
 
     def test_an_import_put_in_above_along_with_it(self):
         editor = offered()
-        place = editor.cursor
-        edits = [*_edits(place, SUGGESTION), *_edits(0, "import os\n")]
-        editor.text = "import os\n" + editor.text[:place] + SUGGESTION + editor.text[place:]
+        position = editor.cursor
+        edits = [*_edits(position, SUGGESTION), *_edits(0, "import os\n")]
+        editor.text = "import os\n" + editor.text[:position] + SUGGESTION + editor.text[position:]
         editor.texts[editor.uri] = editor.text
         editor.tracker.changed(editor.uri, edits)
         assert editor.row.accepted
@@ -256,8 +256,8 @@ class TestAccepted:
 
     def test_keys_that_the_editor_sends_together_are_keys(self):
         editor = offered("abc")
-        place = editor.cursor
-        editor.tracker.changed(editor.uri, [*_edits(place, "a"), *_edits(place + 1, "b")])
+        position = editor.cursor
+        editor.tracker.changed(editor.uri, [*_edits(position, "a"), *_edits(position + 1, "b")])
         assert editor.close().typed_characters == 2
 
     def test_accepted_and_undone_it_was_accepted_and_not_kept(self):
@@ -344,8 +344,8 @@ class TestTold:
     def test_an_unknown_id_is_passed_over(self):
         editor = offered()
         before = editor.row
-        for tell in (editor.tracker.shown, editor.tracker.accepted, editor.tracker.dismissed):
-            tell("nobody's")
+        for report in (editor.tracker.shown, editor.tracker.accepted, editor.tracker.dismissed):
+            report("nobody's")
         editor.tracker.partly_accepted("nobody's", 3)
         assert editor.row == before
 
@@ -551,7 +551,7 @@ class Chaos(RuleBasedStateMachine):
         self.editor.edit(start, min(start + length, len(self.editor.text)), text, spelling)
 
     @rule(data=st.data(), length=st.integers(-2, 30))
-    def tell(self, data: st.DataObject, length: int) -> None:
+    def report(self, data: st.DataObject, length: int) -> None:
         item = data.draw(st.sampled_from(self.items))
         tracker = self.editor.tracker
         name = data.draw(st.sampled_from(["shown", "accepted", "dismissed", "partly"]))
@@ -560,9 +560,9 @@ class Chaos(RuleBasedStateMachine):
         else:
             getattr(tracker, name)(item)
 
-    @rule(place=st.integers(0, 70))
-    def request(self, place: int) -> None:
-        self.editor.tracker.requested(self.editor.uri, place)
+    @rule(position=st.integers(0, 70))
+    def request(self, position: int) -> None:
+        self.editor.tracker.requested(self.editor.uri, position)
 
     @rule()
     def close(self) -> None:

@@ -139,8 +139,8 @@ end
 ---@param shown copilot_server.Panel
 ---@param item lsp.InlineCompletionItem
 local function put_in(shown, item)
-  local place = vim.api.nvim_buf_get_extmark_by_id(shown.source, NAMESPACE, shown.mark, {})
-  local row, col = place[1], place[2]
+  local position = vim.api.nvim_buf_get_extmark_by_id(shown.source, NAMESPACE, shown.mark, {})
+  local row, col = position[1], position[2]
   local line = vim.api.nvim_buf_get_lines(shown.source, row, row + 1, false)[1]
   if not line or line:sub(1, col) ~= shown.line then
     server.notify('the line has changed since; open the panel again', vim.log.levels.WARN)

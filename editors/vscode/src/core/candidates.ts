@@ -1,13 +1,13 @@
 /** The candidates of a panel, and the ranges that they replace when they are accepted. */
 
-export interface Place {
+export interface Position {
   readonly line: number;
   readonly character: number;
 }
 
 export interface Span {
-  readonly start: Place;
-  readonly end: Place;
+  readonly start: Position;
+  readonly end: Position;
 }
 
 export interface Candidate {
@@ -19,7 +19,7 @@ export interface Candidate {
 }
 
 /** Read the items that the server sent, and leave out those that are invalid. */
-export function readCandidates(value: unknown, cursor: Place): readonly Candidate[] {
+export function readCandidates(value: unknown, cursor: Position): readonly Candidate[] {
   const items = (value as { items?: unknown } | null | undefined)?.items;
   return (Array.isArray(items) ? items : [])
     .map((item: unknown) => readCandidate(item, cursor))
@@ -37,7 +37,7 @@ export function withNew(known: readonly Candidate[], more: readonly Candidate[])
   return all;
 }
 
-function readCandidate(item: unknown, cursor: Place): Candidate | undefined {
+function readCandidate(item: unknown, cursor: Position): Candidate | undefined {
   if (typeof item !== "object" || item === null) {
     return undefined;
   }
@@ -54,10 +54,10 @@ function readCandidate(item: unknown, cursor: Place): Candidate | undefined {
 
 function readSpan(range: unknown): Span | undefined {
   const { start, end } = (range ?? {}) as Record<string, unknown>;
-  return isPlace(start) && isPlace(end) ? { start, end } : undefined;
+  return isPosition(start) && isPosition(end) ? { start, end } : undefined;
 }
 
-function isPlace(value: unknown): value is Place {
+function isPosition(value: unknown): value is Position {
   const { line, character } = (value ?? {}) as Record<string, unknown>;
   return Number.isInteger(line) && Number.isInteger(character);
 }

@@ -1,7 +1,7 @@
 /** Finding the server's program. */
 import path from "node:path";
 
-export interface Places {
+export interface Locations {
   readonly platform: NodeJS.Platform;
   readonly home: string;
   /** The setting; empty if it is not set. */
@@ -26,23 +26,23 @@ export function programIn(venv: string, name: string, platform: NodeJS.Platform)
 }
 
 /** Where to look, in order. If a program is configured, only that one is tried. */
-export function candidates(places: Places): readonly Found[] {
-  if (places.configured !== "") {
-    return [{ program: expanded(places.configured, places), origin: "setting" }];
+export function candidates(locations: Locations): readonly Found[] {
+  if (locations.configured !== "") {
+    return [{ program: expanded(locations.configured, locations), origin: "setting" }];
   }
   return [
-    ...onPath(places),
-    { program: programIn(places.ownVenv, "copilot-server", places.platform), origin: "own environment" },
-    ...inWorkspace(places),
+    ...onPath(locations),
+    { program: programIn(locations.ownVenv, "copilot-server", locations.platform), origin: "own environment" },
+    ...inWorkspace(locations),
   ];
 }
 
 /** The first candidate that can be run. */
 export async function findServer(
-  places: Places,
+  locations: Locations,
   isProgram: (file: string) => Promise<boolean>,
 ): Promise<Found | undefined> {
-  for (const candidate of candidates(places)) {
+  for (const candidate of candidates(locations)) {
     if (await isProgram(candidate.program)) {
       return candidate;
     }
@@ -50,25 +50,25 @@ export async function findServer(
   return undefined;
 }
 
-function onPath(places: Places): Found[] {
-  const paths = pathsOf(places.platform);
-  const name = places.platform === "win32" ? "copilot-server.exe" : "copilot-server";
+function onPath(locations: Locations): Found[] {
+  const paths = pathsOf(locations.platform);
+  const name = locations.platform === "win32" ? "copilot-server.exe" : "copilot-server";
   // A relative folder would mean a different program in each workspace.
-  const folders = places.searchPath.split(paths.delimiter).filter((folder) => paths.isAbsolute(folder));
+  const folders = locations.searchPath.split(paths.delimiter).filter((folder) => paths.isAbsolute(folder));
   return folders.map((folder) => ({ program: paths.join(folder, name), origin: "PATH" }));
 }
 
-function inWorkspace(places: Places): Found[] {
-  const paths = pathsOf(places.platform);
-  return places.trustedFolders.map((folder) => ({
-    program: programIn(paths.join(folder, ".venv"), "copilot-server", places.platform),
+function inWorkspace(locations: Locations): Found[] {
+  const paths = pathsOf(locations.platform);
+  return locations.trustedFolders.map((folder) => ({
+    program: programIn(paths.join(folder, ".venv"), "copilot-server", locations.platform),
     origin: "workspace",
   }));
 }
 
-function expanded(configured: string, places: Places): string {
+function expanded(configured: string, locations: Locations): string {
   const isInHome = configured === "~" || /^~[/\\]/.test(configured);
-  return isInHome ? pathsOf(places.platform).join(places.home, configured.slice(1)) : configured;
+  return isInHome ? pathsOf(locations.platform).join(locations.home, configured.slice(1)) : configured;
 }
 
 function pathsOf(platform: NodeJS.Platform): typeof path.posix {

@@ -108,7 +108,7 @@ def test_closing_a_queue_drops_its_jobs_and_leaves_the_others_alone(thread: Engi
     assert ran == ["second"]
 
 
-def test_joining_does_not_wait_longer_than_it_is_told(thread: EngineThread):
+def test_joining_does_not_wait_longer_than_its_timeout(thread: EngineThread):
     queue = thread.queue()
     gate = Gate(queue)
     assert not queue.join(0.0)

@@ -69,8 +69,8 @@ GAP = [
     ("drawn", "scope"),
     [
         (drawn, scope)
-        for scope, places in (("function", FUNCTION), ("block", BLOCK), ("line", LINE), ("gap", GAP))
-        for drawn in places
+        for scope, positions in (("function", FUNCTION), ("block", BLOCK), ("line", LINE), ("gap", GAP))
+        for drawn in positions
     ],
 )
 def test_scope_of_python(drawn: str, scope: str):

@@ -87,7 +87,7 @@ def test_everything_about_a_method():
 
 
 # What is drawn, then the function at the cursor, the position, the column there, whether the body is empty.
-PLACES: list[tuple[str, str | None, str, int, bool | None]] = [
+POSITIONS: list[tuple[str, str | None, str, int, bool | None]] = [
     ("def f(x):\n    ‸", "f", "body", 4, True),
     ("def f(x):\n‸", "f", "body", 4, True),
     ("def f(x):\n\n\n\n‸", "f", "body", 4, True),
@@ -182,7 +182,7 @@ PLACES: list[tuple[str, str | None, str, int, bool | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("drawn", "name", "position", "column", "is_empty"), PLACES)
+@pytest.mark.parametrize(("drawn", "name", "position", "column", "is_empty"), POSITIONS)
 def test_position(drawn: str, name: str | None, position: str, column: int, is_empty: bool | None):
     context = python_context(cursor_in(drawn))
     function = context.function
@@ -363,7 +363,7 @@ quoted_edits: st.SearchStrategy[Edits] = st.lists(
 
 
 def strings_of_each_version(text: str, edits: Edits) -> None:
-    """What is told of each version of a text, at each place in it, is what is read in it anew."""
+    """The answers for each version of a text, at each position, are those of a parser that reads it anew."""
     for at, removed, inserted in [(0, 0, ""), *edits]:
         start = at % (len(text) + 1)
         text = text[:start] + inserted + text[start + removed :]

@@ -19,11 +19,11 @@ def index_of(*token_ids: int) -> PairIndex:
 def slow_match(tokens: list[int]) -> int:
     """The length of the longest earlier end like the whole text's end that something follows."""
     lengths = [0]
-    for place in range(1, len(tokens) - 1):
+    for index in range(1, len(tokens) - 1):
         length = 0
-        while length <= place and tokens[place - length] == tokens[len(tokens) - 1 - length]:
+        while length <= index and tokens[index - length] == tokens[len(tokens) - 1 - length]:
             length += 1
-        barred = CONTROL in (tokens[place + 1], *tokens[place - 1 : place + 1])
+        barred = CONTROL in (tokens[index + 1], *tokens[index - 1 : index + 1])
         lengths.append(0 if length < 2 or barred else length)
     return min(max(lengths), PairIndex.LONG)
 
@@ -57,10 +57,10 @@ def test_matches_are_the_longest_there_are(tokens: list[int], cuts: list[int]):
     for cut in (*sorted(cuts), len(tokens)):  # grown piece by piece or at once, it is the same
         index.extend(tokens[start:cut])
         start = max(start, cut)
-    place, length = index.longest_match()
-    assert length == slow_match(tokens) or len(tokens) > PairIndex.PLACES
+    found, length = index.longest_match()
+    assert length == slow_match(tokens) or len(tokens) > PairIndex.MAX_POSITIONS
     if length:
-        assert tokens[place + 1 - length : place + 1] == tokens[-length:]
+        assert tokens[found + 1 - length : found + 1] == tokens[-length:]
 
 
 def test_a_draft_is_what_followed_and_as_long_as_the_match():

@@ -21,19 +21,17 @@ LOGITS = arrays(
 UNIFORM = st.floats(0, 1, exclude_max=True)
 
 
-def likely_places(logits: np.ndarray, choice: Choice) -> list[int]:
+def likely_ids(logits: np.ndarray, choice: Choice) -> list[int]:
     """The token that the definition gives, and its neighbours in mass where rounding could decide."""
     probs = np.exp((logits.astype(np.float64) - logits.max()) / choice.temperature)
     probs /= probs.sum()
-    order = sorted(range(len(probs)), key=lambda place: (-probs[place], place))
+    order = sorted(range(len(probs)), key=lambda rank: (-probs[rank], rank))
     mass = np.cumsum(probs[order])
     found = []
     for slack in (-1e-5, 0.0, 1e-5):
-        inside = [
-            place for place in range(len(order)) if place == 0 or mass[place - 1] < choice.top_p + slack
-        ]
+        inside = [rank for rank in range(len(order)) if rank == 0 or mass[rank - 1] < choice.top_p + slack]
         target = choice.uniform * mass[inside[-1]] + slack
-        found.append(next((order[place] for place in inside if mass[place] > target), order[inside[-1]]))
+        found.append(next((order[rank] for rank in inside if mass[rank] > target), order[inside[-1]]))
     return found
 
 
@@ -43,7 +41,7 @@ def test_a_draw_is_what_the_definition_gives(
 ):
     choice = Choice(temperature, top_p, uniform)
     token_id = choose_token(logits, choice)
-    assert any(np.isclose(logits[token_id], logits[place]) for place in likely_places(logits, choice))
+    assert any(np.isclose(logits[token_id], logits[likely]) for likely in likely_ids(logits, choice))
 
 
 def test_equally_likely_tokens_come_in_order_of_id():
@@ -79,7 +77,7 @@ def test_only_what_is_allowed_is_drawn_and_the_probability_is_over_all():
 
 
 def test_a_vocabulary_of_real_size_with_mass_in_its_tail():
-    """152,000 tokens, of which the likeliest few have half the mass: the rest is drawn too, in its place."""
+    """152,000 tokens, of which the likeliest few have half the mass: the rest is drawn too."""
     logits = np.full(152_000, -10.0, np.float32)
     logits[[7, 70_000]] = 0.0
     tail = np.exp(-10.0) * (152_000 - 2)
@@ -93,8 +91,8 @@ def test_a_vocabulary_of_real_size_with_mass_in_its_tail():
 def test_uniforms_are_the_same_in_whichever_order_they_are_asked_for():
     sampling = Sampling(temperature=1.0, seed=3)
     forwards, backwards = Uniforms(sampling, 0), Uniforms(sampling, 0)
-    in_order = [forwards[place] for place in range(5)]
-    assert [backwards[place] for place in reversed(range(5))] == in_order[::-1]
+    in_order = [forwards[rank] for rank in range(5)]
+    assert [backwards[rank] for rank in reversed(range(5))] == in_order[::-1]
     assert all(0.0 <= uniform < 1.0 for uniform in in_order)
     assert Uniforms(sampling, 1)[0] != in_order[0]
     assert Uniforms(Sampling(seed=4), 0)[0] != in_order[0]
@@ -110,5 +108,5 @@ def test_without_a_seed_no_two_candidates_are_alike():
 def test_draws_follow_the_probabilities():
     logits = np.log(np.array([0.5, 0.3, 0.2], np.float32))
     uniforms = Uniforms(Sampling(seed=1), 0)
-    drawn = [choose_token(logits, Choice(1.0, 1.0, uniforms[place])) for place in range(4000)]
+    drawn = [choose_token(logits, Choice(1.0, 1.0, uniforms[rank])) for rank in range(4000)]
     assert np.bincount(drawn) / 4000 == pytest.approx([0.5, 0.3, 0.2], abs=0.03)

@@ -48,21 +48,21 @@ def test_fails_when_it_is_significantly_worse(tmp_path: Path, lost: int, code: i
 def test_prints_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     a, b = _written(tmp_path, _report(range(20)), _report(range(2, 30)))
     run(a, b, as_json=False)
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     for said in ("50.0%", "70.0%", "+20.0", "gained 10: HumanEval/20, HumanEval/21", "lost 2: HumanEval/0"):
-        assert said in told
-    assert f"{mcnemar_exact(10, 2):.4f}" in told
-    assert "exact McNemar test" in told
+        assert said in output
+    assert f"{mcnemar_exact(10, 2):.4f}" in output
+    assert "exact McNemar test" in output
 
 
 def test_prints_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     a, b = _written(tmp_path, _report(range(20)), _report(range(2, 30)))
     run(a, b, as_json=True)
-    told = json.loads(capsys.readouterr().out)
-    assert told["a"]["file"] == str(a)
-    assert told["worse"] is False
-    assert told["rows"][0]["lost"] == ["HumanEval/0", "HumanEval/1"]
-    assert told["rows"][0]["difference"]["p_value"] == mcnemar_exact(10, 2)
+    output = json.loads(capsys.readouterr().out)
+    assert output["a"]["file"] == str(a)
+    assert output["worse"] is False
+    assert output["rows"][0]["lost"] == ["HumanEval/0", "HumanEval/1"]
+    assert output["rows"][0]["difference"]["p_value"] == mcnemar_exact(10, 2)
 
 
 def test_names_from_files_do_not_reach_the_terminal_as_they_are(
@@ -73,7 +73,7 @@ def test_names_from_files_do_not_reach_the_terminal_as_they_are(
     a, b = (_report(passed, tasks=[task]) for passed in ([], [0]))
     a = replace(a, started=evil, protocol=replace(a.protocol, model=evil, prompt=evil))
     run(*_written(tmp_path, a, b), as_json=False)
-    told = capsys.readouterr().out
-    assert "\x1b" not in told
-    assert "\u202e" not in told
-    assert r"gained 1: \x1b]0;stolen\x07[bold red]\u202e" in told
+    output = capsys.readouterr().out
+    assert "\x1b" not in output
+    assert "\u202e" not in output
+    assert r"gained 1: \x1b]0;stolen\x07[bold red]\u202e" in output

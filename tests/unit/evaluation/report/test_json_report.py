@@ -36,8 +36,8 @@ def test_comes_back_the_same():
 def test_what_may_be_missing_comes_back_missing():
     task = humaneval_tasks()[0]
     drawn = checked(task, 0, None)
-    elsewhere = replace(drawn.sample, mean_logprob=None, tokens=None)
-    report = of_samples([task], [replace(drawn, sample=elsewhere, upstream=None)], temperatures=())
+    remote = replace(drawn.sample, mean_logprob=None, tokens=None)
+    report = of_samples([task], [replace(drawn, sample=remote, upstream=None)], temperatures=())
     assert _through_json(replace(report, parameters=None)) == replace(report, parameters=None)
 
 
@@ -105,10 +105,10 @@ def test_a_missing_file_is_refused(tmp_path: Path):
 def _changed(path: str, value: object) -> dict[str, Any]:
     values = json.loads(json.dumps(to_json(_small())))
     *way, last = (int(step) if step.isdigit() else step for step in path.split("."))
-    place = values
+    container = values
     for step in way:
-        place = place[step]
-    place[last] = value
+        container = container[step]
+    container[last] = value
     return values
 
 
@@ -153,20 +153,20 @@ _ANYTHING = st.recursive(
 _VALUES = json.loads(json.dumps(to_json(_small())))
 
 
-def _places(values: dict[str, Any] | list[Any]) -> list[tuple[Any, Any]]:
+def _steps_into(values: dict[str, Any] | list[Any]) -> list[tuple[Any, Any]]:
     steps = values.items() if isinstance(values, dict) else enumerate(values)
     return [
-        place
+        container
         for step, inner in steps
-        for place in ((values, step), *(_places(inner) if isinstance(inner, dict | list) else ()))
+        for container in ((values, step), *(_steps_into(inner) if isinstance(inner, dict | list) else ()))
     ]
 
 
 @given(st.data())
 def test_any_change_gives_a_report_or_our_error(data: st.DataObject):
     values = copy.deepcopy(_VALUES)
-    place, step = data.draw(st.sampled_from(_places(values)))
-    place[step] = data.draw(_ANYTHING)
+    container, step = data.draw(st.sampled_from(_steps_into(values)))
+    container[step] = data.draw(_ANYTHING)
     with suppress(DataError):
         assert isinstance(from_json(values), Report)
 

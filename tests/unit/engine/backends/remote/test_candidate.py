@@ -53,7 +53,7 @@ def test_a_stop_text_that_the_engine_left_in_is_cut_wherever_tokens_end() -> Non
     assert (one.generation().text, one.generation().finish_reason) == ("y", "stop")
 
 
-def test_a_stop_text_that_the_engine_cut_itself_is_told_from_the_end_of_the_text() -> None:
+def test_a_stop_text_that_the_engine_cut_itself_is_distinguished_from_the_end_of_the_text() -> None:
     for stopped_by, reason in (("\n```", "stop"), ("", "stop"), ("<|im_end|>", "eos")):
         one = row("x", stop=("\n```",))
         feed(one, [*words("y"), Piece("", finish="stop", stopped_by=stopped_by)])

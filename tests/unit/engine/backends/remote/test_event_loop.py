@@ -15,7 +15,7 @@ import pytest
 from copilot_server.engine.backends.remote.event_loop import EventLoop, cancel_all
 
 
-def test_work_is_done_and_its_result_and_error_told() -> None:
+def test_a_task_is_run_and_its_result_or_error_returned() -> None:
     async def fails() -> None:
         raise ValueError("no")
 
