@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.home import temporary_home
+from copilot_server.catalog import resolve
+from copilot_server.config import DEFAULT_MODEL
+from copilot_server.engine.models.gguf import prepared_folder
+from copilot_server.fetch import ensure
 from copilot_server.fetch.store import HOME_VARIABLE, home
 from tests.support.paths import REPOSITORY
 
@@ -72,9 +76,13 @@ COMMANDS = {
 }
 
 
+TAKES_LONGER = {"cpu_dtypes", "sandbox"}
+
+
 @pytest.fixture
 def empty_home(tmp_path: Path) -> dict[str, str]:
-    """The environment of a user who has the models and nothing else."""
+    """The environment of a user who has the model, unpacked, and nothing else."""
+    prepared_folder(ensure(resolve(DEFAULT_MODEL), offline=True))
     removed = {HOME_VARIABLE, *(f"XDG_{kind}_HOME" for kind in ("CACHE", "CONFIG", "STATE"))}
     environment = {name: value for name, value in os.environ.items() if name not in removed}
     models = tmp_path / ".cache" / "copilot-server" / "models"
@@ -100,7 +108,9 @@ def left_behind(folder: Path) -> set[str]:
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] * (name in TAKES_LONGER)) for name in COMMANDS]
+)
 def test_a_benchmark_leaves_nothing_with_the_user(
     name: str, empty_home: dict[str, str], tmp_path: Path, long_context_model: Path
 ):
@@ -117,6 +127,7 @@ def test_a_benchmark_leaves_nothing_with_the_user(
     assert left_behind(tmp_path) == set()
 
 
+@pytest.mark.model
 def test_what_a_session_leaves_is_seen(empty_home: dict[str, str], tmp_path: Path, tiny_model_dir: Path):
     """The twin: the same model, chosen by a user's own command."""
     command = [sys.executable, "-m", "copilot_server", "bench", "--model", str(tiny_model_dir)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -100,11 +101,19 @@ def test_an_engine_stops_writing_when_its_client_hangs_up(engine: RunningEngine)
 # In the foreground, as `make engine-llamacpp` runs it.
 
 
-def foreground(port: int) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def foreground(port: int) -> Iterator[subprocess.Popen[str]]:
+    """The program, whose process group is killed if a test that fails leaves it behind."""
     command = [sys.executable, "-m", "tests.support.engines", "llamacpp", str(port)]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
     )
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGTERM])

@@ -196,6 +196,7 @@ def main() -> None:
     if _is_taken(port):
         sys.exit(f"Port {port} is in use. Choose another one: PORT={port + 1}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background processes ignore it
     _say(f"{name} starts ...")
     with suppress(KeyboardInterrupt), ENGINES[name](port) as engine:
         _say(f"{name} serves {MODEL} at {engine.url}; Ctrl-C ends it.")
