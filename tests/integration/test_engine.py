@@ -107,11 +107,12 @@ def test_a_batch_reports_each_request_as_it_finishes(engine: DecodingEngine):
 
 
 @pytest.mark.model
-def test_greedy_is_token_identical_to_transformers_on_the_real_model(real_engine: DecodingEngine):
-    """6 prompts, cut from the standard library at positions where a function begins."""
+@pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.long)])
+def test_greedy_is_token_identical_to_transformers_on_the_real_model(real_engine: DecodingEngine, count: int):
+    """The prompts are cut from the standard library at positions where a function begins."""
     tokenizer = AutoTokenizer.from_pretrained(model_of(real_engine).name_or_path)
     model = model_of(real_engine)
-    texts = real_prompts(6)
+    texts = real_prompts(count)
     for text in texts:
         ours = generate(real_engine, text, max_new_tokens=16)[0].token_ids
         assert list(ours) == greedy_ids(model, tokenizer, real_engine, text, 16), text

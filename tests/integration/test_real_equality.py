@@ -79,7 +79,7 @@ def model_folder() -> Path:
     return prepared_folder(ensure(resolve(MODEL), offline=True))
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.long)])
 def test_float32_is_what_transformers_gives(real_engine: DecodingEngine, model_folder: Path, count: int):
     sizes = {"max_prompt_tokens": 64, "max_new_tokens": 12, "count": count}
     plain = generations(real_engine, **sizes)
