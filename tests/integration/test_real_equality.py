@@ -89,9 +89,12 @@ def test_float32_is_what_transformers_gives(real_engine: DecodingEngine, model_f
     assert len({one.text for one in plain}) > count / 2
 
 
+@pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.long)])
 @pytest.mark.parametrize("instruction_set", available_instruction_sets())
-def test_int8_is_the_same_with_every_speed_up_and_with_none(instruction_set: str, model_folder: Path):
-    sizes = {"max_prompt_tokens": 128, "max_new_tokens": 24, "count": 200}
+def test_int8_is_the_same_with_every_speed_up_and_with_none(
+    instruction_set: str, count: int, model_folder: Path
+):
+    sizes = {"max_prompt_tokens": 128, "max_new_tokens": 24, "count": count}
     if instruction_set == "portable":  # three times as slow
         sizes = {"max_prompt_tokens": 64, "max_new_tokens": 16, "count": 12}
     with use_instruction_set(instruction_set) as available:
