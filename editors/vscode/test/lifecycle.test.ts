@@ -40,7 +40,12 @@ test("if the settings name a server, no other is tried", () => {
 });
 
 test("on Windows the program is an .exe", () => {
-  const locations: Locations = { ...LOCATIONS, platform: "win32", searchPath: "C:\\bin;D:\\x", ownVenv: "C:\\s" };
+  const locations: Locations = {
+    ...LOCATIONS,
+    platform: "win32",
+    searchPath: "C:\\bin;D:\\x",
+    ownVenv: "C:\\s",
+  };
   assert.deepEqual(
     candidates({ ...locations, trustedFolders: [] }).map(({ program }) => program),
     ["C:\\bin\\copilot-server.exe", "D:\\x\\copilot-server.exe", "C:\\s\\Scripts\\copilot-server.exe"],

@@ -32,7 +32,10 @@ export function candidates(locations: Locations): readonly Found[] {
   }
   return [
     ...onPath(locations),
-    { program: programIn(locations.ownVenv, "copilot-server", locations.platform), origin: "own environment" },
+    {
+      program: programIn(locations.ownVenv, "copilot-server", locations.platform),
+      origin: "own environment",
+    },
     ...inWorkspace(locations),
   ];
 }
