@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
-import asyncio.tasks
-import contextlib
-import dataclasses
-import enum
-import functools
 import itertools
 import re
-import tokenize
-import unittest.mock
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -23,12 +15,11 @@ from hypothesis import strategies as st
 
 from copilot_server.context.document import Cursor, Document
 from copilot_server.context.indentation import indent_unit
-from copilot_server.context.source import strings
 from copilot_server.context.source.lexer import LexState
-from copilot_server.context.source.strings import read_triple_quoted, triple_quoted
 from copilot_server.context.source.syntax import FunctionContext, PythonContext, python_context
 from tests.support.cursor_text import cursor_in
 from tests.support.human_eval import PROBLEMS
+from tests.support.library_sources import MODULES, SOURCES
 
 METHOD = '''\
 import os
@@ -298,8 +289,6 @@ def test_a_humaneval_prompt_ends_where_a_body_begins(problem: dict[str, str]):
     assert function.docstring is not None
 
 
-MODULES = [argparse, asyncio.tasks, contextlib, dataclasses, enum, functools, tokenize, unittest.mock]
-SOURCES = [Path(module.__file__ or "").read_text("utf-8") for module in MODULES]
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -350,60 +339,6 @@ def agree_on_function(
     stub = ast.parse(function.signature + " pass").body[0]
     assert isinstance(stub, type(node))
     assert ast.dump(stub.args) == ast.dump(node.args)
-
-
-QUOTES = st.sampled_from([*"\n\n\n'\"\\# a", '"""', "'''", "\\\n", "\\\r\n", "\r\n"])
-
-
-quoted = st.lists(QUOTES, max_size=40).map("".join)
-Edits = list[tuple[int, int, str]]
-quoted_edits: st.SearchStrategy[Edits] = st.lists(
-    st.tuples(st.integers(0, 999), st.integers(0, 9), st.lists(QUOTES, max_size=4).map("".join)), max_size=6
-)
-
-
-def strings_of_each_version(text: str, edits: Edits) -> None:
-    """The answers for each version of a text, at each position, are those of a parser that reads it anew."""
-    for at, removed, inserted in [(0, 0, ""), *edits]:
-        start = at % (len(text) + 1)
-        text = text[:start] + inserted + text[start + removed :]
-        for end in range(len(text) + 1):
-            assert triple_quoted(text, end) == read_triple_quoted(text, 0, end)
-
-
-@pytest.fixture
-def _short_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take any text for a version of the last, even those of a few characters that are tried here."""
-    monkeypatch.setattr(strings, "_COMPARED", 0)
-
-
-@pytest.mark.usefixtures("_short_texts")
-def test_what_was_read_before_an_edit_changes_nothing():
-    given(quoted, quoted_edits)(strings_of_each_version)()
-
-
-@pytest.mark.usefixtures("_short_texts")
-@pytest.mark.parametrize("mistake", ["keeps too much", "moves nothing"])
-def test_a_mistake_in_what_is_kept_would_be_seen(mistake: str, monkeypatch: pytest.MonkeyPatch):
-    if mistake == "keeps too much":
-        monkeypatch.setattr(strings, "common_prefix", lambda one, other: min(len(one), len(other)))
-    else:
-        after = strings.Spans.after
-        monkeypatch.setattr(strings.Spans, "after", lambda self, index, _: after(self, index, 0))
-    with pytest.raises((AssertionError, ExceptionGroup)):
-        settings(max_examples=5000)(given(quoted, quoted_edits)(strings_of_each_version))()
-
-
-@settings(max_examples=20)
-@given(st.data())
-def test_strings_of_a_real_file_follow_edits_anywhere(data: st.DataObject):
-    text = data.draw(st.sampled_from(SOURCES))
-    for _ in range(5):
-        start = data.draw(st.integers(0, len(text)))
-        removed, inserted = data.draw(st.integers(0, 300)), data.draw(quoted)
-        text = text[:start] + inserted + text[start + removed :]
-        for end in (start, len(text), data.draw(st.integers(0, len(text)))):
-            assert triple_quoted(text, end) == read_triple_quoted(text, 0, end)
 
 
 ALPHABET = st.sampled_from(
