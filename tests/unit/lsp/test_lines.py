@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
@@ -51,24 +51,30 @@ def test_edited_lines_are_those_of_the_text_read_anew() -> None:
     given(texts, edits)(follow)()
 
 
-@pytest.mark.parametrize(
-    ("text", "start", "end", "inserted"),
-    [
-        ("a\r\nb", 2, 2, "x"),  # parts a CRLF
-        ("a\rx\nb", 2, 3, ""),  # joins one
-        ("a\rb", 2, 2, "\n"),
-        ("a\nb", 1, 1, "\r"),
-        ("a\r", 2, 2, "\n"),
-        ("a\r\n", 1, 2, ""),
-        ("a\r\n", 2, 3, ""),
-        ("\n", 0, 1, ""),
-        ("", 0, 0, "\n"),
-        ("a\nb\n", 4, 4, "c"),
-        ("a\nb\nc", 0, 5, "x\r\ny"),
-    ],
-)
+#: Edits that make, join and part line ends.
+AT_LINE_ENDS = [
+    ("a\r\nb", 2, 2, "x"),  # parts a CRLF
+    ("a\rx\nb", 2, 3, ""),  # joins one
+    ("a\rb", 2, 2, "\n"),
+    ("a\nb", 1, 1, "\r"),
+    ("a\r", 2, 2, "\n"),
+    ("a\r\n", 1, 2, ""),
+    ("a\r\n", 2, 3, ""),
+    ("\n", 0, 1, ""),
+    ("", 0, 0, "\n"),
+    ("a\nb\n", 4, 4, "c"),
+    ("a\nb\nc", 0, 5, "x\r\ny"),
+]
+
+
+@pytest.mark.parametrize(("text", "start", "end", "inserted"), AT_LINE_ENDS)
 def test_an_edit_at_a_line_end(text: str, start: int, end: int, inserted: str) -> None:
     follow(text, [(start, end, inserted)])
+
+
+def follow_each(cases: Iterable[tuple[str, int, int, str]]) -> None:
+    for text, start, end, inserted in cases:
+        follow(text, [(start, end, inserted)])
 
 
 @pytest.mark.parametrize("mistake", ["forgets the character before", "forgets the rest of the line"])
@@ -84,8 +90,8 @@ def test_a_mistake_in_the_lines_would_be_seen(mistake: str, monkeypatch: pytest.
         return Lines(self.text[:start] + text + self.text[end:], kept._blocks)
 
     monkeypatch.setattr(Lines, "edited", wrong)
-    with pytest.raises((AssertionError, ExceptionGroup)):
-        given(texts, edits)(follow)()
+    with pytest.raises(AssertionError):
+        follow_each((*AT_LINE_ENDS, ("ab", 1, 1, "\n")))
 
 
 @given(texts, st.integers(0, 50), st.integers(0, 60), st.sampled_from([*ENCODINGS]))

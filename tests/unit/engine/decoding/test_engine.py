@@ -1,22 +1,17 @@
-"""The decoding loop: whatever makes it fast, every answer equals that of plain decoding, token by token."""
+"""The decoding loop: drafts, sharing, limits, cancels and errors, on every runner."""
 
 from __future__ import annotations
 
 import gc
-import threading
 import types
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from copilot_server.config import SpeedSettings
 from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sampling, Special
@@ -27,31 +22,20 @@ from copilot_server.engine.loader import load_engine, load_transformers_engine
 from copilot_server.engine.models.tokenizer import load_tokenizer
 from copilot_server.engine.runner import Drawn, Runner
 from copilot_server.errors import EngineError, PromptTooLongError
+from tests.support.decoding import (
+    NEVER,
+    SPEEDS,
+    TEXTS,
+    MakeEngine,
+    ask,
+    assert_same,
+    engine_maker,
+    generate,
+    watched,
+)
 from tests.support.plain_decoding import PlainDecoding
 from tests.support.runners import RUNNERS
-from tests.support.tiny_models import ARCHITECTURES, build_tiny_model
-from tests.support.watched_runner import Limits, WatchedRunner
-
-#: Some begin alike, some repeat themselves, one is longer than a chunk.
-TEXTS = (
-    "def wrap(text):\n",
-    "def wrap(text):\n    return ",
-    "def wrap(text):\n    return text\n\n\ndef fill(text):\n    return ",
-    "import re\n\n\nclass TextWrapper:\n    def __init__(self, width=70):\n        self.",
-    "x",
-    "# déjà vu: 'naïve' \u2028 text\nname = ",
-    "for chunk in chunks:\n    width += len(chunk)\n" * 6,
-)
-NEVER = threading.Event()
-#: Each speed-up by itself, none, and all.
-SPEEDS = {
-    "all": SpeedSettings(),
-    "prefix cache": SpeedSettings(drafts=False),
-    "drafts": SpeedSettings(prefix_cache=False),
-    "none": SpeedSettings(prefix_cache=False, drafts=False),
-}
-
-MakeEngine = Callable[..., DecodingEngine]
+from tests.support.tiny_models import build_tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -62,40 +46,8 @@ def plain(tiny_model_dir: Path) -> PlainDecoding:
 
 @pytest.fixture(scope="module", params=sorted(RUNNERS))
 def make_engine(request: pytest.FixtureRequest, tiny_model_dir: Path, plain: PlainDecoding) -> MakeEngine:
-    """Make an engine on each of the runners, with some limits tighter and some settings other."""
-
-    def make(speed: SpeedSettings = SPEEDS["all"], **limits: int) -> DecodingEngine:
-        inner = RUNNERS[request.param](tiny_model_dir)
-        if inner.draft_length == 0:  # it can verify drafts, though it does not ask for them
-            limits.setdefault("draft_length", 8)
-        runner = WatchedRunner(inner, Limits(**limits))
-        return DecodingEngine(runner, plain.tokenizer, speed)
-
-    return make
-
-
-def ask(
-    text: str, *, forced: str = "", lookup: tuple[str, ...] = (), **sampling: object
-) -> GenerationRequest:
-    return GenerationRequest(
-        Prompt((text,), forced), Sampling(**{"max_new_tokens": 24, **sampling}), lookup=lookup
-    )
-
-
-def generate(engine: DecodingEngine, request: GenerationRequest) -> list[Generation]:
-    return engine.generate(request, NEVER)
-
-
-def watched(engine: DecodingEngine) -> WatchedRunner:
-    assert isinstance(engine.runner, WatchedRunner)
-    return engine.runner
-
-
-def assert_same(ours: list[Generation], theirs: list[Generation]) -> None:
-    """The same tokens, text and reason; the log-probability may differ in its last digits."""
-    for one, other in zip(ours, theirs, strict=True):
-        assert replace(one, mean_logprob=0.0) == replace(other, mean_logprob=0.0)
-        assert one.mean_logprob == pytest.approx(other.mean_logprob, abs=1e-4)
+    """Make engines on each of the runners."""
+    return engine_maker(request.param, tiny_model_dir, plain)
 
 
 class CancelAfter:
@@ -107,98 +59,6 @@ class CancelAfter:
     def is_set(self) -> bool:
         self.looks -= 1
         return self.looks < 0
-
-
-# Equality with plain decoding
-
-
-#: Every speed-up with every batch size, on every runner. The runners on transformers are slow, and the loop
-#: above them is the same, so that most of their modes are in the long suite.
-MODES = [
-    pytest.param(
-        *(runner, speed, batch_size),
-        marks=[pytest.mark.long]
-        if runner in {"reference", "transformers"} and (speed, batch_size) not in {("all", 5), ("none", 2)}
-        else [],
-    )
-    for runner, speed, batch_size in product(sorted(RUNNERS), SPEEDS, (1, 2, 5, 16))
-]
-
-
-@pytest.mark.parametrize(("make_engine", "speed", "batch_size"), MODES, indirect=["make_engine"])
-def test_every_mode_gives_what_plain_decoding_gives(
-    make_engine: MakeEngine, plain: PlainDecoding, speed: str, batch_size: int
-):
-    requests = [
-        *(ask(text) for text in TEXTS),
-        *(ask(text, temperature=0.9, top_p=0.8, seed=3, n=3, greedy_first=True) for text in TEXTS),
-        *(ask(text, lookup=TEXTS) for text in TEXTS),
-        *(ask("def wrap(text):\n", forced=forced) for forced in ("    ", " wid", "é", "\n\t")),
-    ]
-    engine = make_engine(SPEEDS[speed])
-    for _ in range(2):  # the second time with a full prefix cache
-        ours = engine.generate_batch(requests, NEVER, batch_size=batch_size)
-        for one, request in zip(ours, requests, strict=True):
-            assert_same(one, plain.generate(request))
-
-
-@pytest.mark.parametrize("name", ["reference", "transformers"])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_every_architecture_gives_what_plain_decoding_gives(name: str, architecture: str, tmp_path: Path):
-    folder = build_tiny_model(architecture, tmp_path)
-    plain = PlainDecoding(folder)
-    engine = DecodingEngine(RUNNERS[name](folder), plain.tokenizer, SpeedSettings())
-    requests = [ask(text, lookup=TEXTS) for text in TEXTS]
-    for one, request in zip(engine.generate_batch(requests, NEVER), requests, strict=True):
-        assert_same(one, plain.generate(request))
-
-
-REQUESTS = st.builds(
-    ask,
-    st.sampled_from(TEXTS),
-    forced=st.sampled_from(["", "", " wid"]),
-    lookup=st.sampled_from([(), TEXTS]),
-    n=st.sampled_from([1, 1, 3]),
-    temperature=st.sampled_from([0.0, 0.9]),
-    seed=st.integers(0, 2),
-    max_new_tokens=st.sampled_from([1, 2, 12]),
-)
-LIMITS = st.fixed_dictionaries(
-    {
-        "max_sequences": st.sampled_from([1, 2, 5, 64]),
-        # Room for one request and little more, for a few, for all.
-        "max_tokens": st.sampled_from([256, 512, 65536]),
-        "prefill_chunk": st.sampled_from([1, 7, 64]),
-        "draft_length": st.sampled_from([0, 1, 8]),
-    }
-)
-
-
-@given(
-    requests=st.lists(REQUESTS, min_size=1, max_size=5),
-    limits=LIMITS,
-    speed=st.sampled_from(sorted(SPEEDS)),
-    batch_size=st.sampled_from([1, 2, 3, 16]),
-)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_schedule_gives_what_each_request_gives_alone(  # noqa: PLR0917
-    make_engine: MakeEngine,
-    plain: PlainDecoding,
-    requests: list[GenerationRequest],
-    limits: dict[str, int],
-    speed: str,
-    batch_size: int,
-):
-    engine = make_engine(SPEEDS[speed], **limits)
-    for _ in range(2):
-        ours = engine.generate_batch(requests, NEVER, batch_size=batch_size)
-        for one, request in zip(ours, requests, strict=True):
-            assert_same(one, _plain_answer(plain, request))
-
-
-@cache
-def _plain_answer(plain: PlainDecoding, request: GenerationRequest) -> list[Generation]:
-    return plain.generate(request)
 
 
 # Drafts
