@@ -101,8 +101,8 @@ def tests(side_by_side: str, alone: str, *flags: str) -> Sequence[Round]:
     )
 
 
-#: `make check` is for while you work, and leaves unit tests with the real model to `make test`.
-_QUICK = ("--quiet", "-m", "not long and not model and not editors and not serial", "tests/unit")
+#: `make check` is for while you work, and leaves what takes seconds to `make test`.
+_QUICK = ("--quiet", "-m", "not long and not model and not editors and not serial and not slow", "tests/unit")
 UNIT: Lane = (Stage("unit tests", pytest(*_QUICK, workers=cores(), dist="worksteal"), live=True),)
 
 PLANS: dict[str, Sequence[Round]] = {

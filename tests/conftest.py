@@ -6,18 +6,19 @@ import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from copilot_server.catalog import resolve
 from copilot_server.config import SpeedSettings, default_config_path
-from copilot_server.engine.decoding.engine import DecodingEngine
-from copilot_server.engine.loader import load_transformers_engine
 from copilot_server.fetch import HOME_VARIABLE, ensure, home
 from tests.support.engines import llamacpp_engine
 from tests.support.skips import pytest_addoption, pytest_sessionfinish
-from tests.support.tiny_models import build_tiny_model
+
+if TYPE_CHECKING:
+    from copilot_server.engine.decoding.engine import DecodingEngine
 
 __all__ = ["pytest_addoption", "pytest_sessionfinish"]
 
@@ -71,6 +72,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a random Qwen2 of a few thousand parameters and a tokenizer trained on Python."""
+    # torch and transformers take seconds to import, and the process that only hands out tests needs neither.
+    from tests.support.tiny_models import build_tiny_model  # noqa: PLC0415
+
     return build_tiny_model("qwen2", tmp_path_factory.mktemp("tiny-qwen2"))
 
 
@@ -95,6 +99,8 @@ def model_flags(request: pytest.FixtureRequest, tiny_model_dir: Path) -> tuple[s
 @pytest.fixture(scope="session")
 def real_engine() -> DecodingEngine:
     """The real 0.5B, decoded by transformers token by token, in float32, where equalities are exact."""
+    from copilot_server.engine.loader import load_transformers_engine  # noqa: PLC0415
+
     ref = resolve("qwen2.5-coder-0.5b")
     speed = SpeedSettings(prefix_cache=False, drafts=False)
     return load_transformers_engine(ensure(ref, offline=True), device="cpu", dtype="float32", speed=speed)

@@ -44,7 +44,14 @@ def plain(tiny_model_dir: Path) -> PlainDecoding:
     return PlainDecoding(tiny_model_dir)
 
 
-@pytest.fixture(scope="module", params=sorted(RUNNERS))
+#: The loop is the same on all runners; those on transformers take seconds.
+_MARKED = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name in {"reference", "transformers"}))
+    for name in sorted(RUNNERS)
+]
+
+
+@pytest.fixture(scope="module", params=_MARKED)
 def make_engine(request: pytest.FixtureRequest, tiny_model_dir: Path, plain: PlainDecoding) -> MakeEngine:
     """Make engines on each of the runners."""
     return engine_maker(request.param, tiny_model_dir, plain)

@@ -26,6 +26,8 @@ from copilot_server.fetch import HOME_VARIABLE
 from tests.support.tiny_models import build_tiny_model
 from tests.support.torch_runners import CPU, greedy, make_runner
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -30,6 +30,8 @@ from tests.support.torch_runners import CPU, greedy, make_runner, random_tokens
 PROMPT = random_tokens(40)
 OPTIONS = Options(kv_tokens=1024)
 
+pytestmark = pytest.mark.slow
+
 
 class Wrong(Kernels):
     """Stands for Triton's kernels, compiled to something that computes something else."""
