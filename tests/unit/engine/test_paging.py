@@ -281,4 +281,4 @@ class PagedMemory(RuleBasedStateMachine):
 PagedMemory.TestCase.settings = settings(
     max_examples=100, stateful_step_count=30, derandomize=True, deadline=None
 )
-TestPagedMemory = PagedMemory.TestCase
+TestPagedMemory = pytest.mark.slow(PagedMemory.TestCase)

@@ -58,6 +58,7 @@ def test_flipping_signs_of_single_samples_is_mcnemar(gained: int, lost: int, tie
     assert sign_flip_p(differences) == pytest.approx(mcnemar_exact(gained, lost), rel=1e-9)
 
 
+@pytest.mark.slow
 @given(st.lists(st.fractions(-1, 1, max_denominator=6), max_size=9))
 def test_sign_flips_equal_trying_them_all(differences: list[Fraction]):
     sums = [

@@ -520,7 +520,7 @@ class Typist(RuleBasedStateMachine):
         self.leave()
 
 
-TestTypist = Typist.TestCase
+TestTypist = pytest.mark.slow(Typist.TestCase)
 TestTypist.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
 
 
@@ -590,5 +590,5 @@ class Chaos(RuleBasedStateMachine):
                 assert row.accepted_characters > 0
 
 
-TestChaos = Chaos.TestCase
+TestChaos = pytest.mark.slow(Chaos.TestCase)
 TestChaos.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)

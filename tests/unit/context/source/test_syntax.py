@@ -303,6 +303,7 @@ def statements(
         yield from statements(child, inside)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_the_same_functions_as_python_sees(module: ModuleType):
     """At the start of a statement, with and without what follows, the same as the ast module says."""

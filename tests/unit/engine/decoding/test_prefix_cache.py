@@ -155,6 +155,7 @@ def test_an_empty_sequence_is_not_kept(make_runner: MakeRunner):
     assert len(runner.lengths) == 1
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=8), max_size=12),
     st.sampled_from([{"max_sequences": 1}, {"max_sequences": 3}, {"max_tokens": 9}, {"max_tokens": 20}]),

@@ -69,6 +69,7 @@ class TestTasks:
         ]
         assert [chained.result([block], text) for block in BLOCKS] == wanted
 
+    @pytest.mark.slow
     def test_a_seed_gives_the_same_tasks_and_another_gives_others(self):
         assert chained.tasks() == ALL
         other = chained.tasks(seed=1)

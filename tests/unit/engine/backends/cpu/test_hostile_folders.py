@@ -32,6 +32,7 @@ def outcomes(good: Path, folder: Path, numbers: range) -> Counter[str]:
     return counted
 
 
+@pytest.mark.slow
 def test_hostile_folders_are_served_or_refused(tiny_model_dir: Path, tmp_path: Path):
     counted = outcomes(tiny_model_dir, tmp_path, range(200))
     # Both must happen: else the changes are too small, or too large, to show anything.
