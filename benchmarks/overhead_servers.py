@@ -48,6 +48,10 @@ class InstantEngine:
         """See ``Engine.count_tokens``."""
         return len(self._tokenizer.encode_text(text))
 
+    def stable_length(self, text: str) -> int:
+        """See ``Engine.stable_length``."""
+        return self._tokenizer.stable_length(text)
+
     def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
         """See ``Engine.generate``."""
         if cancel.is_set():

@@ -49,6 +49,10 @@ class PromptRecorder:
         """See ``Engine.count_tokens``."""
         return len(self.tokenizer.encode_text(text))
 
+    def stable_length(self, text: str) -> int:
+        """See ``Engine.stable_length``."""
+        return self.tokenizer.stable_length(text)
+
     def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
         """Keep the request. A cancelled generation is neither shown nor cached."""
         return self.generate_batch([request], cancel)[0]

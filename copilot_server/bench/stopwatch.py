@@ -71,6 +71,10 @@ class StopwatchEngine:
         """See ``Engine.knows``."""
         return self._engine.knows(special)
 
+    def stable_length(self, text: str) -> int:
+        """See ``Engine.stable_length``."""
+        return self._engine.stable_length(text)
+
     def count_tokens(self, text: str) -> int:
         """See ``Engine.count_tokens``."""
         return self._engine.count_tokens(text)

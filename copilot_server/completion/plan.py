@@ -44,6 +44,7 @@ class Planner:
     def __init__(self, engine: Engine, manifest: Manifest, settings: CompletionSettings) -> None:
         self._context_length = engine.context_length
         self._count_tokens = lru_cache(COUNTED_LINES)(engine.count_tokens)
+        self._stable_length = engine.stable_length
         self._manifest = manifest
         self._settings = settings
 
@@ -72,7 +73,9 @@ class Planner:
         )
         window = take_window(request.cursor, _pinned(situation.context), budget, self._count_tokens)
         generation = GenerationRequest(
-            prompt=build_prompt(prompt_protocol, window, self._manifest, situation.language),
+            prompt=build_prompt(
+                prompt_protocol, window, self._manifest, situation.language, self._stable_length
+            ),
             sampling=sampling,
             stop=("\n```",) if prompt_protocol == "chat-prefill" else (),
             until=StopRule(situation),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from copilot_server.catalog import Chat, FimTokens, Manifest, PromptProtocol
 from copilot_server.completion.window import Window
@@ -18,17 +19,20 @@ CHAT_REQUEST = (
     "completion:"
 )
 
-#: A prompt must not end inside one of these: a word with the space before it, or a line's indentation.
-_TAIL = re.compile(r"[ ]?\w+\Z|[ \t]+\Z")
-#: A longer tail, such as a blob of data, is not a word. It stays in the prompt.
-_MAX_TAIL = 64
 _LINE = re.compile(r"[^\r\n]*")
 
 
 def build_prompt(
-    prompt_protocol: PromptProtocol, window: Window, manifest: Manifest, language_id: str
+    prompt_protocol: PromptProtocol,
+    window: Window,
+    manifest: Manifest,
+    language_id: str,
+    stable_length: Callable[[str], int],
 ) -> Prompt:
     """Return the prompt that shows a window to the model by ``prompt_protocol``.
+
+    ``stable_length``: see ``Engine.stable_length``. The output is forced to begin with what the prefix has
+    beyond it.
 
     Raises:
         ConfigError: the model does not know the prompt protocol.
@@ -37,26 +41,13 @@ def build_prompt(
         known = ", ".join(manifest.protocols.known)
         msg = f"{manifest.id} does not know the prompt protocol {prompt_protocol!r}."
         raise ConfigError(msg, remedy=f"Use one of: {known}.")
-    prefix, tail = split_tail(window.prefix)
+    boundary = stable_length(window.prefix)
+    prefix, tail = window.prefix[:boundary], window.prefix[boundary:]
     if prompt_protocol == "fim" and manifest.fim is not None:
         return Prompt(_fim_parts(prefix, window, manifest.fim, language_id), forced=tail)
     if prompt_protocol == "chat-prefill" and manifest.chat is not None:
-        return Prompt(_chat_parts(prefix, manifest.chat, language_id), forced=tail)
+        return Prompt(_chat_parts(prefix, window, manifest.chat, language_id), forced=tail)
     return Prompt((prefix,), forced=tail)
-
-
-def split_tail(prefix: str) -> tuple[str, str]:
-    """Split off an end that may be a part of a longer token: a begun word, or the spaces before one.
-
-    The model has hardly ever seen a prompt that ends in ``re`` or in four spaces, since its tokens are
-    `` return`` and three spaces. Its output is forced to begin with the tail instead (token healing,
-    github.com/guidance-ai/guidance, notebooks/art_of_prompt_design/prompt_boundaries_and_token_healing).
-    """
-    match = _TAIL.search(prefix[-_MAX_TAIL - 1 :])
-    tail = match.group() if match else ""
-    if len(tail) > _MAX_TAIL:
-        return prefix, ""
-    return prefix[: len(prefix) - len(tail)], tail
 
 
 def _fim_parts(prefix: str, window: Window, fim: FimTokens, language_id: str) -> tuple[str | Special, ...]:
@@ -82,12 +73,15 @@ def _without_closers(window: Window, language_id: str) -> str:
     return window.suffix[len(after) :] if is_free(window.line, after, language_id) else window.suffix
 
 
-def _chat_parts(prefix: str, chat: Chat, language_id: str) -> tuple[str | Special, ...]:
-    """Return a chat in which the assistant's answer is a code block that begins with the user's code."""
+def _chat_parts(prefix: str, window: Window, chat: Chat, language_id: str) -> tuple[str | Special, ...]:
+    """Return a chat in which the assistant's answer is a code block that begins with the user's code.
+
+    The user's turn has the lines above the cursor's only, so that typing on a line does not change it.
+    """
     begin, end = Special(chat.turn_start), Special(chat.turn_end)
-    block = f"```{language_id}\n{prefix}"
+    fence = f"```{language_id}\n"
     return (
         *(begin, f"system\n{chat.system}", end, "\n"),
-        *(begin, f"user\n{CHAT_REQUEST}\n{block}\n```", end, "\n"),
-        *(begin, f"assistant\n{block}"),
+        *(begin, f"user\n{CHAT_REQUEST}\n{fence}{window.header}{window.above}\n```", end, "\n"),
+        *(begin, f"assistant\n{fence}{prefix}"),
     )

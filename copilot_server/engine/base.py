@@ -126,6 +126,14 @@ class Engine(Protocol):
         """The number of tokens in ``text``, in which control tokens count as plain text."""
         ...
 
+    def stable_length(self, text: str) -> int:
+        """The length of the longest beginning of ``text`` after which a prompt may end.
+
+        Its tokens are the first ones of any text that begins with ``text``. What is left, if anything, the
+        output has to begin with: see ``Prompt.forced``.
+        """
+        ...
+
     def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
         """Generate ``request.sampling.n`` candidates.
 

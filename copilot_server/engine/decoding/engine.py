@@ -77,6 +77,10 @@ class DecodingEngine:
         """How many tokens ``text`` is, control tokens in it read as plain text."""
         return len(self._tokenizer.encode_text(text))
 
+    def stable_length(self, text: str) -> int:
+        """See ``Engine.stable_length``."""
+        return self._tokenizer.stable_length(text)
+
     def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
         """See ``Engine.generate``."""
         return self.generate_batch([request], cancel)[0]

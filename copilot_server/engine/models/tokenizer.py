@@ -17,6 +17,8 @@ from tokenizers.decoders import DecodeStream
 
 from copilot_server.engine.base import Prompt, Special
 from copilot_server.engine.models.architecture import read_architecture
+from copilot_server.engine.models.boundary import stable_length
+from copilot_server.engine.models.words import word_starts
 from copilot_server.errors import EngineError, ModelError
 
 #: How many texts' tokens are remembered.
@@ -87,6 +89,20 @@ class Tokenizer:
     def encode_text(self, text: str) -> list[int]:
         """Token ids of plain text."""
         return list(self._fast.encode(text, add_special_tokens=False).ids)
+
+    def stable_length(self, text: str) -> int:
+        """See ``Engine.stable_length``."""
+        return stable_length(text, self._word_starts if self._splits_words else word_starts)
+
+    @cached_property
+    def _splits_words(self) -> bool:
+        """Whether it splits texts into words before it merges characters; SentencePiece's do not."""
+        return len(self._word_starts("one two three")) > 1
+
+    def _word_starts(self, text: str) -> list[int]:
+        encoding = self._fast.encode(text, add_special_tokens=False)
+        words = zip(encoding.word_ids, encoding.offsets, strict=True)
+        return [next(group)[1][0] for _, group in groupby(words, key=lambda one: one[0])]
 
     def knows(self, special: Special) -> bool:
         """Whether the vocabulary has this control token."""

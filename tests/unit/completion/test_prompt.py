@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from attrs import evolve
-from hypothesis import given
-from hypothesis import strategies as st
 
 from copilot_server.catalog import FimLayout, PromptProtocol, find, manifest_for_unknown
-from copilot_server.completion.prompt import build_prompt, split_tail
+from copilot_server.completion.prompt import build_prompt
 from copilot_server.completion.window import take_window
 from copilot_server.engine.base import Prompt, Special
+from copilot_server.engine.models.boundary import stable_length
+from copilot_server.engine.models.words import word_starts
 from copilot_server.errors import ConfigError
 from tests.support.cursor_text import cursor_in
 
 QWEN = find("qwen2.5-coder-0.5b")
+STABLE = partial(stable_length, word_starts=word_starts)
 
 
 def words(text: str) -> int:
@@ -26,39 +29,11 @@ def as_text(prompt: Prompt) -> str:
     return "".join(part.name if isinstance(part, Special) else part for part in prompt.parts)
 
 
-@pytest.mark.parametrize(
-    ("prefix", "kept", "tail"),
-    [
-        ("    re", "   ", " re"),
-        ("x = foo", "x =", " foo"),
-        ("x.foo", "x.", "foo"),
-        ("def f():\n    ", "def f():\n", "    "),
-        ("def f():\n\t", "def f():\n", "\t"),
-        ("def f():\n", "def f():\n", ""),
-        ("f(", "f(", ""),
-        ("größe", "", "größe"),
-        ("", "", ""),
-    ],
-)
-def test_the_tail_is_a_begun_word_or_blanks(prefix: str, kept: str, tail: str):
-    assert split_tail(prefix) == (kept, tail)
-
-
-def test_a_blob_is_no_word():
-    assert split_tail("x = " + "a" * 200) == ("x = " + "a" * 200, "")
-
-
-@given(st.text())
-def test_nothing_is_lost_by_splitting(prefix: str):
-    kept, tail = split_tail(prefix)
-    assert kept + tail == prefix
-
-
 def build(prompt_protocol: PromptProtocol, text: str, layout: FimLayout = "spm") -> Prompt:
     assert QWEN.fim is not None
     window = take_window(cursor_in(text), (), 1000, words)
     manifest = evolve(QWEN, fim=evolve(QWEN.fim, layout=layout))
-    return build_prompt(prompt_protocol, window, manifest, "python")
+    return build_prompt(prompt_protocol, window, manifest, "python", STABLE)
 
 
 def test_fim_has_the_lines_above_what_follows_and_then_the_begun_line():
@@ -92,7 +67,9 @@ def test_the_served_model_has_the_layout_that_measured_best():
     ],
 )
 def test_closers_after_the_cursor_leave_the_prompt_as_it_was(after: str, shown: str):
-    assert as_text(build("fim", f"f(‸{after}")) == f"<|fim_prefix|><|fim_suffix|>{shown}<|fim_middle|>f("
+    prompt = build("fim", f"f(‸{after}")
+    assert as_text(prompt) == f"<|fim_prefix|><|fim_suffix|>{shown}<|fim_middle|>f"
+    assert prompt.forced == "("
     assert f"<|fim_suffix|>{after}<|fim_middle|>" in as_text(build("fim", f"f(‸{after}", "psm"))
 
 
@@ -124,12 +101,20 @@ def test_chat_prefill_ends_with_the_users_own_code():
     prompt = build("chat-prefill", code + "‸")
     text = as_text(prompt)
     assert text.endswith(f"```python\n{code}")
+    assert prompt.forced == ""
+    assert f"```python\n{code}\n```<|im_end|>" in text
     assert text.startswith("<|im_start|>system\n")
     assert text.count("<|im_start|>assistant\n") == 1
 
 
-def test_control_tokens_in_the_code_are_no_special_parts():
-    prompt = build("fim", "x = '<|fim_middle|>'\n‸")
+@pytest.mark.parametrize("typed", ["", "    ", "    re", "    return x + "])
+def test_typing_on_a_line_only_adds_to_a_chat(typed: str):
+    first, later = (as_text(build("chat-prefill", f"def f(x):\n{line}‸")) for line in ("", typed))
+    assert later.startswith(first)
+
+
+def test_control_tokens_in_the_code_are_not_special_parts():
+    prompt = build("fim", "x = '<|fim_middle|>'\ny = 1‸")
     assert [part for part in prompt.parts if part == Special("<|fim_middle|>")] == [Special("<|fim_middle|>")]
     assert any(isinstance(part, str) and "<|fim_middle|>" in part for part in prompt.parts)
 
@@ -137,8 +122,8 @@ def test_control_tokens_in_the_code_are_no_special_parts():
 def test_a_protocol_the_model_does_not_know_is_an_error():
     window = take_window(cursor_in("x‸"), (), 10, words)
     with pytest.raises(ConfigError, match=r"does not know .*'fim'.* causal"):
-        build_prompt("fim", window, manifest_for_unknown("mine"), "python")
+        build_prompt("fim", window, manifest_for_unknown("mine"), "python", STABLE)
     known = evolve(QWEN.protocols, known=("causal",), function_body="causal", middle="causal")
     with pytest.raises(ConfigError, match="chat-prefill"):
-        build_prompt("chat-prefill", window, evolve(QWEN, protocols=known), "python")
-    assert build_prompt("chat-prefill", window, QWEN, "python")
+        build_prompt("chat-prefill", window, evolve(QWEN, protocols=known), "python", STABLE)
+    assert build_prompt("chat-prefill", window, QWEN, "python", STABLE)

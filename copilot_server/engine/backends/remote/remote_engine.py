@@ -10,11 +10,11 @@ from functools import partial
 from copilot_server.catalog import FimTokens, Manifest
 from copilot_server.engine.backends.remote.batch import write_all
 from copilot_server.engine.backends.remote.candidate import RemoteCandidate
-from copilot_server.engine.backends.remote.counting import token_counter
 from copilot_server.engine.backends.remote.escaping import Escaping
 from copilot_server.engine.backends.remote.event_loop import EventLoop
 from copilot_server.engine.backends.remote.replica import EndpointState
 from copilot_server.engine.backends.remote.replicas import Patience, Replicas
+from copilot_server.engine.backends.remote.tokenizing import RemoteTokens
 from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Special
 from copilot_server.errors import EngineError
 
@@ -53,7 +53,7 @@ class RemoteEngine:
         self._control_tokens = control_tokens
         self._infill = infill
         self._patience = patience
-        self._count_tokens = token_counter(manifest)
+        self._tokens = RemoteTokens(manifest)
         self._escaping = Escaping(control_tokens)
 
     @property
@@ -96,7 +96,11 @@ class RemoteEngine:
 
     def count_tokens(self, text: str) -> int:
         """The number of tokens in ``text``: an estimate unless the model's tokenizer is on this machine."""
-        return self._count_tokens(text)
+        return self._tokens.count(text)
+
+    def stable_length(self, text: str) -> int:
+        """See ``Engine.stable_length``; by estimate unless the model's tokenizer is on this machine."""
+        return self._tokens.stable_length(text)
 
     def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
         """See ``Engine.generate``. Cancelling closes the connection, and does not wait for it.
