@@ -41,8 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     A test process that began the last of them at the end would keep the other processes waiting.
     """
-    slow = {item.path for item in items if item.get_closest_marker("model")}
-    items.sort(key=lambda item: item.path not in slow)
+    with_model = {item.path for item in items if item.get_closest_marker("model")}
+    items.sort(key=lambda item: item.path not in with_model)
 
 
 def pytest_collection_finish() -> None:

@@ -13,7 +13,6 @@ one of tokens, if the pattern puts it there whatever follows. That is found out 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 
 #: Returns the offset of each word's first character, in code points and in order.
@@ -44,26 +43,21 @@ def stable_length(text: str, word_starts: WordStarts) -> int:
     tail = text[start:]
     following = _FOLLOWING if tail[-1:].isspace() else _WITH_LINE_END
     splits = [word_starts(tail + one) for one in following]
-    length = start + next(
-        (one for one in range(len(tail), 0, -1) if _is_stable(one, tail, splits, word_starts)), 0
-    )
+    boundaries = (one for one in reversed(splits[0]) if one <= len(tail))
+    length = start + next((one for one in boundaries if _is_stable(tail[:one], splits, word_starts)), 0)
     return length if len(text) - length <= MAX_TAIL else len(text)
 
 
-def _is_stable(length: int, text: str, splits: list[list[int]], word_starts: WordStarts) -> bool:
-    """Whether all ``splits`` begin with the words of ``text[:length]``, and with one that starts there."""
-    counts = {bisect_left(starts, length) for starts in splits}
-    (count,) = counts if len(counts) == 1 else (None,)
-    if count is None or any(starts[count : count + 1] != [length] for starts in splits):
-        return False
-    words = word_starts(text[:length])
-    return all(starts[:count] == words for starts in splits)
+def _is_stable(text: str, splits: list[list[int]], word_starts: WordStarts) -> bool:
+    """Whether all ``splits`` begin with the words of ``text``, and with one that starts where it ends."""
+    words = [*word_starts(text), len(text)]
+    return all(starts[: len(words)] == words for starts in splits)
 
 
 def _start_of_last_lines(text: str) -> int:
     """Return where the last two lines with a visible character begin, and any blank lines after them."""
     last = _start_of_last_line(text)
-    return max(_start_of_last_line(text[:last]), len(text) - _REACH, 0)
+    return max(_start_of_last_line(text[:last]), len(text) - _REACH)
 
 
 def _start_of_last_line(text: str) -> int:

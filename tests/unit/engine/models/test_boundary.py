@@ -27,9 +27,9 @@ from tests.support.paths import REPOSITORY
 #: Code and prose, in several languages and scripts.
 FILES = (
     *(Path(module.__file__) for module in (argparse, statistics, textwrap)),
-    *(REPOSITORY / "editors" / "vscode" / "src").glob("*.ts"),
-    *(REPOSITORY / "editors" / "neovim" / "lua" / "copilot_server").glob("*.lua"),
-    *(REPOSITORY / "copilot_server" / "engine" / "backends" / "cpu" / "kernels").glob("*.[ch]"),
+    *sorted((REPOSITORY / "editors" / "vscode" / "src").glob("*.ts")),
+    *sorted((REPOSITORY / "editors" / "neovim" / "lua" / "copilot_server").glob("*.lua")),
+    *sorted((REPOSITORY / "copilot_server" / "engine" / "backends" / "cpu" / "kernels").glob("*.[ch]")),
     REPOSITORY / "README.md",
     REPOSITORY / "tests" / "unit" / "completion" / "test_prompt.py",
 )
