@@ -129,7 +129,9 @@ class Pipeline:
         if not self._prefetch or request.invoked or not completion.candidates:
             return ()
         cursors = next_cursors(request.cursor, completion.candidates[0])
-        return tuple(CompletionRequest(cursor, prefetch=True) for cursor in cursors)
+        return tuple(
+            CompletionRequest(cursor, prefetch=True, workspace=request.workspace) for cursor in cursors
+        )
 
     def complete_batch(
         self,

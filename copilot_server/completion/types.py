@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from copilot_server.catalog import PromptProtocol
 from copilot_server.context.document import Cursor
 from copilot_server.engine.base import FinishReason, Sampling
+from copilot_server.workspace.types import SnippetSource
 
 #: Where an answer came from; "ahead", a name that statistics and metrics have stored, is a prefetch.
 Source = Literal["model", "cache", "ahead", "none"]
@@ -21,6 +22,7 @@ class CompletionRequest:
     wanted; otherwise one candidate, as fast as possible.
     ``sampling``, ``prompt_protocol``: None for what the settings say.
     ``prefetch``: nobody has asked yet; the answer is cached for when the cursor gets there.
+    ``workspace``: where to find code of other files; None for none. It is not part of what is compared.
     """
 
     cursor: Cursor
@@ -28,6 +30,7 @@ class CompletionRequest:
     sampling: Sampling | None = None
     prefetch: bool = False
     prompt_protocol: PromptProtocol | None = None
+    workspace: SnippetSource | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

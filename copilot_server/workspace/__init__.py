@@ -1,0 +1,1 @@
+"""What the other files of a workspace say about the code at a cursor."""

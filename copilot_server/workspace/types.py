@@ -1,0 +1,32 @@
+"""The plain values that pass from a workspace to prompts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from copilot_server.context.document import Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A piece of another file that helps to complete at a cursor.
+
+    ``path``: the file, relative to its workspace folder, with forward slashes. ``text``: whole lines of code
+    with line feeds between them and none at the end. ``score``: how useful it is likely to be.
+    """
+
+    path: str
+    text: str
+    score: float
+
+
+class SnippetSource(Protocol):
+    """Where the planner of a completion finds the code of other files."""
+
+    def snippets(self, cursor: Cursor) -> tuple[Snippet, ...]:
+        """Return what helps at ``cursor``, the most useful first; often nothing.
+
+        It takes a few milliseconds at most and is safe to call from any thread.
+        """
+        ...
