@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from copilot_server.catalog import Manifest, PromptProtocol
+from copilot_server.completion.cross_file import SNIPPET_SHARE, show_snippets
 from copilot_server.completion.prompt import build_prompt
 from copilot_server.completion.scope.ending import StopRule
 from copilot_server.completion.scope.scope import Situation, situation_at
 from copilot_server.completion.types import CompletionRequest
-from copilot_server.completion.window import Pinned, Window, take_window
+from copilot_server.completion.window import Pinned, Window, in_steps, take_window
 from copilot_server.config import CompletionSettings
 from copilot_server.context.document import Document
 from copilot_server.context.source.syntax import PythonContext
@@ -71,7 +72,10 @@ class Planner:
             # At most half of the context: a chat holds the code twice. The 64 are for the text around it.
             (self._context_length - sampling.max_new_tokens) // 2 - 64,
         )
+        others = self._code_of_others(request, budget)
+        budget -= in_steps(self._count_tokens(others), budget) if others else 0
         window = take_window(request.cursor, _pinned(situation.context), budget, self._count_tokens)
+        window = replace(window, others=others)
         generation = GenerationRequest(
             prompt=build_prompt(
                 prompt_protocol, window, self._manifest, situation.language, self._stable_length
@@ -82,6 +86,14 @@ class Planner:
             lookup=_lookup(request.cursor.document, window, suggested),
         )
         return Plan(situation, prompt_protocol, generation)
+
+    def _code_of_others(self, request: CompletionRequest, budget: int) -> str:
+        """Return what the prompt shows of other files."""
+        if request.workspace is None:
+            return ""
+        snippets = request.workspace.snippets(request.cursor)
+        language, room = request.cursor.document.language_id, int(budget * SNIPPET_SHARE)
+        return show_snippets(snippets, language, room, self._count_tokens)
 
     def _prompt_protocol(self, situation: Situation) -> PromptProtocol:
         served = self._manifest.protocols

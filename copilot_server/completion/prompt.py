@@ -47,7 +47,7 @@ def build_prompt(
         return Prompt(_fim_parts(prefix, window, manifest.fim, language_id), forced=tail)
     if prompt_protocol == "chat-prefill" and manifest.chat is not None:
         return Prompt(_chat_parts(prefix, window, manifest.chat, language_id), forced=tail)
-    return Prompt((prefix,), forced=tail)
+    return Prompt((window.others + prefix,), forced=tail)
 
 
 def _fim_parts(prefix: str, window: Window, fim: FimTokens, language_id: str) -> tuple[str | Special, ...]:
@@ -60,9 +60,9 @@ def _fim_parts(prefix: str, window: Window, fim: FimTokens, language_id: str) ->
     """
     if fim.layout == "spm":
         suffix = _without_closers(window, language_id)
-        return (Special(fim.prefix), Special(fim.suffix), suffix, Special(fim.middle), prefix)
+        return (Special(fim.prefix), Special(fim.suffix), suffix, Special(fim.middle), window.others + prefix)
     at = len(window.header) + len(window.above)
-    above, line = prefix[:at], prefix[at:]
+    above, line = window.others + prefix[:at], prefix[at:]
     return (Special(fim.prefix), above, Special(fim.suffix), window.suffix, Special(fim.middle), line)
 
 
@@ -76,12 +76,14 @@ def _without_closers(window: Window, language_id: str) -> str:
 def _chat_parts(prefix: str, window: Window, chat: Chat, language_id: str) -> tuple[str | Special, ...]:
     """Return a chat in which the assistant's answer is a code block that begins with the user's code.
 
-    The user's turn has the lines above the cursor's only, so that typing on a line does not change it.
+    The user's turn has the lines above the cursor's only, so that typing on a line does not change it. It
+    alone has the code of other files, since the answer is the document.
     """
     begin, end = Special(chat.turn_start), Special(chat.turn_end)
     fence = f"```{language_id}\n"
+    given = f"{fence}{window.others}{window.header}{window.above}\n```"
     return (
         *(begin, f"system\n{chat.system}", end, "\n"),
-        *(begin, f"user\n{CHAT_REQUEST}\n{fence}{window.header}{window.above}\n```", end, "\n"),
+        *(begin, f"user\n{CHAT_REQUEST}\n{given}", end, "\n"),
         *(begin, f"assistant\n{fence}{prefix}"),
     )

@@ -30,30 +30,38 @@ _LIFETIME = r"'[A-Za-z_]\w*+(?!')|"
 # Before a blank, another `<`, `=` or `-`, `<` is an operator. So is `>` in `->`, `=>` and `>=`.
 _OPENS = r"(?P<open>[(\[{])|"
 _OPENS_WITH_ANGLES = r"(?P<open>[(\[{]|<(?![\s=<-]))|(?P<close_angle>(?<![=-])>(?!=))|"
+#: By the sign that begins a comment: its pattern, and the languages that have it.
 _COMMENTS = {
-    "//[^\r\n]*": frozenset(
-        {
-            *("c", "cpp", "cuda-cpp", "objective-c", "objective-cpp", "csharp", "java", "kotlin", "swift"),
-            *(
-                "dart",
-                "rust",
-                "go",
-                "typescript",
-                "typescriptreact",
-                "javascript",
-                "javascriptreact",
-                "scala",
-            ),
-            *("groovy", "fsharp", "php", "scss", "less", "jsonc", "zig", "solidity", "proto3"),
-        }
+    "//": (
+        "//[^\r\n]*",
+        frozenset(
+            {
+                *(
+                    "c",
+                    "cpp",
+                    "cuda-cpp",
+                    "objective-c",
+                    "objective-cpp",
+                    "csharp",
+                    "java",
+                    "kotlin",
+                    "swift",
+                ),
+                *("dart", "rust", "go", "typescript", "typescriptreact", "javascript", "javascriptreact"),
+                *("scala", "groovy", "fsharp", "php", "scss", "less", "jsonc", "zig", "solidity", "proto3"),
+            }
+        ),
     ),
-    r"(?<!\S)#(?!\[)[^\r\n]*": frozenset(
-        {
-            *("ruby", "shellscript", "php", "perl", "r", "yaml", "makefile", "dockerfile", "elixir", "toml"),
-            *("powershell", "julia", "coffeescript", "cmake", "nix", "fish"),
-        }
+    "#": (
+        r"(?<!\S)#(?!\[)[^\r\n]*",
+        frozenset(
+            {
+                *("ruby", "shellscript", "php", "perl", "r", "yaml", "makefile", "dockerfile", "elixir"),
+                *("toml", "powershell", "julia", "coffeescript", "cmake", "nix", "fish"),
+            }
+        ),
     ),
-    "--[^\r\n]*": frozenset({"sql", "lua", "haskell", "elm", "ada", "vhdl"}),
+    "--": ("--[^\r\n]*", frozenset({"sql", "lua", "haskell", "elm", "ada", "vhdl"})),
 }
 
 # The body of a string up to its closing quote or, in a short string, up to the line end that breaks it off.
@@ -195,7 +203,7 @@ def _pattern(language: str, *, angles: bool) -> re.Pattern[str]:
     """Return the pattern that finds the tokens of a language."""
     if language == "python":
         return _PYTHON
-    signs = "|".join(sign for sign, languages in _COMMENTS.items() if language in languages)
+    signs = "|".join(pattern for pattern, languages in _COMMENTS.values() if language in languages)
     comment = f"(?P<comment>{signs})|" if signs else ""
     lifetime = _LIFETIME if language == "rust" else ""
     quote = _MARKUP_QUOTE if language in _MARKUP else _QUOTE
@@ -227,6 +235,13 @@ def _finish_open_token(scan: _Scan) -> None:
         ends = [at for at in (scan.text.find(end, scan.pos, scan.end) for end in "\r\n") if at >= 0]
         scan.pos = min(ends, default=scan.end)
         scan.comment()
+
+
+def comment_sign(language: str) -> str:
+    """Return what begins a comment up to its line's end; empty if the language has none or is not known."""
+    if language == "python":
+        return "#"
+    return next((sign for sign, (_, languages) in _COMMENTS.items() if language in languages), "")
 
 
 def string_end(text: str, body: int, quote: str, end: int) -> tuple[int, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -29,9 +30,9 @@ def as_text(prompt: Prompt) -> str:
     return "".join(part.name if isinstance(part, Special) else part for part in prompt.parts)
 
 
-def build(prompt_protocol: PromptProtocol, text: str, layout: FimLayout = "spm") -> Prompt:
+def build(prompt_protocol: PromptProtocol, text: str, layout: FimLayout = "spm", others: str = "") -> Prompt:
     assert QWEN.fim is not None
-    window = take_window(cursor_in(text), (), 1000, words)
+    window = replace(take_window(cursor_in(text), (), 1000, words), others=others)
     manifest = evolve(QWEN, fim=evolve(QWEN.fim, layout=layout))
     return build_prompt(prompt_protocol, window, manifest, "python", STABLE)
 
@@ -71,6 +72,21 @@ def test_closers_after_the_cursor_leave_the_prompt_as_it_was(after: str, shown: 
     assert as_text(prompt) == f"<|fim_prefix|><|fim_suffix|>{shown}<|fim_middle|>f"
     assert prompt.forced == "("
     assert f"<|fim_suffix|>{after}<|fim_middle|>" in as_text(build("fim", f"f(‸{after}", "psm"))
+
+
+OTHERS = "# a.py\n# def f(): ...\n\n"
+
+
+@pytest.mark.parametrize("prompt_protocol", ["causal", "fim", "chat-prefill"])
+@pytest.mark.parametrize("layout", ["psm", "spm"])
+def test_code_of_other_files_stands_once_above_the_document(
+    prompt_protocol: PromptProtocol, layout: FimLayout
+):
+    shown = as_text(build(prompt_protocol, "import a\nx = ‸\ny\n", layout, OTHERS))
+    assert shown.count(OTHERS) == 1
+    assert shown.index(OTHERS) + len(OTHERS) == shown.index("import a\n")
+    without = as_text(build(prompt_protocol, "import a\nx = ‸\ny\n", layout))
+    assert shown.replace(OTHERS, "") == without
 
 
 @pytest.mark.parametrize("layout", ["psm", "spm"])
