@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 from copilot_server.errors import EngineError
@@ -76,12 +76,23 @@ class GenerationRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A token of an output: its natural-log probability, and the length of the text up to its end.
+
+    The length is 0 or less for a token that only repeats what the output was forced to begin with.
+    """
+
+    end: int
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """What the model wrote: no control token and no stop text in it.
 
     ``tokens`` is the number of tokens, and ``token_ids`` holds their ids, or nothing if a remote engine does
     not report them. ``mean_logprob`` is their mean natural-log probability under the model at temperature 1
-    (0.0 when there are none).
+    (0.0 when there are none). ``trace`` has these tokens one by one; it is empty if the engine does not say.
     """
 
     text: str
@@ -89,6 +100,21 @@ class Generation:
     mean_logprob: float
     finish_reason: FinishReason
     tokens: int
+    trace: tuple[Written, ...] = field(default=(), compare=False, repr=False)
+
+    def mean_logprob_of(self, length: int) -> float:
+        """Return the mean natural-log probability of the tokens in the first ``length`` code points.
+
+        Tokens that only repeat what the output was forced to begin with are left out. Without any others, or
+        without a trace, it is the mean of all tokens.
+        """
+        begins = [0, *(one.end for one in self.trace[:-1])]
+        logprobs = [
+            one.logprob
+            for one, begin in zip(self.trace, begins, strict=False)
+            if begin < length and one.end > 0
+        ]
+        return sum(logprobs) / len(logprobs) if logprobs else self.mean_logprob
 
 
 class Engine(Protocol):

@@ -174,6 +174,8 @@ def test_mean_logprob_is_the_models_own(engine: DecodingEngine, tiny_model_dir: 
         logprobs = torch.log_softmax(model(ids).logits[0, len(prompt_ids) - 1 : -1], dim=-1)
     chosen = logprobs[torch.arange(len(generation.token_ids)), torch.tensor(generation.token_ids)]
     assert generation.mean_logprob == pytest.approx(float(chosen.mean()), abs=1e-4)
+    assert [one.logprob for one in generation.trace] == pytest.approx(chosen.tolist(), abs=1e-4)
+    assert generation.trace[-1].end == len(generation.text)
 
 
 def test_a_stop_text_is_found_across_token_boundaries_and_left_out(engine: DecodingEngine):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from copilot_server.engine.base import FinishReason, Generation, GenerationRequest
+from copilot_server.engine.base import FinishReason, Generation, GenerationRequest, Written
 from copilot_server.engine.decoding.sampling import Uniforms
 from copilot_server.engine.decoding.stops import first_stop
 from copilot_server.engine.models.tokenizer import Tokenizer
@@ -31,7 +31,7 @@ class Candidate:
         self._decoder = tokenizer.text_stream(prompt_ids)
         self._forced = request.prompt.forced.encode()
         self._text = ""
-        self._logprob_sum = 0.0
+        self._trace: list[Written] = []
 
     def choices(self, drafts: Sequence[int] = ()) -> list[Choice]:
         """How to sample the next token, and the one after each of ``drafts`` if they prove right."""
@@ -47,10 +47,10 @@ class Candidate:
         if drawn.token_id in self._tokenizer.control_ids:
             self.finish_reason = "eos"
             return
-        self._logprob_sum += drawn.logprob
         self.token_ids.append(drawn.token_id)
         self._forced = self._after(self._forced, drawn.token_id)
         self._text += self._decoder.step(drawn.token_id)
+        self._trace.append(Written(len(self._text) - len(self._request.prompt.forced), drawn.logprob))
         self.finish_reason = self._reason_to_finish()
 
     def cancel(self) -> None:
@@ -62,9 +62,10 @@ class Candidate:
         return Generation(
             text=self._written[: first_stop(self._written, self._request.stop)],
             token_ids=tuple(self.token_ids),
-            mean_logprob=self._logprob_sum / max(1, len(self.token_ids)),
+            mean_logprob=sum(one.logprob for one in self._trace) / max(1, len(self.token_ids)),
             finish_reason=self.finish_reason or "cancelled",
             tokens=len(self.token_ids),
+            trace=tuple(self._trace),
         )
 
     @property

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from copilot_server.catalog import FimTokens
 from copilot_server.engine.backends.remote.answers import Piece, Token
 from copilot_server.engine.backends.remote.escaping import Escaping, split_infill
-from copilot_server.engine.base import FinishReason, Generation, GenerationRequest
+from copilot_server.engine.base import FinishReason, Generation, GenerationRequest, Written
 from copilot_server.engine.decoding.stops import first_stop
 
 #: How many alternatives to request for each token while the output is forced: as many as vLLM gives by
@@ -44,18 +44,6 @@ class Ask:
     logprobs: int
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Tokens, and the sum of their natural-log probabilities."""
-
-    tokens: int = 0
-    logprob: float = 0.0
-
-    def add(self, logprob: float) -> None:
-        self.tokens += 1
-        self.logprob += logprob
-
-
 class RemoteCandidate:
     """A candidate of a request. ``fim``: the tokens of infilling prompts that the engine builds itself."""
 
@@ -76,10 +64,12 @@ class RemoteCandidate:
         self._prompt = escaping.render(before)
         self._suffix = None if after is None else escaping.render(after)
         # The beginning of the output that was chosen here, and which the engine is asked to continue.
-        self._head, self._head_tally = "", _Tally()
+        self._head: str = ""
+        self._head_trace: tuple[Written, ...] = ()
         # What the current stream has added; ``_owed`` is the part of the forced beginning that has yet to
         # come.
-        self._raw, self._tally, self._owed = "", _Tally(), request.prompt.forced
+        self._raw, self._owed = "", request.prompt.forced
+        self._trace: list[Written] = []
 
     @property
     def prompt(self) -> str:
@@ -89,7 +79,7 @@ class RemoteCandidate:
     @property
     def has_begun(self) -> bool:
         """Whether the current stream has brought anything."""
-        return self._tally.tokens > self._head_tally.tokens
+        return len(self._trace) > len(self._head_trace)
 
     def ask(self) -> Ask:
         """What to ask for now."""
@@ -97,7 +87,7 @@ class RemoteCandidate:
         return Ask(
             prompt=self._prompt + self._head,
             suffix=self._suffix,
-            max_tokens=sampling.max_new_tokens - self._head_tally.tokens,
+            max_tokens=sampling.max_new_tokens - len(self._head_trace),
             temperature=self._temperature,
             top_p=sampling.top_p if self._temperature else 1.0,
             seed=self._seed if self._temperature else None,
@@ -117,13 +107,15 @@ class RemoteCandidate:
         """
         self._begun()
         tokens = piece.tokens or ((Token(piece.text, 0.0),) if piece.text else ())
+        end = len(self._raw)
         for token in tokens:
+            end += len(token.text)
             if self._owed and not _agree(token.text, self._owed):
                 self._choose(token)
                 return True
             self._owed = self._owed[len(token.text) :]
             if token.text and self._escaping.control_at(token.text) is None:  # it did not end the text
-                self._tally.add(token.logprob)
+                self._trace.append(self._token(end, token.logprob))
         self._raw += piece.text
         if piece.finish and not self._raw.startswith(self._request.prompt.forced):
             self._choose(Token("", 0.0))
@@ -141,9 +133,10 @@ class RemoteCandidate:
         return Generation(
             text=text[: first_stop(text, self._request.stop)].rstrip(_CUT_CHARACTER),
             token_ids=(),
-            mean_logprob=self._tally.logprob / max(1, self._tally.tokens),
+            mean_logprob=sum(one.logprob for one in self._trace) / max(1, len(self._trace)),
             finish_reason=self.finish_reason or "cancelled",
-            tokens=self._tally.tokens,
+            tokens=len(self._trace),
+            trace=tuple(self._trace),
         )
 
     @property
@@ -159,7 +152,7 @@ class RemoteCandidate:
 
     def _begin_stream(self) -> None:
         self._raw = self._head
-        self._tally = _Tally(self._head_tally.tokens, self._head_tally.logprob)
+        self._trace = list(self._head_trace)
         self._owed = self._request.prompt.forced[len(self._head) :]
 
     def _choose(self, instead_of: Token) -> None:
@@ -172,11 +165,15 @@ class RemoteCandidate:
         allowed = [one for one in instead_of.others if one[0] and _agree(one[0], self._owed)]
         if allowed:
             text, logprob = self._sample(allowed)
-            self._tally.add(logprob)
+            self._trace.append(self._token(len(written) + len(text), logprob))
         else:
-            text, self._tally = self._owed, _Tally()  # the user typed it, and the model wrote none of it
-        self._head, self._head_tally = written + text, self._tally
+            text, self._trace = self._owed, []  # the user typed it, and the model wrote none of it
+        self._head, self._head_trace = written + text, tuple(self._trace)
         self._begin_stream()
+
+    def _token(self, end: int, logprob: float) -> Written:
+        """Return a token of the output that ends at ``end`` in what the engine has written."""
+        return Written(end - len(self._request.prompt.forced), logprob)
 
     def _sample(self, allowed: list[tuple[str, float]]) -> tuple[str, float]:
         if self._temperature == 0.0:
@@ -196,7 +193,7 @@ class RemoteCandidate:
             return "eos"
         if piece.finish == "stop":
             return self._stopped(piece)
-        full = self._tally.tokens >= self._request.sampling.max_new_tokens
+        full = len(self._trace) >= self._request.sampling.max_new_tokens
         return "length" if full or piece.finish == "length" else None
 
     def _stopped(self, piece: Piece) -> FinishReason:

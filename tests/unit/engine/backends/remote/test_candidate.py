@@ -8,7 +8,7 @@ from copilot_server.catalog import find
 from copilot_server.engine.backends.remote.answers import Piece, Token
 from copilot_server.engine.backends.remote.candidate import RemoteCandidate
 from copilot_server.engine.backends.remote.escaping import BREAK, Escaping, split_infill
-from copilot_server.engine.base import GenerationRequest, Prompt, Sampling, Special
+from copilot_server.engine.base import GenerationRequest, Prompt, Sampling, Special, Written
 
 QWEN = find("qwen2.5-coder-0.5b")
 GREEDY = Sampling()
@@ -45,6 +45,14 @@ def test_text_is_taken_until_the_engine_ends() -> None:
     generation = one.generation()
     assert (generation.text, generation.finish_reason, generation.tokens) == ("1 + 2", "eos", 2)
     assert generation.mean_logprob == -0.5
+
+
+def test_the_trace_has_the_end_of_each_token_in_the_text() -> None:
+    one = row("x", forced=" =")
+    feed(one, [*words(" = ", "1", "\n"), Piece("", finish="stop")])
+    generation = one.generation()
+    assert generation.text == " 1\n"
+    assert generation.trace == (Written(1, -0.5), Written(2, -0.5), Written(3, -0.5))
 
 
 def test_a_stop_text_that_the_engine_left_in_is_cut_wherever_tokens_end() -> None:
