@@ -126,6 +126,24 @@ class Protocols:
 
 
 @frozen
+class Gate:
+    """A logistic model of how likely it is that a suggestion is right; see ``completion.confidence``.
+
+    An automatic suggestion is shown if its probability is at least that of the eagerness that the user has
+    set: ``low``, ``medium`` or ``high``.
+    """
+
+    #: The repositories that it was fitted on, and how.
+    source: str
+    intercept: float
+    #: By the name of a feature.
+    weights: dict[str, float]
+    low: float = field(validator=[validators.ge(0.0), validators.le(1.0)])
+    medium: float = field(validator=[validators.ge(0.0), validators.le(1.0)])
+    high: float = field(default=0.0, validator=[validators.ge(0.0), validators.le(1.0)])
+
+
+@frozen
 class PublishedScore:
     """A published HumanEval pass@1, greedy, in percent. The prompt protocol changes it by many points."""
 
@@ -162,6 +180,8 @@ class Manifest:
     fim: FimTokens | None = None
     chat: Chat | None = None
     protocols: Protocols = field(factory=Protocols, validator=_protocols_have_tokens)
+    #: None shows every suggestion.
+    gate: Gate | None = None
     humaneval: tuple[PublishedScore, ...] = ()
 
     def __attrs_post_init__(self) -> None:

@@ -249,4 +249,11 @@ def _candidate(situation: Situation, generation: Generation) -> Candidate:
     """Return what the filters leave of a generation: an empty text where nothing is worth showing."""
     draft = apply_filters(generation.text, situation, generation.finish_reason)
     text, replaced = ("", 0) if draft is None else (draft.text, draft.replaced)
-    return Candidate(text, generation.mean_logprob, generation.finish_reason, replaced, generation.tokens)
+    return Candidate(
+        text,
+        generation.mean_logprob,
+        generation.finish_reason,
+        replaced,
+        generation.tokens,
+        generation.trace,
+    )

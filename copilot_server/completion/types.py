@@ -7,7 +7,7 @@ from typing import Literal
 
 from copilot_server.catalog import PromptProtocol
 from copilot_server.context.document import Cursor
-from copilot_server.engine.base import FinishReason, Sampling
+from copilot_server.engine.base import FinishReason, Sampling, Written
 from copilot_server.workspace.types import SnippetSource
 
 #: Where an answer came from; "ahead", a name that statistics and metrics have stored, is a prefetch.
@@ -38,7 +38,7 @@ class Candidate:
     """A suggestion: insert ``text`` at the cursor in place of the ``replaced`` code points that follow it.
 
     ``tokens``: how many tokens the model wrote, which filters may have cut since; ``mean_logprob`` is the
-    mean of their log-probabilities.
+    mean of their log-probabilities. ``trace`` has them one by one, as far as the engine says.
     """
 
     text: str
@@ -46,6 +46,21 @@ class Candidate:
     finish_reason: FinishReason
     replaced: int = 0
     tokens: int = 0
+    trace: tuple[Written, ...] = field(default=(), compare=False, repr=False)
+
+    def logprobs(self, length: int) -> list[float]:
+        """Return the log-probabilities of the tokens in the first ``length`` code points of the text.
+
+        Tokens that only repeat what the output was forced to begin with are left out. Without any others, the
+        mean of all tokens stands for them.
+        """
+        begins = [0, *(one.end for one in self.trace[:-1])]
+        inside = [
+            one.logprob
+            for one, begin in zip(self.trace, begins, strict=False)
+            if begin < length and one.end > 0
+        ]
+        return inside or [self.mean_logprob]
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,20 +102,6 @@ class Generation:
     tokens: int
     trace: tuple[Written, ...] = field(default=(), compare=False, repr=False)
 
-    def mean_logprob_of(self, length: int) -> float:
-        """Return the mean natural-log probability of the tokens in the first ``length`` code points.
-
-        Tokens that only repeat what the output was forced to begin with are left out. Without any others, or
-        without a trace, it is the mean of all tokens.
-        """
-        begins = [0, *(one.end for one in self.trace[:-1])]
-        logprobs = [
-            one.logprob
-            for one, begin in zip(self.trace, begins, strict=False)
-            if begin < length and one.end > 0
-        ]
-        return sum(logprobs) / len(logprobs) if logprobs else self.mean_logprob
-
 
 class Engine(Protocol):
     """A model ready to generate. One thread at a time may call it, until it is closed."""

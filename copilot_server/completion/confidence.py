@@ -1,0 +1,64 @@
+"""How likely it is that the first line of a suggestion is what the user is about to write.
+
+A logistic model of the line's log-probabilities and of where the cursor stands decides; de Moor et al. 2024,
+arXiv:2405.14753, use one for the same purpose. Its coefficients are in each model's manifest, and
+``benchmarks/fit_gate.py`` finds them on repositories other than those that are reported on.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+from copilot_server.catalog import Gate
+from copilot_server.completion.types import Candidate
+from copilot_server.context.brackets import PAIRS
+from copilot_server.context.document import Cursor
+from copilot_server.context.source.lexer import lex
+
+#: A log-probability below this says no more than this one.
+LOWEST_LOGPROB = -8.0
+
+_FIRST_LINE = re.compile(r"\s*[^\r\n]*")
+_WORD = re.compile(r"\w")
+
+
+def first_line(text: str) -> str:
+    """Return ``text`` up to the end of its first line that is not blank."""
+    found = _FIRST_LINE.match(text)
+    return found[0] if found else ""
+
+
+def features(cursor: Cursor, candidate: Candidate) -> dict[str, float]:
+    """Return what the model of confidence looks at, by name.
+
+    Log-probabilities are natural and those of the first line; lengths are logarithms of one more than a
+    number of code points or tokens; the others are 0 or 1.
+    """
+    line = first_line(candidate.text)
+    logprobs = candidate.logprobs(len(line))
+    before = cursor.line_prefix
+    state = lex(before, language=cursor.document.language_id).state
+    last = before.rstrip()[-1:]
+    return {
+        "mean_logprob": max(LOWEST_LOGPROB, sum(logprobs) / len(logprobs)),
+        "sum_logprob": max(LOWEST_LOGPROB, sum(logprobs)),
+        "worst_logprob": max(LOWEST_LOGPROB, min(logprobs)),
+        "log_tokens": math.log1p(len(logprobs)),
+        "log_length": math.log1p(len(line.strip())),
+        "log_prefix": math.log1p(len(before.strip())),
+        "at_line_start": float(not before.strip()),
+        "after_opener": float(last in PAIRS),
+        "after_dot": float(last == "."),
+        "in_word": float(bool(_WORD.match(before[-1:]))),
+        "in_string": float(bool(state.quote)),
+        "in_comment": float(state.in_comment),
+        "inside_line": float(bool(cursor.line_suffix.strip())),
+    }
+
+
+def probability(gate: Gate, found: Mapping[str, float]) -> float:
+    """Return the probability, from 0 to 1, that a model of confidence gives to features."""
+    logit = gate.intercept + sum(weight * found[name] for name, weight in gate.weights.items())
+    return 1 / (1 + math.exp(-max(-50.0, min(50.0, logit))))
