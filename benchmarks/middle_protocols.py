@@ -101,7 +101,7 @@ def measure(pipeline: Pipeline, tasks: list[Task], sandbox: Sandbox) -> dict[str
 
 
 def _text(completion: Completion) -> str:
-    return completion.candidates[0].text if completion.candidates else ""
+    return completion.sampled[0].text if completion.sampled else ""
 
 
 def main() -> None:

@@ -9,8 +9,9 @@ from threading import Lock
 from cachetools import LRUCache
 
 from copilot_server.completion.types import Candidate, Completion
-from copilot_server.context.closers import may_be_inserted
+from copilot_server.context.closers import has_only_closers, may_be_inserted
 from copilot_server.context.document import Cursor
+from copilot_server.context.source.lexer import lex
 
 #: How many positions are cached. Each takes a few hundred bytes and the text suggested there.
 CAPACITY = 512
@@ -54,7 +55,8 @@ class CompletionCache:
         """Return the completion made here, or the rest of one whose beginning the user has typed since.
 
         Accepting it gives the document that was suggested when it was made, except for blanks at the ends of
-        lines. Its source is "ahead" if it was prefetched, else "cache".
+        lines. Where closers are all that is left of it, there are no candidates. Its source is "ahead" if it
+        was prefetched, else "cache".
         """
         here = self._position(cursor)
         with self._lock:
@@ -84,7 +86,8 @@ class CompletionCache:
             rests = (_rest_of(candidate, typed, position, here) for candidate in completion.candidates)
             left = tuple(rest for rest in rests if rest is not None)
             if left and position.prefix == hash(text[: position.offset]):
-                yield replace(completion, candidates=left)
+                worth_showing = tuple(one for one in left if not _has_only_closers(one.text, cursor))
+                yield replace(completion, candidates=worth_showing)
 
 
 def _position(cursor: Cursor) -> _Position:
@@ -139,6 +142,12 @@ def _rest(suggested: str, typed: str) -> str | None:
     else:
         return None
     return "\n".join([left, *following])
+
+
+def _has_only_closers(text: str, cursor: Cursor) -> bool:
+    language = cursor.document.language_id
+    in_string = bool(lex(cursor.line_prefix, language=language).state.quote)
+    return has_only_closers(text, language, in_string=in_string)
 
 
 def _is_kept(before: str, now: str) -> bool:

@@ -10,7 +10,8 @@ from cachetools import LRUCache
 
 from copilot_server.catalog import Manifest, resolve
 from copilot_server.completion.cache import CompletionCache
-from copilot_server.completion.filters.order import apply_filters
+from copilot_server.completion.filters.draft import Draft
+from copilot_server.completion.filters.order import apply_filters, apply_quiet_filters
 from copilot_server.completion.plan import Plan, Planner
 from copilot_server.completion.scheduling.next_cursors import next_cursors
 from copilot_server.completion.scope.scope import Situation
@@ -115,6 +116,7 @@ class Pipeline:
         if request.prefetch:
             completion = replace(completion, source="ahead")
         self._cache.store(request.cursor, completion)
+        completion = _answer(request, completion)
         self._remember(uri, completion)
         return completion
 
@@ -152,7 +154,7 @@ class Pipeline:
         completions: dict[int, Completion] = {}
 
         def finish(index: int, generations: list[Generation]) -> None:
-            completions[index] = self._finish(plans[index], generations)
+            completions[index] = _answer(requests[index], self._finish(plans[index], generations))
             if on_done is not None:
                 on_done(index, completions[index])
 
@@ -170,7 +172,7 @@ class Pipeline:
         cancelled = any(generation.finish_reason == "cancelled" for generation in generations)
         sampled = () if cancelled else tuple(_candidate(plan.situation, one) for one in generations)
         return Completion(
-            candidates=rank(one for one in sampled if one.text),
+            candidates=rank(one for one in _quiet(sampled, plan.situation) if one.text),
             source="model",
             prompt_protocol=plan.prompt_protocol,
             cancelled=cancelled,
@@ -243,6 +245,21 @@ def _watched(generation: GenerationRequest, on_text: Callable[[str], None]) -> G
         return ends is not None and ends(text)
 
     return replace(generation, until=until)
+
+
+def _answer(request: CompletionRequest, completion: Completion) -> Completion:
+    """Return what answers a request: a user who has asked for a suggestion is shown any that there is."""
+    if completion.candidates or not request.invoked:
+        return completion
+    return replace(completion, candidates=rank(one for one in completion.sampled if one.text))
+
+
+def _quiet(sampled: Iterable[Candidate], situation: Situation) -> Iterator[Candidate]:
+    """Yield what is worth an interruption of each candidate: an empty text where nothing is."""
+    for one in sampled:
+        draft = apply_quiet_filters(Draft(one.text, one.replaced, one.finish_reason), situation)
+        text, replaced = ("", 0) if draft is None else (draft.text, draft.replaced)
+        yield replace(one, text=text, replaced=replaced)
 
 
 def _candidate(situation: Situation, generation: Generation) -> Candidate:

@@ -67,8 +67,8 @@ class Candidate:
 class Completion:
     """The candidates for one request, best first; none when there is nothing worth showing.
 
-    ``sampled``: every candidate in the order in which the model sampled them, including empty ones and
-    duplicates; for benchmarks.
+    ``sampled``: every candidate in the order in which the model sampled them, including empty ones,
+    duplicates and those that are not worth an interruption; for benchmarks.
     """
 
     candidates: tuple[Candidate, ...]

@@ -41,6 +41,16 @@ def may_be_inserted(text: str, language: str | None = None) -> bool:
     return bool((_INSERTED_WITH_ANGLES if with_angles else _INSERTED).fullmatch(text))
 
 
+def has_only_closers(text: str, language: str, *, in_string: bool) -> bool:
+    """Whether ``text`` consists of closers, blanks and signs that end a statement.
+
+    ``in_string``: whether it begins in a string; otherwise its first quote closes nothing.
+    """
+    if not in_string and any(quote in text for quote in QUOTES):
+        return False
+    return bool(_CLOSERS.fullmatch(text.replace(">", "") if language in ANGLE_LANGUAGES else text))
+
+
 def _end_of_closers(text: str, start: int) -> int:
     found = _CLOSERS.match(text, start)
     return found.end() if found else start

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from copilot_server.completion.filters.draft import Draft, Filter
-from copilot_server.completion.filters.order import FILTERS, apply_filters
+from copilot_server.completion.filters.order import FILTERS, QUIET_FILTERS, apply_filters
 from copilot_server.completion.scope.scope import situation_at
 from copilot_server.context.document import Cursor
 from tests.support.cursor_text import cursor_in, drawn
@@ -18,7 +18,7 @@ from tests.support.paths import TESTS
 
 GOLDEN = TESTS / "golden" / "filters"
 LANGUAGES = GOLDEN / "languages"
-BY_NAME: dict[str, Filter] = {apply.__name__: apply for apply in FILTERS}
+BY_NAME: dict[str, Filter] = {apply.__name__: apply for apply in (*FILTERS, *QUIET_FILTERS)}
 
 
 def cases_of(path: Path) -> list[dict[str, Any]]:
@@ -39,11 +39,12 @@ def check(name: str, case: dict[str, Any], language: str = "python") -> None:
     if name == "all":
         draft = apply_filters(case["model"], situation, finish_reason)
     else:
-        draft = BY_NAME[name](Draft(case["model"], 0, finish_reason), situation)
+        draft = BY_NAME[name](Draft(case["model"], case.get("replaced", 0), finish_reason), situation)
     assert (draft is None) == case.get("dropped", False)
     if draft is not None:
         assert accepted(cursor, draft) == case["shows"]
-        assert (draft.text == case["model"] and not draft.replaced) == case.get("unchanged", False)
+        is_unchanged = (draft.text, draft.replaced) == (case["model"], case.get("replaced", 0))
+        assert is_unchanged == case.get("unchanged", False)
 
 
 def accepted(cursor: Cursor, draft: Draft) -> str:

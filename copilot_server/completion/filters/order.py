@@ -6,8 +6,11 @@ from copilot_server.completion.filters.cut_at_scope_end import cut_at_scope_end
 from copilot_server.completion.filters.cut_markdown_fences import cut_markdown_fences
 from copilot_server.completion.filters.cut_repeated_suffix import cut_repeated_suffix
 from copilot_server.completion.filters.cut_repetition import cut_repetition
+from copilot_server.completion.filters.cut_unwanted_comments import cut_unwanted_comments
 from copilot_server.completion.filters.draft import Draft, Filter
+from copilot_server.completion.filters.drop_closers import drop_closers
 from copilot_server.completion.filters.drop_repeated_context import drop_repeated_context
+from copilot_server.completion.filters.drop_repeated_line import drop_repeated_line
 from copilot_server.completion.filters.drop_unfinished_line import drop_unfinished_line
 from copilot_server.completion.filters.end_line_of_gap import end_line_of_gap
 from copilot_server.completion.filters.fit_gap import fit_gap
@@ -46,11 +49,29 @@ FILTERS: tuple[Filter, ...] = (
     match_line_ends,
 )
 
+#: What is correct and still not worth an interruption. A user who has asked for a suggestion is shown it if
+#: there is no other, and benchmarks score what precedes these filters.
+QUIET_FILTERS: tuple[Filter, ...] = (
+    # Before lines are compared: a line with a comment at its end equals none.
+    cut_unwanted_comments,
+    drop_repeated_line,
+    # Last: closers may be all that the others leave.
+    drop_closers,
+)
+
 
 def apply_filters(text: str, situation: Situation, finish_reason: FinishReason) -> Draft | None:
-    """Pass ``text`` through all filters; return None if nothing is left to show."""
-    draft: Draft | None = Draft(text, 0, finish_reason)
-    for apply in FILTERS:
+    """Pass ``text`` through ``FILTERS``; return None if nothing is left to show."""
+    return _apply(FILTERS, Draft(text, 0, finish_reason), situation)
+
+
+def apply_quiet_filters(draft: Draft, situation: Situation) -> Draft | None:
+    """Pass what ``apply_filters`` returned through ``QUIET_FILTERS``; return None if nothing is left."""
+    return _apply(QUIET_FILTERS, draft, situation)
+
+
+def _apply(filters: tuple[Filter, ...], draft: Draft | None, situation: Situation) -> Draft | None:
+    for apply in filters:
         if draft is None:
             return None
         draft = apply(draft, situation)

@@ -54,6 +54,21 @@ def test_typing_something_else_is_a_miss():
     assert cache.lookup(at("x =‸\ny")) is None
 
 
+@pytest.mark.parametrize(
+    ("suggested", "now", "left"),
+    [
+        ("foo(bar)", "x = foo(bar‸\ny", []),
+        ('foo("bar")', 'x = foo("bar‸\ny', []),
+        ("foo(\n    bar\n)", "x = foo(\n    bar‸\ny", []),
+        ("foo(bar)", "x = foo(ba‸\ny", ["r)"]),
+        ("foo()", "x = foo‸\ny", ["()"]),
+        ('foo + ""', "x = foo + ‸\ny", ['""']),
+    ],
+)
+def test_closers_that_are_left_of_a_suggestion_are_not_shown(suggested: str, now: str, left: list[str]):
+    assert texts(cache_with("x = ‸\ny", suggested).lookup(at(now))) == left
+
+
 def test_a_change_at_another_position_is_a_miss():
     cache = cache_with("x = ‸\ny", "foo(bar)")
     assert cache.lookup(at("z = f‸\ny")) is None
@@ -92,7 +107,7 @@ def test_the_least_recently_used_is_forgotten():
 
 def accepted(cursor: Cursor, found: Completion | None) -> str | None:
     """The document after the first candidate is accepted."""
-    if found is None:
+    if found is None or not found.candidates:
         return None
     candidate = found.candidates[0]
     return cursor.prefix + candidate.text + cursor.suffix[candidate.replaced :]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from copilot_server.catalog import Manifest
 from copilot_server.completion.pipeline import Pipeline, open_pipeline, rank
-from copilot_server.completion.types import Candidate, CompletionRequest
+from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings
 from copilot_server.context.document import Cursor, Document
-from copilot_server.engine.base import Sampling
+from copilot_server.engine.base import Engine, Generation, Sampling
 from copilot_server.errors import ConfigError
 
 NEVER = threading.Event()
@@ -93,6 +96,59 @@ def test_candidates_are_ranked_and_different():
 
     ranked = rank([candidate("b", -2.0), candidate("a", -1.0), candidate("b", -0.5)])
     assert [(one.text, one.mean_logprob) for one in ranked] == [("b", -0.5), ("a", -1.0)]
+
+
+class Dictated:
+    """The tiny model's engine, except that a test says what it writes."""
+
+    def __init__(self, engine: Engine, *texts: str) -> None:
+        self._engine = engine
+        self.texts = texts
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever an engine has
+        return getattr(self._engine, name)
+
+    def generate(self, *_asked: object) -> list[Generation]:
+        return [Generation(text, (), -float(rank), "stop", 1) for rank, text in enumerate(self.texts)]
+
+    def generate_batch(
+        self, requests: Sequence[object], _cancel: object, on_done: Callable[..., None], **_more: object
+    ) -> None:
+        for index in range(len(requests)):
+            on_done(index, self.generate())
+
+
+@pytest.fixture
+def dictated(tiny: Pipeline) -> Callable[..., Pipeline]:
+    def pipeline(*texts: str) -> Pipeline:
+        manifest = Manifest("dictated", "Dictated", "MIT", 0, 0)
+        return Pipeline(Dictated(tiny.engine, *texts), manifest, CompletionSettings(max_new_tokens=16))
+
+    return pipeline
+
+
+def shown(completion: Completion) -> list[str]:
+    return [candidate.text for candidate in completion.candidates]
+
+
+def test_what_is_not_worth_an_interruption_is_shown_only_to_those_who_ask(dictated: Callable[..., Pipeline]):
+    for text in (")", "# TODO"):
+        pipeline = dictated(text)
+        assert shown(pipeline.complete(request("print(‸"), NEVER)) == []
+        assert shown(pipeline.complete(request("print(‸", invoked=True), NEVER)) == [text]
+        assert shown(pipeline.complete(request("print(‸"), NEVER)) == []
+    assert shown(dictated("x)").complete(request("print(‸"), NEVER)) == ["x)"]
+
+
+def test_those_who_ask_are_shown_what_is_worth_it_if_there_is_any(dictated: Callable[..., Pipeline]):
+    pipeline = dictated(")", "x)  # the first", "y)")
+    assert shown(pipeline.complete(request("print(‸", invoked=True), NEVER)) == ["x)", "y)"]
+
+
+def test_benchmarks_get_all_that_the_model_wrote(dictated: Callable[..., Pipeline]):
+    (completion,) = dictated(")", "x)  # the first").complete_batch([request("print(‸")], NEVER)
+    assert shown(completion) == ["x)"]
+    assert [one.text for one in completion.sampled] == [")", "x)  # the first"]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copilot_server.context.closers import closing_run, is_free, may_be_inserted
+from copilot_server.context.closers import closing_run, has_only_closers, is_free, may_be_inserted
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,20 @@ def test_what_an_editor_inserts_by_itself():
     assert not may_be_inserted(">", "python")
     assert not may_be_inserted(") x")
     assert not may_be_inserted("")
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "in_string", "only"),
+    [
+        (")", "python", False, True),
+        ("\n    }\n});", "javascript", False, True),
+        ('"):', "python", True, True),
+        (">>;", "rust", False, True),
+        (">", "python", False, False),
+        ('"")', "python", False, False),  # an empty string
+        ("()", "python", False, False),
+        ("x)", "python", False, False),
+    ],
+)
+def test_texts_of_closers_alone(text: str, language: str, in_string: bool, only: bool):
+    assert has_only_closers(text, language, in_string=in_string) is only

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_server.completion.filters.order import FILTERS, apply_filters
+from copilot_server.completion.filters.draft import Draft
+from copilot_server.completion.filters.order import FILTERS, QUIET_FILTERS, apply_filters, apply_quiet_filters
 from copilot_server.completion.scope.scope import Situation, situation_at
 from copilot_server.context.document import Cursor, Document
 from tests.support.golden import BY_NAME, GOLDEN, LANGUAGES, cases_of, check, golden
@@ -54,7 +55,8 @@ def test_each_filter_has_a_case_it_changes_and_a_twin_it_leaves_alone():
 
 
 def test_each_filter_is_a_module_of_its_name():
-    assert [apply.__module__.rpartition(".")[2] for apply in FILTERS] == list(BY_NAME)
+    filters = (*FILTERS, *QUIET_FILTERS)
+    assert [apply.__module__.rpartition(".")[2] for apply in filters] == list(BY_NAME)
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem["task_id"])
@@ -63,6 +65,14 @@ def test_a_correct_humaneval_solution_passes_whole(problem: dict[str, str]):
     draft = apply_filters(solution + "\n\ndef other():\n    pass\n", at_end(problem["prompt"]), "stop")
     assert draft is not None
     assert (draft.text, draft.replaced) == (solution.rstrip(), 0)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem["task_id"])
+def test_a_correct_humaneval_solution_is_worth_showing(problem: dict[str, str]):
+    solution = problem["canonical_solution"].rstrip()
+    draft = apply_quiet_filters(Draft(solution), at_end(problem["prompt"]))
+    assert draft is not None
+    assert without_comments(draft.text) == without_comments(solution)
 
 
 def test_a_solution_that_loops_does_not_pass_whole():
@@ -86,7 +96,13 @@ def test_filters_give_a_text_that_fits_the_line_whatever_they_read(
     if draft is not None:
         assert draft.text.strip()
         assert 0 <= draft.replaced <= len(cursor.line_suffix)
+        quiet = apply_quiet_filters(draft, situation_at(cursor))
+        assert quiet is None or (quiet.text.strip() and quiet.replaced == draft.replaced)
 
 
 def at_end(text: str) -> Situation:
     return situation_at(Cursor(Document("file:///problem.py", "python", text), len(text)))
+
+
+def without_comments(code: str) -> list[str]:
+    return [line for line in (line.partition("#")[0].rstrip() for line in code.splitlines()) if line]
