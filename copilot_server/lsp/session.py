@@ -11,6 +11,7 @@ from typing import Literal
 from cachetools import TTLCache
 from lsprotocol import types
 
+from copilot_server.completion.rejected import RejectedSuggestions
 from copilot_server.completion.scheduling.engine_thread import EngineThread
 from copilot_server.completion.scheduling.scheduler import Scheduler
 from copilot_server.completion.types import Source
@@ -24,7 +25,7 @@ from copilot_server.errors import (
     EngineUnavailableError,
 )
 from copilot_server.lsp.client import Client
-from copilot_server.lsp.documents import Documents
+from copilot_server.lsp.documents import Documents, Edit
 from copilot_server.lsp.loading import ModelLoader, OpenPipeline
 from copilot_server.lsp.progress import LoadProgress, show_loading
 from copilot_server.lsp.settings import ClientSettings
@@ -32,6 +33,7 @@ from copilot_server.lsp.status import Status
 from copilot_server.lsp.tasks import BackgroundTasks
 from copilot_server.statistics.recorder import Statistics
 from copilot_server.statistics.text import minimal_edit
+from copilot_server.statistics.types import PlainEdit
 
 #: What made the editor request a completion. A panel makes two requests.
 RequestKind = Literal["automatic", "invoked", "menu", "panel"]
@@ -74,6 +76,7 @@ class Session:
         self.scheduler.on_engine_error = self.engine_changed
         self.loader = ModelLoader(self.scheduler, self.settings, self.background, self, open_pipeline)
         self.statistics = Statistics(self._text_of)
+        self.rejected = RejectedSuggestions()
         self.accept_command = DID_ACCEPT
         #: Called with each request that is over, and its duration from its arrival, in seconds.
         self.on_outcome: Callable[[RequestKind, Outcome, float], None] = lambda *_outcome: None
@@ -133,13 +136,14 @@ class Session:
     def open(self, item: types.TextDocumentItem) -> None:
         """Take up a document, and prepare for requests in it."""
         document = self.documents.open(item)
+        self.rejected.closed(document.uri)
         if self.settings.current.enabled and self.why_silent(document.uri) is None:
             self.scheduler.prepare(Document(document.uri, document.language_id, document.text))
 
     def change(self, uri: str, version: int, changes: Sequence[types.TextDocumentContentChangeEvent]) -> None:
         """Apply the editor's changes to a document.
 
-        Where an editor sent the whole text, the statistics get the part of it that differs.
+        Where an editor sent the whole text, the others get the part of it that differs.
         """
         before = self.documents.get(uri)
         edits = self.documents.change(uri, version, changes)
@@ -147,7 +151,10 @@ class Session:
         if before is None or after is None:
             return
         is_whole = any(edit.end - edit.start == len(before.text) for edit in edits)
-        self.statistics.changed(after.uri, (minimal_edit(before.text, after.text),) if is_whole else edits)
+        smallest = _smallest(before.text, after.text, edits)
+        self.statistics.changed(after.uri, (smallest,) if is_whole else edits)
+        removed = before.text[smallest.start : smallest.end]
+        self.rejected.changed(after.uri, smallest.start, removed, smallest.text)
 
     def close_document(self, uri: str) -> None:
         """Forget a document."""
@@ -155,6 +162,7 @@ class Session:
         self.documents.close(uri)
         if document is not None:
             self.statistics.closed(document.uri)
+            self.rejected.closed(document.uri)
 
     def focus(self, uri: str | None) -> None:
         """Remember which document the user looks at: the status is about that one."""
@@ -183,6 +191,18 @@ class Session:
     def _text_of(self, uri: str) -> str | None:
         document = self.documents.get(uri)
         return document.text if document else None
+
+    # Suggestions.
+
+    def shown(self, item_id: str) -> None:
+        """Take the editor's report that it shows an item."""
+        self.statistics.shown(item_id)
+        self.rejected.shown(item_id)
+
+    def dismissed(self, item_id: str) -> None:
+        """Take the editor's report that the user has dismissed an item."""
+        self.statistics.dismissed(item_id)
+        self.rejected.dismissed(item_id)
 
     # The model, and how it is doing.
 
@@ -273,3 +293,11 @@ class Session:
         if self._focused is not None and (reason := self.why_silent(self._focused)) is not None:
             return status("off", reason)
         return status("thinking", "Thinking") if self._thinking else status("ready", "Ready")
+
+
+def _smallest(before: str, after: str, edits: Sequence[Edit]) -> PlainEdit:
+    """Return the smallest edit that does what ``edits`` did."""
+    if len(edits) != 1:
+        return minimal_edit(before, after)
+    (edit,) = edits
+    return minimal_edit(before[edit.start : edit.end], edit.text, edit.start)

@@ -59,8 +59,11 @@ async def inline(session: Session, snapshot: Snapshot, *, invoked: bool) -> list
     kind: Literal["automatic", "invoked"] = "invoked" if invoked else "automatic"
     request = CompletionRequest(snapshot.cursor, invoked)
     completion = await _complete(session, request, snapshot, kind)
-    count = session.settings.current.completion.candidates if invoked else 1
-    return _inline_items(session, snapshot, completion, completion.candidates[:count], kind)
+    if invoked:
+        candidates = completion.candidates[: session.settings.current.completion.candidates]
+    else:
+        candidates = _not_rejected(session, snapshot, completion.candidates)[:1]
+    return _inline_items(session, snapshot, completion, candidates, kind)
 
 
 async def menu(session: Session, snapshot: Snapshot) -> list[types.CompletionItem]:
@@ -70,7 +73,7 @@ async def menu(session: Session, snapshot: Snapshot) -> list[types.CompletionIte
         JsonRpcRequestCancelled, JsonRpcException: as ``inline``.
     """
     completion = await _complete(session, CompletionRequest(snapshot.cursor), snapshot, "menu")
-    candidates = completion.candidates[:1]
+    candidates = _not_rejected(session, snapshot, completion.candidates)[:1]
     lines, encoding = snapshot.document.lines, session.documents.encoding
     items = completion_items(candidates, snapshot.cursor, encoding, lines)
     counted = _counted(candidates, head=word_before(snapshot.cursor))
@@ -161,6 +164,18 @@ async def _submit(session: Session, request: CompletionRequest) -> Completion:
 # Answering.
 
 
+def _not_rejected(
+    session: Session, snapshot: Snapshot, candidates: Sequence[Candidate]
+) -> tuple[Candidate, ...]:
+    """Leave out what the user did not want there."""
+    document, offset, rest = snapshot.document, snapshot.end, _rest_of_head(snapshot)
+    return tuple(
+        one
+        for one in candidates
+        if session.rejected.allows(document.uri, document.text, offset, rest + one.text)
+    )
+
+
 def _inline_items(
     session: Session,
     snapshot: Snapshot,
@@ -170,13 +185,20 @@ def _inline_items(
 ) -> list[types.InlineCompletionItem]:
     """Make items of ``candidates``, each with the command that reports its acceptance."""
     items = inline_items(snapshot, candidates, session.documents.encoding)
-    # This holds as long as the selected item continues the text at the cursor, and editors select only such.
     typed = snapshot.document.text[snapshot.start : snapshot.end]
-    counted = _counted(candidates, head=typed, rest=snapshot.head.removeprefix(typed))
+    counted = _counted(candidates, head=typed, rest=_rest_of_head(snapshot))
     _record(session, snapshot, completion, counted, kind)
     for item, one in zip(items, counted, strict=True):
         item.command = _accept_command(session, one)
     return items
+
+
+def _rest_of_head(snapshot: Snapshot) -> str:
+    """Return what of the item that is selected in the editor's menu is not in the document yet.
+
+    This holds as long as that item continues the text at the cursor, and editors select only such.
+    """
+    return snapshot.head.removeprefix(snapshot.document.text[snapshot.start : snapshot.end])
 
 
 def _accept_command(session: Session, item: Item) -> types.Command:
@@ -186,12 +208,15 @@ def _accept_command(session: Session, item: Item) -> types.Command:
 def _record(
     session: Session, snapshot: Snapshot, completion: Completion, items: tuple[Item, ...], kind: Trigger
 ) -> None:
-    """Count what is about to be shown."""
+    """Count what is about to be shown, and follow what becomes of it."""
     if not items:
         return
+    uri, text = snapshot.document.uri, snapshot.document.text
+    if kind != "panel":
+        session.rejected.offered(uri, text, snapshot.end, {item.id: item.text for item in items})
     offer = Offer(
-        uri=snapshot.document.uri,
-        document=snapshot.document.text,
+        uri=uri,
+        document=text,
         offset=snapshot.end,
         items=items,
         language=snapshot.document.language_id,

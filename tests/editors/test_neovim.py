@@ -21,6 +21,20 @@ FIBONACCI = 'def fibonacci(n: int) -> int:<CR>"""The n-th Fibonacci number, recu
 BEFORE = 'def fibonacci(n: int) -> int:\n    """The n-th Fibonacci number, recursively."""\n    '
 
 
+#: Counts the answers to requests for suggestions.
+COUNT_ANSWERS = """
+vim.g.answers = 0
+vim.api.nvim_create_autocmd('LspRequest', {
+  callback = function(event)
+    local request = event.data.request
+    if request.type == 'complete' and request.method == 'textDocument/inlineCompletion' then
+      vim.g.answers = vim.g.answers + 1
+    end
+  end,
+})
+"""
+
+
 def _shown_in_the_readme() -> str:
     readme = (PLUGIN / "README.md").read_text("utf-8")
     return re.findall(r"```lua\n(.*?)```", readme, re.DOTALL)[0].replace("~/copilot-server", str(ROOT))
@@ -151,6 +165,19 @@ class TestTyping:
         neovim.type(offered[0])
         assert wait_for_ghost(neovim)
         assert neovim.text() == BEFORE + offered[0]
+
+    def test_what_was_dismissed_is_not_suggested_there_again(self, neovim: Neovim):
+        neovim.type("i" + FIBONACCI)
+        wait_for_ghost(neovim)
+        neovim.type("<C-]>")
+        assert_nothing_shown(neovim)
+        neovim.lua(COUNT_ANSWERS)
+        neovim.type("§<BS>")
+        neovim.wait(lambda: neovim.lua("return vim.g.answers"), "an answer")
+        assert neovim.text() == BEFORE
+        assert_nothing_shown(neovim)
+        neovim.type("<M-Bslash>")
+        assert wait_for_ghost(neovim)
 
     def test_leaving_insert_mode_takes_it_away(self, neovim: Neovim):
         neovim.type("i" + FIBONACCI)

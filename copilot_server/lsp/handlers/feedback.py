@@ -29,7 +29,7 @@ def did_accept(session: Session, arguments: tuple[object, ...]) -> None:
 def did_show(session: Session, params: ShownParams) -> None:
     """Count a suggestion as shown."""
     if params.item_id is not None:
-        session.statistics.shown(params.item_id)
+        session.shown(params.item_id)
 
 
 def did_partly_accept(session: Session, params: PartlyAcceptedParams) -> None:
@@ -41,7 +41,7 @@ def did_partly_accept(session: Session, params: PartlyAcceptedParams) -> None:
 def notify_shown(session: Session, params: LegacyVerdict) -> str:
     """Count a suggestion as shown."""
     if params.uuid is not None:
-        session.statistics.shown(params.uuid)
+        session.shown(params.uuid)
     return "OK"
 
 
@@ -55,9 +55,9 @@ def notify_accepted(session: Session, params: LegacyVerdict) -> str:
 
 
 def notify_rejected(session: Session, params: LegacyVerdict) -> str:
-    """Count suggestions as dismissed."""
+    """Count suggestions as dismissed, and do not make them there again."""
     for item_id in params.uuids:
-        session.statistics.dismissed(item_id)
+        session.dismissed(item_id)
     return "OK"
 
 

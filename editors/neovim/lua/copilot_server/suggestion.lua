@@ -58,6 +58,20 @@ local function draw()
   return true
 end
 
+--- Report that the user does not want what was on the screen, so that it is not suggested there again.
+---@param suggestion copilot_server.Suggestion
+local function report_dismissed(suggestion)
+  local client = vim.lsp.get_client_by_id(suggestion.client_id)
+  local ids = {}
+  for index in pairs(suggestion.reported) do
+    local command = suggestion.items[index].raw.command
+    ids[#ids + 1] = command and command.arguments and command.arguments[1]
+  end
+  if client and ids[1] then
+    server.request(client, 'notifyRejected', { uuids = ids }, function() end, suggestion.bufnr)
+  end
+end
+
 local function hide()
   if current then
     ghost.clear(current.bufnr)
@@ -203,6 +217,9 @@ end
 ---@return boolean dismissed false if there was none
 function M.dismiss()
   local was_visible = M.is_visible()
+  if current and was_visible then
+    report_dismissed(current)
+  end
   M.clear()
   return was_visible
 end

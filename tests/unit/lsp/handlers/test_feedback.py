@@ -55,3 +55,72 @@ async def test_the_older_messages_count_too(editor: Wire) -> None:
     assert await editor.request("notifyAccepted", {"uuid": item_id}) == "OK"
     assert counts(editor) == (1, 1, 1)
     assert await editor.request("notifyRejected", {"uuids": [item_id]}) == "OK"
+
+
+INLINE = "textDocument/inlineCompletion"
+
+
+async def suggested(editor: Wire, character: int, *, invoked: bool = False) -> list[str]:
+    answer = await editor.request(INLINE, inline_params(URI, 0, character, invoked=invoked))
+    return [item["insertText"] for item in answer["items"]]
+
+
+def edit(editor: Wire, version: int, start: int, end: int, text: str) -> None:
+    span = {"start": {"line": 0, "character": start}, "end": {"line": 0, "character": end}}
+    editor.change(version, {"range": span, "text": text})
+
+
+async def test_what_was_dismissed_is_suggested_there_only_to_those_who_ask(editor: Wire) -> None:
+    (item_id,) = (await offered(editor))["command"]["arguments"]
+    assert await suggested(editor, 4) == ["ok"]
+    await editor.request("notifyRejected", {"uuids": [item_id]})
+    assert await suggested(editor, 4) == ["okay\n    again"]  # the next best one
+    assert (await suggested(editor, 4, invoked=True))[0] == "ok"
+    edit(editor, 2, 0, 1, "y")
+    assert await suggested(editor, 4) == ["ok"]
+
+
+async def test_a_notification_dismisses_as_a_request_does(editor: Wire) -> None:
+    (item_id,) = (await offered(editor))["command"]["arguments"]
+    editor.send("notifyRejected", {"uuids": [item_id]})
+    assert await suggested(editor, 4) == ["okay\n    again"]
+
+
+async def test_what_was_typed_away_is_not_suggested_there_again(editor: Wire) -> None:
+    await offered(editor)
+    edit(editor, 2, 4, 4, "z")
+    assert await suggested(editor, 5) == ["ok"]
+    edit(editor, 3, 4, 5, "")
+    assert await suggested(editor, 4) == ["okay\n    again"]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_what_was_just_deleted_is_not_suggested(editor: Wire, whole: bool) -> None:
+    editor.initialize()
+    editor.open("x = ok")
+    if whole:  # the editor sends whole texts
+        editor.change(2, {"text": "x = "})
+    else:
+        edit(editor, 2, 4, 6, "")
+    assert await suggested(editor, 4) == ["more"]
+    edit(editor, 3, 0, 1, "y")
+    assert await suggested(editor, 4) == ["ok"]
+
+
+async def test_what_is_not_suggested_again_is_not_counted(editor: Wire) -> None:
+    editor.initialize()
+    editor.open("over")
+    (item,) = (await editor.request(INLINE, inline_params(URI, 0, 4)))["items"]
+    assert counts(editor) == (1, 0, 0)
+    await editor.request("notifyRejected", {"uuids": item["command"]["arguments"]})
+    assert await suggested(editor, 4) == []
+    assert counts(editor) == (1, 0, 0)
+    assert await suggested(editor, 4, invoked=True) == ["all"]
+
+
+async def test_a_document_that_is_opened_again_is_a_new_one(editor: Wire) -> None:
+    (item_id,) = (await offered(editor))["command"]["arguments"]
+    await editor.request("notifyRejected", {"uuids": [item_id]})
+    editor.send("textDocument/didClose", {"textDocument": {"uri": URI}})
+    editor.open("x = ")
+    assert await suggested(editor, 4) == ["ok"]
