@@ -21,6 +21,9 @@ _C_COMMENT = r"/\*.*?(?:\*/|\Z)"
 _C_COMMENTS = frozenset({"css", "sql"})  # besides the languages whose other comments begin with `//`
 _MARKUP_COMMENT = r"<!--.*?(?:-->|\Z)"
 _MARKUP = frozenset({"html", "xml", "xsl", "vue", "svelte", "astro", "handlebars", "razor", "erb", "php"})
+#: The signs of more than one character.
+_SIGNS = ("//", "--", "/*", "<!--")
+_LONGEST_SIGN = max(map(len, _SIGNS))
 #: What opens a comment of several lines, and what closes it.
 _OPEN, _CLOSE = re.compile(r"/\*|<!--"), re.compile(r"\*/|-->")
 #: How far above the cursor such a comment is looked for, in code points.
@@ -61,7 +64,7 @@ def comments_in(
     if pattern is None:
         return
     whole, begin = line_prefix + text, len(line_prefix)
-    at = begin
+    at = _end_of_begun(whole, begin, pattern)
     while found := pattern.search(whole, at):
         start = found.start() - begin
         open_there = lex(text[:start], state=state, language=language).state
@@ -70,6 +73,15 @@ def comments_in(
             continue
         yield _comment(text, start, found.end() - begin, line_prefix)
         at = max(found.end(), found.start() + 1)
+
+
+def _end_of_begun(text: str, offset: int, pattern: re.Pattern[str]) -> int:
+    """Return where the comment ends whose sign is only half there before ``offset``; else ``offset``."""
+    for start in range(max(0, offset - _LONGEST_SIGN + 1), offset):
+        found = pattern.match(text, start)
+        if found and any(text.startswith(sign, start) and start + len(sign) > offset for sign in _SIGNS):
+            return found.end()
+    return offset
 
 
 def is_in_comment(situation: Situation) -> bool:

@@ -13,8 +13,8 @@ _LOOKED_AT = 4_000  # code points of the document on each side of the cursor
 _WORD = re.compile(r"\w")
 #: What a line may end with or not and be the same line: `;` in JavaScript, `,` in a list.
 _SIGNS = " \t,;:"
-#: Lines that often repeat: one word, such as `end`, and the closing tag of markup.
-_MAY_REPEAT = re.compile(r"\w+|</.*")
+#: Lines that often repeat: one word, such as `end` or `#endif`, and the closing tag of markup.
+_MAY_REPEAT = re.compile(r"[#@]?\w+|</.*")
 
 
 def drop_repeated_line(draft: Draft, situation: Situation) -> Draft | None:

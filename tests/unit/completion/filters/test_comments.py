@@ -49,6 +49,17 @@ def test_a_string_that_is_open_before_the_text_has_no_comments():
 
 
 @pytest.mark.parametrize(
+    ("text", "language", "line_prefix"),
+    [("/ a", "go", "/"), ("-- a", "lua", "-"), ("* a */", "c", "x /"), ("!-- a -->", "html", "<")],
+)
+def test_a_comment_that_is_begun_before_the_text_does_not_begin_in_it(
+    text: str, language: str, line_prefix: str
+):
+    assert list(comments_in(text, language, line_prefix)) == []
+    assert [one.start for one in comments_in(" // b", "go", "/")] == [1]
+
+
+@pytest.mark.parametrize(
     ("drawn", "language", "inside"),
     [
         ("# a ‸", "python", True),
