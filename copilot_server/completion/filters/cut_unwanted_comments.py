@@ -60,7 +60,8 @@ class _Judge:
             return False
         if comment.is_alone:
             is_first = not self.draft.text[: comment.start].strip()
-            return not (is_first and self.situation.state.brackets) or self._lines_are_comments
+            code_is_expected = is_first and self._is_in_expression(self.situation.state.brackets)
+            return not code_is_expected or self._lines_are_comments
         return self._fits_after_code(comment)
 
     def has_code(self, draft: Draft) -> bool:
@@ -91,9 +92,11 @@ class _Judge:
         if begins and _UNFINISHED.search(self.situation.line_prefix.rstrip()):
             return True
         opened = lex(self.situation.line_prefix, language=self.situation.language).state.brackets
-        if self.situation.language != "python":  # in most others a brace opens a block
-            opened = opened.rstrip("{<")
-        return bool(opened) and not comment.after.strip()
+        return self._is_in_expression(opened) and not comment.after.strip()
+
+    def _is_in_expression(self, brackets: str) -> bool:
+        """Whether the innermost of the open brackets contains an expression: in Python all of them do."""
+        return bool(brackets) and (self.situation.language == "python" or brackets[-1] in "([")
 
     @cached_property
     def _last_line(self) -> int:
