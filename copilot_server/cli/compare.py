@@ -21,5 +21,9 @@ def compare(
 ) -> None:
     """Compare two runs problem by problem: the difference, its significance, the problems gained and lost."""
     from copilot_server.evaluation.report.comparison import run  # noqa: PLC0415
+    from copilot_server.evaluation.repository import comparison  # noqa: PLC0415
+    from copilot_server.evaluation.repository.report import is_repository_report  # noqa: PLC0415
 
+    if is_repository_report(a):
+        raise typer.Exit(comparison.run(a, b, as_json=as_json, fail_if_worse=fail_if_worse))
     raise typer.Exit(run(a, b, as_json=as_json, fail_if_worse=fail_if_worse))

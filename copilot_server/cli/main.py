@@ -17,7 +17,7 @@ from copilot_server.cli.compare import compare
 from copilot_server.cli.flags import Given, names_of, refuse, takes_flags
 from copilot_server.cli.models import models
 from copilot_server.cli.pull import pull
-from copilot_server.cli.selftest import selftest
+from copilot_server.cli.selftest import selftest, with_repository_flag
 from copilot_server.cli.serving import ServingFlags, serve
 from copilot_server.cli.settings import SettingsFlags
 from copilot_server.cli.stats import stats
@@ -41,7 +41,7 @@ for command in (models, pull, stats, bench, compare):
 def main() -> None:
     """Run the command line. An error of ours ends it with a message, a remedy and the error's exit code."""
     try:
-        app()
+        app(with_repository_flag(sys.argv[1:]))
     except CopilotServerError as error:
         typer.echo(f"error: {error.message}", err=True)
         if error.remedy:

@@ -25,5 +25,22 @@ def device_memory_mb(engine: Engine) -> dict[str, float]:
     return {str(purpose): size / 1e6 for purpose, size in found.items()}
 
 
+def prompt_tokens_read(engine: Engine) -> int | None:
+    """Return how many tokens of prompts the engine has read so far, or None if it does not say."""
+    found = getattr(getattr(engine, "counters", None), "prompt_tokens_read", None)
+    return found if isinstance(found, int) else None
+
+
+def forget_prompts(engine: Engine) -> bool:
+    """Have the engine drop what it keeps of earlier prompts; return whether it can.
+
+    The next prompt is then read as a whole, as that of a document that was never seen before.
+    """
+    forget = getattr(engine, "forget_prompts", None)
+    if callable(forget):
+        forget()
+    return callable(forget)
+
+
 def _of_runner(engine: Engine, name: str) -> object:
     return getattr(getattr(engine, "runner", None), name, None)

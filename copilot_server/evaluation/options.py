@@ -10,6 +10,12 @@ from typing import Any, Literal
 from copilot_server.errors import ConfigError
 from copilot_server.flags import flag
 
+#: The benchmark that has a run of its own: it compares texts, and executes nothing.
+REPOSITORY = "repository"
+#: The options that it has, beside its name.
+FOR_REPOSITORY = ("repository", "since", "with_context", "no_typing")
+SHARED_WITH_REPOSITORY = ("benchmark", "limit", "variants", "seed", "report", "json_path")
+
 #: This file name stands for the standard output.
 STDOUT = Path("-")
 
@@ -20,6 +26,7 @@ DEFAULT_TEMPERATURE, DEFAULT_TOP_P = 0.8, 0.95
 
 _SELF_TEST = "Self-test"
 _SAMPLING = "Self-test: sampling"
+_REPOSITORY = "Self-test: a repository"
 _RESULTS = "Self-test: results"
 
 
@@ -56,7 +63,8 @@ class SelftestOptions:
 
     benchmark: str = flag(
         default="humaneval",
-        help="Measure the model with humaneval, infilling, robustness, chained, buggy-context or protocols.",
+        help="Measure the model with humaneval, infilling, robustness, chained, buggy-context or protocols; "
+        "or with `repository FOLDER`, on the code of a repository.",
         name="--selftest",
         panel=_SELF_TEST,
         metavar="BENCHMARK",
@@ -72,7 +80,7 @@ class SelftestOptions:
     )
     limit: int | None = flag(
         default=None,
-        help="Use only the first problems, this many of them.",
+        help="Use only the first problems, this many of them; of a repository, this many tasks of each kind.",
         name="--limit",
         panel=_SELF_TEST,
         minimum=1,
@@ -174,6 +182,32 @@ class SelftestOptions:
         panel=_SAMPLING,
         metavar="FILE",
     )
+    repository: Path | None = flag(
+        default=None,
+        help="The folder of the repository, which may also follow `--selftest repository`.",
+        name="--repository",
+        panel=_REPOSITORY,
+        metavar="FOLDER",
+    )
+    since: str = flag(
+        default="",
+        help="Use only files that were added since this day, so that an older model cannot know them.",
+        name="--since",
+        panel=_REPOSITORY,
+        metavar="YYYY-MM-DD",
+    )
+    with_context: Literal["on", "off", "both"] = flag(
+        default="both",
+        help="Ask with code of other files, without it, or both ways to compare them.",
+        name="--context",
+        panel=_REPOSITORY,
+    )
+    no_typing: bool = flag(
+        default=False,
+        help="Leave out the simulated typist, who counts the keystrokes saved and takes most of the time.",
+        name="--no-typing",
+        panel=_REPOSITORY,
+    )
     report: Path | None = flag(
         default=None,
         help="The folder of the run, with its samples, report.html and report.json. The same command resumes "
@@ -211,7 +245,7 @@ def check_options(options: SelftestOptions, benchmarks: Collection[str]) -> None
         ConfigError: names the option and its permitted values.
     """
     if options.benchmark not in benchmarks:
-        known = ", ".join(benchmarks)
+        known = ", ".join((*benchmarks, REPOSITORY))
         raise ConfigError(f"There is no benchmark {options.benchmark!r}.", remedy=f"Known: {known}.")
     for name, value in (
         ("limit", options.limit),
@@ -230,7 +264,7 @@ def check_options(options: SelftestOptions, benchmarks: Collection[str]) -> None
         raise ConfigError("The lowest pass@1 is set, but pass@1 is not asked for.", remedy="Add 1 to --k.")
     if not 0 < options.timeout_s <= 3600:
         raise ConfigError(f"The time limit is {options.timeout_s} s.", remedy="Give 0.1 to 3600 seconds.")
-    _check_json_path(options.json_path)
+    check_json_path(options.json_path)
 
 
 def _check_sampling(options: SelftestOptions) -> None:
@@ -253,7 +287,12 @@ def _check_sampling(options: SelftestOptions) -> None:
         )
 
 
-def _check_json_path(path: Path | None) -> None:
+def check_json_path(path: Path | None) -> None:
+    """Refuse a file for the results that cannot be written.
+
+    Raises:
+        ConfigError: says why.
+    """
     if path is None or path == STDOUT:
         return
     if path.is_dir():

@@ -116,6 +116,10 @@ class DecodingEngine:
                     on_done(job.index, job.generations())
         return [job.generations() for job in jobs]
 
+    def forget_prompts(self) -> None:
+        """Drop what is kept of earlier prompts."""
+        self._cache.clear()
+
     def close(self) -> None:
         """See ``Engine.close``."""
         if not self._closed:

@@ -26,7 +26,7 @@ def write_json(report: Report, path: Path) -> None:
     if path == STDOUT:
         sys.stdout.write(text)
     else:
-        _write(path, text)
+        write_text(path, text)
 
 
 def make_report_folder(folder: Path) -> None:
@@ -53,10 +53,15 @@ def write_report(report: Report, folder: Path) -> None:
     from copilot_server.evaluation.report.html import render  # noqa: PLC0415
 
     write_json(report, folder / REPORT_JSON)
-    _write(folder / REPORT_HTML, render(report))
+    write_text(folder / REPORT_HTML, render(report))
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file of results.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
     try:
         write_atomically(path, text)
     except OSError as error:

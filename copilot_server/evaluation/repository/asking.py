@@ -1,0 +1,235 @@
+"""Asks the pipeline that serves editors for each task, as an editor does.
+
+Each task gets a pipeline of its own, on one engine, so that no task finds what another left in the cache. A
+document is opened, which prepares it, and then asked about with nothing of it read before.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from copilot_server.catalog import Manifest
+from copilot_server.completion import confidence
+from copilot_server.completion.gate import is_worthwhile
+from copilot_server.completion.pipeline import Pipeline
+from copilot_server.completion.types import Candidate, Completion, CompletionRequest
+from copilot_server.config import CompletionSettings
+from copilot_server.context.document import Cursor
+from copilot_server.engine.base import Cancel, Engine, Generation, GenerationRequest, Prompt, Special
+from copilot_server.engine.details import forget_prompts, prompt_tokens_read
+from copilot_server.evaluation.repository.copies import is_leaked
+from copilot_server.evaluation.repository.types import Answer, Asked, RepositoryTask
+from copilot_server.evaluation.repository.typist import Line, type_line
+from copilot_server.workspace.types import Snippet, SnippetSource
+
+#: How long the index may take to know a document that was opened.
+OPENING_S = 60.0
+
+
+class OpenWorkspace(SnippetSource, Protocol):
+    """A workspace that knows which documents are open, and that can leave files out."""
+
+    def opened(self, uri: str, language_id: str, text: str) -> None:
+        """Let the text of an open document count, and not its file's."""
+        ...
+
+    def closed(self, uri: str) -> None:
+        """Let the file of a document count again."""
+        ...
+
+    def hide(self, paths: Iterable[Path]) -> None:
+        """Let these files contribute nothing, and no others than these be hidden."""
+        ...
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until everything known so far is indexed; return whether it is."""
+        ...
+
+
+class PromptRecorder:
+    """An engine that keeps the prompts it was asked with."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.prompts: list[Prompt] = []
+
+    @property
+    def device(self) -> str:
+        """See ``Engine.device``."""
+        return self._engine.device
+
+    @property
+    def dtype(self) -> str:
+        """See ``Engine.dtype``."""
+        return self._engine.dtype
+
+    @property
+    def context_length(self) -> int:
+        """See ``Engine.context_length``."""
+        return self._engine.context_length
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """See ``Engine.notices``."""
+        return self._engine.notices
+
+    def knows(self, special: Special) -> bool:
+        """See ``Engine.knows``."""
+        return self._engine.knows(special)
+
+    def count_tokens(self, text: str) -> int:
+        """See ``Engine.count_tokens``."""
+        return self._engine.count_tokens(text)
+
+    def stable_length(self, text: str) -> int:
+        """See ``Engine.stable_length``."""
+        return self._engine.stable_length(text)
+
+    def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
+        """See ``Engine.generate``."""
+        self.prompts.append(request.prompt)
+        return self._engine.generate(request, cancel)
+
+    def generate_batch(
+        self,
+        requests: Sequence[GenerationRequest],
+        cancel: Cancel,
+        on_done: Callable[[int, list[Generation]], None] | None = None,
+        *,
+        batch_size: int = 16,
+    ) -> list[list[Generation]]:
+        """See ``Engine.generate_batch``."""
+        self.prompts += [request.prompt for request in requests]
+        return self._engine.generate_batch(requests, cancel, on_done, batch_size=batch_size)
+
+    def close(self) -> None:
+        """See ``Engine.close``."""
+        self._engine.close()
+
+
+class _Counting:
+    """Passes on the snippets of a workspace, and counts those of the first request."""
+
+    def __init__(self, source: SnippetSource) -> None:
+        self._source = source
+        self._asked: list[int] = []
+
+    def snippets(self, cursor: Cursor) -> tuple[Snippet, ...]:
+        found = self._source.snippets(cursor)
+        self._asked.append(len(found))
+        return found
+
+    @property
+    def first(self) -> int:
+        return self._asked[0] if self._asked else 0
+
+
+class Asker:
+    """Asks for each task with one engine under one set of settings."""
+
+    def __init__(
+        self, engine: Engine, manifest: Manifest, settings: CompletionSettings, folder: Path, *, typing: bool
+    ) -> None:
+        """``typing``: whether a simulated typist types the rest of the line; else only the next key."""
+        self._inner = engine
+        self._engine = PromptRecorder(engine)
+        self._manifest = manifest
+        self._settings = settings
+        self._folder = folder
+        self._typing = typing
+        self._cancel = threading.Event()
+
+    def ask(self, task: RepositoryTask, workspace: OpenWorkspace | None) -> Answer:
+        """Ask for a task, with code of other files if there is a ``workspace``.
+
+        Raises:
+            EngineError: the model could not run.
+        """
+        if workspace is None:
+            return self._ask(task, None)
+        workspace.hide([self._folder / path for path in task.hidden])
+        document = task.cursor.document
+        workspace.opened(document.uri, document.language_id, document.text)
+        try:
+            workspace.wait(OPENING_S)
+            return self._ask(task, _Counting(workspace))
+        finally:
+            workspace.closed(task.uri)
+
+    def _ask(self, task: RepositoryTask, source: _Counting | None) -> Answer:
+        pipeline = Pipeline(self._engine, self._manifest, self._settings, prefetch=False)
+        for _ in pipeline.prepare(task.cursor.document):
+            pass
+        forget_prompts(self._inner)
+        self._engine.prompts.clear()
+        completion, first = self._request(pipeline, task.cursor, source)
+        leaked = any(is_leaked(_text_of(prompt), task) for prompt in self._engine.prompts)
+        answer = _answer(task.cursor, completion, first)
+        later: list[Asked] = []
+
+        def ask(cursor: Cursor) -> Candidate | None:
+            completion, asked = self._request(pipeline, cursor, source)
+            later.append(asked)
+            return _shown(completion)
+
+        typed = None
+        if self._typing:
+            typed = type_line(task, _shown(completion), ask)
+        else:
+            ask(Line(task).cursor(1))
+        snippets = source.first if source else 0
+        return replace(answer, typed=typed, later=tuple(later), leaked=leaked, snippets=snippets)
+
+    def _request(
+        self, pipeline: Pipeline, cursor: Cursor, source: SnippetSource | None
+    ) -> tuple[Completion | None, Asked]:
+        """Ask as an editor does: where it is worthwhile, first the cache, then the model."""
+        if not is_worthwhile(cursor):
+            return None, Asked(0.0, "none")
+        prompts, read = len(self._engine.prompts), prompt_tokens_read(self._inner)
+        request = CompletionRequest(cursor, workspace=source)
+        start = time.perf_counter()
+        completion = pipeline.lookup(request) or pipeline.complete(request, self._cancel)
+        wall_s = time.perf_counter() - start
+        if len(self._engine.prompts) == prompts:
+            return completion, Asked(wall_s, completion.source)
+        now = prompt_tokens_read(self._inner)
+        new = None if now is None or read is None else now - read
+        return completion, Asked(wall_s, completion.source, self._length(self._engine.prompts[-1]), new)
+
+    def _length(self, prompt: Prompt) -> int:
+        """Return the number of tokens of a prompt."""
+        return sum(
+            1 if isinstance(part, Special) else self._engine.count_tokens(part) for part in prompt.parts
+        )
+
+
+def _shown(completion: Completion | None) -> Candidate | None:
+    return completion.candidates[0] if completion is not None and completion.candidates else None
+
+
+def _text_of(prompt: Prompt) -> str:
+    return "".join("\n" if isinstance(part, Special) else part for part in prompt.parts) + prompt.forced
+
+
+def _answer(cursor: Cursor, completion: Completion | None, first: Asked) -> Answer:
+    candidate = _shown(completion)
+    # What the filters have dropped was written all the same.
+    sampled = completion.sampled if completion else ()
+    written = candidate or (sampled[0] if sampled else None)
+    return Answer(
+        shown=candidate is not None,
+        text=candidate.text if candidate else "",
+        replaced=candidate.replaced if candidate else 0,
+        mean_logprob=written.mean_logprob if written else None,
+        tokens=written.tokens if written else 0,
+        protocol=completion.prompt_protocol if completion else "",
+        finish_reason=written.finish_reason if written else "",
+        first=first,
+        confidence=confidence.features(cursor, candidate) if candidate else {},
+    )

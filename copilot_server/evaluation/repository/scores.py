@@ -1,0 +1,232 @@
+"""Figures of a run with 95 % intervals over files, and paired differences between its two contexts."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+
+from copilot_server.evaluation.paired import sign_flip_p
+from copilot_server.evaluation.passk import bootstrap_interval
+from copilot_server.evaluation.repository.types import (
+    KINDS,
+    Asked,
+    Bin,
+    Context,
+    Cost,
+    Difference,
+    Done,
+    Figure,
+    Kind,
+    Outcome,
+)
+from copilot_server.statistics.proportion import wilson_interval
+
+EXACT, SIMILARITY, SIMILARITY_ALL = "exact first line", "edit similarity", "similarity, all lines"
+SHOWN, PRECISION, SAVED = "shown", "exact of the shown", "keystrokes saved"
+NAMES = (EXACT, SIMILARITY, SIMILARITY_ALL, SHOWN, PRECISION, SAVED)
+
+#: The bounds of the bins of mean log-probability.
+BOUNDS = (-math.inf, -1.0, -0.7, -0.5, -0.35, -0.2, -0.1, -0.05, 0.0)
+#: How finely a similarity is counted for the exact test.
+_PARTS = 200
+
+#: What an outcome adds to a figure, and over how much; None if the figure does not apply to it.
+_Counted = Callable[[Done, Outcome], tuple[int, int] | None]
+
+
+def _saved(_: Done, one: Outcome) -> tuple[int, int] | None:
+    typed = one.answer.typed
+    return (
+        None if typed is None or not typed.characters else (typed.characters - typed.keys, typed.characters)
+    )
+
+
+def _similarity_all(done: Done, one: Outcome) -> tuple[int, int] | None:
+    return (round(_PARTS * one.similarity_all), _PARTS) if "\n" in done.task.removed else None
+
+
+_COUNTED: dict[str, _Counted] = {
+    EXACT: lambda _, one: (int(one.exact), 1),
+    SIMILARITY: lambda _, one: (round(_PARTS * one.similarity), _PARTS),
+    SIMILARITY_ALL: _similarity_all,
+    SHOWN: lambda _, one: (int(one.answer.shown), 1),
+    PRECISION: lambda _, one: (int(one.exact), 1) if one.answer.shown else None,
+    SAVED: _saved,
+}
+_UNPAIRED = {PRECISION}
+
+
+def figures(done: Sequence[Done]) -> list[Figure]:
+    """Return the figures of each kind and context."""
+    return [
+        figure
+        for kind in KINDS
+        for context in contexts_of(done)
+        for name in NAMES
+        if (figure := _figure(_of(done, kind, context), kind, context, name)) is not None
+    ]
+
+
+def contexts_of(done: Sequence[Done]) -> tuple[Context, ...]:
+    """Return the contexts that the tasks were asked with."""
+    return tuple(dict.fromkeys(one.context for each in done for one in each.outcomes))
+
+
+def differences(done: Sequence[Done]) -> list[Difference]:
+    """Return the differences that context makes, where tasks were asked with and without it."""
+    pairs = [(one, *one.outcomes) for one in done if len(one.outcomes) == 2]
+    return paired_differences([(one, without, one, with_it) for one, without, with_it in pairs])
+
+
+def paired_differences(pairs: Sequence[tuple[Done, Outcome, Done, Outcome]]) -> list[Difference]:
+    """Return the second outcome's figures minus the first's, by kind, over the same tasks."""
+    return [
+        difference
+        for kind in KINDS
+        for name in NAMES
+        if name not in _UNPAIRED
+        and (difference := _difference([one for one in pairs if one[0].task.kind == kind], kind, name))
+    ]
+
+
+def costs(done: Sequence[Done]) -> list[Cost]:
+    """Return what the requests of each kind and context cost."""
+    cells = [(kind, context, _of(done, kind, context)) for kind in KINDS for context in contexts_of(done)]
+    return [_cost(kind, context, [one for _, one in found]) for kind, context, found in cells if found]
+
+
+def bins(done: Sequence[Done]) -> list[Bin]:
+    """Return how often suggestions are exact, by their mean log-probability."""
+    found = []
+    for context in contexts_of(done):
+        shown = [one for each in done for one in each.outcomes if one.context == context and one.answer.shown]
+        for low, high in pairwise(BOUNDS):
+            inside = [one for one in shown if low <= _logprob(one) < high or (high == 0 == _logprob(one))]
+            if inside:
+                mean = sum(math.exp(_logprob(one)) for one in inside) / len(inside)
+                found.append(
+                    Bin(
+                        context,
+                        None if math.isinf(low) else low,
+                        high,
+                        mean,
+                        sum(one.exact for one in inside),
+                        len(inside),
+                    )
+                )
+    return found
+
+
+def withheld_at(done: Sequence[Done], context: Context, kept: float = 0.9) -> float | None:
+    """Return the share of wrong suggestions below the mean log-probability that ``kept`` of the right reach.
+
+    That is what a gate on the mean log-probability alone would withhold of these tasks' suggestions; None
+    without right or without wrong ones.
+    """
+    shown = [one for each in done for one in each.outcomes if one.context == context and one.answer.shown]
+    right = sorted((_logprob(one) for one in shown if one.exact), reverse=True)
+    wrong = [_logprob(one) for one in shown if not one.exact]
+    if not right or not wrong:
+        return None
+    threshold = right[math.ceil(kept * len(right)) - 1]
+    return sum(one < threshold for one in wrong) / len(wrong)
+
+
+def silly(done: Sequence[Done]) -> dict[str, dict[str, int]]:
+    """Return by context how many of the suggestions shown are of a kind that nobody wants."""
+    found = {}
+    for context in contexts_of(done):
+        outcomes = [one for each in done for one in each.outcomes if one.context == context]
+        found[str(context)] = {
+            "shown": sum(one.answer.shown for one in outcomes),
+            "comment after an open bracket": sum(one.comment_in_bracket for one in outcomes),
+            "line above repeated": sum(one.repeats_line_above for one in outcomes),
+        }
+    return found
+
+
+def _of(done: Sequence[Done], kind: Kind, context: Context) -> list[tuple[Done, Outcome]]:
+    of_kind = [each for each in done if each.task.kind == kind]
+    return [(each, one) for each in of_kind for one in each.outcomes if one.context == context]
+
+
+def _figure(found: Sequence[tuple[Done, Outcome]], kind: Kind, context: Context, name: str) -> Figure | None:
+    counted = [(each.task.path, one) for each, found_one in found if (one := _COUNTED[name](each, found_one))]
+    if not counted:
+        return None
+    sums, counts = _by_file(counted)
+    low, high = _interval(sums, counts)
+    value = float(sum(sums) / sum(counts))
+    return Figure(kind, context, name, value, low, high, len(counted), len(sums))
+
+
+def _interval(sums: Sequence[Fraction], counts: Sequence[int]) -> tuple[float, float]:
+    """Return a 95 % interval over files: Wilson's for one right or wrong task a file, else a bootstrap."""
+    if all(count == 1 for count in counts):
+        return wilson_interval(int(sum(sums)), len(counts))
+    return bootstrap_interval([float(one) for one in sums], counts)
+
+
+def _difference(
+    pairs: Sequence[tuple[Done, Outcome, Done, Outcome]], kind: Kind, name: str
+) -> Difference | None:
+    counted = []
+    for done, one, other_done, other in pairs:
+        first, second = _COUNTED[name](done, one), _COUNTED[name](other_done, other)
+        if first and second:
+            # Both have the same weight, which is that of the first.
+            change = Fraction(second[0], second[1]) - Fraction(first[0], first[1])
+            counted.append((done.task.path, (change * first[1], first[1])))
+    if not counted:
+        return None
+    sums, counts = _by_file(counted)
+    low, high = bootstrap_interval([float(one) for one in sums], counts)
+    value = float(sum(sums) / sum(counts))
+    return Difference(kind, name, value, low, high, len(sums), sign_flip_p(sums))
+
+
+def _by_file(counted: Iterable[tuple[str, tuple[Fraction | int, int]]]) -> tuple[list[Fraction], list[int]]:
+    """Return what each file adds up to, and over how much."""
+    sums: defaultdict[str, Fraction] = defaultdict(Fraction)
+    counts: defaultdict[str, int] = defaultdict(int)
+    for path, (value, count) in counted:
+        sums[path] += value
+        counts[path] += count
+    return list(sums.values()), list(counts.values())
+
+
+def _cost(kind: Kind, context: Context, found: Sequence[Outcome]) -> Cost:
+    first = [one.answer.first for one in found if one.answer.first.source != "none"]
+    later = [asked for one in found for asked in one.answer.later if asked.source != "none"]
+    by_model = [asked for asked in later if asked.source == "model"]
+    return Cost(
+        kind=kind,
+        context=context,
+        first_p50_s=_percentile(first, 50),
+        first_p90_s=_percentile(first, 90),
+        next_p50_s=_percentile(later, 50),
+        next_p90_s=_percentile(later, 90),
+        next_cached=1 - len(by_model) / len(later) if later else None,
+        prompt_tokens=_mean(asked.prompt_tokens for asked in first),
+        new_tokens=_mean(asked.new_tokens for asked in by_model),
+    )
+
+
+def _percentile(asked: Sequence[Asked], percent: int) -> float | None:
+    return float(np.percentile([one.wall_s for one in asked], percent)) if asked else None
+
+
+def _mean(values: Iterator[int | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _logprob(one: Outcome) -> float:
+    """Return the mean log-probability of the first line's tokens."""
+    answer = one.answer
+    return min(0.0, answer.confidence.get("mean_logprob", answer.mean_logprob or 0.0))

@@ -1,0 +1,57 @@
+"""Copies of what was taken out: in other files, and in prompts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from copilot_server.evaluation.repository.copies import is_leaked, with_copies
+from copilot_server.evaluation.repository.files import open_repository
+from tests.support.repositories import task_at, write
+
+BEFORE, LINE, AFTER = "width = measure(screen)", "total = width * rows + gap", "return total"
+TEXT = f"def f(screen):\n    {BEFORE}\n    total = ‸\n    {AFTER}\n"
+TASK = task_at(TEXT, "width * rows + gap")
+ORIGINAL = TEXT.replace("‸", TASK.removed)
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        (ORIGINAL, True),
+        (f"{BEFORE}\n\n\n{LINE}\n", True),  # with the line above, indented differently
+        (f"def g():\n    {LINE}\n    {AFTER}\n", True),  # with the line below
+        (f"{LINE}\n", False),  # the same line among others
+        (f"{BEFORE}\nother()\n{AFTER}\n", False),
+    ],
+)
+def test_a_file_with_the_line_and_a_neighbour_is_hidden(tmp_path: Path, text: str, hidden: bool):
+    write(tmp_path, {"a.py": ORIGINAL, "copy.md": text})
+    repository = open_repository(tmp_path, (), since=None, seed=0)
+    (task,) = with_copies([TASK], repository)
+    assert task.hidden == (("copy.md",) if hidden else ())
+
+
+def test_the_first_line_of_a_block_gives_a_copy_away(tmp_path: Path):
+    task = task_at("if x:\n    ‸\n", "first()\n    second()", kind="block")
+    write(tmp_path, {"a.py": "if x:\n    first()\n    second()\n", "b.py": "    first()\n    second()\n"})
+    repository = open_repository(tmp_path, (), since=None, seed=0)
+    assert with_copies([task], repository)[0].hidden == ("b.py",)
+
+
+class TestPrompts:
+    def test_the_document_itself_is_no_leak(self):
+        assert not is_leaked(TASK.cursor.document.text, TASK)
+
+    @pytest.mark.parametrize("sign", ["", "# "])
+    def test_the_file_in_a_prompt_is_one(self, sign: str):
+        quoted = "".join(f"{sign}{line}\n" for line in ORIGINAL.splitlines())
+        assert is_leaked(quoted + TASK.cursor.document.text, TASK)
+
+    def test_the_same_line_elsewhere_is_none(self):
+        assert not is_leaked(f"# {LINE}\n" + TASK.cursor.document.text, TASK)
+
+    def test_a_copy_in_the_same_document_is_none(self):
+        task = task_at(ORIGINAL.replace("def f", "def g") + TEXT, TASK.removed)
+        assert not is_leaked(ORIGINAL + task.cursor.document.text, task)

@@ -1,0 +1,106 @@
+"""Figures with intervals over files, and paired differences."""
+
+from __future__ import annotations
+
+import pytest
+
+from copilot_server.evaluation.repository import scores
+from copilot_server.evaluation.repository.types import Done, Figure
+from copilot_server.statistics.proportion import wilson_interval
+from tests.support.repositories import an_outcome, done
+
+
+def figure(tasks: list[Done], name: str, context: str = "off") -> Figure:
+    (found,) = [one for one in scores.figures(tasks) if (one.name, one.context) == (name, context)]
+    return found
+
+
+def test_shares_of_tasks_and_of_the_shown():
+    tasks = [
+        done("a.py", an_outcome(exact=True)),
+        done("b.py", an_outcome(exact=False)),
+        done("c.py", an_outcome(shown=False)),
+        done("d.py", an_outcome(exact=True)),
+    ]
+    assert figure(tasks, scores.EXACT).value == 0.5
+    assert figure(tasks, scores.SHOWN).value == 0.75
+    precision = figure(tasks, scores.PRECISION)
+    assert precision.value == pytest.approx(2 / 3)
+    assert (precision.count, precision.files) == (3, 3)
+
+
+def test_with_one_task_a_file_the_interval_is_wilsons():
+    tasks = [done(f"{n}.py", an_outcome(exact=n < 3)) for n in range(10)]
+    found = figure(tasks, scores.EXACT)
+    assert (found.low, found.high) == wilson_interval(3, 10)
+
+
+def test_tasks_of_a_file_are_not_independent():
+    apart = [done(f"{n}.py", an_outcome(exact=n % 2 == 0)) for n in range(40)]
+    together = [done(f"{n // 10}.py", an_outcome(exact=n < 20)) for n in range(40)]
+    one, other = figure(apart, scores.EXACT), figure(together, scores.EXACT)
+    assert one.value == other.value == 0.5
+    assert other.high - other.low > one.high - one.low
+
+
+def test_keystrokes_are_summed_over_characters():
+    tasks = [done("a.py", an_outcome(keys=1)), done("b.py", an_outcome(keys=10)), done("c.py", an_outcome())]
+    found = figure(tasks, scores.SAVED)
+    assert found.value == pytest.approx(0.45)
+    assert found.count == 2
+
+
+def test_the_similarity_of_all_lines_is_for_several_lines_only():
+    assert scores.SIMILARITY_ALL not in {one.name for one in scores.figures([done("a.py", an_outcome())])}
+
+
+def test_a_difference_is_paired():
+    tasks = [
+        done(f"{n}.py", an_outcome(exact=n < 2, keys=8), an_outcome(context="on", exact=n < 8, keys=4))
+        for n in range(10)
+    ]
+    found = {one.name: one for one in scores.differences(tasks)}
+    exact = found[scores.EXACT]
+    assert exact.value == pytest.approx(0.6)
+    assert exact.p_value == pytest.approx(2 / 2**6)
+    assert exact.low > 0
+    assert found[scores.SAVED].value == pytest.approx(0.4)
+    assert found[scores.SHOWN].value == 0
+    assert found[scores.SHOWN].p_value == 1.0
+    assert scores.PRECISION not in found, "the suggestions shown are not the same ones"
+
+
+def test_tasks_asked_only_one_way_have_no_difference():
+    assert scores.differences([done("a.py", an_outcome())]) == []
+
+
+def test_costs_tell_the_cache_from_the_model():
+    (cost,) = scores.costs([done("a.py", an_outcome()), done("b.py", an_outcome())])
+    assert (cost.first_p50_s, cost.next_p50_s) == (1.0, 0.125)
+    assert (cost.next_cached, cost.prompt_tokens, cost.new_tokens) == (0.5, 100, 5)
+
+
+def test_bins_hold_every_suggestion_shown():
+    probabilities = (-3.0, -0.15, -0.01, 0.0)
+    tasks = [done(f"{n}.py", an_outcome(logprob=p, exact=p > -1)) for n, p in enumerate(probabilities)]
+    found = scores.bins([*tasks, done("z.py", an_outcome(shown=False))])
+    assert [(one.low, one.high, one.exact, one.count) for one in found] == [
+        (None, -1.0, 0, 1),
+        (-0.2, -0.1, 1, 1),
+        (-0.05, 0.0, 2, 2),
+    ]
+
+
+def test_what_a_threshold_would_withhold():
+    right = [done(f"r{n}.py", an_outcome(exact=True, logprob=-0.1)) for n in range(9)]
+    right.append(done("low.py", an_outcome(exact=True, logprob=-2.0)))
+    wrong = [done(f"w{n}.py", an_outcome(logprob=-1.0 if n else -0.05)) for n in range(4)]
+    assert scores.withheld_at([*right, *wrong], "off", kept=0.9) == 0.75
+    assert scores.withheld_at([*right, *wrong], "off", kept=1.0) == 0.0
+    assert scores.withheld_at(right, "off") is None
+
+
+def test_unwanted_suggestions_are_counted_by_context():
+    tasks = [done("a.py", an_outcome(), an_outcome(context="on", shown=False))]
+    assert scores.silly(tasks)["off"]["shown"] == 1
+    assert scores.silly(tasks)["on"]["shown"] == 0
