@@ -181,6 +181,29 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class ReadingEngine(Protocol):
+    """An engine that can read a prompt before anyone asks, as one in this process does."""
+
+    def read(self, prompts: Sequence[Prompt], cancel: Cancel) -> None:
+        """Read prompts and generate nothing, so that prompts that begin like them are answered sooner.
+
+        The first is the one most likely to be needed. It ends soon after ``cancel`` is set; what has been
+        read by then is kept, and the next call of this or of ``generate`` goes on from there.
+
+        Raises:
+            EngineError: the model could not run.
+        """
+        ...
+
+    def reading_speed_tok_s(self) -> float:
+        """Return how fast the model reads a new prompt, in tokens per second.
+
+        It is measured once at most, so that an engine always says the same.
+        """
+        ...
+
+
+@runtime_checkable
 class WatchedEngine(Protocol):
     """An engine that can fail and recover by itself, such as a remote one."""
 

@@ -126,6 +126,16 @@ class Runner(Protocol):
 
 
 @runtime_checkable
+class TunedRunner(Protocol):
+    """A runner whose reading speed was measured when it was tuned for this machine."""
+
+    @property
+    def reading_speed_tok_s(self) -> float | None:
+        """How fast it reads a new prompt, in tokens per second; None if that was not measured."""
+        ...
+
+
+@runtime_checkable
 class GrowingRunner(Protocol):
     """A runner whose KV cache begins small and takes memory as it is needed."""
 

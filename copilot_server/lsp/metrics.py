@@ -224,9 +224,10 @@ def _named(endpoints: Sequence[EndpointState]) -> Iterator[tuple[str, EndpointSt
 
 
 def _of_decoding(counters: Sequence[Counters]) -> Iterator[Metric]:
-    about = "Tokens of prompts that the model read, and those that it reused from earlier requests."
+    about = "Tokens of prompts that were read for a request, read before one, and reused from others."
     prompt = CounterMetricFamily(f"{_PREFIX}_prompt_tokens", about, labels=["how"])
     prompt.add_metric(["read"], sum(one.prompt_tokens_read for one in counters))
+    prompt.add_metric(["ahead"], sum(one.prompt_tokens_read_ahead for one in counters))
     prompt.add_metric(["reused"], sum(one.prompt_tokens_reused for one in counters))
     yield prompt
     drafted = sum(one.tokens_drafted for one in counters)

@@ -39,6 +39,17 @@ SPEEDS = {
 MakeEngine = Callable[..., DecodingEngine]
 
 
+class CancelAfter:
+    """A cancel flag that is set from its ``looks``-th look on."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def is_set(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
 def engine_maker(runner: str, folder: Path, plain: PlainDecoding) -> MakeEngine:
     """Return a function that makes engines on ``runner`` with the given settings and tighter limits."""
 

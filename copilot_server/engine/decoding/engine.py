@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
+import numpy as np
+
 from copilot_server.config import SpeedSettings
-from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Special
+from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Prompt, Special
 from copilot_server.engine.decoding.jobs import Job, make_job
 from copilot_server.engine.decoding.prefix_cache import PrefixCache
+from copilot_server.engine.decoding.reading import PromptReader, measure_reading_speed
 from copilot_server.engine.decoding.schedule import BLOCK_SLACK, Counters, Schedule
 from copilot_server.engine.memory import memory_errors
 from copilot_server.engine.models.tokenizer import Tokenizer
-from copilot_server.engine.runner import GrowingRunner, Runner
+from copilot_server.engine.runner import GrowingRunner, Runner, TunedRunner
 from copilot_server.errors import EngineError
 
 OnDone = Callable[[int, list[Generation]], None]
@@ -33,6 +36,9 @@ class DecodingEngine:
         self._cache = PrefixCache(runner, enabled=speed.prefix_cache)
         self._draft_length = runner.draft_length if speed.drafts else 0
         self._counters = Counters()
+        self._reads_ahead = speed.prefix_cache
+        self._reader = PromptReader(runner, self._cache, self._counters)
+        self._reading_speed_tok_s = runner.reading_speed_tok_s if isinstance(runner, TunedRunner) else None
 
     @property
     def device(self) -> str:
@@ -94,8 +100,7 @@ class DecodingEngine:
         batch_size: int = 16,
     ) -> list[list[Generation]]:
         """See ``Engine.generate_batch``; ``batch_size`` candidates are decoded at a time, the others wait."""
-        if self._closed:
-            raise EngineError("The engine was closed.", remedy="Load the model again.")
+        self._check_open()
         jobs = [
             make_job(index, request, self._tokenizer, self.context_length)
             for index, request in enumerate(requests)
@@ -120,12 +125,36 @@ class DecodingEngine:
         """Drop what is kept of earlier prompts."""
         self._cache.clear()
 
+    def read(self, prompts: Sequence[Prompt], cancel: Cancel) -> None:
+        """See ``ReadingEngine.read``. A prompt that does not fit the context is left out."""
+        self._check_open()
+        encoded = [self._tokenizer.encode(prompt) for prompt in prompts] if self._reads_ahead else []
+        fitting = [np.asarray(ids, np.int32) for ids in encoded if 1 < len(ids) < self.context_length]
+        if not fitting:
+            return
+        if isinstance(self._runner, GrowingRunner):
+            self._runner.make_room(sum(len(ids) + BLOCK_SLACK for ids in fitting))
+        with memory_errors():
+            self._reader.read(fitting, cancel)
+
+    def reading_speed_tok_s(self) -> float:
+        """See ``ReadingEngine.reading_speed_tok_s``."""
+        self._check_open()
+        if self._reading_speed_tok_s is None:
+            with memory_errors():
+                self._reading_speed_tok_s = measure_reading_speed(self._runner)
+        return self._reading_speed_tok_s
+
     def close(self) -> None:
         """See ``Engine.close``."""
         if not self._closed:
             self._notices, self._closed = self.notices, True
             self._cache.clear()
             self._runner.release()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineError("The engine was closed.", remedy="Load the model again.")
 
     def _decode(self, schedule: Schedule, cancel: Cancel) -> Iterator[Job]:
         """Step until every job is done or the cancel flag is set; yields each job when it is done."""

@@ -19,10 +19,14 @@ BLOCK_SLACK = 64
 
 @dataclass(slots=True)
 class Counters:
-    """What has been decoded since the engine was created."""
+    """What has been decoded since the engine was created.
+
+    ``prompt_tokens_read``: for generations; ``prompt_tokens_read_ahead``: before anyone asked for one.
+    """
 
     steps: int = 0
     prompt_tokens_read: int = 0
+    prompt_tokens_read_ahead: int = 0
     prompt_tokens_reused: int = 0
     tokens_drafted: int = 0
     drafts_accepted: int = 0

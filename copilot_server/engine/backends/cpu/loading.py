@@ -33,17 +33,18 @@ def open_cpu_runner(folder: Path, architecture: Architecture, dtype: Dtype, *, t
     weights = open_weights(folder, architecture, dtype)
     cache_tokens = _cache_tokens(architecture, dtype)
 
-    def make(count: int, draft_length: int = 0) -> CpuRunner:
+    def make(count: int, draft_length: int = 0, reading_speed_tok_s: float | None = None) -> CpuRunner:
         return CpuRunner(
             weights,
             threads=count,
             cache_tokens=cache_tokens,
             max_sequences=MAX_SEQUENCES,
             draft_length=draft_length,
+            reading_speed_tok_s=reading_speed_tok_s,
         )
 
     tuning = tune(make, key=f"{architecture} {dtype}", threads=threads)
-    return make(tuning.threads, tuning.draft_length)
+    return make(tuning.threads, tuning.draft_length, tuning.reading_speed_tok_s)
 
 
 def _cache_tokens(architecture: Architecture, dtype: Dtype) -> int:

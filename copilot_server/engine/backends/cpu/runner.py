@@ -29,8 +29,15 @@ class CpuRunner:
     cut into chunks (``kernels/matmul.h``, ``kernels/attention.h``).
     """
 
-    def __init__(
-        self, weights: Weights, *, threads: int, cache_tokens: int, max_sequences: int, draft_length: int = 8
+    def __init__(  # noqa: PLR0913
+        self,
+        weights: Weights,
+        *,
+        threads: int,
+        cache_tokens: int,
+        max_sequences: int,
+        draft_length: int = 8,
+        reading_speed_tok_s: float | None = None,
     ) -> None:
         self._library = c.load_library()
         self._weights = weights
@@ -44,6 +51,7 @@ class CpuRunner:
         # Row i: the pages of sequence i, in order; updated when a step needs it.
         self._tables = np.zeros((max_sequences, table_width(weights.architecture, pages)), np.int32)
         self._draft_length = draft_length
+        self._reading_speed_tok_s = reading_speed_tok_s
         self._model, self._owned = build_model(weights, pages)
         self._threads = threads
         self._workers = self._library.pool_open(threads)
@@ -95,6 +103,11 @@ class CpuRunner:
     def draft_length(self) -> int:
         """How many drafted tokens a step verifies at little more than the cost of none."""
         return self._draft_length
+
+    @property
+    def reading_speed_tok_s(self) -> float | None:
+        """How fast it reads a new prompt, in tokens per second; None if it has not been tuned."""
+        return self._reading_speed_tok_s
 
     @property
     def notices(self) -> Sequence[str]:

@@ -1,4 +1,7 @@
-"""The number of threads and the length of drafts that are fastest here, measured once and remembered."""
+"""The number of threads and the length of drafts that are fastest here, and how fast prompts are read.
+
+They are measured once and remembered.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,14 @@ from hashlib import sha256
 from pathlib import Path
 
 from copilot_server.engine.backends.cpu.library import load_library
+from copilot_server.engine.decoding.reading import measure_reading_speed
 from copilot_server.engine.runner import Choice, Chunk, Runner
 from copilot_server.fetch import home
 
 _LOG = logging.getLogger(__name__)
 
 #: Increase this when what is measured changes, so that what was remembered before is measured again.
-VERSION = 2
+VERSION = 3
 #: Tokens of context while measuring, and the number of steps whose median counts.
 CONTEXT, STEPS = 64, 5
 #: The draft lengths to try, and how many times as long as without a draft a step may take. Its time grows
@@ -30,14 +34,18 @@ DRAFTS, WORTHWHILE = (2, 3, 5, 7, 9, 11, 15, 23), 1.8
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """The number of threads to compute with, and the most drafted tokens that one step should verify."""
+    """The number of threads to compute with, and the most drafted tokens that one step should verify.
+
+    ``reading_speed_tok_s``: how fast a new prompt is read so, in tokens per second.
+    """
 
     threads: int
     draft_length: int
+    reading_speed_tok_s: float | None = None
 
 
 def tune(make: Callable[[int], Runner], *, key: str, threads: int = 0) -> Tuning:
-    """Measure, which takes under a second, or recall what was measured for this model on this processor.
+    """Measure, which takes about a second, or recall what was measured for this model on this processor.
 
     Args:
         make: Makes a runner with the given number of threads.
@@ -82,8 +90,11 @@ def _measure(make: Callable[[int], Runner], threads: int) -> Tuning:
     best = min(times, key=lambda count: times[count])
     runner = make(best)
     draft_length = longest_worthwhile_draft(lambda tokens: _step_s(runner, tokens))
-    _LOG.info("measured: %d threads, drafts of up to %d tokens", best, draft_length)
-    return Tuning(best, draft_length)
+    speed = measure_reading_speed(runner)
+    _LOG.info(
+        "measured: %d threads, drafts of up to %d tokens, prompts at %.0f tokens/s", best, draft_length, speed
+    )
+    return Tuning(best, draft_length, speed)
 
 
 def _thread_counts() -> Sequence[int]:

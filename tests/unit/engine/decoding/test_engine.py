@@ -26,6 +26,7 @@ from tests.support.decoding import (
     NEVER,
     SPEEDS,
     TEXTS,
+    CancelAfter,
     MakeEngine,
     ask,
     assert_same,
@@ -55,17 +56,6 @@ _MARKED = [
 def make_engine(request: pytest.FixtureRequest, tiny_model_dir: Path, plain: PlainDecoding) -> MakeEngine:
     """Make engines on each of the runners."""
     return engine_maker(request.param, tiny_model_dir, plain)
-
-
-class CancelAfter:
-    """A cancel flag that is set from its ``looks``-th look on."""
-
-    def __init__(self, looks: int) -> None:
-        self.looks = looks
-
-    def is_set(self) -> bool:
-        self.looks -= 1
-        return self.looks < 0
 
 
 # Drafts

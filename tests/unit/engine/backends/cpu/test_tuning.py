@@ -52,3 +52,5 @@ def test_a_real_runner_is_measured(tmp_path: Path, tiny_model_dir: Path, monkeyp
     tuned = tune(lambda threads: open_runner(tiny_model_dir, threads=threads), key="tiny")
     assert tuned.threads >= 1
     assert tuned.draft_length in (0, *module.DRAFTS)
+    assert tuned.reading_speed_tok_s is not None
+    assert tuned.reading_speed_tok_s > 0
