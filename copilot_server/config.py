@@ -25,6 +25,7 @@ Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
 PromptProtocolSetting = Literal["auto", "fim", "causal", "chat-prefill"]
 Debounce = Literal["auto", "off"]
 Infilling = Literal["auto", "prompt", "suffix"]
+PromptTokens = int | Literal["auto"]
 
 _Section = TypeVar("_Section", bound=attrs.AttrsInstance)
 
@@ -57,8 +58,15 @@ def _pattern(_section: object, _attribute: object, pattern: str) -> None:
 class CompletionSettings:
     """What the model is asked to write for one suggestion."""
 
-    #: The most tokens of the document that the model reads; fewer make a first suggestion faster.
-    max_prompt_tokens: int = _whole(1024, low=64, high=131072)
+    #: The most tokens of the document that the model reads; fewer make a first suggestion faster. ``auto``
+    #: takes as many as this machine reads in about a second, from 256 to 1024.
+    max_prompt_tokens: PromptTokens = field(
+        default=1024,
+        validator=validators.or_(
+            validators.in_(("auto",)), validators.and_(validators.ge(64), validators.le(131072))
+        ),
+        metadata={"allowed": 'a whole number from 64 to 131072, or "auto"'},
+    )
     #: The most tokens that the model writes for one suggestion.
     max_new_tokens: int = _whole(256, low=1, high=4096)
     #: Candidates offered when completion is invoked explicitly; while typing, a single one is offered.
@@ -91,7 +99,8 @@ class SpeedSettings:
     drafts: bool = True
     #: Replay a captured graph for each decoding step on a CUDA device.
     cuda_graphs: bool = True
-    #: Prefetch: with no request in flight, complete at the position that accepting the suggestion leads to.
+    #: With no request in flight, complete at the position that accepting the suggestion leads to (prefetch),
+    #: and read the prompt of the position where the cursor rests.
     ahead: bool = True
     #: The number of threads on a CPU; 0 takes the number measured fastest here.
     threads: int = _whole(0, low=0, high=1024)
@@ -384,4 +393,11 @@ def strict_converter() -> cattrs.Converter:
     return converter
 
 
+def _prompt_tokens(value: object, _kind: object) -> object:
+    if value != "auto" and type(value) is not int:
+        raise TypeError("expected a whole number or auto")
+    return value
+
+
 _CONVERTER = strict_converter()
+_CONVERTER.register_structure_hook_func(lambda kind: kind == PromptTokens, _prompt_tokens)

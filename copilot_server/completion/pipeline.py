@@ -74,6 +74,11 @@ class Pipeline:
         """How many parameters the model has, if the catalogue says."""
         return self._manifest.parameters or None
 
+    @property
+    def max_prompt_tokens(self) -> int:
+        """How many tokens of a document a prompt has at most; what the setting ``auto`` has become."""
+        return self._planner.max_prompt_tokens
+
     def configure(self, settings: CompletionSettings) -> None:
         """Complete with other settings from now on."""
         self._planner = Planner(self._engine, self._manifest, settings)

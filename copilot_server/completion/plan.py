@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from copilot_server.catalog import Manifest, PromptProtocol
+from copilot_server.completion.budget import prompt_budget
 from copilot_server.completion.cross_file import SNIPPET_SHARE, show_snippets
 from copilot_server.completion.prompt import build_prompt
 from copilot_server.completion.scope.ending import StopRule
@@ -48,6 +49,8 @@ class Planner:
         self._stable_length = engine.stable_length
         self._manifest = manifest
         self._settings = settings
+        #: The most tokens of a document in a prompt, as long as this planner is used.
+        self.max_prompt_tokens = prompt_budget(settings.max_prompt_tokens, engine)
 
     def prepare(self, document: Document) -> Iterator[None]:
         """Count and cache the tokens of the lines of ``document``, some lines at each step."""
@@ -68,7 +71,7 @@ class Planner:
         prompt_protocol = request.prompt_protocol or self._prompt_protocol(situation)
         sampling = request.sampling or self._sampling(request)
         budget = min(
-            self._settings.max_prompt_tokens,
+            self.max_prompt_tokens,
             # At most half of the context: a chat holds the code twice. The 64 are for the text around it.
             (self._context_length - sampling.max_new_tokens) // 2 - 64,
         )

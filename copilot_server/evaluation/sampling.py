@@ -149,7 +149,7 @@ class ModelSource:
             "device": engine.device,
             "dtype": engine.dtype,
             "protocol": "raw" if options.raw else completion.protocol,
-            "max_prompt_tokens": completion.max_prompt_tokens,
+            "max_prompt_tokens": self._pipeline.max_prompt_tokens,
             "max_new_tokens": completion.max_new_tokens,
             "top_p": options.top_p,
             "seed": options.seed,

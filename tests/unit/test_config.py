@@ -62,6 +62,12 @@ def test_a_named_file_must_exist(file: Path) -> None:
         ("offline = 'yes'\n", "`offline` must be true or false, not 'yes'."),
         ("model = ''\n", "`model` must be text that is not empty, not ''."),
         ("completion = 3\n", "`completion` must be a table of settings, not 3."),
+        (
+            "[completion]\nmax_prompt_tokens = 'most'\n",
+            '`completion.max_prompt_tokens` must be a whole number from 64 to 131072, or "auto", not',
+        ),
+        ("[completion]\nmax_prompt_tokens = 63\n", 'from 64 to 131072, or "auto", not 63.'),
+        ("[completion]\nmax_prompt_tokens = true\n", 'from 64 to 131072, or "auto", not True.'),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named_with_what_is_allowed(file: Path, text: str, message: str) -> None:
@@ -102,6 +108,12 @@ def test_a_wrong_flag_is_reported(default_file: Path) -> None:
 def test_an_editor_may_write_settings_its_own_way(options: object) -> None:
     wanted = Settings(model="m", completion=CompletionSettings(max_new_tokens=7, top_p=1.0))
     assert merge_client_settings(Settings(), options) == (wanted, [])
+
+
+@pytest.mark.parametrize("tokens", ["auto", 64, 131072])
+def test_the_size_of_a_prompt_is_a_number_or_auto(tokens: object) -> None:
+    settings, problems = merge_client_settings(Settings(), {"completion": {"maxPromptTokens": tokens}})
+    assert (settings.completion.max_prompt_tokens, problems) == (tokens, [])
 
 
 def test_a_wrong_option_of_an_editor_leaves_the_right_ones() -> None:

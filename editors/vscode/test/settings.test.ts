@@ -48,13 +48,12 @@ def plain(value):
     return dict(value) if hasattr(value, "items") else list(value)
 
 def limits(validator):
-    if validator is None:
-        return {}
+    operator = getattr(validator, "compare_op", None)
+    if operator:
+        return {operator: validator.bound}
     found = {}
-    for one in getattr(validator, "_validators", [validator]):
-        operator = getattr(one, "compare_op", None)
-        if operator:
-            found[operator] = one.bound
+    for one in getattr(validator, "_validators", getattr(validator, "validators", ())):
+        found |= limits(one)
     return found
 
 print(json.dumps(dict(flat(config.Settings))))
