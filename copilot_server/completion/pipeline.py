@@ -13,12 +13,19 @@ from copilot_server.completion.cache import CompletionCache
 from copilot_server.completion.filters.draft import Draft
 from copilot_server.completion.filters.order import apply_filters, apply_quiet_filters
 from copilot_server.completion.plan import Plan, Planner
-from copilot_server.completion.scheduling.next_cursors import next_cursors
+from copilot_server.completion.scheduling.next_cursors import next_cursors, resting_cursors
 from copilot_server.completion.scope.scope import Situation
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings
 from copilot_server.context.document import Document
-from copilot_server.engine.base import Cancel, Engine, Generation, GenerationRequest, WatchedEngine
+from copilot_server.engine.base import (
+    Cancel,
+    Engine,
+    Generation,
+    GenerationRequest,
+    ReadingEngine,
+    WatchedEngine,
+)
 from copilot_server.engine.models.vocabulary import detect_fim
 from copilot_server.errors import EngineError
 from copilot_server.fetch import ensure
@@ -44,7 +51,7 @@ class Pipeline:
         prefetch: bool = True,
         watch: Watch | None = None,
     ) -> None:
-        """``prefetch``: whether to prefetch at all. ``watch``: registers a callback for engine failures."""
+        """``prefetch``: whether to prefetch and read ahead. ``watch``: registers a callback for failures."""
         self._engine = engine
         self._watch = partial(_watch_engine, engine) if watch is None else watch
         self._on_error: OnError | None = None
@@ -139,6 +146,23 @@ class Pipeline:
         return tuple(
             CompletionRequest(cursor, prefetch=True, workspace=request.workspace) for cursor in cursors
         )
+
+    def read_ahead(self, request: CompletionRequest, cancel: Cancel) -> bool:
+        """Have the engine read the prompts of what is likely to be requested next, if it can.
+
+        ``request``: what would be requested where the cursor rests.
+
+        Returns:
+            Whether there was a prompt to read, by an engine that reads ahead.
+
+        Raises:
+            ConfigError, EngineError: as ``complete``.
+        """
+        if not self._prefetch or not isinstance(self._engine, ReadingEngine):
+            return False
+        requests = [replace(request, cursor=cursor) for cursor in resting_cursors(request.cursor)]
+        self._engine.read([self._planner.plan(one).generation.prompt for one in requests], cancel)
+        return bool(requests)
 
     def complete_batch(
         self,

@@ -7,14 +7,15 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Literal
+from urllib.parse import unquote
 
-from cachetools import TTLCache
+from cachetools import LRUCache, TTLCache
 from lsprotocol import types
 
 from copilot_server.completion.rejected import RejectedSuggestions
 from copilot_server.completion.scheduling.engine_thread import EngineThread
 from copilot_server.completion.scheduling.scheduler import Scheduler
-from copilot_server.completion.types import Source
+from copilot_server.completion.types import CompletionRequest, Source
 from copilot_server.config import Settings
 from copilot_server.context.document import Document
 from copilot_server.context.exclusion import Exclusions
@@ -48,6 +49,8 @@ COPILOTS_DID_ACCEPT = "github.copilot.didAcceptCompletionItem"
 #: How long it is remembered whether a document is excluded, in seconds: looking at the disk for each key
 #: would cost more than everything else that the server does for it.
 _EXCLUDED_S = 1.0
+#: Of how many documents the cursor's last position is remembered, among them closed ones.
+_REMEMBERED_CURSORS = 256
 #: After how long the status shows that the model is at work, in seconds. Most answers come sooner, and the
 #: status bar should not flicker.
 THINKING_S = 0.15
@@ -84,6 +87,9 @@ class Session:
         self._exclusions = Exclusions()
         self._excluded: TTLCache[str, str | None] = TTLCache(64, _EXCLUDED_S)
         self._focused: str | None = None
+        #: Whether the editor says which document the user looks at; otherwise it is the one opened last.
+        self._reports_focus = False
+        self._cursors: LRUCache[str, types.Position] = LRUCache(_REMEMBERED_CURSORS)
         #: What has failed, until something works.
         self._failure: str | None = None
         self._notices: set[str] = set()
@@ -129,6 +135,7 @@ class Session:
         self.scheduler.debounce.enabled = current.debounce == "auto"
         self.statistics.configure(enabled=current.statistics)
         self.loader.load(again=True)
+        self._read_ahead(self._focused)
         self.report_status()
 
     # Documents.
@@ -137,8 +144,10 @@ class Session:
         """Take up a document, and prepare for requests in it."""
         document = self.documents.open(item)
         self.rejected.closed(document.uri)
-        if self.settings.current.enabled and self.why_silent(document.uri) is None:
+        if self._is_wanted_in(document.uri):
             self.scheduler.prepare(Document(document.uri, document.language_id, document.text))
+        if not self._reports_focus or self._is_focused(document.uri):
+            self._read_ahead(document.uri)
 
     def change(self, uri: str, version: int, changes: Sequence[types.TextDocumentContentChangeEvent]) -> None:
         """Apply the editor's changes to a document.
@@ -160,15 +169,44 @@ class Session:
         """Forget a document."""
         document = self.documents.get(uri)
         self.documents.close(uri)
+        if self._is_focused(uri):
+            self._read_ahead(None)
         if document is not None:
             self.statistics.closed(document.uri)
             self.rejected.closed(document.uri)
 
-    def focus(self, uri: str | None) -> None:
-        """Remember which document the user looks at: the status is about that one."""
+    def focus(self, uri: str | None, position: types.Position | None = None) -> None:
+        """Remember which document the user looks at, for the status, and where its cursor is."""
+        if uri is not None and position is not None:
+            self._cursors[unquote(uri)] = position
         if uri != self._focused:
             self._focused = uri
             self.report_status()
+
+    def look_at(self, uri: str | None, position: types.Position | None = None) -> None:
+        """Take the editor's report of what the user looks at, and read ahead there."""
+        self._reports_focus = True
+        self.focus(uri, position)
+        self._read_ahead(uri)
+
+    def _is_focused(self, uri: str) -> bool:
+        return self._focused is not None and unquote(uri) == unquote(self._focused)
+
+    def _read_ahead(self, uri: str | None) -> None:
+        """Have the prompt at the cursor of a document read; of none if suggestions are not wanted there.
+
+        Where the cursor is not known, nothing is read: its line decides how most prompts begin.
+        """
+        document = self.documents.get(uri) if uri is not None else None
+        position = self._cursors.get(unquote(uri)) if uri is not None else None
+        request = None
+        if document is not None and position is not None and self._is_wanted_in(document.uri):
+            request = CompletionRequest(document.cursor_at(position, self.documents.encoding))
+        self.scheduler.read_ahead(request)
+
+    def _is_wanted_in(self, uri: str) -> bool:
+        """Whether suggestions are wanted in an open document."""
+        return self.settings.current.enabled and self.why_silent(uri) is None
 
     def why_silent(self, uri: str) -> str | None:
         """Say why nothing is suggested in an open document; None if suggestions are wanted there."""
@@ -219,7 +257,13 @@ class Session:
         """Show the user how a load goes on, unless it is quiet."""
         if not progress.quiet:
             self.background.start(show_loading(self.client, loading, progress))
+        loading.add_done_callback(self._loaded)
         self.report_status()
+
+    def _loaded(self, loading: asyncio.Future[None]) -> None:
+        """Read ahead what could not be read before there was a model."""
+        if not loading.cancelled() and loading.exception() is None:
+            self._read_ahead(self._focused)
 
     def failed(self, error: CopilotServerError) -> None:
         """Show an error to the user once; the status shows it until something works.

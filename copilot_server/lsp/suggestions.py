@@ -43,7 +43,7 @@ def take_snapshot(
     version = params.text_document.version
     if version is not None and version < document.version:
         raise JsonRpcRequestCancelled("The document has changed.")
-    session.focus(document.uri)
+    session.focus(document.uri, params.position)
     snapshot = snapshot_at(document, params.position, selected, session.documents.encoding)
     session.statistics.requested(document.uri, snapshot.end)
     return snapshot

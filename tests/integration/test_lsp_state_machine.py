@@ -103,6 +103,7 @@ REQUESTS = [
 ]
 NOTIFICATIONS = [
     "textDocument/didFocus",
+    "copilotServer/didMoveCursor",
     "textDocument/didShowCompletion",
     "textDocument/didPartiallyAcceptCompletion",
     "textDocument/didSave",

@@ -32,6 +32,9 @@ class Echo:
     def next_requests(self, *_answered: object) -> tuple[CompletionRequest, ...]:
         return ()
 
+    def read_ahead(self, *_wanted: object) -> bool:
+        return False
+
     def configure(self, settings: CompletionSettings) -> None:
         pass
 

@@ -30,6 +30,8 @@ class StandIn:
 
     def __init__(self, settings: CompletionSettings) -> None:
         self.settings = settings
+        #: What would have been read ahead: the document's URI, and the text before the cursor.
+        self.read: list[tuple[str, str]] = []
         StandIn.loads += 1
 
     def complete(self, request: CompletionRequest, cancel: Cancel, _on_text: object = None) -> Completion:
@@ -59,6 +61,11 @@ class StandIn:
 
     def next_requests(self, *_answered: object) -> tuple[CompletionRequest, ...]:
         return ()
+
+    def read_ahead(self, request: CompletionRequest, _cancel: Cancel) -> bool:
+        self._write_down(request)
+        self.read.append((request.cursor.document.uri, request.cursor.prefix))
+        return True
 
     def configure(self, settings: CompletionSettings) -> None:
         self.settings = settings

@@ -44,6 +44,8 @@ class Scripted:
         self.kept: dict[str, Completion] = {}
         self.begun: list[str] = []
         self.cancelled: list[str] = []
+        #: The texts whose prompts were read ahead.
+        self.read: list[str] = []
         self.threads: set[str] = set()
         self.slow_began = threading.Event()
         self.settings: CompletionSettings | None = None
@@ -81,6 +83,18 @@ class Scripted:
         for step in ("one", "two"):
             self.begun.append(f"{document.text} {step}")
             yield
+
+    def read_ahead(self, request: CompletionRequest, cancel: Cancel) -> bool:
+        text = request.cursor.document.text
+        self.read.append(text)
+        if text == "boom":
+            raise ValueError(f"in {text}")
+        if text.startswith("long"):
+            assert isinstance(cancel, threading.Event)
+            self.slow_began.set()
+            assert cancel.wait(PATIENCE_S)
+            self.cancelled.append(text)
+        return True
 
     def watch(self, _on_error: object) -> None:
         pass
@@ -140,6 +154,12 @@ async def until(event: threading.Event) -> None:
 async def until_begun(pipeline: Scripted, *texts: str) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while pipeline.begun != list(texts):
+            await asyncio.sleep(0.001)
+
+
+async def until_read(pipeline: Scripted, *texts: str) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while pipeline.read != list(texts):
             await asyncio.sleep(0.001)
 
 

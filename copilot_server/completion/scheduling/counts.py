@@ -16,7 +16,8 @@ class Counts:
     for a generation, even one that began for an older request. ``cancelled_waiting``: requests that the
     editor cancelled or a newer one superseded before the engine began. ``cancelled_running``: the same while
     the engine was generating. ``failed``: requests that ended in an error. ``prefetches``: generations begun
-    for a request that nobody had made yet.
+    for a request that nobody had made yet. ``read_ahead``: how often the engine began to read prompts where
+    the cursor rested; ``read_ahead_given_up``: how often a key, or another position, ended that early.
     """
 
     requests: int = 0
@@ -25,6 +26,8 @@ class Counts:
     cancelled_running: int = 0
     failed: int = 0
     prefetches: int = 0
+    read_ahead: int = 0
+    read_ahead_given_up: int = 0
 
     def cancelled(self, *, running: bool) -> None:
         """Count a cancelled or superseded request; ``running``: the engine was generating for it."""

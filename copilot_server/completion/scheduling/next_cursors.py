@@ -1,10 +1,11 @@
-"""Where the cursor will be next if the user accepts the suggestion on show."""
+"""Where the cursor will be next: after the suggestion on show is accepted, or after it has rested."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
 
+from copilot_server.completion.gate import is_worthwhile
 from copilot_server.completion.types import Candidate
 from copilot_server.context.document import Cursor
 from copilot_server.context.indentation import indent_of, indent_unit
@@ -29,6 +30,21 @@ def next_cursors(cursor: Cursor, candidate: Candidate) -> tuple[Cursor, ...]:
         return (accepted,)
     text = accepted.document.text
     return accepted, _insert(accepted, line_end(text) + _next_indent(accepted))
+
+
+def resting_cursors(cursor: Cursor) -> tuple[Cursor, ...]:
+    """Return where the next suggestion is likely to be asked for while the cursor rests, the likelier first.
+
+    A line that has been begun is gone on with, or Enter is pressed at its end; that comes first where the
+    line opens a block. There are none in the middle of a line, where nothing is asked for while one types.
+    """
+    if not is_worthwhile(cursor):
+        return ()
+    if not cursor.line_prefix.strip() or cursor.line_suffix.strip():
+        return (cursor,)
+    indent = _next_indent(cursor)
+    below = _insert(cursor, line_end(cursor.document.text) + indent)
+    return (below, cursor) if len(indent) > len(indent_of(cursor.line_prefix)) else (cursor, below)
 
 
 def _insert(cursor: Cursor, text: str, replaced: int = 0) -> Cursor:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from copilot_server.completion.scheduling.counts import Counts
 from copilot_server.completion.scheduling.ticket import Superseded, Ticket
 from copilot_server.completion.types import CompletionRequest
+from copilot_server.context.document import Cursor
 from copilot_server.errors import CopilotServerError
 
 #: How long after an answer prefetching begins, in seconds. Most keys come sooner, and one that needs the
@@ -22,6 +23,8 @@ class _Prefetch:
     """Requests that nobody has made yet, being completed one after the other."""
 
     requests: tuple[CompletionRequest, ...]
+    #: Where the answer was shown that they follow.
+    origin: Cursor
     cancel: threading.Event = field(default_factory=threading.Event)
     task: asyncio.Task[None] | None = None
 
@@ -42,18 +45,29 @@ class Prefetcher:
         self._quiet_s = quiet_s
         self._current: _Prefetch | None = None
 
-    def start(self, requests: tuple[CompletionRequest, ...]) -> None:
-        """Prefetch ``requests`` instead of any others, unless that has been done or is being done."""
+    def start(self, requests: tuple[CompletionRequest, ...], origin: Cursor) -> None:
+        """Prefetch ``requests`` instead of any others, unless that has been done or is being done.
+
+        ``origin``: where the answer is shown that leads to them.
+        """
         if self._current is not None and self._current.requests == requests:
+            self._current.origin = origin
             return
         self.stop()
-        self._current = prefetch = _Prefetch(requests)
+        self._current = prefetch = _Prefetch(requests, origin)
         prefetch.task = asyncio.create_task(self._run(prefetch))
 
     def leads_to(self, request: CompletionRequest) -> bool:
         """Whether an answer that is being prefetched will be the answer to ``request``."""
         prefetched = self._current.requests if self._current else ()
         return not request.invoked and any(one.cursor == request.cursor for one in prefetched)
+
+    def leave(self, cursor: Cursor) -> None:
+        """End what is being prefetched if ``cursor`` is on none of its lines, nor on that of its origin."""
+        if self._current is not None:
+            cursors = (self._current.origin, *(one.cursor for one in self._current.requests))
+            if not any(_same_line(cursor, one) for one in cursors):
+                self.stop()
 
     def stop(self) -> None:
         """End what is being prefetched and forget it."""
@@ -87,3 +101,8 @@ class Prefetcher:
             if completion.candidates:
                 return True
         return not prefetch.cancel.is_set()
+
+
+def _same_line(one: Cursor, other: Cursor) -> bool:
+    same_document = one.document.uri == other.document.uri
+    return same_document and one.prefix.count("\n") == other.prefix.count("\n")

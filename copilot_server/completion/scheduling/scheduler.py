@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from copilot_server.completion.scheduling.counts import Counts
 from copilot_server.completion.scheduling.debounce import Debounce
 from copilot_server.completion.scheduling.engine_thread import EngineThread
 from copilot_server.completion.scheduling.prefetch import QUIET_S, Prefetcher
+from copilot_server.completion.scheduling.read_ahead import ReadAhead
 from copilot_server.completion.scheduling.ticket import Superseded, Ticket
 from copilot_server.completion.scheduling.worker import Pipeline, Worker
 from copilot_server.completion.types import Completion, CompletionRequest
@@ -31,8 +33,9 @@ class Scheduler:
     """Completions for one session, made one at a time on the engine thread.
 
     A generation carries on for a newer request as long as what the user types is what it writes. While nobody
-    waits for an answer, the engine prefetches what the last answer leads to. A request that needs the engine
-    ends that at once, unless it asks for the very answer that is being prefetched.
+    waits for an answer, the engine prefetches what the last answer leads to, and reads the prompt of the
+    position where the cursor rests. A request that needs the engine ends both at once, but for a prefetch of
+    the very answer that it asks for.
     """
 
     def __init__(self, quiet_s: float = QUIET_S, engine_thread: EngineThread | None = None) -> None:
@@ -45,6 +48,7 @@ class Scheduler:
         self._queue = thread.queue(self._yield_engine)
         self._worker = Worker(self._queue, self.debounce.answered)
         self._prefetcher = Prefetcher(self._worker.complete, self.counts, quiet_s)
+        self._read_ahead = ReadAhead(self._worker.read_ahead, self.counts, quiet_s)
         self._latest: dict[str, Ticket] = {}
         self._closed = False
 
@@ -78,17 +82,30 @@ class Scheduler:
             A future, done when the load is over; it holds the CopilotServerError if the load failed, and is
             cancelled if the load was skipped.
         """
-        self._prefetcher.stop()
+        self._end_what_nobody_asked_for()
         return self._worker.load(load)
 
     def configure(self, settings: CompletionSettings) -> None:
         """Serve the requests made from now on with other settings, by the model that is loaded or loading."""
-        self._prefetcher.stop()
+        self._end_what_nobody_asked_for()
         self._worker.configure(settings)
 
     def prepare(self, document: Document) -> None:
         """Have the pipeline get ready for requests for ``document``, between others."""
         self._worker.prepare(document)
+
+    def read_ahead(self, request: CompletionRequest | None) -> None:
+        """Read the prompt of ``request``, which the user may make next, while nobody needs the engine.
+
+        The editor has reported where the cursor is. None ends the reading. Nothing is read before a model is
+        loaded, nor where the answer to a request is still to come: what it leads to is read after it.
+        """
+        if request is None or self.pipeline is None or self._closed:
+            self._read_ahead.stop()
+            return
+        if not self._latest:
+            self._prefetcher.leave(request.cursor)
+            self._read_ahead.rest(request)
 
     async def submit(self, request: CompletionRequest) -> Completion:
         """Complete ``request`` in place of any older request for the same document.
@@ -125,7 +142,7 @@ class Scheduler:
             interrupted.
         """
         self._closed = True
-        self._prefetcher.stop()
+        self._end_what_nobody_asked_for()
         for ticket in list(self._latest.values()):
             ticket.supersede()
         is_idle = self._worker.close(timeout_s)
@@ -138,11 +155,12 @@ class Scheduler:
         self._worker.release()
 
     async def _answered(self, ticket: Ticket) -> Completion:
+        self._read_ahead.active()
         wait_s = 0.0 if ticket.request.invoked else self.debounce.key()
         completion = self._lookup(ticket.request)
         if completion is None:
             completion = await self._generated(ticket, wait_s)
-        self._prefetch_after(ticket, completion)
+        self._go_on_after(ticket, completion)
         return completion
 
     def _lookup(self, request: CompletionRequest) -> Completion | None:
@@ -152,6 +170,7 @@ class Scheduler:
         return pipeline.lookup(request)
 
     async def _generated(self, ticket: Ticket, wait_s: float) -> Completion:
+        self._read_ahead.stop()
         if ticket.in_flight is None and not self._prefetcher.leads_to(ticket.request):
             self._prefetcher.stop()
         if wait_s and ticket.in_flight is None:
@@ -160,14 +179,16 @@ class Scheduler:
             self._worker.complete(ticket)
         return await ticket.answer
 
-    def _prefetch_after(self, answered: Ticket, completion: Completion) -> None:
-        """Prefetch what ``completion`` leads to, unless somebody waits for the engine."""
+    def _go_on_after(self, answered: Ticket, completion: Completion) -> None:
+        """Prefetch what ``completion`` leads to, and read ahead, unless somebody waits for the engine."""
         others_wait = any(ticket is not answered for ticket in self._latest.values())
         if self.pipeline is None or self._closed or others_wait:
             return
         requests = self.pipeline.next_requests(answered.request, completion)
         if requests:
-            self._prefetcher.start(requests)
+            self._prefetcher.start(requests, answered.request.cursor)
+        self._read_ahead.active()
+        self._read_ahead.rest(replace(answered.request, invoked=False, sampling=None))
 
     def _admit(self, request: CompletionRequest) -> Ticket:
         if self._closed:
@@ -219,6 +240,10 @@ class Scheduler:
         """End what nobody waits for: another session needs the engine."""
         if self._latest:
             return  # what still runs is awaited; a request of our own has ended all else
-        self._prefetcher.stop()
+        self._end_what_nobody_asked_for()
         if (running := self._worker.running) is not None:
             self._drop(running)
+
+    def _end_what_nobody_asked_for(self) -> None:
+        self._prefetcher.stop()
+        self._read_ahead.stop()

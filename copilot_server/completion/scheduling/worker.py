@@ -17,6 +17,7 @@ from functools import partial
 from typing import Protocol
 
 from copilot_server.completion.scheduling.engine_thread import JobQueue
+from copilot_server.completion.scheduling.read_ahead import Reading
 from copilot_server.completion.scheduling.ticket import Superseded, Ticket, new_future, resolve
 from copilot_server.completion.types import Completion, CompletionRequest
 from copilot_server.config import CompletionSettings
@@ -64,6 +65,13 @@ class Pipeline(Protocol):
 
     def prepare(self, document: Document) -> Iterator[None]:
         """Get ready for requests, a little at each step. Called on the engine thread."""
+        ...
+
+    def read_ahead(self, request: CompletionRequest, cancel: Cancel) -> bool:
+        """Read the prompts of what is likely to be requested next, where the cursor rests.
+
+        Called on the engine thread; ends soon after ``cancel`` is set. Returns whether there were any.
+        """
         ...
 
     def watch(self, on_error: Callable[[EngineError | None], None]) -> None:
@@ -121,6 +129,11 @@ class Worker:
         """Complete a ticket's request and resolve its answer."""
         self._queue.submit(self._run, ticket, background=ticket.request.prefetch)
 
+    def read_ahead(self, reading: Reading) -> None:
+        """Read the prompts of a reading's request while nobody waits for the engine."""
+        with contextlib.suppress(RuntimeError):  # the queue is closed
+            self._queue.submit(self._run_reading, reading, background=True)
+
     def close(self, timeout_s: float) -> bool:
         """As ``Scheduler.close``."""
         if (running := self._running) is not None:
@@ -166,6 +179,15 @@ class Worker:
             return
         with contextlib.suppress(RuntimeError):  # the queue is closed
             self._queue.submit(self._run_step, pipeline, steps, background=True)
+
+    def _run_reading(self, reading: Reading) -> None:
+        if self._pipeline is not None and not reading.cancel.is_set():
+            reading.begun = True
+            try:
+                reading.begun = self._pipeline.read_ahead(reading.request, reading.cancel)
+            except BaseException as error:  # noqa: BLE001 - the thread's boundary: a request meets it again
+                _as_server_error(error, "Reading a prompt ahead failed")
+        resolve(reading.ended, lambda: reading.ended.set_result(None))
 
     def _run(self, ticket: Ticket) -> None:
         if ticket.cancel.is_set():

@@ -1,4 +1,4 @@
-"""Documents that are opened, edited, closed and looked at."""
+"""Documents that are opened, edited, closed and looked at, and where the cursor is in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lsprotocol import types
 
 from copilot_server.lsp.handlers.handler import Handlers
 from copilot_server.lsp.session import Session
-from copilot_server.lsp.wire.messages import DID_FOCUS, FocusParams
+from copilot_server.lsp.wire.messages import DID_FOCUS, DID_MOVE_CURSOR, CursorParams, FocusParams
 
 #: The notifications without which our text of a document differs from the editor's.
 _CHANGE_TEXT = {types.TEXT_DOCUMENT_DID_OPEN, types.TEXT_DOCUMENT_DID_CHANGE, types.TEXT_DOCUMENT_DID_CLOSE}
@@ -31,8 +31,13 @@ def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> Non
 
 
 def did_focus(session: Session, params: FocusParams) -> None:
-    """Remember which document the user looks at, for the status."""
-    session.focus(params.text_document.uri if params.text_document else None)
+    """Remember which document the user looks at, for the status, and prepare for requests in it."""
+    session.look_at(params.text_document.uri if params.text_document else None)
+
+
+def did_move_cursor(session: Session, params: CursorParams) -> None:
+    """Prepare for requests where the cursor has come to rest."""
+    session.look_at(params.text_document.uri, params.position)
 
 
 def forget_failed(session: Session, method: str, params: object) -> None:
@@ -51,4 +56,5 @@ HANDLERS: Handlers = {
     types.TEXT_DOCUMENT_DID_CHANGE: did_change,
     types.TEXT_DOCUMENT_DID_CLOSE: did_close,
     DID_FOCUS: did_focus,
+    DID_MOVE_CURSOR: did_move_cursor,
 }

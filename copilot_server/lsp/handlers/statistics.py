@@ -19,6 +19,8 @@ def stats(session: Session, _params: object) -> dict[str, object]:
         "failed": counts.failed,
         "prefetches": counts.prefetches,
         "madeAhead": counts.prefetches,  # the name before 0.2.0
+        "readAhead": counts.read_ahead,
+        "readAheadGivenUp": counts.read_ahead_given_up,
     }
 
 

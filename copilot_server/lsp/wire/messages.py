@@ -87,6 +87,14 @@ class FocusParams:
 
 
 @attrs.frozen
+class CursorParams:
+    """Parameters of ``copilotServer/didMoveCursor``."""
+
+    text_document: TextDocument
+    position: types.Position
+
+
+@attrs.frozen
 class ShownParams:
     """Parameters of ``textDocument/didShowCompletion``: an item that was sent, or only its ``command``."""
 
@@ -140,6 +148,7 @@ class LegacyVerdict:
 
 PANEL = "textDocument/copilotPanelCompletion"
 DID_FOCUS = "textDocument/didFocus"
+DID_MOVE_CURSOR = "copilotServer/didMoveCursor"
 DID_SHOW = "textDocument/didShowCompletion"
 DID_PARTLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
 GET_COMPLETIONS = "getCompletions"
@@ -151,6 +160,7 @@ _OURS: dict[str, type] = {
     types.TEXT_DOCUMENT_INLINE_COMPLETION: InlineCompletionParams,
     PANEL: PanelParams,
     DID_FOCUS: FocusParams,
+    DID_MOVE_CURSOR: CursorParams,
     DID_SHOW: ShownParams,
     DID_PARTLY_ACCEPT: PartlyAcceptedParams,
     GET_COMPLETIONS: LegacyParams,

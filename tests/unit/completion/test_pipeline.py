@@ -12,9 +12,10 @@ import pytest
 from copilot_server.catalog import Manifest
 from copilot_server.completion.pipeline import Pipeline, open_pipeline, rank
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
-from copilot_server.config import CompletionSettings, Settings
+from copilot_server.config import CompletionSettings, Settings, SpeedSettings
 from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.base import Engine, Generation, Sampling
+from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.errors import ConfigError
 
 NEVER = threading.Event()
@@ -88,6 +89,36 @@ def test_a_protocol_the_model_does_not_know_is_an_error(tiny_model_dir: Path):
     settings = Settings(model=str(tiny_model_dir), completion=CompletionSettings(protocol="chat-prefill"))
     with pytest.raises(ConfigError, match="chat-prefill"):
         open_pipeline(settings).complete(request("x = ‸"), NEVER)
+
+
+READ = "def area(width, height):\n    return ‸\n\n\nprint(area(2, 3))\n"
+
+
+def prompt_tokens_read(pipeline: Pipeline, text: str) -> int:
+    """How many new tokens of its prompt the engine reads for a request."""
+    engine = pipeline.engine
+    assert isinstance(engine, DecodingEngine)
+    before = engine.counters.prompt_tokens_read
+    pipeline.complete(request(text), NEVER)
+    return engine.counters.prompt_tokens_read - before
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_what_was_read_ahead_is_not_read_at_the_first_key(tiny_model_dir: Path, ahead: bool):
+    settings = Settings(model=str(tiny_model_dir), device="cpu", speed=SpeedSettings(ahead=ahead))
+    pipeline = open_pipeline(settings)
+    pipeline.read_ahead(request(READ), NEVER)
+    assert (prompt_tokens_read(pipeline, READ.replace("‸", "w‸")) < 8) == ahead
+
+
+def test_where_nothing_is_asked_for_nothing_is_read_ahead(tiny: Pipeline):
+    engine = tiny.engine
+    assert isinstance(engine, DecodingEngine)
+    before = engine.counters.prompt_tokens_read_ahead
+    tiny.read_ahead(request("for wi‸dth in widths:\n    pass\n"), NEVER)
+    assert engine.counters.prompt_tokens_read_ahead == before
+    tiny.read_ahead(request("for width in widths:‸\n    pass\n"), NEVER)
+    assert engine.counters.prompt_tokens_read_ahead > before
 
 
 def test_candidates_are_ranked_and_different():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from copilot_server.completion.pipeline import Pipeline, open_pipeline
-from copilot_server.completion.scheduling.next_cursors import next_cursors
+from copilot_server.completion.scheduling.next_cursors import next_cursors, resting_cursors
 from copilot_server.completion.scheduling.scheduler import Scheduler
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings, SpeedSettings
@@ -55,6 +55,24 @@ def test_enter_does_not_come_next_in_the_middle_of_a_line():
 def test_other_languages_indent_after_brackets():
     assert next_positions("if (x) ‸", "{", language="javascript")[1] == "if (x) {\n    ‸"
     assert next_positions("case ‸", "1:", language="javascript")[1] == "case 1:\n‸"
+
+
+@pytest.mark.parametrize(
+    ("text", "following"),
+    [
+        ("x = 1‸\ny\n", ["x = 1‸\ny\n", "x = 1\n‸\ny\n"]),
+        ("    x = 1‸", ["    x = 1‸", "    x = 1\n    ‸"]),
+        ("def f(x):‸", ["def f(x):\n    ‸", "def f(x):‸"]),
+        ("    return x‸", ["    return x‸", "    return x\n‸"]),
+        ("def f():\n    ‸\n", ["def f():\n    ‸\n"]),
+        ("f(‸)\n", ["f(‸)\n"]),
+        ("na‸me = 1\n", []),
+        ("‸", []),
+    ],
+)
+def test_a_cursor_that_rests_goes_on_there_or_below(text: str, following: list[str]):
+    found = resting_cursors(cursor_in(text, "python"))
+    assert [drawn(one.document.text, one.offset) for one in found] == following
 
 
 def request(text: str, *, invoked: bool = False) -> CompletionRequest:

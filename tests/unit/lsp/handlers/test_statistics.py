@@ -18,4 +18,6 @@ async def test_the_counts_are_those_of_the_scheduler(editor: Wire) -> None:
         "failed": 0,
         "prefetches": 0,
         "madeAhead": 0,
+        "readAhead": 0,
+        "readAheadGivenUp": 0,
     }
