@@ -207,6 +207,48 @@ class TestTyping:
         neovim.command("set autoindent")
 
 
+#: Collects the positions that the plugin reports.
+RECORD_CURSOR = """
+_G.reported = {}
+local server = require('copilot_server.server')
+local send = server.send
+server.send = function(client, method, params)
+  if method == 'copilotServer/didMoveCursor' then
+    local name = vim.fs.basename(vim.uri_to_fname(params.textDocument.uri))
+    table.insert(_G.reported, { name, params.position.line, params.position.character })
+  end
+  send(client, method, params)
+end
+"""
+
+
+class TestCursor:
+    def test_it_is_reported_where_text_will_be_typed_next_and_read_ahead(self, neovim: Neovim):
+        neovim.lua(RECORD_CURSOR)
+        neovim.type("iimport os<CR>été = 2<Esc>")
+        wait_for_report(neovim, "main.py", 1, 7)
+        neovim.type("gg0")
+        wait_for_report(neovim, "main.py", 0, 9)  # the line's end, since nothing is typed in normal mode
+        neovim.open("other.py")
+        wait_until_attached(neovim)
+        wait_for_report(neovim, "other.py", 0, 0)
+        neovim.type(":b main.py<CR>")
+        wait_for_report(neovim, "main.py", 0, 9)
+        neovim.wait(lambda: read_ahead(neovim) > 0, "the server to read ahead")
+
+
+def wait_for_report(neovim: Neovim, name: str, line: int, character: int) -> None:
+    """Wait until this was the last position reported."""
+    last = [name, line, character]
+    neovim.wait(lambda: (neovim.lua("return _G.reported") or [None])[-1] == last, f"a report of {last}")
+
+
+def read_ahead(neovim: Neovim) -> int:
+    """How often the server has read ahead."""
+    asked = "return require('copilot_server.server').client():request_sync('copilotServer/stats', {}).result"
+    return neovim.lua(asked)["readAhead"]
+
+
 class TestCandidates:
     @pytest.fixture(autouse=True)
     def hot(self, neovim: Neovim) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import textwrap
 from collections.abc import Iterator
@@ -299,6 +300,36 @@ def statistics(folder: Path) -> dict[str, int]:
     ).stdout
     totals: dict[str, int] = json.loads(said)["totals"]
     return totals
+
+
+def test_the_cursor_is_reported_where_it_rests(window: Window, server: CodeServer, folder: Path) -> None:
+    sent, recorder = folder / "sent", folder / "recorder"
+    recorder.write_text(f'#!/bin/sh\ntee -a "{sent}" | "{COPILOT_SERVER}" "$@"\n', encoding="utf-8")
+    recorder.chmod(0o755)
+    server.change_machine_settings(serverPath=str(recorder))
+    window.until("the server that records", sent.exists)
+    window.status_says("ready")
+    window.focus_editor()
+    window.type("x = 1\n\nyes = 2")
+    window.press("Escape", "Control+Home")
+    window.until("a report of the first line", lambda: reported(sent)[-1:] == [(FILE, 0, 0)])
+    window.press("Control+End")
+    window.until("a report of the last line", lambda: reported(sent)[-1:] == [(FILE, 2, 7)])
+    server.change_machine_settings(serverPath=str(COPILOT_SERVER))
+    window.until("one server", lambda: len(server.language_servers()) == 1)
+    window.status_says("ready")
+
+
+def reported(sent: Path) -> list[tuple[str, int, int]]:
+    """The file and position of each report of the cursor that the server was sent."""
+    bodies = re.findall(
+        r'\{"jsonrpc":"2.0","method":"copilotServer/didMoveCursor".*?\}\}\}', sent.read_text("utf-8")
+    )
+    params = [json.loads(body)["params"] for body in bodies]
+    return [
+        (one["textDocument"]["uri"].rpartition("/")[2], one["position"]["line"], one["position"]["character"])
+        for one in params
+    ]
 
 
 def test_the_status_bar_shows_starting_loading_and_thinking(window: Window) -> None:

@@ -1,6 +1,7 @@
 /** Starting and stopping the extension. */
 import * as vscode from "vscode";
 import { registerCommands } from "./commands";
+import { CursorReports } from "./cursorReports";
 import { Session } from "./session";
 import { StatusItem } from "./statusItem";
 import { welcomeOnce } from "./walkthrough";
@@ -11,7 +12,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("Copilot Server", { log: true });
   session = new Session(context, log);
   const commands = registerCommands(context, session);
-  context.subscriptions.push(log, session, new StatusItem(session), commands);
+  context.subscriptions.push(log, session, new StatusItem(session), new CursorReports(session), commands);
   session.watch();
   void welcomeOnce(context);
 }

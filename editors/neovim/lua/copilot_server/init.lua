@@ -45,6 +45,7 @@ local function on_attach(event)
     vim.lsp.inline_completion.enable(false, { client_id = client.id }) -- otherwise each would be shown twice
   end
   require('copilot_server.status').announce()
+  require('copilot_server.cursor').moved()
   suggestion.refresh()
 end
 
@@ -54,6 +55,13 @@ local function on_completed(event)
   local text = vim.tbl_get(vim.v.completed_item or {}, unpack(path))
   if type(text) == 'string' and text:find('\n') and server.client(event.buf) then
     vim.schedule(require('copilot_server.menu').break_lines)
+  end
+end
+
+---@param event table
+local function follow_cursor(event)
+  if server.client(event.buf) then
+    require('copilot_server.cursor').moved()
   end
 end
 
@@ -82,6 +90,7 @@ function M.watch()
   on('BufEnter', function(event)
     require('copilot_server.attach').enter(event.buf)
   end)
+  on({ 'CursorMoved', 'TextChanged', 'BufEnter', 'WinEnter', 'InsertLeave' }, follow_cursor)
   on('BufWipeout', function(event)
     require('copilot_server.attach').forget(event.buf)
   end)

@@ -14,6 +14,19 @@ function M.utf16_length(text)
   return select(2, vim.str_utfindex(text))
 end
 
+--- The number of units of an encoding in a text.
+---@param text string
+---@param encoding 'utf-8'|'utf-16'|'utf-32'
+---@return integer
+function M.length(text, encoding)
+  if encoding == 'utf-8' then
+    return #text
+  elseif encoding == 'utf-16' then
+    return M.utf16_length(text)
+  end
+  return vim.fn.strchars(text)
+end
+
 --- The byte index of a position of the protocol, at most the line's end.
 ---@param line string
 ---@param character integer
