@@ -67,6 +67,11 @@ class LspServer:
         self._position, self._version = position, 1
         self._notify("textDocument/didOpen", {"textDocument": item})
 
+    def move_cursor(self, position: Position) -> None:
+        """Report the cursor, as an editor's plugin does."""
+        params = {"textDocument": {"uri": position.passage.uri}, "position": _lsp_position(position)}
+        self._notify("copilotServer/didMoveCursor", params)
+
     def ask(self, position: Position) -> Pending:
         """Send the change and the request."""
         # An editor has all of this already, so it does not count.
