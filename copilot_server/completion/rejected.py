@@ -68,12 +68,13 @@ class _Deletion:
     start: int
     end: int
 
-    def is_undone_by(self, offset: int, text: str) -> bool:
+    def is_undone_by(self, document: str, offset: int, text: str) -> bool:
         if not self.start <= offset <= self.end:
             return False
         deleted, inserted = self.text.strip(), text.strip()
         if not deleted:
-            return text.startswith(self.text)
+            # Editors remove the whole indentation of a line by themselves where it is left blank.
+            return document.endswith((" ", "\t"), 0, offset) and text.startswith(self.text)
         return inserted.startswith(deleted) or deleted.startswith(inserted)
 
 
@@ -101,7 +102,7 @@ class RejectedSuggestions:
         known = self._documents.get(uri)
         if known is None:
             return True
-        if known.deletion is not None and known.deletion.is_undone_by(offset, text):
+        if known.deletion is not None and known.deletion.is_undone_by(document, offset, text):
             return False
         return not any(one.covers(document, offset, text) for one in known.rejections)
 

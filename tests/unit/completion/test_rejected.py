@@ -240,6 +240,11 @@ class TestDeletions:
         assert not editor.allows("    b = 1")
         assert editor.allows("b = 1")
 
+    def test_an_indentation_may_be_suggested_that_the_editor_has_deleted(self):
+        editor = Editor("if a:\n    ")
+        editor.backspace(4)
+        assert editor.allows("    b = 1")
+
     def test_a_replacement_is_no_deletion(self):
         editor = Editor("x = foo")
         editor.edit(4, 3, "b")
