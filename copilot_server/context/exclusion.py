@@ -60,6 +60,8 @@ class Exclusions:
 
         Patterns ignore case, as file systems on Windows and macOS do.
         """
+        #: The user's patterns, from which another process can make the same exclusions.
+        self.patterns = tuple(patterns)
         self._patterns = GitIgnoreSpec.from_lines([*BUILT_IN, *(one.lower() for one in patterns)])
         self._folders = sorted((_path_of(one) for one in folders), key=len, reverse=True)
         self._fits = lru_cache(1024)(self._fits_a_pattern)

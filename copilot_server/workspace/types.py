@@ -13,20 +13,24 @@ class Snippet:
     """A piece of another file that helps to complete at a cursor.
 
     ``path``: the file, relative to its workspace folder, with forward slashes. ``text``: whole lines of code
-    with line feeds between them and none at the end. ``score``: how useful it is likely to be.
+    with line feeds between them and none at the end. ``score``: how useful it is likely to be. ``is_stable``:
+    it does not depend on the cursor's line, so that it stays the same while somebody types there.
     """
 
     path: str
     text: str
     score: float
+    is_stable: bool = True
 
 
 class SnippetSource(Protocol):
     """Where the planner of a completion finds the code of other files."""
 
     def snippets(self, cursor: Cursor) -> tuple[Snippet, ...]:
-        """Return what helps at ``cursor``, the most useful first; often nothing.
+        """Return what helps at ``cursor``; often nothing.
 
+        The stable snippets come first, in an order that depends on the text outside of the cursor's line
+        only. Those that the cursor's line adds follow; a name that is typed there adds some at the end.
         It takes a few milliseconds at most and is safe to call from any thread.
         """
         ...

@@ -1,0 +1,120 @@
+"""What is known of a workspace's files: the index on disk, and the open documents instead of their files."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from cachetools import LRUCache
+
+from copilot_server.workspace.overlay import Overlay
+from copilot_server.workspace.store import Reader
+from copilot_server.workspace.summary import FileSummary
+
+logger = logging.getLogger(__name__)
+
+_REMEMBERED = 512
+
+_Answer = TypeVar("_Answer")
+
+
+class Index:
+    """Reads the database as another process writes it. It is safe to use from any thread.
+
+    Until there is a database, and when it cannot be read, no file is known.
+    """
+
+    def __init__(self, database: Path, folders: Sequence[str], overlay: Overlay) -> None:
+        self.folders = tuple(folders)
+        self._database = database
+        self._overlay = overlay
+        self._lock = threading.RLock()
+        self._reader: Reader | None = None
+        self._openings = 0
+        self._version: tuple[int, ...] = ()
+        self._hidden: frozenset[str] = frozenset()
+        self._summaries: LRUCache[str, FileSummary | None] = LRUCache(_REMEMBERED)
+        self._existing: dict[tuple[str, ...], frozenset[str]] = {}
+        self._roots: dict[str, tuple[str, ...]] = {}
+
+    def hide(self, paths: frozenset[str]) -> None:
+        """Treat these files as unknown, and no others."""
+        with self._lock:
+            self._hidden = paths
+            self._openings += 1
+
+    def version(self) -> tuple[int, ...]:
+        """Return what changes whenever an answer may; what is remembered is forgotten then."""
+        with self._lock:
+            number = self._ask(Reader.version, -1)
+            version = (self._openings, number, self._overlay.version)
+            if version != self._version:
+                self._version = version
+                self._summaries.clear()
+                self._existing.clear()
+                self._roots.clear()
+            return version
+
+    def summary(self, path: str) -> FileSummary | None:
+        """Return the summary of a file; None if it is unknown, hidden, or open and not read yet."""
+        with self._lock:
+            if path not in self._summaries:
+                self._summaries[path] = self._read(path)
+            return self._summaries[path]
+
+    def existing(self, paths: tuple[str, ...]) -> frozenset[str]:
+        """Return which of these files are known and not hidden."""
+        with self._lock:
+            if paths not in self._existing:
+                none: set[str] = set()
+                known = self._ask(lambda reader: reader.existing(paths), none)
+                self._existing[paths] = frozenset(known - self._hidden)
+            return self._existing[paths]
+
+    def roots(self, name: str) -> tuple[str, ...]:
+        """Return the folders with a top-level module or package of this name."""
+        with self._lock:
+            if name not in self._roots:
+                none: list[str] = []
+                self._roots[name] = tuple(self._ask(lambda reader: reader.roots(name), none))
+            return self._roots[name]
+
+    def reopen(self) -> None:
+        """Open the database anew at the next question: another file may have its name."""
+        with self._lock:
+            if self._reader is not None:
+                self._reader.close()
+            self._reader = None
+
+    def close(self) -> None:
+        """Close the database."""
+        self.reopen()
+
+    def _read(self, path: str) -> FileSummary | None:
+        if path in self._hidden:
+            return None
+        stored = self._ask(lambda reader: reader.summary(path), None)
+        if stored is None or self._overlay.has(path):
+            # A file that git ignores stays unknown when it is open.
+            return None if stored is None else self._overlay.summary(path)
+        try:
+            return FileSummary.from_json(stored)
+        except ValueError:
+            return None
+
+    def _ask(self, question: Callable[[Reader], _Answer], otherwise: _Answer) -> _Answer:
+        try:
+            if self._reader is None:
+                if not self._database.is_file():
+                    return otherwise
+                self._reader = Reader(self._database)
+                self._openings += 1
+            return question(self._reader)
+        except sqlite3.Error as error:
+            logger.debug("The index cannot be read: %s", error)
+            self.reopen()
+            return otherwise

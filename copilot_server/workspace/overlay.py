@@ -1,0 +1,108 @@
+"""The documents that are open in an editor: their unsaved text wins over the disk."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from copilot_server.workspace.files import MAX_BYTES
+from copilot_server.workspace.languages import SUFFIXES, summarize
+from copilot_server.workspace.summary import FileSummary
+
+
+@dataclass(slots=True)
+class _Open:
+    """A document's text, and the summary of its text at some earlier time."""
+
+    text: str
+    summary: FileSummary | None = None
+    is_current: bool = False
+
+
+class Overlay:
+    """The open documents by the paths of their files. It is safe to use from any thread.
+
+    A text is read when another document asks for it, and not at each key: ``catch_up``, on a thread of its
+    own, reads those that were asked for. Until then the summary of an earlier text is given, or none.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._documents: dict[str, _Open] = {}
+        self._wanted: set[str] = set()
+        self._wake = threading.Event()
+        self.version = 0
+
+    def set(self, path: str, text: str, *, read: bool) -> None:
+        """Note the text of an open document. ``read``: at once, and not only when it is asked for."""
+        if not path.endswith(SUFFIXES):
+            return
+        with self._lock:
+            one = self._documents.setdefault(path, _Open(text))
+            was_current, one.is_current = one.is_current, one.is_current and one.text == text
+            one.text = text
+            if read:
+                self._want(path)
+            # What is remembered of the document is asked for anew, but not after each key.
+            self.version += read or was_current != one.is_current
+
+    def remove(self, path: str) -> None:
+        """Forget a document that was closed."""
+        with self._lock:
+            if self._documents.pop(path, None) is not None:
+                self.version += 1
+
+    def has(self, path: str) -> bool:
+        """Whether the file is open."""
+        return path in self._documents
+
+    def summary(self, path: str) -> FileSummary | None:
+        """Return the summary of an open document, which may be of an earlier text."""
+        with self._lock:
+            one = self._documents.get(path)
+            if one is not None and not one.is_current:
+                self._want(path)
+            return one.summary if one is not None else None
+
+    def want_all(self) -> None:
+        """Ask for every document."""
+        with self._lock:
+            for path, one in self._documents.items():
+                if not one.is_current:
+                    self._want(path)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nothing that was asked for is still to be read."""
+        with self._lock:
+            return not self._wanted
+
+    def wait_for_work(self) -> None:
+        """Wait until a document is to be read, or ``wake`` is called."""
+        self._wake.wait()
+        self._wake.clear()
+
+    def wake(self) -> None:
+        """End ``wait_for_work``."""
+        self._wake.set()
+
+    def catch_up(self) -> None:
+        """Read the documents that were asked for."""
+        while True:
+            with self._lock:
+                path = next(iter(self._wanted), None)
+                if path is None:
+                    return
+                text = self._documents[path].text if path in self._documents else ""
+            summary = summarize(path, text) if len(text) <= MAX_BYTES and "\0" not in text else FileSummary()
+            with self._lock:
+                self._wanted.discard(path)
+                one = self._documents.get(path)
+                if one is not None:
+                    one.summary = summary
+                    one.is_current = one.text == text
+                    self.version += 1
+
+    def _want(self, path: str) -> None:
+        self._wanted.add(path)
+        self._wake.set()

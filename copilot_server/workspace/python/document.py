@@ -1,0 +1,238 @@
+"""What the text around a cursor says about names: imports, the definitions around it, types of variables.
+
+The cursor's line is half typed and changes with each key. Nothing here depends on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from copilot_server.context.document import Cursor, Document
+from copilot_server.context.indentation import column, indent_of, indent_unit
+from copilot_server.context.source.code import Code, plain_line_ends
+from copilot_server.context.source.definitions import Header, definitions_around
+from copilot_server.context.source.lexer import lex
+from copilot_server.workspace.python.heads import parameter_types, summarize
+from copilot_server.workspace.summary import Definition, FileSummary, Import
+
+#: How much is read around the cursor, in lines. The first line is rounded so that it seldom changes.
+LINES_ABOVE, LINES_BELOW, ROUNDED = 40, 15, 16
+#: The longest function and class around a cursor that are read, in code points before and after its line.
+MAX_FUNCTION, MAX_CLASS = 8_000, 60_000
+
+_IMPORT = re.compile(
+    r"[ \t]*(?:from[ \t]+\.*[ \t]*[\w.]*[ \t]+)?import\b(?:[^\n()\\]|\\\r?\n|\([^()]*\))*", re.MULTILINE
+)
+_IMPORT_WORD = "import"
+_ASSIGNED = re.compile(
+    r"^[ \t]*(?P<name>\w+)[ \t]*(?::[ \t]*(?P<type>[^=\n#]+?)[ \t]*)?"
+    r"(?:=[ \t]*(?:await[ \t]+)?(?P<called>[A-Za-z_][\w.]*)\(|=(?!=)|$)",
+    re.MULTILINE,
+)
+_MEMBER = re.compile(r"^(?P<indent>[ \t]*)(?:@|(?:async[ \t]+)?def\b|class\b)", re.MULTILINE)
+_INIT = re.compile(r"^[ \t]*def[ \t]+__init__[ \t]*\(", re.MULTILINE)
+_FIRST_PARAMETER = re.compile(r"\([ \t\n]*(\w+)")
+_LAST_CALLEE = re.compile(r"(?:super\(\)|[A-Za-z_][\w.]*)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitText:
+    """A document's text, cut into the cursor's physical line and what is before and after it."""
+
+    before: str
+    prefix: str
+    suffix: str
+    after: str
+
+    @classmethod
+    def at(cls, cursor: Cursor) -> SplitText:
+        """Cut the text at ``cursor``; an offset outside of it is clamped."""
+        text = plain_line_ends(cursor.document.text)
+        offset = min(max(cursor.offset, 0), len(text))
+        start = text.rfind("\n", 0, offset) + 1
+        end = text.find("\n", offset)
+        end = len(text) if end < 0 else end
+        return cls(text[:start], text[start:offset], text[offset:end].rstrip("\r"), text[end:])
+
+    @property
+    def column(self) -> int:
+        """The column of the code on the line, or of the code that a blank line is likely to have."""
+        line = self.prefix + self.suffix
+        if line.strip():
+            return column(indent_of(line))
+        above = self.before.rstrip()
+        last = above[above.rfind("\n") + 1 :]
+        expected = column(indent_of(last)) + (8 if last.endswith(":") else 0)
+        return column(self.prefix) if self.prefix else expected
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is known around a cursor without its line.
+
+    ``own``: the document's imports, and the class around the cursor with the attributes that it certainly
+    has. ``types``: those of variables, as ``Definition.type`` has them. ``instance``: the name of the
+    instance or class in a method, such as ``self``. ``function``: the text of the function around the cursor;
+    ``near``: the lines around the cursor. ``callees``: the names before the brackets that are open where the
+    line starts, innermost last.
+    """
+
+    own: FileSummary
+    types: Mapping[str, str]
+    instance: str
+    owner: str
+    function: str
+    near: str
+    callees: tuple[str, ...]
+
+
+def surroundings(split: SplitText, headers: tuple[Header, ...]) -> Surroundings:
+    """Read the text around the cursor; ``headers`` are the definitions around it, outermost first."""
+    functions = [one for one in headers if one.kind == "function"]
+    holder = next((one for one in reversed(headers) if one.kind == "class"), None)
+    function = _block(split, functions[0], MAX_FUNCTION) if functions else ""
+    own, instance = FileSummary(imports=read_imports(split.before, split.after)), ""
+    if holder is not None:
+        own = replace(own, definitions=(_class_around(split, holder),))
+        method = next((one for one in functions if one.line_start > holder.line_start), None)
+        first = _FIRST_PARAMETER.search(method.text) if method is not None else None
+        instance = first[1] if first else ""
+    types = {name: type_ for one in functions for name, type_ in parameter_types(one.text).items()}
+    types |= assigned_types(function)
+    owner = holder.name if holder is not None else ""
+    return Surroundings(own, types, instance, owner, function, near_text(split), open_callees(split))
+
+
+def headers_around(split: SplitText) -> tuple[Header, ...]:
+    """Return the definitions around the cursor's line, outermost first."""
+    text = split.before + "\n" + split.after
+    code = Code.at(Cursor(Document("", "python", text), len(split.before)))
+    return definitions_around(code, len(split.before), split.column)
+
+
+def read_imports(before: str, after: str) -> tuple[Import, ...]:
+    """Return all imports of a document, in functions and under conditions too."""
+    statements = (*import_statements(before), *import_statements(after))
+    return _parsed_imports("\n".join(statements))
+
+
+@lru_cache(maxsize=64)
+def _parsed_imports(source: str) -> tuple[Import, ...]:
+    return summarize(source).imports
+
+
+def import_statements(text: str) -> list[str]:
+    """Return the import statements in a text. Those in strings may be among them."""
+    found, at = [], text.find(_IMPORT_WORD)
+    while at >= 0:
+        start = text.rfind("\n", 0, at) + 1
+        statement = _IMPORT.match(text, start)
+        if statement and statement.end() > at:
+            found.append(statement[0].strip())
+            at = statement.end() - 1
+        at = text.find(_IMPORT_WORD, at + 1)
+    return found
+
+
+def without_imports(text: str) -> str:
+    """Return a text without its import statements."""
+    for statement in import_statements(text):
+        text = text.replace(statement, "", 1)
+    return text
+
+
+def near_text(split: SplitText) -> str:
+    """Return the lines around the cursor without its own."""
+    above = split.before.count("\n")
+    wanted = above - max(0, (above - LINES_ABOVE) // ROUNDED * ROUNDED)
+    return _last_lines(split.before, wanted) + "\n".join(split.after.split("\n", LINES_BELOW + 1)[:-1])
+
+
+def _last_lines(text: str, count: int) -> str:
+    start = len(text)
+    for _ in range(count):
+        start = text.rfind("\n", 0, max(0, start - 1)) + 1
+    return text[start:]
+
+
+def open_callees(split: SplitText) -> tuple[str, ...]:
+    """Return the names before the brackets that are open where the cursor's line starts."""
+    above = _last_lines(split.before, LINES_ABOVE)
+    code = Code.at(Cursor(Document("", "python", above), len(above)))
+    start, state = code.logical_line(len(above))
+    found, end = [], len(above)
+    for _ in state.brackets if not state.quote else "":
+        end = _last_open(above, start, end)
+        callee = _LAST_CALLEE.search(above, start, end) if end >= 0 and above[end] == "(" else None
+        if callee:
+            found.append(callee[0])
+    return tuple(reversed(found))
+
+
+def _last_open(text: str, start: int, end: int) -> int:
+    """Return the offset of the last bracket before ``end`` that is still open there."""
+    at = end
+    depth = len(lex(text, start, end).state.brackets)
+    while at > start:
+        at = max(text.rfind(bracket, start, at) for bracket in "([{")
+        if at < 0 or len(lex(text, start, at).state.brackets) < depth:
+            return at
+    return -1
+
+
+def assigned_types(text: str) -> dict[str, str]:
+    """Return the types of the variables that a text annotates or sets to what a call gives."""
+    found = {}
+    for one in _ASSIGNED.finditer(text):
+        type_ = one["type"] or (f"{one['called']}()" if one["called"] else "")
+        if type_:
+            found[one["name"]] = type_
+    return found
+
+
+def module_variable(split: SplitText, name: str) -> str:
+    """Return the type of a variable of the module, if it is annotated or set to what a call gives."""
+    for text in (f"\n{split.before}", split.after):
+        for pattern in (f"\n{name} = ", f"\n{name}: "):
+            at = text.find(pattern)
+            if at >= 0:
+                return assigned_types(text[at + 1 : text.find("\n", at + 1) + 1 or None]).get(name, "")
+    return ""
+
+
+def _block(split: SplitText, header: Header, most: int) -> str:
+    """Return the definition at ``header`` without the cursor's line."""
+    depth = column(header.indent)
+    after = split.after[:most]
+    end = re.compile(rf"\n[ \t]{{0,{depth}}}(?=[^\s#)\]}}])").search(after)
+    start = max(header.line_start, len(split.before) - most)
+    return split.before[start:] + (after[: end.start() + 1] if end else after)
+
+
+def _class_around(split: SplitText, header: Header) -> Definition:
+    """Return the class around the cursor, with its fields and the attributes that ``__init__`` sets."""
+    text = _block(split, header, MAX_CLASS)
+    body = max(0, text.find("\n") + 1)
+    first = _MEMBER.search(text, body)
+    source = text[: first.start() if first else len(text)]
+    init = _INIT.search(text)
+    if init is not None:
+        following = _next_member(text, init.end(), column(indent_of(init[0])))
+        source += text[init.start() : following]
+    else:
+        source += f"\n{header.indent}{indent_unit(text)}pass\n"
+    return _parsed_class(source, header.name, header.indent) or Definition(header.name, "class", header.text)
+
+
+def _next_member(text: str, start: int, depth: int) -> int:
+    members = (one for one in _MEMBER.finditer(text, start) if column(one["indent"]) <= depth)
+    return next((one.start() for one in members), len(text))
+
+
+@lru_cache(maxsize=64)
+def _parsed_class(source: str, name: str, indent: str) -> Definition | None:
+    nested = f"if 1:\n{source}" if indent else source
+    return summarize(nested).definition(name)

@@ -1,0 +1,97 @@
+"""Definitions as plain code: heads, the first lines of docstrings, and the members likely to be needed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+from copilot_server.workspace.summary import Definition
+
+INDENT = "    "
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+#: The shortest word that says something when two names share it.
+_MIN_WORD = 3
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Return the words in names, as ``get`` and ``items`` in ``getItems``, in lower case."""
+    return frozenset(word.lower() for word in _WORDS.findall(text) if len(word) >= _MIN_WORD)
+
+
+def render(
+    definition: Definition, length: int, wanted: Collection[str] = (), words: Collection[str] = ()
+) -> str:
+    """Return the head of a definition in at most ``length`` code points; "" if it cannot be so short.
+
+    ``wanted``: members that must be shown. ``words``: those of the code nearby, by which the other members of
+    a long class are chosen.
+    """
+    if definition.kind == "variable":
+        text = definition.head
+    elif definition.kind == "class":
+        return _class(definition, length, wanted, words)
+    else:
+        text = _with_doc(definition)
+        if len(text) > length:
+            text = f"{definition.head} ..."
+    return text if len(text) <= length else ""
+
+
+def members_of_module(definitions: Iterable[Definition], length: int, words: Collection[str] = ()) -> str:
+    """Return the public heads of a module, without docstrings and members, as many as fit."""
+    public = [one for one in definitions if not one.name.startswith("_")]
+    return "\n".join(_fitting(public, length, (), words))
+
+
+def _with_doc(definition: Definition) -> str:
+    if not definition.doc:
+        return f"{definition.head} ..."
+    return f'{definition.head}\n{INDENT}"""{definition.doc}"""'
+
+
+def _class(definition: Definition, length: int, wanted: Collection[str], words: Collection[str]) -> str:
+    head = _with_doc(definition) if definition.doc else definition.head
+    room = length - len(head)
+    members = [one for one in definition.members if one.name in wanted or not _is_hidden(one.name)]
+    shown = _fitting(members, room - len(INDENT) - 4, wanted, words, INDENT) if members else []
+    lines = [head, *shown]
+    if len(shown) < len(members):
+        lines.append(f"{INDENT}...")
+    text = "\n".join(lines)
+    if not shown and (not definition.doc or members):
+        text = f"{definition.head} ..."
+    return text if len(text) <= length else ""
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith("_") and name not in {"__init__", "__call__", "__enter__", "__aenter__"}
+
+
+def _fitting(
+    members: list[Definition],
+    length: int,
+    wanted: Collection[str],
+    words: Collection[str],
+    indent: str = "",
+) -> list[str]:
+    """Return the lines of the members that fit, the likeliest first chosen, in their own order."""
+    ranked = sorted(range(len(members)), key=lambda at: (-_worth(members[at], wanted, words), at))
+    lines: dict[int, str] = {}
+    for at in ranked:
+        text = _member(members[at], indent)
+        if len(text) + 1 <= length:
+            length -= len(text) + 1
+            lines[at] = text
+    return [lines[at] for at in sorted(lines)]
+
+
+def _worth(member: Definition, wanted: Collection[str], words: Collection[str]) -> int:
+    if member.name in wanted:
+        return 100
+    shared = len(words_of(member.name) & frozenset(words))
+    return 10 * (member.name == "__init__") + 3 * shared + (member.kind == "variable")
+
+
+def _member(member: Definition, indent: str) -> str:
+    text = member.head if member.kind == "variable" else f"{member.head} ..."
+    return "\n".join(indent + line for line in text.split("\n"))

@@ -1,0 +1,271 @@
+"""Which definitions of other files the Python code near a cursor names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from copilot_server.context.source.definitions import Header
+from copilot_server.workspace.python.document import (
+    SplitText,
+    Surroundings,
+    module_variable,
+    surroundings,
+    without_imports,
+)
+from copilot_server.workspace.python.render import members_of_module, render, words_of
+from copilot_server.workspace.python.resolve import Files, Found, Module, Resolver, Target
+from copilot_server.workspace.select import Candidate, Limits, append, select
+from copilot_server.workspace.summary import Definition
+from copilot_server.workspace.types import Snippet
+
+#: What a name is worth by where it stands. A base of a class that is named has half of its worth.
+CALLEE, FUNCTION, BASE, UNUSED, NEAR, LINE = 4.0, 2.0, 2.0, 1.5, 1.0, 4.0
+
+_NAMES = re.compile(
+    r"(?s:\"{3}.*?(?:\"{3}|\Z)|'{3}.*?(?:'{3}|\Z))|\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?|\#[^\n]*"
+    r"|(?<![\w.])(?P<chain>(?:super\(\)|[A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*)"
+)
+_BEGUN = re.compile(r"\w+\Z")
+_REST = re.compile(r"\A\w+")
+_AFTER_MODULE = re.compile(r"\A[ \t]*import\b")
+
+Chain = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Use:
+    """What is known of the uses of a definition: their highest worth, and the members that are named."""
+
+    definition: Definition
+    position: int
+    worth: float = 0.0
+    members: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The snippets that do not depend on the cursor's line, and what it takes to add those that do."""
+
+    snippets: tuple[Snippet, ...]
+    around: Surroundings
+    words: frozenset[str]
+
+
+def select_stable(
+    split: SplitText, headers: tuple[Header, ...], files: Files, path: str, limits: Limits
+) -> Selected:
+    """Select what the code around the cursor names, without the cursor's line."""
+    around = surroundings(split, headers)
+    namer = Namer(files, path, split, around)
+    words = words_of(f"{around.function}\n{around.near}")
+    uses: dict[tuple[str, str], _Use] = {}
+    for chain, worth in _weighted(split, around):
+        for found in namer.deepest(chain):
+            _note(uses, found, worth, namer)
+    return Selected(select(_candidates(uses, words), limits), around, words)
+
+
+def select_on_line(
+    split: SplitText, selected: Selected, files: Files, path: str, limits: Limits
+) -> tuple[Snippet, ...]:
+    """Return what the names on the cursor's line add. Names that follow add more, and change nothing."""
+    namer = Namer(files, path, split, selected.around)
+    return append(selected.snippets, _line_candidates(split, selected, namer), limits)
+
+
+class Namer:
+    """Finds what the names in the document mean."""
+
+    def __init__(self, files: Files, path: str, split: SplitText, around: Surroundings) -> None:
+        self.resolver = Resolver(files, path, around.own)
+        self._path = path
+        self._split = split
+        self._around = around
+        self._firsts: dict[str, Found | None] = {}
+
+    def prefixes(self, chain: Chain) -> Iterator[Found | None]:
+        """Yield what ``a``, ``a.b`` and ``a.b.c`` mean, until one is unknown."""
+        found = self._first(chain[0])
+        yield found
+        for name in chain[1:]:
+            if found is None:
+                return
+            found = self._attribute(found, name)
+            yield found
+
+    def deepest(self, chain: Chain) -> Iterator[Found]:
+        """Yield the last definition in a chain that is known, and the class of its value."""
+        known = [one for one in self.prefixes(chain) if one is not None]
+        if not known:
+            return
+        yield known[-1]
+        if isinstance(known[-1], Target):
+            instance = self.resolver.instance(known[-1])
+            if instance is not None:
+                yield instance
+
+    def container(self, found: Found) -> Found:
+        """Return what has the attributes of a value: a module, or a class."""
+        instance = self.resolver.instance(found) if isinstance(found, Target) else None
+        return found if instance is None else instance
+
+    def _attribute(self, found: Found, name: str) -> Found | None:
+        return self.resolver.attribute(found, name)
+
+    def _first(self, name: str) -> Found | None:
+        if name not in self._firsts:
+            self._firsts[name] = self._find(name)
+        return self._firsts[name]
+
+    def _find(self, name: str) -> Found | None:
+        around = self._around
+        if name == "super()":
+            own = self.resolver.lookup(self._path, around.owner)
+            bases = self.resolver.bases(own) if isinstance(own, Target) else []
+            return bases[0] if bases else None
+        if around.instance and name == around.instance:
+            return self.resolver.lookup(self._path, around.owner)
+        if name in around.types:
+            return self.resolver.class_of(self._path, around.types[name])
+        found = self.resolver.lookup(self._path, name)
+        if found is None:
+            return self.resolver.class_of(self._path, module_variable(self._split, name))
+        return found
+
+
+def _weighted(split: SplitText, around: Surroundings) -> Iterator[tuple[Chain, float]]:
+    """Yield the names around the cursor with their worth."""
+    for callee in around.callees:
+        yield tuple(callee.split(".")), CALLEE
+    for definition in around.own.definitions:
+        for base in definition.bases:
+            yield tuple(base.split(".")), BASE
+    for text, worth in ((around.function, FUNCTION), (around.near, NEAR)):
+        for chain in chains(without_imports(text)):
+            yield chain, worth
+    for name in unused_imports(split, around):
+        yield (name,), UNUSED
+
+
+def chains(text: str) -> Iterator[Chain]:
+    """Yield the names in code with their attributes, each once; strings and comments have none."""
+    found = (one["chain"] for one in _NAMES.finditer(text))
+    return (tuple(one.split(".")) for one in dict.fromkeys(found) if one)
+
+
+def unused_imports(split: SplitText, around: Surroundings) -> Iterator[str]:
+    """Yield the imported names that the document does not use yet, apart from the cursor's line.
+
+    Who imports something is about to use it.
+    """
+    for name in dict.fromkeys(one.bound for one in around.own.imports if one.bound):
+        word = re.compile(rf"\b{re.escape(name)}\b")
+        if sum(1 for text in (split.before, split.after) for _ in _first_two(word, text)) <= 1:
+            yield name
+
+
+def _first_two(word: re.Pattern[str], text: str) -> Iterator[None]:
+    first = word.search(text)
+    if first is not None:
+        yield
+        if word.search(text, first.end()) is not None:
+            yield
+
+
+def _note(uses: dict[tuple[str, str], _Use], found: Found, worth: float, namer: Namer) -> None:
+    """Note the use of a definition in another file, and with half of its worth those of its bases."""
+    if isinstance(found, Module) or namer.resolver.is_own(found):
+        return
+    shown = found.owner or found.definition
+    key = (found.path, shown.name)
+    is_new = key not in uses
+    use = uses.setdefault(key, _Use(shown, _position(namer, found.path, shown)))
+    if found.owner is not None:
+        use.members.add(found.definition.name)
+    use.worth = max(use.worth, worth)
+    if is_new and shown.kind == "class":
+        for base in namer.resolver.bases(Target(found.path, shown)):
+            _note(uses, base, worth / 2, namer)
+
+
+def _position(namer: Namer, path: str, definition: Definition) -> int:
+    summary = namer.resolver.summary(path)
+    names = [one.name for one in summary.definitions] if summary is not None else []
+    return names.index(definition.name) if definition.name in names else len(names)
+
+
+def _candidates(uses: dict[tuple[str, str], _Use], words: frozenset[str]) -> Iterator[Candidate]:
+    for key, use in uses.items():
+        yield _candidate(key, use, words)
+
+
+def _candidate(key: tuple[str, ...], use: _Use, words: frozenset[str]) -> Candidate:
+    members = frozenset(use.members)
+    return Candidate(
+        key,
+        key[0],
+        use.worth,
+        (key[0], use.position),
+        lambda length: render(use.definition, length, members, words),
+    )
+
+
+def _line_candidates(split: SplitText, selected: Selected, namer: Namer) -> Iterator[Candidate]:
+    """Yield what the cursor's line names, each part of a chain apart, from what can follow to what does.
+
+    The name that the cursor touches is still being typed.
+    """
+    prefix, suffix = _BEGUN.sub("", split.prefix), _REST.sub("", split.suffix)
+    after, before = chains(suffix), chains(prefix)
+    for chain in (*after, *before):
+        known = [one for one in namer.prefixes(chain) if one is not None]
+        for index, found in enumerate(known):
+            is_reached_into = index < len(chain) - 1 or chain == _last_chain(prefix)
+            yield from _of_line(found, selected, namer, is_reached_into=is_reached_into)
+
+
+def _last_chain(prefix: str) -> Chain:
+    """Return the chain before a dot at the end of a text."""
+    found = list(chains(prefix[:-1])) if prefix.endswith(".") else []
+    return found[-1] if found else ()
+
+
+def _of_line(found: Found, selected: Selected, namer: Namer, *, is_reached_into: bool) -> Iterator[Candidate]:
+    shown = namer.container(found) if is_reached_into else found
+    if isinstance(shown, Module):
+        if is_reached_into:
+            yield from _module(shown, selected, namer)
+        return
+    if namer.resolver.is_own(shown):
+        return
+    definition = shown.owner or shown.definition
+    stable = {one.text for one in selected.snippets if one.path == shown.path}
+    uses = _Use(definition, 0, LINE)
+    if not any(text.startswith((definition.head, f"{definition.head} ...")) for text in stable):
+        yield _candidate((shown.path, definition.name), uses, selected.words)
+    if shown.owner is not None and not any(shown.definition.head in text for text in stable):
+        only = replace(definition, doc="", members=(shown.definition,))
+        yield _candidate(
+            (shown.path, definition.name, shown.definition.name),
+            replace(uses, definition=only),
+            selected.words,
+        )
+
+
+def _module(module: Module, selected: Selected, namer: Namer) -> Iterator[Candidate]:
+    path = next(iter(namer.resolver.files_of(module)), "")
+    summary = namer.resolver.summary(path) if path else None
+    definitions = summary.definitions if summary is not None else ()
+    if definitions:
+        yield Candidate(
+            (path,),
+            path,
+            LINE,
+            (path, 0),
+            lambda length: members_of_module(definitions, length, selected.words),
+        )
+
+
+__all__ = ["Selected", "select_on_line", "select_stable"]

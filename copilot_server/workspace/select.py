@@ -1,0 +1,70 @@
+"""Which pieces of other files go into a prompt, in which order, and how long they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from copilot_server.workspace.types import Snippet
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is selected, in code points.
+
+    ``total``: all snippets together. ``stable``: those that do not depend on the cursor's line. ``one``: a
+    single snippet. ``threshold``: the least score of a snippet.
+    """
+
+    total: int = 1600
+    stable: int = 1100
+    one: int = 600
+    threshold: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A piece of a file that may be selected.
+
+    ``key``: what it is, so that nothing is selected twice. ``order``: where it stands among the others.
+    ``render``: returns its text with at most the given length; "" if it cannot be so short.
+    """
+
+    key: tuple[str, ...]
+    path: str
+    score: float
+    order: tuple[str, int]
+    render: Callable[[int], str]
+
+
+def select(candidates: Iterable[Candidate], limits: Limits) -> tuple[Snippet, ...]:
+    """Choose the candidates with the highest scores that fit, in the order of their files.
+
+    A small change of the text around the cursor changes the scores more often than the choice, and the order
+    of the files never.
+    """
+    ranked = sorted(candidates, key=lambda one: (-one.score, one.order))
+    chosen, left, seen = [], limits.stable, set()
+    for one in ranked:
+        if one.score < limits.threshold or one.key in seen:
+            continue
+        seen.add(one.key)
+        text = one.render(min(left, limits.one))
+        if text:
+            left -= len(text)
+            chosen.append((one.order, Snippet(one.path, text, one.score)))
+    return tuple(snippet for _, snippet in sorted(chosen, key=lambda pair: pair[0]))
+
+
+def append(chosen: Sequence[Snippet], candidates: Iterable[Candidate], limits: Limits) -> tuple[Snippet, ...]:
+    """Return what the cursor's line adds to the ``chosen`` snippets, in the order of the line."""
+    left = limits.total - sum(len(one.text) for one in chosen)
+    shown = {(one.path, one.text) for one in chosen}
+    added: list[Snippet] = []
+    for one in candidates:
+        text = one.render(min(left, limits.one))
+        if text and (one.path, text) not in shown:
+            shown.add((one.path, text))
+            left -= len(text)
+            added.append(Snippet(one.path, text, one.score, is_stable=False))
+    return tuple(added)

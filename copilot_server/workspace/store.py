@@ -1,0 +1,170 @@
+"""The index on disk: a SQLite database that one process writes and others read meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from copilot_server.workspace.files import SourceFile
+
+#: It is raised whenever the tables or the summaries change; a database of another version is rebuilt.
+SCHEMA = 1
+BUSY_S = 10.0
+_TABLES = (
+    "CREATE TABLE files (path TEXT NOT NULL PRIMARY KEY, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " summary TEXT NOT NULL)",
+    # The names that can be imported absolutely, with the folders that hold them.
+    "CREATE TABLE roots (name TEXT NOT NULL, root TEXT NOT NULL, PRIMARY KEY (name, root)) WITHOUT ROWID",
+    f"PRAGMA user_version = {SCHEMA}",
+)
+
+
+def database_of(cache: Path, folders: Iterable[str], patterns: Iterable[str]) -> Path:
+    """Return the database of a workspace: its folders and what is excluded from them."""
+    described = "\0".join([*sorted(folders), "", *patterns])
+    name = hashlib.sha256(described.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    return cache / f"{name}.sqlite3"
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Open the database. It is created if necessary, and one that is damaged or outdated is rebuilt.
+
+    Raises:
+        OSError, sqlite3.Error: it cannot be opened.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        return _opened(path)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError) and not is_damage(error):
+            raise
+    delete(path)
+    return _opened(path)
+
+
+def delete(path: Path) -> None:
+    """Delete the database and its logs."""
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error means that the file is damaged or is not a database."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    # SQLite would make it readable by everybody. The log inherits its mode.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = OFF")  # what is lost is indexed again
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version != SCHEMA:
+            _create(connection)
+        connection.execute("SELECT * FROM files LIMIT 1").fetchone()
+        connection.execute("SELECT * FROM roots LIMIT 1").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    with transaction(connection):
+        for table in ("files", "roots"):
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
+        for statement in _TABLES:
+            connection.execute(statement)
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Execute what is within in one transaction."""
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
+        yield
+
+
+class Reader:
+    """Reads the index. It belongs to one thread at a time.
+
+    Raises:
+        sqlite3.Error: the database cannot be read, or does not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        uri = f"file:{quote(str(path))}?mode=ro"
+        self._connection = sqlite3.connect(
+            uri, uri=True, timeout=0.0, isolation_level=None, check_same_thread=False
+        )
+        try:
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+            if version != SCHEMA:
+                raise sqlite3.OperationalError("the index has another schema")
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+    def version(self) -> int:
+        """Return a number that changes when another process has written."""
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+    def existing(self, paths: Sequence[str]) -> set[str]:
+        """Return which of these files are in the index."""
+        marks = ",".join("?" * len(paths))
+        rows = self._connection.execute(f"SELECT path FROM files WHERE path IN ({marks})", paths)  # noqa: S608
+        return {path for (path,) in rows}
+
+    def summary(self, path: str) -> str | None:
+        """Return the summary of a file as JSON; None if it is not in the index."""
+        row = self._connection.execute("SELECT summary FROM files WHERE path = ?", (path,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def roots(self, name: str) -> list[str]:
+        """Return the folders that hold a top-level module or package of this name."""
+        rows = self._connection.execute("SELECT root FROM roots WHERE name = ? ORDER BY root", (name,))
+        return [root for (root,) in rows]
+
+
+class Writer:
+    """Writes the index."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def known(self) -> dict[str, tuple[int, int]]:
+        """Return the time and the size of each file when it was read, by its path."""
+        rows = self._connection.execute("SELECT path, mtime_ns, size FROM files")
+        return {path: (mtime_ns, size) for path, mtime_ns, size in rows}
+
+    def put(self, files: Iterable[tuple[SourceFile, str]]) -> None:
+        """Save the summaries of files, as JSON."""
+        rows = [(file.path, file.mtime_ns, file.size, summary) for file, summary in files]
+        with transaction(self._connection):
+            self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", rows)
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Forget files."""
+        with transaction(self._connection):
+            self._connection.executemany("DELETE FROM files WHERE path = ?", [(path,) for path in paths])
+
+    def set_roots(self, roots: Iterable[tuple[str, str]]) -> None:
+        """Replace the names of top-level modules and the folders that hold them, if they differ."""
+        new = set(roots)
+        if new != set(self._connection.execute("SELECT name, root FROM roots")):
+            with transaction(self._connection):
+                self._connection.execute("DELETE FROM roots")
+                self._connection.executemany("INSERT INTO roots VALUES (?, ?)", sorted(new))

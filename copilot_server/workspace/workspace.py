@@ -1,0 +1,143 @@
+"""A workspace: its index, kept up to date in the background, and what it says about the code at a cursor."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from cachetools import LRUCache
+
+from copilot_server.context.document import Cursor
+from copilot_server.context.exclusion import Exclusions
+from copilot_server.context.source.definitions import Header
+from copilot_server.workspace.index import Index
+from copilot_server.workspace.indexing import Indexing
+from copilot_server.workspace.overlay import Overlay
+from copilot_server.workspace.python.document import SplitText, headers_around
+from copilot_server.workspace.python.select import Selected, select_on_line, select_stable
+from copilot_server.workspace.select import Limits
+from copilot_server.workspace.store import database_of
+from copilot_server.workspace.types import Snippet
+
+_LANGUAGES = frozenset({"python"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """What was selected around a cursor's line, and on what it depended."""
+
+    before: str
+    after: str
+    headers: tuple[Header, ...]
+    version: tuple[int, ...]
+    selected: Selected
+
+
+class Workspace:
+    """The folders of a workspace. Every method may be called from any thread, and none waits for the index.
+
+    ``cache``: the folder for the index. Nothing is read before ``start``.
+    """
+
+    def __init__(
+        self, folders: Sequence[Path], exclusions: Exclusions, cache: Path, limits: Limits | None = None
+    ) -> None:
+        self._folders = tuple(dict.fromkeys(os.path.realpath(folder) for folder in folders))
+        self._exclusions = exclusions
+        self._limits = limits or Limits()
+        self._overlay = Overlay()
+        database = database_of(cache, self._folders, exclusions.patterns)
+        self._index = Index(database, self._folders, self._overlay)
+        self._indexing = Indexing(
+            database, self._folders, exclusions.patterns, self._overlay, self._index.reopen
+        )
+        self._lock = threading.Lock()
+        self._remembered: LRUCache[str, _Remembered] = LRUCache(8)
+
+    def start(self) -> None:
+        """Begin to index in the background."""
+        self._indexing.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until everything known so far is indexed.
+
+        Returns:
+            False if it is not after ``timeout_s``, or if indexing has failed.
+        """
+        self._overlay.want_all()
+        return self._indexing.wait(timeout_s)
+
+    def close(self) -> None:
+        """Stop indexing, and close the index."""
+        self._indexing.close()
+        self._index.close()
+
+    def opened(self, uri: str, language_id: str, text: str) -> None:
+        """Note a document that is open: its text counts, and not its file's."""
+        path = _path_of(uri)
+        if path and language_id in _LANGUAGES:
+            self._overlay.set(path, text, read=True)
+
+    def changed(self, uri: str, text: str) -> None:
+        """Note the text of an open document."""
+        path = _path_of(uri)
+        if path and self._overlay.has(path):
+            self._overlay.set(path, text, read=False)
+
+    def closed(self, uri: str) -> None:
+        """Forget the text of a document: its file counts again."""
+        self._overlay.remove(_path_of(uri))
+
+    def refresh(self, paths: Iterable[Path] | None = None) -> None:
+        """Look in the background which files have changed. ``paths``: only these may have; None for any."""
+        self._indexing.refresh(None if paths is None else [os.path.realpath(path) for path in paths])
+
+    def hide(self, paths: Iterable[Path]) -> None:
+        """Let these files contribute nothing, and no others than these be hidden."""
+        given = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - a link is hidden by both names
+        self._index.hide(frozenset({*given, *(os.path.realpath(path) for path in given)}))
+
+    def snippets(self, cursor: Cursor) -> tuple[Snippet, ...]:
+        """Return the heads of definitions in other files that the code near the cursor names.
+
+        The stable ones come first, by file and line, and then those that the cursor's line adds.
+        """
+        if cursor.document.language_id not in _LANGUAGES:
+            return ()
+        path, split = _path_of(cursor.document.uri) or f"{self._folders[0]}/untitled.py", SplitText.at(cursor)
+        selected = self._around(path, split)
+        added = select_on_line(split, selected, self._index, path, self._limits)
+        return tuple(map(self._relative, filter(self._may_be_read, (*selected.snippets, *added))))
+
+    def _around(self, path: str, split: SplitText) -> Selected:
+        """Return what is selected without the cursor's line; while somebody types there it is remembered."""
+        headers, version = headers_around(split), self._index.version()
+        with self._lock:
+            last = self._remembered.get(path)
+        known = (split.before, split.after, headers, version)
+        if last is not None and (last.before, last.after, last.headers, last.version) == known:
+            return last.selected
+        selected = select_stable(split, headers, self._index, path, self._limits)
+        with self._lock:
+            self._remembered[path] = _Remembered(*known, selected)
+        return selected
+
+    def _may_be_read(self, snippet: Snippet) -> bool:
+        # What is excluded may have changed since the file was indexed.
+        return not self._exclusions.excludes(snippet.path)
+
+    def _relative(self, snippet: Snippet) -> Snippet:
+        folders = (one for one in self._folders if snippet.path.startswith(f"{one}/"))
+        folder = max(folders, key=len, default="")
+        return replace(snippet, path=snippet.path[len(folder) :].lstrip("/"))
+
+
+def _path_of(uri: str) -> str:
+    """Return the real path of a document's file; "" if it has none."""
+    parts = urlsplit(uri)
+    return os.path.realpath(url2pathname(parts.path)) if parts.scheme == "file" else ""
