@@ -39,6 +39,7 @@ class Index:
         self._hidden: frozenset[str] = frozenset()
         self._summaries: LRUCache[str, FileSummary | None] = LRUCache(_REMEMBERED)
         self._existing: dict[tuple[str, ...], frozenset[str]] = {}
+        self._has_folder: dict[str, bool] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
 
     def hide(self, paths: frozenset[str]) -> None:
@@ -56,6 +57,7 @@ class Index:
                 self._version = version
                 self._summaries.clear()
                 self._existing.clear()
+                self._has_folder.clear()
                 self._roots.clear()
             return version
 
@@ -74,6 +76,13 @@ class Index:
                 known = self._ask(lambda reader: reader.existing(paths), none)
                 self._existing[paths] = frozenset(known - self._hidden)
             return self._existing[paths]
+
+    def has_folder(self, path: str) -> bool:
+        """Whether a file below this folder is known."""
+        with self._lock:
+            if path not in self._has_folder:
+                self._has_folder[path] = self._ask(lambda reader: reader.has_folder(path), otherwise=False)
+            return self._has_folder[path]
 
     def roots(self, name: str) -> tuple[str, ...]:
         """Return the folders with a top-level module or package of this name."""

@@ -133,6 +133,12 @@ class Reader:
         row = self._connection.execute("SELECT summary FROM files WHERE path = ?", (path,)).fetchone()
         return None if row is None else str(row[0])
 
+    def has_folder(self, folder: str) -> bool:
+        """Whether the index has a file below a folder."""
+        # The character after the slash ends the range of the paths that begin with the folder.
+        query = "SELECT 1 FROM files WHERE path > ? AND path < ? LIMIT 1"
+        return self._connection.execute(query, (f"{folder}/", f"{folder}0")).fetchone() is not None
+
     def roots(self, name: str) -> list[str]:
         """Return the folders that hold a top-level module or package of this name."""
         rows = self._connection.execute("SELECT root FROM roots WHERE name = ? ORDER BY root", (name,))

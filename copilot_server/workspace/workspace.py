@@ -16,6 +16,7 @@ from copilot_server.context.document import Cursor
 from copilot_server.context.exclusion import Exclusions
 from copilot_server.context.source.definitions import Header
 from copilot_server.workspace.index import Index
+from copilot_server.workspace.indexer import Outcome
 from copilot_server.workspace.indexing import Indexing
 from copilot_server.workspace.overlay import Overlay
 from copilot_server.workspace.python.document import SplitText, headers_around
@@ -58,6 +59,11 @@ class Workspace:
         )
         self._lock = threading.Lock()
         self._remembered: LRUCache[str, _Remembered] = LRUCache(8)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What the last look at the files found; None before the first, or if that has failed."""
+        return self._indexing.outcome
 
     def start(self) -> None:
         """Begin to index in the background."""
@@ -139,5 +145,8 @@ class Workspace:
 
 def _path_of(uri: str) -> str:
     """Return the real path of a document's file; "" if it has none."""
-    parts = urlsplit(uri)
-    return os.path.realpath(url2pathname(parts.path)) if parts.scheme == "file" else ""
+    try:
+        parts = urlsplit(uri)
+        return os.path.realpath(url2pathname(parts.path)) if parts.scheme == "file" else ""
+    except ValueError:
+        return ""

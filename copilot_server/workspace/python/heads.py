@@ -168,10 +168,10 @@ def _members(body: Node, depth: int) -> tuple[Definition, ...]:
                 initializers.append(statement)
         elif (assigned := _assigned(statement)) is not None:
             _add(found, _variable(assigned))
-    own = [one for function in initializers for one in _set_by(function)]
-    declared = {**{one.name: one for one in reversed(own)}, **found}
+    for attribute in (one for function in initializers for one in _set_by(function)):
+        found.setdefault(attribute.name, attribute)
     # What every instance has stands before the methods, as dataclasses write it.
-    ordered = sorted(declared.values(), key=lambda one: one.kind in {"function", "property", "class"})
+    ordered = sorted(found.values(), key=lambda one: one.kind != "variable")
     return tuple(ordered)[:MAX_MEMBERS]
 
 
@@ -253,7 +253,8 @@ def _types(parameters: Node) -> dict[str, str]:
         if annotation is not None:
             name = one.child_by_field_name("name") or one.named_children[0]
             found[raw(name)] = one_line(annotation)
-    return found
+    # ``*args: int`` is a tuple.
+    return {name: type_ for name, type_ in found.items() if not name.startswith("*")}
 
 
 def _doc(body: Node | None) -> str:

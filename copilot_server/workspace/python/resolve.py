@@ -38,6 +38,10 @@ class Files(Protocol):
         """Return which of these files are known."""
         ...
 
+    def has_folder(self, path: str) -> bool:
+        """Whether a file below this folder is known."""
+        ...
+
     def roots(self, name: str) -> tuple[str, ...]:
         """Return the folders with a top-level module or package of this name."""
         ...
@@ -198,7 +202,11 @@ class Resolver:
             if found is not None:
                 return found
         inner = Module(tuple(f"{stem}/{name}" for stem in module.stems))
-        return inner if self.files_of(inner) else None
+        return inner if self._exists(inner) else None
+
+    def _exists(self, module: Module) -> bool:
+        # The folder of a namespace package has no file of its own.
+        return bool(self.files_of(module)) or any(map(self._files.has_folder, module.stems))
 
     def _by_star(self, path: str, star: Import, name: str, depth: int) -> Found | None:
         module = self._module(path, star.module)
@@ -224,8 +232,8 @@ class Resolver:
             module = Module(("/".join([root, *parts]),))
             if self.files_of(module):
                 return module
-        # A namespace package has no file: what is taken from it decides.
-        return Module(tuple("/".join([root, *parts]) for root in roots)) if roots else None
+        module = Module(tuple("/".join([root, *parts]) for root in roots))
+        return module if self._exists(module) else None
 
     def _is_within(self, folder: str) -> bool:
         return any(f"{folder}/".startswith(f"{top}/") for top in self._files.folders)

@@ -83,11 +83,16 @@ class Namer:
         self._path = path
         self._split = split
         self._around = around
+        self._bound = {one.bound for one in around.own.imports}
+        self._known = self._bound | around.types.keys() | {around.instance, "super()"}
+        self._has_star = any(one.name == "*" for one in around.own.imports)
         self._firsts: dict[str, Found | None] = {}
 
     def prefixes(self, chain: Chain) -> Iterator[Found | None]:
         """Yield what ``a``, ``a.b`` and ``a.b.c`` mean, until one is unknown."""
-        found = self._first(chain[0])
+        # A name alone that the document itself binds needs nothing of other files.
+        is_needed = len(chain) > 1 or chain[0] in self._known or self._has_star
+        found = self._first(chain[0]) if is_needed else None
         yield found
         for name in chain[1:]:
             if found is None:
@@ -129,8 +134,10 @@ class Namer:
             return self.resolver.lookup(self._path, around.owner)
         if name in around.types:
             return self.resolver.class_of(self._path, around.types[name])
-        found = self.resolver.lookup(self._path, name)
-        if found is None:
+        if name in self._bound:
+            return self.resolver.lookup(self._path, name)
+        found = self.resolver.lookup(self._path, name)  # by a ``*``
+        if found is None and not re.search(rf"\b{re.escape(name)}\b(?!\.)", around.function):
             return self.resolver.class_of(self._path, module_variable(self._split, name))
         return found
 
@@ -161,17 +168,26 @@ def unused_imports(split: SplitText, around: Surroundings) -> Iterator[str]:
     Who imports something is about to use it.
     """
     for name in dict.fromkeys(one.bound for one in around.own.imports if one.bound):
-        word = re.compile(rf"\b{re.escape(name)}\b")
-        if sum(1 for text in (split.before, split.after) for _ in _first_two(word, text)) <= 1:
+        if not _is_used(name, split.before, split.after):
             yield name
 
 
-def _first_two(word: re.Pattern[str], text: str) -> Iterator[None]:
-    first = word.search(text)
-    if first is not None:
-        yield
-        if word.search(text, first.end()) is not None:
-            yield
+def _is_used(name: str, *texts: str) -> bool:
+    """Whether an imported name occurs more often than once."""
+    count = 0
+    for text in texts:
+        at = text.find(name)
+        while at >= 0:
+            end = at + len(name)
+            count += not (_is_word(text[at - 1 : at]) or _is_word(text[end : end + 1]))
+            if count > 1:
+                return True
+            at = text.find(name, end)
+    return False
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _note(uses: dict[tuple[str, str], _Use], found: Found, worth: float, namer: Namer) -> None:

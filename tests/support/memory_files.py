@@ -1,0 +1,33 @@
+"""Files of a workspace in memory, for what resolves names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from copilot_server.workspace.python.heads import summarize
+from copilot_server.workspace.python.roots import top_level_modules
+from copilot_server.workspace.summary import FileSummary
+
+
+class MemoryFiles:
+    """Files of a workspace whose folder is ``/w``, by their paths in it."""
+
+    folders = ("/w",)
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = {f"/w/{name}": summarize(text) for name, text in files.items()}
+        self._roots = list(top_level_modules(self._files.keys(), self.folders))
+        self.read: list[str] = []
+
+    def summary(self, path: str) -> FileSummary | None:
+        self.read.append(path)
+        return self._files.get(path)
+
+    def existing(self, paths: tuple[str, ...]) -> frozenset[str]:
+        return frozenset(self._files.keys() & set(paths))
+
+    def has_folder(self, path: str) -> bool:
+        return any(one.startswith(f"{path}/") for one in self._files)
+
+    def roots(self, name: str) -> tuple[str, ...]:
+        return tuple(root for one, root in self._roots if one == name)
