@@ -281,7 +281,7 @@ class TestLeaks:
     """What is to be completed is on the disk, and must not be found there."""
 
     def test_the_documents_own_file_contributes_nothing(self, tmp_path: Path, cache: Path):
-        folder = repository(tmp_path / "work", SECRET_FILES)
+        folder = repository(tmp_path / "work", ANSWERS)
         drawn = "from pkg import answer\nanswer(‸"
         with opened(folder, cache) as workspace:
             assert texts(workspace, folder / "pkg" / "part.py", drawn) == ""
