@@ -13,13 +13,17 @@ class Limits:
     """How much is selected, in code points.
 
     ``total``: all snippets together. ``stable``: those that do not depend on the cursor's line. ``one``: a
-    single snippet. ``threshold``: the least score of a snippet.
+    snippet. ``minor``: one with a score under ``major_score``, or of what the cursor's line names a part of.
+    ``reserve``: kept free for what the cursor's line calls. ``threshold``: the least score of a snippet.
     """
 
     total: int = 1600
-    stable: int = 1100
-    one: int = 600
+    stable: int = 1000
+    one: int = 500
+    minor: int = 300
+    reserve: int = 300
     threshold: float = 1.0
+    major_score: float = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,8 @@ class Candidate:
     """A piece of a file that may be selected.
 
     ``key``: what it is, so that nothing is selected twice. ``order``: where it stands among the others.
-    ``render``: returns its text with at most the given length; "" if it cannot be so short.
+    ``render``: returns its text with at most the given length; "" if it cannot be so short. ``is_called``:
+    the cursor's line names just this, and not only what it is a part of.
     """
 
     key: tuple[str, ...]
@@ -35,6 +40,7 @@ class Candidate:
     score: float
     order: tuple[str, int]
     render: Callable[[int], str]
+    is_called: bool = False
 
 
 def select(candidates: Iterable[Candidate], limits: Limits) -> tuple[Snippet, ...]:
@@ -49,7 +55,7 @@ def select(candidates: Iterable[Candidate], limits: Limits) -> tuple[Snippet, ..
         if one.score < limits.threshold or one.key in seen:
             continue
         seen.add(one.key)
-        text = one.render(min(left, limits.one))
+        text = one.render(min(left, limits.one if one.score >= limits.major_score else limits.minor))
         if text:
             left -= len(text)
             chosen.append((one.order, Snippet(one.path, text, one.score)))
@@ -62,7 +68,9 @@ def append(chosen: Sequence[Snippet], candidates: Iterable[Candidate], limits: L
     shown = {(one.path, one.text) for one in chosen}
     added: list[Snippet] = []
     for one in candidates:
-        text = one.render(min(left, limits.one))
+        text = one.render(
+            min(left, limits.one) if one.is_called else min(left - limits.reserve, limits.minor)
+        )
         if text and (one.path, text) not in shown:
             shown.add((one.path, text))
             left -= len(text)

@@ -19,7 +19,7 @@ from copilot_server.workspace.index import Index
 from copilot_server.workspace.indexer import Outcome
 from copilot_server.workspace.indexing import Indexing
 from copilot_server.workspace.overlay import Overlay
-from copilot_server.workspace.python.document import SplitText, headers_around
+from copilot_server.workspace.python.document import SplitText, read_code, surroundings
 from copilot_server.workspace.python.select import Selected, select_on_line, select_stable
 from copilot_server.workspace.select import Limits
 from copilot_server.workspace.store import database_of
@@ -122,13 +122,14 @@ class Workspace:
 
     def _around(self, path: str, split: SplitText) -> Selected:
         """Return what is selected without the cursor's line; while somebody types there it is remembered."""
-        headers, version = headers_around(split), self._index.version()
+        (code, headers), version = read_code(split), self._index.version()
         with self._lock:
             last = self._remembered.get(path)
         known = (split.before, split.after, headers, version)
         if last is not None and (last.before, last.after, last.headers, last.version) == known:
             return last.selected
-        selected = select_stable(split, headers, self._index, path, self._limits)
+        around = surroundings(split, code, headers)
+        selected = select_stable(split, around, self._index, path, self._limits)
         with self._lock:
             self._remembered[path] = _Remembered(*known, selected)
         return selected

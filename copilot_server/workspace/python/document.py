@@ -6,7 +6,7 @@ The cursor's line is half typed and changes with each key. Nothing here depends 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -20,7 +20,7 @@ from copilot_server.workspace.summary import Definition, FileSummary, Import
 
 #: How much is read around the cursor, in lines. The first line is rounded so that it seldom changes.
 LINES_ABOVE, LINES_BELOW, ROUNDED = 40, 15, 16
-#: The longest function and class around a cursor that are read, in code points before and after its line.
+#: How much is read of the function around a cursor, before and after its line, and of the class after it.
 MAX_FUNCTION, MAX_CLASS = 8_000, 60_000
 
 _IMPORT = re.compile(
@@ -33,7 +33,13 @@ _ASSIGNED = re.compile(
     re.MULTILINE,
 )
 _MEMBER = re.compile(r"^(?P<indent>[ \t]*)(?:@|(?:async[ \t]+)?def\b|class\b)", re.MULTILINE)
-_INIT = re.compile(r"^[ \t]*def[ \t]+__init__[ \t]*\(", re.MULTILINE)
+_INIT = "def __init__("
+_AT_MARGIN = re.compile(r"\n(?=[^\s#)\]}])")
+_MAX_BASES = 8
+_STRINGS_AND_COMMENTS = re.compile(
+    r"(?P<triple>\"{3}(?s:.)*?(?:\"{3}|\Z)|'{3}(?s:.)*?(?:'{3}|\Z))"
+    r"|(?P<short>\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?)|\#[^\n]*"
+)
 _FIRST_PARAMETER = re.compile(r"\([ \t\n]*(\w+)")
 _LAST_CALLEE = re.compile(r"(?:super\(\)|[A-Za-z_][\w.]*)\Z")
 
@@ -89,28 +95,29 @@ class Surroundings:
     callees: tuple[str, ...]
 
 
-def surroundings(split: SplitText, headers: tuple[Header, ...]) -> Surroundings:
-    """Read the text around the cursor; ``headers`` are the definitions around it, outermost first."""
+def read_code(split: SplitText) -> tuple[Code, tuple[Header, ...]]:
+    """Return the lines without the cursor's, and the definitions around it, outermost first."""
+    text = split.before + "\n" + split.after
+    code = Code.at(Cursor(Document("", "python", text), len(split.before)))
+    return code, definitions_around(code, len(split.before), split.column)
+
+
+def surroundings(split: SplitText, code: Code, headers: tuple[Header, ...]) -> Surroundings:
+    """Read the text around the cursor; ``code`` and ``headers`` are what ``read_code`` returns."""
     functions = [one for one in headers if one.kind == "function"]
     holder = next((one for one in reversed(headers) if one.kind == "class"), None)
-    function = _block(split, functions[0], MAX_FUNCTION) if functions else ""
+    function = _code_only(_block(split, code, functions[0], MAX_FUNCTION)) if functions else ""
     own, instance = FileSummary(imports=read_imports(split.before, split.after)), ""
     if holder is not None:
-        own = replace(own, definitions=(_class_around(split, holder),))
+        around = _class_around(split, holder)
+        own = replace(own, definitions=(around, *_bases_in_document(split, around)))
         method = next((one for one in functions if one.line_start > holder.line_start), None)
         first = _FIRST_PARAMETER.search(method.text) if method is not None else None
         instance = first[1] if first else ""
     types = {name: type_ for one in functions for name, type_ in parameter_types(one.text).items()}
-    types |= assigned_types(function)
-    owner = holder.name if holder is not None else ""
-    return Surroundings(own, types, instance, owner, function, near_text(split), open_callees(split))
-
-
-def headers_around(split: SplitText) -> tuple[Header, ...]:
-    """Return the definitions around the cursor's line, outermost first."""
-    text = split.before + "\n" + split.after
-    code = Code.at(Cursor(Document("", "python", text), len(split.before)))
-    return definitions_around(code, len(split.before), split.column)
+    owner, near = holder.name if holder is not None else "", _code_only(near_text(split, code))
+    types |= assigned_types(function if headers else near)
+    return Surroundings(own, types, instance, owner, function, near, open_callees(split))
 
 
 def read_imports(before: str, after: str) -> tuple[Import, ...]:
@@ -144,11 +151,23 @@ def without_imports(text: str) -> str:
     return text
 
 
-def near_text(split: SplitText) -> str:
+def near_text(split: SplitText, code: Code) -> str:
     """Return the lines around the cursor without its own."""
     above = split.before.count("\n")
     wanted = above - max(0, (above - LINES_ABOVE) // ROUNDED * ROUNDED)
-    return _last_lines(split.before, wanted) + "\n".join(split.after.split("\n", LINES_BELOW + 1)[:-1])
+    start = _outside_strings(code, len(split.before) - len(_last_lines(split.before, wanted)))
+    return split.before[start:] + "\n".join(split.after.split("\n", LINES_BELOW + 1)[:-1])
+
+
+def _outside_strings(code: Code, start: int) -> int:
+    """Return ``start``, or the end of the string of several lines that it is in."""
+    string = code.string_around(start)
+    return start if string is None else code.string_ends[code.string_starts.index(string)]
+
+
+def _code_only(text: str) -> str:
+    """Return a text without comments and strings of several lines."""
+    return _STRINGS_AND_COMMENTS.sub(lambda found: found["short"] or ('""' if found["triple"] else ""), text)
 
 
 def _last_lines(text: str, count: int) -> str:
@@ -203,28 +222,60 @@ def module_variable(split: SplitText, name: str) -> str:
     return ""
 
 
-def _block(split: SplitText, header: Header, most: int) -> str:
-    """Return the definition at ``header`` without the cursor's line."""
-    depth = column(header.indent)
-    after = split.after[:most]
-    end = re.compile(rf"\n[ \t]{{0,{depth}}}(?=[^\s#)\]}}])").search(after)
+def _block(split: SplitText, code: Code, header: Header, most: int) -> str:
+    """Return the definition at ``header`` without the cursor's line, cut if it is long."""
     start = max(header.line_start, len(split.before) - most)
-    return split.before[start:] + (after[: end.start() + 1] if end else after)
+    return split.before[_outside_strings(code, start) :] + _rest_of_block(split, header, most)
+
+
+def _rest_of_block(split: SplitText, header: Header, most: int) -> str:
+    """Return the part of a definition that follows the cursor's line."""
+    after = split.after[:most]
+    end = re.compile(rf"\n[ \t]{{0,{column(header.indent)}}}(?=[^\s#)\]}}])").search(after)
+    return after[: end.start() + 1] if end else after
 
 
 def _class_around(split: SplitText, header: Header) -> Definition:
     """Return the class around the cursor, with its fields and the attributes that ``__init__`` sets."""
-    text = _block(split, header, MAX_CLASS)
-    body = max(0, text.find("\n") + 1)
-    first = _MEMBER.search(text, body)
+    text = split.before[header.line_start :] + _rest_of_block(split, header, MAX_CLASS)
+    found = _class_at_start(text, header.name, header.indent)
+    return found or Definition(header.name, "class", header.text)
+
+
+def _bases_in_document(split: SplitText, of: Definition) -> Iterator[Definition]:
+    """Yield the bases of a class, and their bases, that the document defines at its margin."""
+    waiting, seen = list(of.bases), {of.name}
+    while waiting and len(seen) < _MAX_BASES:
+        name = waiting.pop(0)
+        if name in seen:
+            continue
+        seen.add(name)
+        for text in (f"\n{split.before}", split.after):
+            start = max(text.find(f"\nclass {name}{end}") for end in "(:")
+            if start >= 0:
+                base = _class_at_start(_up_to_margin(text[start + 1 : start + MAX_CLASS]), name, "")
+                waiting.extend(base.bases if base is not None else ())
+                yield from () if base is None else (base,)
+
+
+def _up_to_margin(text: str) -> str:
+    """Return the definition with which a text starts."""
+    end = _AT_MARGIN.search(text)
+    return text[: end.start() + 1] if end else text
+
+
+def _class_at_start(text: str, name: str, indent: str) -> Definition | None:
+    """Read the class with which a text starts: its fields and what ``__init__`` sets, no other methods."""
+    header_end = text.find(":") + 1
+    first = _MEMBER.search(text, header_end)
     source = text[: first.start() if first else len(text)]
-    init = _INIT.search(text)
-    if init is not None:
-        following = _next_member(text, init.end(), column(indent_of(init[0])))
-        source += text[init.start() : following]
+    init = text.find(_INIT)
+    if init >= 0:
+        line = text.rfind("\n", 0, init) + 1
+        source += text[line : _next_member(text, init + len(_INIT), column(indent_of(text, line)))]
     else:
-        source += f"\n{header.indent}{indent_unit(text)}pass\n"
-    return _parsed_class(source, header.name, header.indent) or Definition(header.name, "class", header.text)
+        source += f"\n{indent}{indent_unit(text)}pass\n"
+    return _parsed_class(source, name, indent)
 
 
 def _next_member(text: str, start: int, depth: int) -> int:

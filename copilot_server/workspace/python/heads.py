@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
@@ -23,6 +24,8 @@ _TELLING = frozenset(
     {"property", "cached_property", "classmethod", "staticmethod", "overload", "contextmanager"}
     | {"asynccontextmanager", "dataclass", "dataclass_transform", "define", "frozen", "mutable", "attrs", "s"}
 )
+_CLASS_ITSELF = re.compile(r"(?:typing\.|t\.)?[Tt]ype\[([\w.]+)\]")
+_CHOICES = frozenset({"conditional_expression", "boolean_operator"})
 _PROPERTIES = frozenset({"property", "cached_property"})
 _INITIALIZERS = frozenset({"__init__", "__post_init__", "__attrs_post_init__", "__new__", "setUp"})
 
@@ -193,13 +196,29 @@ def _assignment(name: str, assigned: Node, parameters: Mapping[str, str]) -> Def
     annotation, value = one_line(assigned.child_by_field_name("type")), assigned.child_by_field_name("right")
     while value is not None and value.type == "assignment":
         value = value.child_by_field_name("right")
-    inferred = annotation or parameters.get(raw(value), "")
+    inferred = annotation or _inferred(value, parameters)
     written = f"{name}: {inferred}" if inferred else name
-    if value is not None and (annotation or not inferred):
+    if value is not None and (not inferred or (annotation and not _inferred(value, parameters))):
         room = MAX_LINE - len(written) - 3
         text = one_line(value)
         written += f" = {text if len(text) <= room else _short_value(value)}"
     return Definition(name, "variable", _cut(written), "", inferred or _constructed(value))
+
+
+def _inferred(value: Node | None, parameters: Mapping[str, str]) -> str:
+    """Return the type of a parameter, or of the instance that calling a parameter gives."""
+    if value is not None and value.type == "call":
+        called = _CLASS_ITSELF.fullmatch(parameters.get(raw(value.child_by_field_name("function")), ""))
+        return called[1] if called else ""
+    if value is not None and value.type in _CHOICES:
+        # As in ``given or default`` and ``given if given is not None else default``.
+        return next(filter(None, (_inferred(one, parameters) for one in _sides(value))), "")
+    return parameters.get(raw(value), "")
+
+
+def _sides(value: Node) -> tuple[Node, ...]:
+    """Return the values between which ``a or b`` and ``a if condition else b`` choose."""
+    return (value.named_children[0], value.named_children[-1]) if value.named_children else ()
 
 
 def _short_value(value: Node) -> str:
@@ -211,6 +230,8 @@ def _short_value(value: Node) -> str:
 def _constructed(value: Node | None) -> str:
     if value is not None and value.type == "await":
         value = value.named_children[0] if value.named_children else None
+    if value is not None and value.type in _CHOICES:
+        return next(filter(None, map(_constructed, _sides(value))), "")
     name = dotted(value.child_by_field_name("function")) if value is not None and value.type == "call" else ""
     return f"{name}()" if name else ""
 

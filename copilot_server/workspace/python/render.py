@@ -11,6 +11,10 @@ INDENT = "    "
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 #: The shortest word that says something when two names share it.
 _MIN_WORD = 3
+#: The longest head of ``__init__`` that is shown even where nobody constructs an instance.
+SHORT = 160
+#: A head is cut if at least so much of it can be shown.
+MIN_CUT = 120
 
 
 def words_of(text: str) -> frozenset[str]:
@@ -33,8 +37,22 @@ def render(
     else:
         text = _with_doc(definition)
         if len(text) > length:
-            text = f"{definition.head} ..."
+            text = _cut(f"{definition.head} ...", length)
     return text if len(text) <= length else ""
+
+
+def _cut(head: str, length: int) -> str:
+    """Return a function's head without its last parameters, so that it fits."""
+    if len(head) <= length:
+        return head
+    start, end = head.find("(", head.rfind("def ")), head.rfind(")")
+    room = length - (len(head) - end) - len(", ...")
+    cuts = [at for at in range(start + 1, max(start, room)) if head.startswith(", ", at)]
+    for at in reversed(cuts):
+        kept = head[start + 1 : at]
+        if all(kept.count(one) == kept.count(other) for one, other in ("()", "[]", "{}")):
+            return f"{head[:at]}, ...{head[end:]}"
+    return head
 
 
 def members_of_module(definitions: Iterable[Definition], length: int, words: Collection[str] = ()) -> str:
@@ -52,7 +70,7 @@ def _with_doc(definition: Definition) -> str:
 def _class(definition: Definition, length: int, wanted: Collection[str], words: Collection[str]) -> str:
     head = _with_doc(definition) if definition.doc else definition.head
     room = length - len(head)
-    members = [one for one in definition.members if one.name in wanted or not _is_hidden(one.name)]
+    members = [one for one in _told_once(definition) if one.name in wanted or not _is_hidden(one.name)]
     shown = _fitting(members, room - len(INDENT) - 4, wanted, words, INDENT) if members else []
     lines = [head, *shown]
     if len(shown) < len(members):
@@ -61,6 +79,19 @@ def _class(definition: Definition, length: int, wanted: Collection[str], words: 
     if not shown and (not definition.doc or members):
         text = f"{definition.head} ..."
     return text if len(text) <= length else ""
+
+
+def _told_once(definition: Definition) -> list[Definition]:
+    """Return the members without the attributes that ``__init__`` has as parameters, if that is short."""
+    init = definition.member("__init__")
+    if init is None or len(init.head) > SHORT:
+        return list(definition.members)
+    return [one for one in definition.members if one.kind != "variable" or one.head not in init.head]
+
+
+def has_visible_members(definition: Definition) -> bool:
+    """Whether a class has members that are shown."""
+    return any(not _is_hidden(one.name) for one in definition.members)
 
 
 def _is_hidden(name: str) -> bool:
@@ -78,7 +109,7 @@ def _fitting(
     ranked = sorted(range(len(members)), key=lambda at: (-_worth(members[at], wanted, words), at))
     lines: dict[int, str] = {}
     for at in ranked:
-        text = _member(members[at], indent)
+        text = _member(members[at], length - 1, indent)
         if len(text) + 1 <= length:
             length -= len(text) + 1
             lines[at] = text
@@ -89,9 +120,12 @@ def _worth(member: Definition, wanted: Collection[str], words: Collection[str]) 
     if member.name in wanted:
         return 100
     shared = len(words_of(member.name) & frozenset(words))
-    return 10 * (member.name == "__init__") + 3 * shared + (member.kind == "variable")
+    is_short = len(member.head) <= SHORT
+    return 10 * (is_short and member.name == "__init__") + 3 * shared + (member.kind == "variable")
 
 
-def _member(member: Definition, indent: str) -> str:
+def _member(member: Definition, length: int, indent: str) -> str:
     text = member.head if member.kind == "variable" else f"{member.head} ..."
+    if member.kind == "function" and MIN_CUT <= length < len(text):
+        text = _cut(text, length - len(indent))
     return "\n".join(indent + line for line in text.split("\n"))

@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from copilot_server.context.source.definitions import Header
 from copilot_server.workspace.python.document import (
     SplitText,
     Surroundings,
     module_variable,
-    surroundings,
     without_imports,
 )
-from copilot_server.workspace.python.render import members_of_module, render, words_of
+from copilot_server.workspace.python.render import has_visible_members, members_of_module, render, words_of
 from copilot_server.workspace.python.resolve import Files, Found, Module, Resolver, Target
 from copilot_server.workspace.select import Candidate, Limits, append, select
 from copilot_server.workspace.summary import Definition
@@ -24,12 +22,13 @@ from copilot_server.workspace.types import Snippet
 CALLEE, FUNCTION, BASE, UNUSED, NEAR, LINE = 4.0, 2.0, 2.0, 1.5, 1.0, 4.0
 
 _NAMES = re.compile(
-    r"(?s:\"{3}.*?(?:\"{3}|\Z)|'{3}.*?(?:'{3}|\Z))|\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?|\#[^\n]*"
+    r"\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?|\#[^\n]*"
     r"|(?<![\w.])(?P<chain>(?:super\(\)|[A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*)"
 )
+#: A variable that only renames something says nothing.
+_ALIAS = re.compile(r"\w+ = (?!(?:True|False|None)\Z)[A-Za-z_][\w.]*")
 _BEGUN = re.compile(r"\w+\Z")
 _REST = re.compile(r"\A\w+")
-_AFTER_MODULE = re.compile(r"\A[ \t]*import\b")
 
 Chain = tuple[str, ...]
 
@@ -52,12 +51,16 @@ class Selected:
     around: Surroundings
     words: frozenset[str]
 
+    def shows(self, path: str, definition: Definition, owner: Definition | None = None) -> bool:
+        """Whether the head of a definition stands in a snippet, within its class."""
+        lines = [one.head.rpartition("\n")[2] for one in (definition, owner) if one is not None]
+        return any(all(line in one.text for line in lines) for one in self.snippets if one.path == path)
+
 
 def select_stable(
-    split: SplitText, headers: tuple[Header, ...], files: Files, path: str, limits: Limits
+    split: SplitText, around: Surroundings, files: Files, path: str, limits: Limits
 ) -> Selected:
     """Select what the code around the cursor names, without the cursor's line."""
-    around = surroundings(split, headers)
     namer = Namer(files, path, split, around)
     words = words_of(f"{around.function}\n{around.near}")
     uses: dict[tuple[str, str], _Use] = {}
@@ -195,6 +198,10 @@ def _note(uses: dict[tuple[str, str], _Use], found: Found, worth: float, namer: 
     if isinstance(found, Module) or namer.resolver.is_own(found):
         return
     shown = found.owner or found.definition
+    if _ALIAS.fullmatch(shown.head) or (
+        worth <= BASE / 2 and shown.kind == "class" and not has_visible_members(shown)
+    ):
+        return
     key = (found.path, shown.name)
     is_new = key not in uses
     use = uses.setdefault(key, _Use(shown, _position(namer, found.path, shown)))
@@ -217,7 +224,9 @@ def _candidates(uses: dict[tuple[str, str], _Use], words: frozenset[str]) -> Ite
         yield _candidate(key, use, words)
 
 
-def _candidate(key: tuple[str, ...], use: _Use, words: frozenset[str]) -> Candidate:
+def _candidate(
+    key: tuple[str, ...], use: _Use, words: frozenset[str], *, is_called: bool = False
+) -> Candidate:
     members = frozenset(use.members)
     return Candidate(
         key,
@@ -225,6 +234,7 @@ def _candidate(key: tuple[str, ...], use: _Use, words: frozenset[str]) -> Candid
         use.worth,
         (key[0], use.position),
         lambda length: render(use.definition, length, members, words),
+        is_called,
     )
 
 
@@ -234,12 +244,14 @@ def _line_candidates(split: SplitText, selected: Selected, namer: Namer) -> Iter
     The name that the cursor touches is still being typed.
     """
     prefix, suffix = _BEGUN.sub("", split.prefix), _REST.sub("", split.suffix)
-    after, before = chains(suffix), chains(prefix)
-    for chain in (*after, *before):
+    for chain in (*chains(suffix), *chains(prefix)):
         known = [one for one in namer.prefixes(chain) if one is not None]
         for index, found in enumerate(known):
             is_reached_into = index < len(chain) - 1 or chain == _last_chain(prefix)
-            yield from _of_line(found, selected, namer, is_reached_into=is_reached_into)
+            if is_reached_into:
+                yield from _container(namer.container(found), selected, namer)
+            if index == len(chain) - 1 and isinstance(found, Target):
+                yield from _exactly(found, selected, namer)
 
 
 def _last_chain(prefix: str) -> Chain:
@@ -248,26 +260,27 @@ def _last_chain(prefix: str) -> Chain:
     return found[-1] if found else ()
 
 
-def _of_line(found: Found, selected: Selected, namer: Namer, *, is_reached_into: bool) -> Iterator[Candidate]:
-    shown = namer.container(found) if is_reached_into else found
-    if isinstance(shown, Module):
-        if is_reached_into:
-            yield from _module(shown, selected, namer)
+def _container(found: Found, selected: Selected, namer: Namer) -> Iterator[Candidate]:
+    """Yield a module or class, of which a part is named or about to be."""
+    if isinstance(found, Module):
+        yield from _module(found, selected, namer)
+    elif not namer.resolver.is_own(found) and not selected.shows(found.path, found.definition):
+        key = (found.path, found.definition.name)
+        yield _candidate(key, _Use(found.definition, 0, LINE), selected.words)
+
+
+def _exactly(found: Target, selected: Selected, namer: Namer) -> Iterator[Candidate]:
+    """Yield a definition that is named; of a member's class, nothing else."""
+    if namer.resolver.is_own(found):
         return
-    if namer.resolver.is_own(shown):
-        return
-    definition = shown.owner or shown.definition
-    stable = {one.text for one in selected.snippets if one.path == shown.path}
-    uses = _Use(definition, 0, LINE)
-    if not any(text.startswith((definition.head, f"{definition.head} ...")) for text in stable):
-        yield _candidate((shown.path, definition.name), uses, selected.words)
-    if shown.owner is not None and not any(shown.definition.head in text for text in stable):
-        only = replace(definition, doc="", members=(shown.definition,))
-        yield _candidate(
-            (shown.path, definition.name, shown.definition.name),
-            replace(uses, definition=only),
-            selected.words,
-        )
+    owner, part, shown = found.owner, found.definition, found.definition
+    if part.kind == "class" and (init := namer.resolver.member(found, "__init__")) is not None:
+        owner, part = part, init.definition  # it is about to be constructed
+    if owner is not None:
+        shown = replace(owner, doc="", members=(part,))
+    if not selected.shows(found.path, part, owner):
+        key = (found.path, shown.name, part.name)
+        yield _candidate(key, _Use(shown, 0, LINE, {part.name}), selected.words, is_called=True)
 
 
 def _module(module: Module, selected: Selected, namer: Namer) -> Iterator[Candidate]:
