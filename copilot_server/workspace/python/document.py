@@ -28,11 +28,14 @@ _IMPORT = re.compile(
 )
 _IMPORT_WORD = "import"
 _ASSIGNED = re.compile(
-    r"^[ \t]*(?P<name>\w+)[ \t]*(?::[ \t]*(?P<type>[^=\n#]+?)[ \t]*)?"
+    r"^[ \t]*(?P<name>\w+)[ \t]*(?::[ \t]*(?P<type>[^=\n#]*?[\w\])\"'])[ \t]*)?"
     r"(?:=[ \t]*(?:await[ \t]+)?(?P<called>[A-Za-z_][\w.]*)\(|=(?!=)|$)",
     re.MULTILINE,
 )
 _MEMBER = re.compile(r"^(?P<indent>[ \t]*)(?:@|(?:async[ \t]+)?def\b|class\b)", re.MULTILINE)
+_PROPERTY = re.compile(
+    r"@(?:functools\.)?(?:cached_)?property\s+def[ \t]+(?P<name>\w+)\(\w+\)[ \t]*->[ \t]*(?P<type>[^\n]+):"
+)
 _INIT = "def __init__("
 _AT_MARGIN = re.compile(r"\n(?=[^\s#)\]}])")
 _MAX_BASES = 8
@@ -207,7 +210,8 @@ def assigned_types(text: str) -> dict[str, str]:
     found = {}
     for one in _ASSIGNED.finditer(text):
         type_ = one["type"] or (f"{one['called']}()" if one["called"] else "")
-        if type_:
+        # What a method of the variable's own value returns is seldom of another class.
+        if type_ and not type_.startswith(f"{one['name']}."):
             found[one["name"]] = type_
     return found
 
@@ -275,7 +279,11 @@ def _class_at_start(text: str, name: str, indent: str) -> Definition | None:
         source += text[line : _next_member(text, init + len(_INIT), column(indent_of(text, line)))]
     else:
         source += f"\n{indent}{indent_unit(text)}pass\n"
-    return _parsed_class(source, name, indent)
+    found = _parsed_class(source, name, indent)
+    properties = tuple(
+        Definition(one["name"], "property", "", type=one["type"]) for one in _PROPERTY.finditer(text)
+    )
+    return None if found is None else replace(found, members=found.members + properties)
 
 
 def _next_member(text: str, start: int, depth: int) -> int:

@@ -201,7 +201,7 @@ def _assignment(name: str, assigned: Node, parameters: Mapping[str, str]) -> Def
     if value is not None and (not inferred or (annotation and not _inferred(value, parameters))):
         room = MAX_LINE - len(written) - 3
         text = one_line(value)
-        written += f" = {text if len(text) <= room else _short_value(value)}"
+        written += f" = {text if len(text) <= room or _is_type(value, annotation) else _short_value(value)}"
     return Definition(name, "variable", _cut(written), "", inferred or _constructed(value))
 
 
@@ -219,6 +219,11 @@ def _inferred(value: Node | None, parameters: Mapping[str, str]) -> str:
 def _sides(value: Node) -> tuple[Node, ...]:
     """Return the values between which ``a or b`` and ``a if condition else b`` choose."""
     return (value.named_children[0], value.named_children[-1]) if value.named_children else ()
+
+
+def _is_type(value: Node, annotation: str) -> bool:
+    """Whether a value probably is a type, of which even a part says something."""
+    return value.type == "subscript" or annotation.endswith("TypeAlias")
 
 
 def _short_value(value: Node) -> str:

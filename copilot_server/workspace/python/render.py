@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable
 from copilot_server.workspace.summary import Definition
 
 INDENT = "    "
+_MORE = f"{INDENT}..."
+_OVERLOAD = " ...\n@overload\n"
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 #: The shortest word that says something when two names share it.
 _MIN_WORD = 3
@@ -27,18 +29,23 @@ def render(
 ) -> str:
     """Return the head of a definition in at most ``length`` code points; "" if it cannot be so short.
 
-    ``wanted``: members that must be shown. ``words``: those of the code nearby, by which the other members of
-    a long class are chosen.
+    ``wanted``: members that are named; if no member can be shown, nothing is. ``words``: those of the code
+    nearby, by which the other members of a long class are chosen.
     """
-    if definition.kind == "variable":
-        text = definition.head
-    elif definition.kind == "class":
+    if definition.kind == "class":
         return _class(definition, length, wanted, words)
-    else:
-        text = _with_doc(definition)
-        if len(text) > length:
-            text = _cut(f"{definition.head} ...", length)
+    text = definition.head if definition.kind == "variable" else _with_doc(definition)
+    if len(text) > length and definition.kind != "variable":
+        text = _shortened(definition, length)
     return text if len(text) <= length else ""
+
+
+def _shortened(definition: Definition, length: int) -> str:
+    """Return a head without docstring and, if need be, without its last overloads or parameters."""
+    head = definition.head
+    while len(head) + 4 > length and head.count(_OVERLOAD) > 0:
+        head = head[: head.rindex(_OVERLOAD)]
+    return _cut(f"{head} ...", length)
 
 
 def _cut(head: str, length: int) -> str:
@@ -69,15 +76,15 @@ def _with_doc(definition: Definition) -> str:
 
 def _class(definition: Definition, length: int, wanted: Collection[str], words: Collection[str]) -> str:
     head = _with_doc(definition) if definition.doc else definition.head
-    room = length - len(head)
     members = [one for one in _told_once(definition) if one.name in wanted or not _is_hidden(one.name)]
-    shown = _fitting(members, room - len(INDENT) - 4, wanted, words, INDENT) if members else []
-    lines = [head, *shown]
-    if len(shown) < len(members):
-        lines.append(f"{INDENT}...")
-    text = "\n".join(lines)
-    if not shown and (not definition.doc or members):
+    shown = _fitting(members, length - len(head) - len(_MORE), wanted, words, INDENT)
+    if wanted and not shown:
+        return ""
+    if not shown and (members or not definition.doc):
         text = f"{definition.head} ..."
+    else:
+        more = [] if len(shown) == len(members) else [_MORE]
+        text = "\n".join([head, *shown, *more])
     return text if len(text) <= length else ""
 
 
@@ -126,6 +133,7 @@ def _worth(member: Definition, wanted: Collection[str], words: Collection[str]) 
 
 def _member(member: Definition, length: int, indent: str) -> str:
     text = member.head if member.kind == "variable" else f"{member.head} ..."
+    length -= len(indent) * (text.count("\n") + 1)
     if member.kind == "function" and MIN_CUT <= length < len(text):
-        text = _cut(text, length - len(indent))
+        text = _shortened(member, length)
     return "\n".join(indent + line for line in text.split("\n"))

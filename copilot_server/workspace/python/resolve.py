@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from copilot_server.workspace.summary import Definition, FileSummary, Import
@@ -56,11 +56,15 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A definition in the file at ``path``; ``owner`` is the class of which it is a member."""
+    """A definition in the file at ``path``; ``owner`` is the class of which it is a member.
+
+    ``is_instance``: not the class itself is meant, but an instance of it.
+    """
 
     path: str
     definition: Definition
     owner: Definition | None = None
+    is_instance: bool = False
 
 
 Found = Module | Target
@@ -145,21 +149,20 @@ class Resolver:
         if depth > _MAX_DEPTH or not type_:
             return None
         if type_.endswith("()"):
-            return self._returned(path, type_[:-2], depth)
+            called = self.dotted(path, type_[:-2])
+            return self.returned(called, depth) if isinstance(called, Target) else None
         name = _class_name(type_)
         if owner is not None and name in {"Self", "typing.Self", owner.name}:
-            return Target(path, owner)
+            return Target(path, owner, is_instance=True)
         found = self.dotted(path, name) if name else None
-        is_class = isinstance(found, Target) and found.definition.kind == "class"
-        return found if is_class and isinstance(found, Target) else None
+        if isinstance(found, Target) and found.definition.kind == "class":
+            return replace(found, is_instance=True)
+        return None
 
-    def _returned(self, path: str, name: str, depth: int) -> Target | None:
-        """Return the class of what calling ``name`` gives."""
-        called = self.dotted(path, name)
-        if not isinstance(called, Target):
-            return None
-        if called.definition.kind == "class":
-            return called
+    def returned(self, called: Target, depth: int = 0) -> Target | None:
+        """Return the class of what calling something gives; None if it is not certain."""
+        if called.definition.kind == "class" and not called.is_instance:
+            return replace(called, is_instance=True)
         if called.definition.kind != "function":
             return None
         return self.class_of(called.path, called.definition.type, called.owner, depth + 1)

@@ -25,8 +25,8 @@ _NAMES = re.compile(
     r"\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?|\#[^\n]*"
     r"|(?<![\w.])(?P<chain>(?:super\(\)|[A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*)"
 )
-#: A variable that only renames something says nothing.
-_ALIAS = re.compile(r"\w+ = (?!(?:True|False|None)\Z)[A-Za-z_][\w.]*")
+#: A variable that only renames something, or whose value is too long, says nothing.
+_ALIAS = re.compile(r"\w+ = (?:\.\.\.|(?!(?:True|False|None)\Z)[A-Za-z_][\w.]*)")
 _BEGUN = re.compile(r"\w+\Z")
 _REST = re.compile(r"\A\w+")
 
@@ -124,8 +124,18 @@ class Namer:
 
     def _first(self, name: str) -> Found | None:
         if name not in self._firsts:
+            self._firsts[name] = None  # a variable may be set to what a method of its value returns
             self._firsts[name] = self._find(name)
         return self._firsts[name]
+
+    def _class_of(self, type_: str) -> Target | None:
+        """Return the class that a type in the document means, as ``Definition.type`` has it."""
+        chain = tuple(type_.removesuffix("()").split("."))
+        if not type_.endswith("()") or chain[0] in self._bound or len(chain) == 1:
+            return self.resolver.class_of(self._path, type_)
+        known = list(self.prefixes(chain))
+        called = known[-1] if len(known) == len(chain) else None
+        return self.resolver.returned(called) if isinstance(called, Target) else None
 
     def _find(self, name: str) -> Found | None:
         around = self._around
@@ -136,12 +146,12 @@ class Namer:
         if around.instance and name == around.instance:
             return self.resolver.lookup(self._path, around.owner)
         if name in around.types:
-            return self.resolver.class_of(self._path, around.types[name])
+            return self._class_of(around.types[name])
         if name in self._bound:
             return self.resolver.lookup(self._path, name)
         found = self.resolver.lookup(self._path, name)  # by a ``*``
         if found is None and not re.search(rf"\b{re.escape(name)}\b(?!\.)", around.function):
-            return self.resolver.class_of(self._path, module_variable(self._split, name))
+            return self._class_of(module_variable(self._split, name))
         return found
 
 
@@ -202,6 +212,8 @@ def _note(uses: dict[tuple[str, str], _Use], found: Found, worth: float, namer: 
         worth <= BASE / 2 and shown.kind == "class" and not has_visible_members(shown)
     ):
         return
+    if found.is_instance:
+        worth /= 2  # what is only passed on needs no members
     key = (found.path, shown.name)
     is_new = key not in uses
     use = uses.setdefault(key, _Use(shown, _position(namer, found.path, shown)))
@@ -271,7 +283,7 @@ def _container(found: Found, selected: Selected, namer: Namer) -> Iterator[Candi
 
 def _exactly(found: Target, selected: Selected, namer: Namer) -> Iterator[Candidate]:
     """Yield a definition that is named; of a member's class, nothing else."""
-    if namer.resolver.is_own(found):
+    if namer.resolver.is_own(found) or found.is_instance:
         return
     owner, part, shown = found.owner, found.definition, found.definition
     if part.kind == "class" and (init := namer.resolver.member(found, "__init__")) is not None:
