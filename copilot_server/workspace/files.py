@@ -111,7 +111,8 @@ def _git_files(folder: str, only: Sequence[str]) -> list[str] | None:
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    names = [os.path.relpath(path, folder) for path in only if path.startswith(f"{folder}/")]
+    within = {_outermost_repository(path, folder) for path in only if path.startswith(f"{folder}/")}
+    names = [os.path.relpath(path, folder) for path in within]
     if only and not names:
         return []
     try:
@@ -127,6 +128,12 @@ def _git_files(folder: str, only: Sequence[str]) -> list[str] | None:
         logger.info("git cannot list %s: %s", folder, error)
         return None
     return None if done.returncode else [os.fsdecode(one) for one in done.stdout.split(b"\0") if one]
+
+
+def _outermost_repository(path: str, folder: str) -> str:
+    """Return the repository within ``folder`` that holds ``path``, or the path: git does not look into it."""
+    above = [str(one) for one in reversed(Path(path).parents) if Path(folder) in one.parents]
+    return next(filter(_is_repository, above), path)
 
 
 def _walk(top: str, depth: int) -> Iterator[str]:

@@ -71,7 +71,7 @@ def append(chosen: Sequence[Snippet], candidates: Iterable[Candidate], limits: L
         text = one.render(
             min(left, limits.one) if one.is_called else min(left - limits.reserve, limits.minor)
         )
-        if text and (one.path, text) not in shown:
+        if text and one.score >= limits.threshold and (one.path, text) not in shown:
             shown.add((one.path, text))
             left -= len(text)
             added.append(Snippet(one.path, text, one.score, is_stable=False))

@@ -24,7 +24,8 @@ LINES_ABOVE, LINES_BELOW, ROUNDED = 40, 15, 16
 MAX_FUNCTION, MAX_CLASS = 8_000, 60_000
 
 _IMPORT = re.compile(
-    r"[ \t]*(?:from[ \t]+\.*[ \t]*[\w.]*[ \t]+)?import\b(?:[^\n()\\]|\\\r?\n|\([^()]*\))*", re.MULTILINE
+    r"[ \t]*(?:from[ \t]+\.*[ \t]*[\w.]*[ \t]+)?import\b(?:[^\n()\\]|\\\r?\n|\((?:[^()#]|#[^\n]*)*\))*",
+    re.MULTILINE,
 )
 _IMPORT_WORD = "import"
 _ASSIGNED = re.compile(
@@ -44,7 +45,7 @@ _STRINGS_AND_COMMENTS = re.compile(
     r"|(?P<short>\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?)|\#[^\n]*"
 )
 _FIRST_PARAMETER = re.compile(r"\([ \t\n]*(\w+)")
-_LAST_CALLEE = re.compile(r"(?:super\(\)|[A-Za-z_][\w.]*)\Z")
+_LAST_CALLEE = re.compile(r"(?:super\(\)(?:\.\w+)*|[A-Za-z_][\w.]*)\Z")
 
 
 @dataclass(frozen=True, slots=True)

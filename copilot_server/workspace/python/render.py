@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from copilot_server.workspace.summary import Definition
 
@@ -22,6 +23,11 @@ MIN_CUT = 120
 def words_of(text: str) -> frozenset[str]:
     """Return the words in names, as ``get`` and ``items`` in ``getItems``, in lower case."""
     return frozenset(word.lower() for word in _WORDS.findall(text) if len(word) >= _MIN_WORD)
+
+
+@lru_cache(maxsize=8192)
+def _words_of_name(name: str) -> frozenset[str]:
+    return words_of(name)
 
 
 def render(
@@ -54,7 +60,7 @@ def _cut(head: str, length: int) -> str:
         return head
     start, end = head.find("(", head.rfind("def ")), head.rfind(")")
     room = length - (len(head) - end) - len(", ...")
-    cuts = [at for at in range(start + 1, max(start, room)) if head.startswith(", ", at)]
+    cuts = [at for at in range(start + 1, max(start, room) + 1) if head.startswith(", ", at)]
     for at in reversed(cuts):
         kept = head[start + 1 : at]
         if all(kept.count(one) == kept.count(other) for one, other in ("()", "[]", "{}")):
@@ -77,7 +83,7 @@ def _with_doc(definition: Definition) -> str:
 def _class(definition: Definition, length: int, wanted: Collection[str], words: Collection[str]) -> str:
     head = _with_doc(definition) if definition.doc else definition.head
     members = [one for one in _told_once(definition) if one.name in wanted or not _is_hidden(one.name)]
-    shown = _fitting(members, length - len(head) - len(_MORE), wanted, words, INDENT)
+    shown = _fitting(members, length - len(head) - len(_MORE) - 1, wanted, words, INDENT)
     if wanted and not shown:
         return ""
     if not shown and (members or not definition.doc):
@@ -126,7 +132,7 @@ def _fitting(
 def _worth(member: Definition, wanted: Collection[str], words: Collection[str]) -> int:
     if member.name in wanted:
         return 100
-    shared = len(words_of(member.name) & frozenset(words))
+    shared = len(_words_of_name(member.name).intersection(words))
     is_short = len(member.head) <= SHORT
     return 10 * (is_short and member.name == "__init__") + 3 * shared + (member.kind == "variable")
 

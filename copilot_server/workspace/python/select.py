@@ -28,6 +28,7 @@ _NAMES = re.compile(
 #: A variable that only renames something, or whose value is too long, says nothing.
 _ALIAS = re.compile(r"\w+ = (?:\.\.\.|(?!(?:True|False|None)\Z)[A-Za-z_][\w.]*)")
 _BEGUN = re.compile(r"\w+\Z")
+_REACHED = re.compile(r"(?<![\w.])(?P<chain>(?:super\(\)|[A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*)\.\Z")
 _REST = re.compile(r"\A\w+")
 
 Chain = tuple[str, ...]
@@ -256,20 +257,20 @@ def _line_candidates(split: SplitText, selected: Selected, namer: Namer) -> Iter
     The name that the cursor touches is still being typed.
     """
     prefix, suffix = _BEGUN.sub("", split.prefix), _REST.sub("", split.suffix)
-    for chain in (*chains(suffix), *chains(prefix)):
-        known = [one for one in namer.prefixes(chain) if one is not None]
-        for index, found in enumerate(known):
-            is_reached_into = index < len(chain) - 1 or chain == _last_chain(prefix)
-            if is_reached_into:
-                yield from _container(namer.container(found), selected, namer)
-            if index == len(chain) - 1 and isinstance(found, Target):
-                yield from _exactly(found, selected, namer)
+    reached = _before_dot(prefix)
+    for chain in dict.fromkeys((*chains(suffix), *chains(prefix), reached)):
+        known = [one for one in namer.prefixes(chain) if one is not None] if chain else []
+        parts = len(chain) if chain == reached else len(chain) - 1
+        for found in known[:parts]:
+            yield from _container(namer.container(found), selected, namer)
+        if len(known) == len(chain) > parts and isinstance(known[-1], Target):
+            yield from _exactly(known[-1], selected, namer)
 
 
-def _last_chain(prefix: str) -> Chain:
-    """Return the chain before a dot at the end of a text."""
-    found = list(chains(prefix[:-1])) if prefix.endswith(".") else []
-    return found[-1] if found else ()
+def _before_dot(prefix: str) -> Chain:
+    """Return the chain before a dot at the end of a text, of which a part is about to be named."""
+    found = _REACHED.search(prefix)
+    return tuple(found["chain"].split(".")) if found else ()
 
 
 def _container(found: Found, selected: Selected, namer: Namer) -> Iterator[Candidate]:

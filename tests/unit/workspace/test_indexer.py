@@ -1,0 +1,90 @@
+"""Jobs of the indexer, done in this process."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from copilot_server.workspace import indexer
+from copilot_server.workspace.indexer import BATCH, Job, Outcome, index
+from copilot_server.workspace.store import Reader
+from tests.support.workspaces import repository, write
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = repository(tmp_path / "work", {"pkg/__init__.py": "", "pkg/a.py": "x = 1", "b.py": "y = 1"})
+    make_old(folder)
+    return folder
+
+
+@pytest.fixture
+def job(tmp_path: Path, folder: Path) -> Job:
+    return Job(str(tmp_path / "cache" / "index.sqlite3"), (str(folder),))
+
+
+def make_old(folder: Path) -> None:
+    """Let no file look as if it were still being written."""
+    for path in folder.rglob("*.py"):
+        os.utime(path, ns=(10**18, 10**18))
+
+
+def only(job: Job, *paths: Path) -> Job:
+    return Job(job.database, job.folders, job.patterns, tuple(map(str, paths)))
+
+
+def summary(job: Job, path: Path) -> str | None:
+    with closing(Reader(Path(job.database))) as reader:
+        return reader.summary(str(path))
+
+
+def test_only_what_has_changed_is_read_again(job: Job, folder: Path):
+    assert index(job) == Outcome(files=3, read=3, removed=0)
+    assert index(job) == Outcome(files=3, read=0, removed=0)
+    write(folder, {"b.py": "z = 1\n"})
+    (folder / "pkg" / "a.py").unlink()
+    assert index(job) == Outcome(files=2, read=1, removed=1)
+    assert "z = 1" in (summary(job, folder / "b.py") or "")
+    assert summary(job, folder / "pkg" / "a.py") is None
+
+
+def test_a_file_that_may_still_be_written_is_read_again(
+    job: Job, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(indexer, "RACE_NS", 10**17)
+    write(folder, {"b.py": "z = 1\n"})
+    assert index(job).read == 3
+    assert index(job).read == 1
+
+
+def test_named_files_are_the_only_ones_that_are_looked_at(job: Job, folder: Path):
+    index(job)
+    write(folder, {"b.py": "z = 1\n", "c.py": "c = 1", "d.py": "d = 1"})
+    (folder / "pkg" / "a.py").unlink()
+    assert index(only(job, folder / "c.py", folder / "none.py", Path("/elsewhere.py"))) == Outcome(4, 1, 0)
+    assert "y = 1" in (summary(job, folder / "b.py") or "")
+    assert summary(job, folder / "d.py") is None
+    assert index(only(job, folder / "pkg" / "a.py")) == Outcome(3, 0, 1)
+
+
+def test_a_damaged_database_is_built_again_in_full(job: Job, folder: Path):
+    index(job)
+    Path(job.database).write_bytes(b"damage" * 2000)
+    assert index(only(job, folder / "b.py")).files == 1  # the rest is read when everything is looked at
+    assert index(job).files == 3
+
+
+def test_more_files_than_are_saved_at_once(job: Job, folder: Path):
+    write(folder, {f"m{number}.py": f"x = {number}" for number in range(BATCH + 1)})
+    assert index(job).files == BATCH + 4
+    assert summary(job, folder / f"m{BATCH}.py") is not None
+
+
+def test_a_job_is_one_line():
+    for job in (Job("/d", ("/a", "/b\n"), ("*.x",), None), Job("/d", (), (), ("/é.py",))):
+        line = job.to_json()
+        assert "\n" not in line
+        assert Job.from_json(line) == job

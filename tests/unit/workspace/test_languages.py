@@ -1,0 +1,19 @@
+"""The languages that are indexed."""
+
+from __future__ import annotations
+
+import pytest
+
+from copilot_server.workspace.languages import SUFFIXES, summarize, summarize_bytes
+from copilot_server.workspace.summary import FileSummary
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_language_reads_any_text(suffix: str):
+    for text in ("", "\0", "def f(a): ...\n", "(" * 999):
+        assert isinstance(summarize(f"/a.b/c{suffix}", text), FileSummary)
+
+
+def test_bytes_of_any_encoding():
+    assert [one.name for one in summarize_bytes("a.py", b"\xef\xbb\xbff = 1\n# \xff").definitions] == ["f"]
+    assert summarize_bytes("a.py", b"f = 1\n\0") == FileSummary()
