@@ -10,7 +10,8 @@ import logging
 import os
 import stat
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,8 @@ MAX_BYTES = 1_000_000
 #: The most files of a workspace, and entries of folders that are looked at without git.
 MAX_FILES, MAX_ENTRIES = 50_000, 500_000
 GIT_TIMEOUT_S = 60.0
+#: The most that is read of git's list: a home folder may be a repository, with millions of files.
+MAX_LISTED_BYTES = 32 << 20
 #: How deep repositories within repositories, such as submodules, are entered.
 _MAX_NESTING = 4
 _SKIPPED = frozenset({"venv", "env", "node_modules", "__pycache__", "site-packages"})
@@ -115,19 +118,38 @@ def _git_files(folder: str, only: Sequence[str]) -> list[str] | None:
     names = [os.path.relpath(path, folder) for path in within]
     if only and not names:
         return []
+    listed = _output([*_GIT, "-C", folder, *_LIST, *names], environment)
+    return None if listed is None else [os.fsdecode(one) for one in listed.split(b"\0") if one]
+
+
+def _output(command: Sequence[str], environment: Mapping[str, str]) -> bytes | None:
+    """Return what a program prints, at most ``MAX_LISTED_BYTES``; None if it fails or takes too long."""
     try:
-        done = subprocess.run(  # noqa: S603 - a list of arguments, with literal paths
-            [*_GIT, "-C", folder, *_LIST, *names],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
+        with subprocess.Popen(  # noqa: S603 - a list of arguments, with literal paths
+            command,
             env=environment,
-            timeout=GIT_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        logger.info("git cannot list %s: %s", folder, error)
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            return _read_within_limits(process)
+    except OSError as error:
+        logger.info("%s cannot be run: %s", command[0], error)
         return None
-    return None if done.returncode else [os.fsdecode(one) for one in done.stdout.split(b"\0") if one]
+
+
+def _read_within_limits(process: subprocess.Popen[bytes]) -> bytes | None:
+    timer = threading.Timer(GIT_TIMEOUT_S, process.kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        printed = process.stdout.read(MAX_LISTED_BYTES) if process.stdout is not None else b""
+        if len(printed) == MAX_LISTED_BYTES:
+            process.kill()
+            return printed[: printed.rfind(b"\0") + 1]
+        return None if process.wait() else printed
+    finally:
+        timer.cancel()
 
 
 def _outermost_repository(path: str, folder: str) -> str:

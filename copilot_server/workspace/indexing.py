@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 MAX_PATHS = 100
 #: How long changes are collected before the process starts: a branch switch reports many.
 COLLECT_S = 0.1
-#: Files whose change may change which other files are listed, or the names of modules.
-_DECISIVE = (".gitignore", ".copilotignore", "__init__.py", "__init__.pyi")
+#: Files whose change may change which other files are listed.
+_DECISIVE = (".gitignore", ".copilotignore")
 _COMMAND = ("-P", "-m", "copilot_server.workspace.indexer")
 
 

@@ -73,6 +73,7 @@ COMMANDS = {
     "lsp_overhead": ["-m", "benchmarks.lsp_overhead", "--bursts", "1", "--lines", "100"],
     "middle_protocols": ["-m", "benchmarks.middle_protocols", "1", "causal"],
     "sandbox": ["benchmarks/sandbox.py", "--rounds", "1"],
+    "workspace_index": ["-m", "benchmarks.workspace_index", "--files", "20", "--keys", "5"],
 }
 
 

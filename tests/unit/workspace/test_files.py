@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from copilot_server.context.exclusion import Exclusions
+from copilot_server.workspace import files
 from copilot_server.workspace.files import MAX_BYTES, list_files
 from tests.support.workspaces import git, repository, write
 
@@ -85,6 +86,38 @@ def test_at_most_so_many_files_are_listed(folder: Path, caplog: pytest.LogCaptur
     with caplog.at_level(logging.WARNING):
         assert len(list(list_files(folder, Exclusions(), (), 3))) == 3
     assert "Only 3 files" in caplog.text
+
+
+def test_a_list_of_git_that_is_too_long_is_cut_at_a_whole_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = repository(tmp_path / "work", {f"file{number}.py": "" for number in range(9)})
+    monkeypatch.setattr(files, "MAX_LISTED_BYTES", 3 * len("file0.py\0") + 4)
+    assert names(folder) == {"file0.py", "file1.py", "file2.py"}
+
+
+def test_a_git_that_takes_too_long_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write(tmp_path, {"bin/git": "#!/bin/sh\nexec sleep 600\n", "work/a.py": ""})
+    (tmp_path / "bin" / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setattr(files, "GIT_TIMEOUT_S", 0.01)
+    assert names(tmp_path / "work") == {"a.py"}
+
+
+def test_a_machine_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write(tmp_path, {"work/a.py": ""})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert names(tmp_path / "work") == {"a.py"}
+
+
+def test_a_walk_ends_after_so_many_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    write(tmp_path, {f"{number}.py": "" for number in range(9)})
+    monkeypatch.setattr(files, "MAX_ENTRIES", 4)
+    with caplog.at_level(logging.WARNING):
+        assert len(names(tmp_path)) == 4
+    assert "too many files" in caplog.text
 
 
 def test_tracked_files_that_are_gone_are_left_out(tmp_path: Path):
