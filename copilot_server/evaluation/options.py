@@ -198,13 +198,13 @@ class SelftestOptions:
     )
     with_context: Literal["on", "off", "both"] = flag(
         default="both",
-        help="Ask with code of other files, without it, or both ways to compare them.",
+        help="Ask with code of other files, without it, or both ways, to compare them.",
         name="--context",
         panel=_REPOSITORY,
     )
     no_typing: bool = flag(
         default=False,
-        help="Leave out the simulated typist, who counts the keystrokes saved and takes most of the time.",
+        help="Leave out the simulated typist, who counts the keystrokes saved.",
         name="--no-typing",
         panel=_REPOSITORY,
     )

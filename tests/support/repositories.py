@@ -97,7 +97,7 @@ def an_outcome(
     typed = None if keys is None else Typed(10, keys, 0, 0)
     answer = Answer(
         shown=shown,
-        text=text if shown else "",
+        text=text,
         replaced=0,
         mean_logprob=logprob,
         tokens=4,
@@ -108,7 +108,7 @@ def an_outcome(
         typed=typed,
         confidence={"mean_logprob": logprob},
     )
-    return Outcome(context, answer, exact and shown, similarity, similarity, False, False)
+    return Outcome(context, answer, exact and shown, exact, similarity, similarity, False, False)
 
 
 def done(path: str, *outcomes: Outcome, kind: Kind = "any-line") -> Done:

@@ -38,6 +38,10 @@ class OpenWorkspace(SnippetSource, Protocol):
         """Let the text of an open document count, and not its file's."""
         ...
 
+    def changed(self, uri: str, text: str) -> None:
+        """Take note of the text of an open document."""
+        ...
+
     def closed(self, uri: str) -> None:
         """Let the file of a document count again."""
         ...
@@ -115,12 +119,12 @@ class PromptRecorder:
 class _Counting:
     """Passes on the snippets of a workspace, and counts those of the first request."""
 
-    def __init__(self, source: SnippetSource) -> None:
-        self._source = source
+    def __init__(self, workspace: OpenWorkspace) -> None:
+        self.workspace = workspace
         self._asked: list[int] = []
 
     def snippets(self, cursor: Cursor) -> tuple[Snippet, ...]:
-        found = self._source.snippets(cursor)
+        found = self.workspace.snippets(cursor)
         self._asked.append(len(found))
         return found
 
@@ -173,6 +177,8 @@ class Asker:
         later: list[Asked] = []
 
         def ask(cursor: Cursor) -> Candidate | None:
+            if source is not None:
+                source.workspace.changed(cursor.document.uri, cursor.document.text)
             completion, asked = self._request(pipeline, cursor, source)
             later.append(asked)
             return _shown(completion)
@@ -218,18 +224,17 @@ def _text_of(prompt: Prompt) -> str:
 
 
 def _answer(cursor: Cursor, completion: Completion | None, first: Asked) -> Answer:
-    candidate = _shown(completion)
-    # What the filters have dropped was written all the same.
+    """Return what the editor gets, or would get if it were not withheld."""
     sampled = completion.sampled if completion else ()
-    written = candidate or (sampled[0] if sampled else None)
+    candidate = _shown(completion) or (sampled[0] if sampled else Candidate("", 0.0, "stop"))
     return Answer(
-        shown=candidate is not None,
-        text=candidate.text if candidate else "",
-        replaced=candidate.replaced if candidate else 0,
-        mean_logprob=written.mean_logprob if written else None,
-        tokens=written.tokens if written else 0,
+        shown=_shown(completion) is not None,
+        text=candidate.text,
+        replaced=candidate.replaced,
+        mean_logprob=candidate.mean_logprob if candidate.tokens else None,
+        tokens=candidate.tokens,
         protocol=completion.prompt_protocol if completion else "",
-        finish_reason=written.finish_reason if written else "",
+        finish_reason=candidate.finish_reason,
         first=first,
-        confidence=confidence.features(cursor, candidate) if candidate else {},
+        confidence=confidence.features(cursor, candidate) if candidate.text else {},
     )

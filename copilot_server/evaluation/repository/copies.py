@@ -35,10 +35,8 @@ def with_copies(tasks: Sequence[RepositoryTask], repository: Repository) -> list
         by_line[trace.line].append(index)
     found: defaultdict[int, list[str]] = defaultdict(list)
     for path in repository.visible[:MAX_READ]:
-        text = repository.read(path)
-        if text is None:
-            continue
-        for index in _copied(list(_solid(text.splitlines())), traces, by_line):
+        lines = list(_solid(repository.read_anything(path).splitlines()))
+        for index in _copied(lines, traces, by_line):
             if path != tasks[index].path:
                 found[index].append(path)
     return [replace(task, hidden=tuple(found[index])) for index, task in enumerate(tasks)]

@@ -54,6 +54,13 @@ class Repository:
         """Return the text of a file with its line ends; None for what is no source text."""
         return read_text(self.folder / path)
 
+    def read_anything(self, path: str) -> str:
+        """Return what of a file is text, whatever its size and its encoding; "" if it cannot be read."""
+        try:
+            return (self.folder / path).read_text("utf-8", errors="replace")
+        except OSError:
+            return ""
+
     def source(self, path: str) -> SourceFile | None:
         """Return a file that tasks can be drawn from; None for one that is generated or cannot be read."""
         text = self.read(path)

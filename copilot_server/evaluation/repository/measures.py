@@ -25,6 +25,7 @@ def outcome(task: RepositoryTask, answer: Answer, context: Context) -> Outcome:
         context=context,
         answer=answer,
         exact=answer.shown and result == wanted,
+        right=bool(answer.text) and result == wanted,
         similarity=_similarity(result, wanted) if answer.shown else 0.0,
         similarity_all=_similarity(_all(task, answer), task.removed.rstrip()) if answer.shown else 0.0,
         comment_in_bracket=answer.shown

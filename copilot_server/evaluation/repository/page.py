@@ -191,7 +191,7 @@ def _entry(done: Done) -> str:
     task = done.task
     above, below = task.prefix.split("\n")[-LINES_ABOVE:], (task.kept + task.suffix).split("\n")[:LINES_BELOW]
     last = done.outcomes[-1]
-    verdict = "exact" if last.exact else "nothing shown" if not last.answer.shown else "not exact"
+    verdict = "exact" if last.exact else "not exact" if last.answer.shown else "nothing shown"
     tag = "tag" if last.exact else "error"
     return (
         f'<details class="failure"><summary><span class="task">{line(task.path, 60)}:{task.line}</span>'
@@ -207,7 +207,8 @@ def _suggestion(outcome: Outcome) -> str:
     certainty = "" if answer.mean_logprob is None else f"mean log-probability {answer.mean_logprob:.2f}"
     replaced = f"replaces {count(answer.replaced, 'character')}" if answer.replaced else ""
     about = " · ".join(filter(None, (f"similarity {outcome.similarity:.2f}", certainty, replaced)))
-    return f"<h4>Suggested, {_NAMES[outcome.context]} <small>{about}</small></h4>{code(answer.text)}"
+    said = "Suggested" if answer.shown else "Withheld"
+    return f"<h4>{said}, {_NAMES[outcome.context]} <small>{about}</small></h4>{code(answer.text)}"
 
 
 def _reproduction(report: RepositoryReport) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
@@ -21,8 +21,9 @@ from copilot_server.evaluation.options import REPOSITORY, STDOUT, SelftestOption
 from copilot_server.evaluation.report.console import notify
 from copilot_server.evaluation.report.folder import REPORT_HTML, REPORT_JSON, make_report_folder, write_text
 from copilot_server.evaluation.repository import scores
-from copilot_server.evaluation.repository.asking import Asker
+from copilot_server.evaluation.repository.asking import Asker, OpenWorkspace
 from copilot_server.evaluation.repository.console import TaskBar, print_report
+from copilot_server.evaluation.repository.context import contexts_of, open_workspace
 from copilot_server.evaluation.repository.copies import with_copies
 from copilot_server.evaluation.repository.files import Repository, open_repository
 from copilot_server.evaluation.repository.measures import features, outcome
@@ -78,7 +79,7 @@ def evaluate(
         CopilotServerError: see ``run``.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    limit, contexts = options.limit or DEFAULT_LIMIT, _contexts(options)
+    limit, contexts = options.limit or DEFAULT_LIMIT, contexts_of(options.with_context)
     tasks = draw_tasks(repository, kinds, limit=limit, seed=options.seed)
     if not tasks:
         message = f"{repository.folder} has no line of code to take out for {', '.join(kinds)}."
@@ -96,8 +97,11 @@ def evaluate(
     asker = Asker(engine, manifest, settings.completion, repository.folder, typing=not options.no_typing)
     start = time.monotonic()
     done = []
-    with TaskBar(len(tasks)) as bar:
-        for one in _asked(tasks, asker, contexts):
+    with (
+        open_workspace(repository.folder, settings.exclude, contexts) as workspace,
+        TaskBar(len(tasks)) as bar,
+    ):
+        for one in _asked(tasks, asker, {"off": None, "on": workspace}, contexts):
             done.append(one)
             bar.done(one)
     wall_s = time.monotonic() - start
@@ -130,17 +134,16 @@ def evaluate(
     )
 
 
-def _asked(tasks: Sequence[RepositoryTask], asker: Asker, contexts: Sequence[Context]) -> Iterator[Done]:
+def _asked(
+    tasks: Sequence[RepositoryTask],
+    asker: Asker,
+    workspaces: Mapping[Context, OpenWorkspace | None],
+    contexts: Sequence[Context],
+) -> Iterator[Done]:
     for task in tasks:
-        outcomes = tuple(outcome(task, asker.ask(task, None), context) for context in contexts)
+        answers = [(asker.ask(task, workspaces[context]), context) for context in contexts]
+        outcomes = tuple(outcome(task, answer, context) for answer, context in answers)
         yield Done(task, outcomes, features(task))
-
-
-def _contexts(options: SelftestOptions) -> tuple[Context, ...]:
-    if options.with_context == "on":
-        message = "There is no code of other files to ask with yet."
-        raise ConfigError(message, remedy="Leave out --context on.")
-    return ("off",)
 
 
 def _engine_facts(engine: Engine) -> dict[str, Any]:
@@ -160,7 +163,7 @@ def _rankings(done: Sequence[Done], contexts: Sequence[Context]) -> Iterator[str
         if share is not None:
             yield (
                 f"Context {context}: the mean log-probability that keeps 90 % of the exact suggestions "
-                f"would withhold {share:.0%} of the others (on these tasks, where it was chosen)."
+                f"would withhold {100 * share:.0f} % of the others (on these tasks, where it was chosen)."
             )
 
 

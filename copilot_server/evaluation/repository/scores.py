@@ -28,7 +28,8 @@ from copilot_server.statistics.proportion import wilson_interval
 
 EXACT, SIMILARITY, SIMILARITY_ALL = "exact first line", "edit similarity", "similarity, all lines"
 SHOWN, PRECISION, SAVED = "shown", "exact of the shown", "keystrokes saved"
-NAMES = (EXACT, SIMILARITY, SIMILARITY_ALL, SHOWN, PRECISION, SAVED)
+WITHHELD, KEPT, OFFERED = "wrong ones withheld", "right ones shown", "code of other files"
+NAMES = (EXACT, SIMILARITY, SIMILARITY_ALL, SHOWN, PRECISION, WITHHELD, KEPT, SAVED, OFFERED)
 
 #: The bounds of the bins of mean log-probability.
 BOUNDS = (-math.inf, -1.0, -0.7, -0.5, -0.35, -0.2, -0.1, -0.05, 0.0)
@@ -56,9 +57,13 @@ _COUNTED: dict[str, _Counted] = {
     SIMILARITY_ALL: _similarity_all,
     SHOWN: lambda _, one: (int(one.answer.shown), 1),
     PRECISION: lambda _, one: (int(one.exact), 1) if one.answer.shown else None,
+    WITHHELD: lambda _, one: (int(not one.answer.shown), 1) if one.answer.text and not one.right else None,
+    KEPT: lambda _, one: (int(one.answer.shown), 1) if one.right else None,
     SAVED: _saved,
+    OFFERED: lambda _, one: (int(one.answer.snippets > 0), 1) if one.context == "on" else None,
 }
-_UNPAIRED = {PRECISION}
+#: Figures over the suggestions, which differ from one context to the other.
+_UNPAIRED = {PRECISION, WITHHELD, KEPT}
 
 
 def figures(done: Sequence[Done]) -> list[Figure]:

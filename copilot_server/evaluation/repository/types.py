@@ -128,8 +128,9 @@ class Answer:
     """What the editor gets for a task. The model wrote ``text``: escape it before showing it.
 
     Attributes:
-        shown: whether there is a suggestion.
-        text: what is inserted at the cursor in place of the ``replaced`` code points that follow it.
+        shown: whether the editor gets the suggestion. One that is not worth an interruption is withheld.
+        text: what is inserted at the cursor in place of the ``replaced`` code points that follow it; empty if
+            the filters left nothing.
         mean_logprob: of the tokens that the model wrote, at temperature 1; None if it was not asked.
         tokens: how many tokens the model wrote.
         protocol: the prompt protocol.
@@ -137,7 +138,7 @@ class Answer:
         later: the requests at the next keys in the same line.
         typed: None if the typist was left out.
         confidence: the features that may tell right suggestions from wrong ones, of
-            ``completion.confidence``; empty without a suggestion.
+            ``completion.confidence``; empty without a text.
         leaked: whether the prompt held the text that was taken out.
         snippets: how many pieces of other files the prompt was offered.
     """
@@ -162,7 +163,8 @@ class Outcome:
     """An answer with its measures.
 
     Attributes:
-        exact: whether the line that results is the file's, blanks at its end aside.
+        exact: whether a suggestion is shown and the line that results is the file's, blanks at its end aside.
+        right: whether it would be if the suggestion were shown.
         similarity: between the rest of the line and what results, from 0 to 1; 0 if nothing is shown.
         similarity_all: the same over all lines.
         comment_in_bracket: whether a comment is shown right after an open bracket.
@@ -172,6 +174,7 @@ class Outcome:
     context: Context
     answer: Answer
     exact: bool
+    right: bool
     similarity: float
     similarity_all: float
     comment_in_bracket: bool

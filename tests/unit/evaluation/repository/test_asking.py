@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from copilot_server.config import CompletionSettings, Settings
 from copilot_server.context.document import Cursor
 from copilot_server.engine.base import Engine, Prompt
 from copilot_server.evaluation.repository.asking import Asker, PromptRecorder
+from copilot_server.evaluation.repository.context import open_workspace
 from copilot_server.evaluation.repository.copies import with_copies
 from copilot_server.evaluation.repository.files import Repository, open_repository
 from copilot_server.evaluation.repository.tasks import make_task
@@ -42,6 +44,9 @@ class WholeFiles:
 
     def opened(self, uri: str, language_id: str, text: str) -> None:  # noqa: ARG002 - the files count
         self._open.add(uri)
+
+    def changed(self, uri: str, text: str) -> None:  # noqa: ARG002 - the files count
+        assert uri in self._open
 
     def closed(self, uri: str) -> None:
         self._open.remove(uri)
@@ -131,6 +136,39 @@ class TestLeaks:
         text, leaked, _ = self.prompts(tiny, repository, task, workspace)
         assert SECRET in text
         assert leaked
+
+
+class TestRealWorkspace:
+    """The index of a folder, in which another file has the definition whose first line was taken out."""
+
+    HEAD = "def area(width, height):"
+    COPY = f'{HEAD}\n    """Say."""\n    return width * height\n'
+    OWN = f"from b import area as other\n\nsize = other()\n{COPY}"
+
+    @pytest.fixture
+    def repository(self, tmp_path: Path) -> Repository:
+        commit(tmp_path, {"a.py": self.OWN, "b.py": self.COPY})
+        return open_repository(tmp_path, (), since=None, seed=0)
+
+    @pytest.fixture
+    def task(self, repository: Repository) -> RepositoryTask:
+        file = repository.source("a.py")
+        assert file is not None
+        start = self.OWN.index(self.HEAD)
+        spot = Spot("any-line", "at a line's start", start, start + len(self.HEAD))
+        return with_copies([make_task(file, spot)], repository)[0]
+
+    @pytest.mark.parametrize("hides", [True, False])
+    def test_it_gives_nothing_of_a_file_that_is_hidden(
+        self, tiny: Opened, repository: Repository, task: RepositoryTask, hides: bool
+    ):
+        assert task.hidden == ("b.py",)
+        task = task if hides else replace(task, hidden=())
+        with open_workspace(repository.folder, (), ["on"]) as workspace:
+            engine, manifest = tiny
+            recorder = PromptRecorder(engine)
+            Asker(recorder, manifest, SETTINGS, repository.folder, typing=False).ask(task, workspace)
+        assert ("width, height" in "".join(map(text_of, recorder.prompts))) != hides
 
 
 def test_the_first_request_reads_its_whole_prompt_and_the_next_only_what_is_new(

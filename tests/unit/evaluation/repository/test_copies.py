@@ -33,6 +33,14 @@ def test_a_file_with_the_line_and_a_neighbour_is_hidden(tmp_path: Path, text: st
     assert task.hidden == (("copy.md",) if hidden else ())
 
 
+@pytest.mark.parametrize("around", ["x = 1\n" * 100_000, "# \u00e9\n"])
+def test_large_files_and_other_encodings_hold_copies_too(tmp_path: Path, around: str):
+    write(tmp_path, {"a.py": ORIGINAL})
+    (tmp_path / "copy.py").write_bytes((around + ORIGINAL).encode("latin-1"))
+    repository = open_repository(tmp_path, (), since=None, seed=0)
+    assert with_copies([TASK], repository)[0].hidden == ("copy.py",)
+
+
 def test_the_first_line_of_a_block_gives_a_copy_away(tmp_path: Path):
     task = task_at("if x:\n    ‸\n", "first()\n    second()", kind="block")
     write(tmp_path, {"a.py": "if x:\n    first()\n    second()\n", "b.py": "    first()\n    second()\n"})

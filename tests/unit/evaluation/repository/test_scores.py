@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from copilot_server.evaluation.repository import scores
@@ -98,6 +100,24 @@ def test_what_a_threshold_would_withhold():
     assert scores.withheld_at([*right, *wrong], "off", kept=0.9) == 0.75
     assert scores.withheld_at([*right, *wrong], "off", kept=1.0) == 0.0
     assert scores.withheld_at(right, "off") is None
+
+
+def test_what_is_withheld_may_be_right_or_wrong():
+    tasks = [done(f"w{n}.py", an_outcome(shown=n > 2)) for n in range(4)]
+    tasks += [done(f"r{n}.py", an_outcome(exact=True, shown=n > 0)) for n in range(2)]
+    tasks.append(done("nothing.py", an_outcome(shown=False, text="")))
+    withheld, kept = figure(tasks, scores.WITHHELD), figure(tasks, scores.KEPT)
+    assert (withheld.value, withheld.count) == (0.75, 4)
+    assert (kept.value, kept.count) == (0.5, 2)
+    assert figure(tasks, scores.EXACT).value == pytest.approx(1 / 7)
+
+
+def test_how_often_there_was_code_of_other_files():
+    with_code = an_outcome(context="on")
+    with_code = replace(with_code, answer=replace(with_code.answer, snippets=2))
+    tasks = [done("a.py", an_outcome(), with_code), done("b.py", an_outcome(), an_outcome(context="on"))]
+    assert figure(tasks, scores.OFFERED, "on").value == 0.5
+    assert not [one for one in scores.figures(tasks) if (one.name, one.context) == (scores.OFFERED, "off")]
 
 
 def test_unwanted_suggestions_are_counted_by_context():
