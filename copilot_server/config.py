@@ -24,6 +24,7 @@ Device = Literal["auto", "cuda", "mps", "cpu"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
 PromptProtocolSetting = Literal["auto", "fim", "causal", "chat-prefill"]
 Debounce = Literal["auto", "off"]
+Eagerness = Literal["low", "medium", "high"]
 Infilling = Literal["auto", "prompt", "suffix"]
 PromptTokens = int | Literal["auto"]
 
@@ -85,6 +86,8 @@ class CompletionSettings:
     )
     #: The prompt protocol; ``auto`` takes the one measured best for the model and the position.
     protocol: PromptProtocolSetting = "auto"
+    #: How likely to be right a suggestion must be to be shown while the user types; ``high`` shows every one.
+    eagerness: Eagerness = "medium"
 
 
 @frozen
@@ -161,6 +164,8 @@ class Settings:
     )
     #: Wait for a pause in the typing if the model is slower than the typing; ``off`` never waits.
     debounce: Debounce = "auto"
+    #: Read the other files of the workspace for what they define.
+    workspace: bool = True
     #: Count on this machine what was shown, accepted and kept, for ``copilot-server stats``.
     statistics: bool = True
     #: URLs of remote engines that run the model; without any, it runs in the server process.
