@@ -121,7 +121,7 @@ def _rest_of(candidate: Candidate, typed: str, position: _Position, here: _Posit
         return None
     if rest.strip() in ("", here.line_suffix[:replaced].strip()):
         return None
-    return replace(candidate, text=rest, replaced=replaced)
+    return replace(candidate.after(len(candidate.text) - len(rest)), text=rest, replaced=replaced)
 
 
 def _rest(suggested: str, typed: str) -> str | None:

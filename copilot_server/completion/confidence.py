@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from copilot_server.catalog import Gate
 from copilot_server.completion.types import Candidate
+from copilot_server.config import Eagerness
 from copilot_server.context.brackets import PAIRS
 from copilot_server.context.document import Cursor
 from copilot_server.context.source.lexer import lex
@@ -56,6 +57,17 @@ def features(cursor: Cursor, candidate: Candidate) -> dict[str, float]:
         "in_comment": float(state.in_comment),
         "inside_line": float(bool(cursor.line_suffix.strip())),
     }
+
+
+def is_likely(gate: Gate | None, eagerness: Eagerness, cursor: Cursor, candidate: Candidate) -> bool:
+    """Whether a suggestion is likely enough to be right to be shown while the user types.
+
+    Without a model of confidence every one is.
+    """
+    if gate is None:
+        return True
+    threshold: float = getattr(gate, eagerness)
+    return threshold <= 0 or probability(gate, features(cursor, candidate)) >= threshold
 
 
 def probability(gate: Gate, found: Mapping[str, float]) -> float:

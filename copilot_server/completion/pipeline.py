@@ -10,6 +10,7 @@ from cachetools import LRUCache
 
 from copilot_server.catalog import Manifest, resolve
 from copilot_server.completion.cache import CompletionCache
+from copilot_server.completion.confidence import is_likely
 from copilot_server.completion.filters.draft import Draft
 from copilot_server.completion.filters.order import apply_filters, apply_quiet_filters
 from copilot_server.completion.plan import Plan, Planner
@@ -58,6 +59,7 @@ class Pipeline:
         self._manifest = manifest
         self._prefetch = prefetch
         self._planner = Planner(engine, manifest, settings)
+        self._eagerness = settings.eagerness
         self._cache = CompletionCache()
         self._suggested: LRUCache[str, tuple[str, ...]] = LRUCache(DOCUMENTS)
 
@@ -89,6 +91,7 @@ class Pipeline:
     def configure(self, settings: CompletionSettings) -> None:
         """Complete with other settings from now on."""
         self._planner = Planner(self._engine, self._manifest, settings)
+        self._eagerness = settings.eagerness
         self._cache.clear()
 
     def watch(self, on_error: OnError) -> None:
@@ -105,7 +108,10 @@ class Pipeline:
 
     def lookup(self, request: CompletionRequest) -> Completion | None:
         """Answer from the cache, if it can; fast, and safe to call from any thread."""
-        return None if request.invoked else self._cache.lookup(request.cursor)
+        if request.invoked:
+            return None
+        cached = self._cache.lookup(request.cursor)
+        return None if cached is None else self._answer(request, cached)
 
     def complete(
         self, request: CompletionRequest, cancel: Cancel, on_text: Callable[[str], None] | None = None
@@ -128,7 +134,7 @@ class Pipeline:
         if request.prefetch:
             completion = replace(completion, source="ahead")
         self._cache.store(request.cursor, completion)
-        completion = _answer(request, completion)
+        completion = self._answer(request, completion)
         self._remember(uri, completion)
         return completion
 
@@ -183,13 +189,26 @@ class Pipeline:
         completions: dict[int, Completion] = {}
 
         def finish(index: int, generations: list[Generation]) -> None:
-            completions[index] = _answer(requests[index], self._finish(plans[index], generations))
+            completions[index] = self._answer(requests[index], self._finish(plans[index], generations))
             if on_done is not None:
                 on_done(index, completions[index])
 
         asked = [plan.generation for plan in plans]
         self._engine.generate_batch(asked, cancel, finish, batch_size=batch_size)
         return [completions[index] for index in range(len(plans))]
+
+    def _answer(self, request: CompletionRequest, completion: Completion) -> Completion:
+        """Return what answers a request of a completion that may also be meant for later ones.
+
+        While the user types, that is what is likely to be right. A user who has asked for a suggestion is
+        shown any that there is.
+        """
+        if request.invoked:
+            shown = completion.candidates or rank(one for one in completion.sampled if one.text)
+            return replace(completion, candidates=shown)
+        likely = partial(is_likely, self._manifest.gate, self._eagerness, request.cursor)
+        shown = tuple(filter(likely, completion.candidates))
+        return replace(completion, candidates=shown, withheld=len(shown) < len(completion.candidates))
 
     def _remember(self, uri: str, completion: Completion) -> None:
         """Keep the last suggestions for a document: the next ones often repeat a part of them."""
@@ -274,13 +293,6 @@ def _watched(generation: GenerationRequest, on_text: Callable[[str], None]) -> G
         return ends is not None and ends(text)
 
     return replace(generation, until=until)
-
-
-def _answer(request: CompletionRequest, completion: Completion) -> Completion:
-    """Return what answers a request: a user who has asked for a suggestion is shown any that there is."""
-    if completion.candidates or not request.invoked:
-        return completion
-    return replace(completion, candidates=rank(one for one in completion.sampled if one.text))
 
 
 def _quiet(sampled: Iterable[Candidate], situation: Situation) -> Iterator[Candidate]:

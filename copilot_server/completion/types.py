@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from copilot_server.catalog import PromptProtocol
@@ -62,6 +62,11 @@ class Candidate:
         ]
         return inside or [self.mean_logprob]
 
+    def after(self, length: int) -> Candidate:
+        """Return what is left once the user has typed the first ``length`` code points."""
+        trace = tuple(replace(one, end=one.end - length) for one in self.trace)
+        return replace(self, text=self.text[length:], trace=trace)
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:
@@ -69,6 +74,7 @@ class Completion:
 
     ``sampled``: every candidate in the order in which the model sampled them, including empty ones,
     duplicates and those that are not worth an interruption; for benchmarks.
+    ``withheld``: whether a suggestion was left out because it is not likely enough to be right.
     """
 
     candidates: tuple[Candidate, ...]
@@ -76,3 +82,4 @@ class Completion:
     prompt_protocol: str
     cancelled: bool = False
     sampled: tuple[Candidate, ...] = ()
+    withheld: bool = False

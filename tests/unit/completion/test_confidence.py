@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from copilot_server.catalog import Gate
-from copilot_server.completion.confidence import LOWEST_LOGPROB, features, first_line, probability
+from copilot_server.completion.confidence import LOWEST_LOGPROB, features, first_line, is_likely, probability
 from copilot_server.completion.types import Candidate
+from copilot_server.config import Eagerness
 from copilot_server.engine.base import Written
 from tests.support.cursor_text import cursor_in
 
@@ -27,6 +28,13 @@ def test_the_tokens_of_a_part_are_those_that_begin_in_it(length: int, inside: li
 @pytest.mark.parametrize("trace", [(), TRACE])
 def test_where_no_token_is_in_a_part_the_mean_of_all_stands_for_them(trace: tuple[Written, ...]):
     assert candidate(trace=trace).logprobs(0) == [-4.5]
+
+
+def test_what_the_user_has_typed_no_longer_counts():
+    rest = candidate().after(3)
+    assert rest.text == "\ndefgh"
+    assert rest.logprobs(1) == [-3.0]
+    assert rest.logprobs(9) == [-3.0, -5.0]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +68,14 @@ def test_features_are_those_of_the_first_line():
 def test_the_cursors_surroundings_are_features(drawn: str, name: str):
     assert features(cursor_in(drawn), candidate())[name] == 1.0
     assert features(cursor_in("x = ‸"), candidate())[name] == 0.0
+
+
+@pytest.mark.parametrize(("eagerness", "shown"), [("low", False), ("medium", True), ("high", True)])
+def test_the_eagerness_says_how_likely_a_suggestion_must_be(eagerness: Eagerness, shown: bool):
+    gate = Gate("nowhere", 0.0, {}, low=0.6, medium=0.4)
+    cursor = cursor_in("x = ‸")
+    assert is_likely(gate, eagerness, cursor, candidate()) == shown
+    assert is_likely(None, eagerness, cursor, candidate())
 
 
 def test_the_probability_is_a_logistic_function():

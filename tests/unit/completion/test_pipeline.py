@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from copilot_server.catalog import Manifest
+from copilot_server.catalog import Gate, Manifest, manifest_for_unknown
 from copilot_server.completion.pipeline import Pipeline, open_pipeline, rank
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
-from copilot_server.config import CompletionSettings, Settings, SpeedSettings
+from copilot_server.config import CompletionSettings, Eagerness, Settings, SpeedSettings
 from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.base import Engine, Generation, Sampling
 from copilot_server.engine.decoding.engine import DecodingEngine
@@ -119,6 +120,41 @@ def test_where_nothing_is_asked_for_nothing_is_read_ahead(tiny: Pipeline):
     assert engine.counters.prompt_tokens_read_ahead == before
     tiny.read_ahead(request("for width in widths:‸\n    pass\n"), NEVER)
     assert engine.counters.prompt_tokens_read_ahead > before
+
+
+UNLIKELY = Gate("a test", intercept=0.0, weights={}, low=0.9, medium=0.6)
+
+
+def gated(tiny: Pipeline, eagerness: Eagerness = "medium") -> Pipeline:
+    """Return a pipeline in which every suggestion is right with a probability of one half."""
+    manifest = evolve(manifest_for_unknown("tiny"), gate=UNLIKELY)
+    limits = CompletionSettings(max_new_tokens=16, max_prompt_tokens=128, eagerness=eagerness)
+    return Pipeline(tiny.engine, manifest, limits)
+
+
+@pytest.mark.parametrize(("eagerness", "shown"), [("low", 0), ("medium", 0), ("high", 1)])
+def test_while_the_user_types_only_what_is_likely_is_shown(tiny: Pipeline, eagerness: Eagerness, shown: int):
+    pipeline = gated(tiny, eagerness)
+    for source in ("model", "cache"):
+        completion = pipeline.complete(request("width = ‸"), NEVER)
+        assert (completion.source, len(completion.candidates)) == (source, shown)
+        assert completion.withheld == (not shown)
+        assert completion.sampled[0].text
+
+
+def test_who_asks_for_a_suggestion_is_shown_any(tiny: Pipeline):
+    pipeline = gated(tiny)
+    assert not pipeline.complete(request("width = ‸"), NEVER).candidates
+    invoked = pipeline.complete(request("width = ‸", invoked=True), NEVER)
+    assert invoked.candidates
+    assert not invoked.withheld
+
+
+def test_other_settings_show_what_was_withheld(tiny: Pipeline):
+    pipeline = gated(tiny)
+    assert not pipeline.complete(request("width = ‸"), NEVER).candidates
+    pipeline.configure(CompletionSettings(max_new_tokens=16, max_prompt_tokens=128, eagerness="high"))
+    assert pipeline.complete(request("width = ‸"), NEVER).candidates
 
 
 def test_candidates_are_ranked_and_different():
