@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -50,6 +51,13 @@ class Client:
         workspace = self._protocol.client_capabilities.workspace
         return workspace is not None and bool(workspace.configuration)
 
+    @property
+    def watches_files(self) -> bool:
+        """Whether the editor can be asked to report files that change on disk."""
+        workspace = self._protocol.client_capabilities.workspace
+        watched = workspace.did_change_watched_files if workspace else None
+        return watched is not None and bool(watched.dynamic_registration)
+
     # What is sent to it.
 
     def show_error(self, message: str) -> None:
@@ -88,6 +96,21 @@ class Client:
         wanted = types.ConfigurationParams(items=[types.ConfigurationItem(section=_SECTION)])
         answer = await self._protocol.send_request_async(types.WORKSPACE_CONFIGURATION, wanted)
         return answer[0] if answer else None
+
+    async def watch_files(self, patterns: Sequence[str]) -> None:
+        """Ask the editor to report changes of the files that match glob patterns.
+
+        Raises:
+            JsonRpcException: the editor answered with an error.
+        """
+        watchers = [types.FileSystemWatcher(glob_pattern=one) for one in patterns]
+        registration = types.Registration(
+            id=str(uuid.uuid4()),
+            method=types.WORKSPACE_DID_CHANGE_WATCHED_FILES,
+            register_options=types.DidChangeWatchedFilesRegistrationOptions(watchers=watchers),
+        )
+        wanted = types.RegistrationParams(registrations=[registration])
+        await self._protocol.send_request_async(types.CLIENT_REGISTER_CAPABILITY, wanted)
 
     async def create_progress(self, title: str) -> ProgressBar | None:
         """Ask for a progress bar and show it; None if the editor has none."""

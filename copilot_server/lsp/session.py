@@ -32,6 +32,7 @@ from copilot_server.lsp.progress import LoadProgress, show_loading
 from copilot_server.lsp.settings import ClientSettings
 from copilot_server.lsp.status import Status
 from copilot_server.lsp.tasks import BackgroundTasks
+from copilot_server.lsp.workspace import WorkspaceFiles
 from copilot_server.statistics.recorder import Statistics
 from copilot_server.statistics.text import minimal_edit
 from copilot_server.statistics.types import PlainEdit
@@ -74,6 +75,7 @@ class Session:
         self.client = client
         self.settings = ClientSettings(settings, flags)
         self.documents = Documents()
+        self.workspace = WorkspaceFiles()
         self.background = BackgroundTasks()
         self.scheduler = Scheduler(engine_thread=engine_thread)
         self.scheduler.on_engine_error = self.engine_changed
@@ -99,6 +101,7 @@ class Session:
     def close(self) -> None:
         """End the session, without waiting for anything."""
         self.background.cancel()
+        self.workspace.close()
         self.loader.close()
         self.scheduler.close(0.0)
         self.statistics.close(0.0)
@@ -132,6 +135,8 @@ class Session:
         current = self.settings.current
         self._exclusions = Exclusions(current.exclude, self.client.folders)
         self._excluded.clear()
+        reads_others = current.enabled and current.workspace
+        self.workspace.follow(self.client.folders if reads_others else (), current.exclude)
         self.scheduler.debounce.enabled = current.debounce == "auto"
         self.statistics.configure(enabled=current.statistics)
         self.loader.load(again=True)
@@ -144,6 +149,7 @@ class Session:
         """Take up a document, and prepare for requests in it."""
         document = self.documents.open(item)
         self.rejected.closed(document.uri)
+        self.workspace.opened(document)
         if self._is_wanted_in(document.uri):
             self.scheduler.prepare(Document(document.uri, document.language_id, document.text))
         if not self._reports_focus or self._is_focused(document.uri):
@@ -159,6 +165,7 @@ class Session:
         after = self.documents.get(uri)
         if before is None or after is None:
             return
+        self.workspace.opened(after)
         is_whole = any(edit.end - edit.start == len(before.text) for edit in edits)
         smallest = _smallest(before.text, after.text, edits)
         self.statistics.changed(after.uri, (smallest,) if is_whole else edits)
@@ -172,6 +179,7 @@ class Session:
         if self._is_focused(uri):
             self._read_ahead(None)
         if document is not None:
+            self.workspace.closed(document.uri)
             self.statistics.closed(document.uri)
             self.rejected.closed(document.uri)
 
@@ -201,7 +209,8 @@ class Session:
         position = self._cursors.get(unquote(uri)) if uri is not None else None
         request = None
         if document is not None and position is not None and self._is_wanted_in(document.uri):
-            request = CompletionRequest(document.cursor_at(position, self.documents.encoding))
+            cursor = document.cursor_at(position, self.documents.encoding)
+            request = CompletionRequest(cursor, workspace=self.workspace.source)
         self.scheduler.read_ahead(request)
 
     def _is_wanted_in(self, uri: str) -> bool:

@@ -57,7 +57,7 @@ async def inline(session: Session, snapshot: Snapshot, *, invoked: bool) -> list
         JsonRpcException: the generation failed.
     """
     kind: Literal["automatic", "invoked"] = "invoked" if invoked else "automatic"
-    request = CompletionRequest(snapshot.cursor, invoked)
+    request = CompletionRequest(snapshot.cursor, invoked, workspace=session.workspace.source)
     completion = await _complete(session, request, snapshot, kind)
     if invoked:
         candidates = completion.candidates[: session.settings.current.completion.candidates]
@@ -72,7 +72,8 @@ async def menu(session: Session, snapshot: Snapshot) -> list[types.CompletionIte
     Raises:
         JsonRpcRequestCancelled, JsonRpcException: as ``inline``.
     """
-    completion = await _complete(session, CompletionRequest(snapshot.cursor), snapshot, "menu")
+    request = CompletionRequest(snapshot.cursor, workspace=session.workspace.source)
+    completion = await _complete(session, request, snapshot, "menu")
     candidates = _not_rejected(session, snapshot, completion.candidates)[:1]
     lines, encoding = snapshot.document.lines, session.documents.encoding
     items = completion_items(candidates, snapshot.cursor, encoding, lines)
@@ -91,7 +92,9 @@ async def panel(session: Session, snapshot: Snapshot) -> AsyncIterator[list[type
     """
     seen: set[str] = set()
     for sampling in _panel_sampling(session):
-        request = CompletionRequest(snapshot.cursor, invoked=True, sampling=sampling)
+        request = CompletionRequest(
+            snapshot.cursor, invoked=True, sampling=sampling, workspace=session.workspace.source
+        )
         completion = await _complete(session, request, snapshot, "panel")
         fresh = [one for one in completion.candidates if one.text not in seen][:PANEL_CANDIDATES]
         yield _inline_items(session, snapshot, completion, fresh, "panel")

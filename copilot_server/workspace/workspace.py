@@ -25,7 +25,8 @@ from copilot_server.workspace.select import Limits
 from copilot_server.workspace.store import database_of
 from copilot_server.workspace.types import Snippet
 
-_LANGUAGES = frozenset({"python"})
+#: The language ids of documents that get snippets.
+LANGUAGES = frozenset({"python"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Workspace:
     def opened(self, uri: str, language_id: str, text: str) -> None:
         """Note a document that is open: its text counts, and not its file's."""
         path = _path_of(uri)
-        if path and language_id in _LANGUAGES:
+        if path and language_id in LANGUAGES:
             self._overlay.set(path, text, read=True)
 
     def changed(self, uri: str, text: str) -> None:
@@ -113,7 +114,7 @@ class Workspace:
 
         The stable ones come first, by file and line, and then those that the cursor's line adds.
         """
-        if cursor.document.language_id not in _LANGUAGES:
+        if cursor.document.language_id not in LANGUAGES:
             return ()
         path, split = _path_of(cursor.document.uri) or f"{self._folders[0]}/untitled.py", SplitText.at(cursor)
         selected = self._around(path, split)

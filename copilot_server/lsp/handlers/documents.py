@@ -30,6 +30,16 @@ def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> Non
     session.close_document(params.text_document.uri)
 
 
+def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
+    """Read a file again that was written."""
+    session.workspace.refresh([params.text_document.uri])
+
+
+def did_change_watched_files(session: Session, params: types.DidChangeWatchedFilesParams) -> None:
+    """Read files again that another program has written, made or removed."""
+    session.workspace.refresh(change.uri for change in params.changes)
+
+
 def did_focus(session: Session, params: FocusParams) -> None:
     """Remember which document the user looks at, for the status, and prepare for requests in it."""
     session.look_at(params.text_document.uri if params.text_document else None)
@@ -55,6 +65,8 @@ HANDLERS: Handlers = {
     types.TEXT_DOCUMENT_DID_OPEN: did_open,
     types.TEXT_DOCUMENT_DID_CHANGE: did_change,
     types.TEXT_DOCUMENT_DID_CLOSE: did_close,
+    types.TEXT_DOCUMENT_DID_SAVE: did_save,
+    types.WORKSPACE_DID_CHANGE_WATCHED_FILES: did_change_watched_files,
     DID_FOCUS: did_focus,
     DID_MOVE_CURSOR: did_move_cursor,
 }

@@ -275,7 +275,10 @@ def _essential(params: _Raw) -> _Raw:
             "general": {"positionEncodings": _encodings(_dig(capabilities, "general", "positionEncodings"))},
             "textDocument": _flag(capabilities, "textDocument", "inlineCompletion", present={}),
             "window": _flag(capabilities, "window", "workDoneProgress", present=True),
-            "workspace": _flag(capabilities, "workspace", "configuration", present=True),
+            "workspace": {
+                **_flag(capabilities, "workspace", "configuration", present=True),
+                **_watching(capabilities),
+            },
         },
     }
 
@@ -313,6 +316,11 @@ def _encodings(names: object) -> list[str] | None:
 def _flag(capabilities: _Raw, section: str, name: str, *, present: object) -> _Raw:
     value = _dig(capabilities, section, name)
     return {} if value is None or value is False else {name: present}
+
+
+def _watching(capabilities: _Raw) -> _Raw:
+    dynamic = _dig(capabilities, "workspace", "didChangeWatchedFiles", "dynamicRegistration")
+    return {"didChangeWatchedFiles": {"dynamicRegistration": True}} if dynamic is True else {}
 
 
 def _dig(value: object, *path: str) -> object:
