@@ -13,15 +13,19 @@ class Limits:
     """How much is selected, in code points.
 
     ``total``: all snippets together. ``stable``: those that do not depend on the cursor's line. ``one``: a
-    snippet. ``minor``: one with a score under ``major_score``, or of what the cursor's line names a part of.
-    ``reserve``: kept free for what the cursor's line calls. ``threshold``: the least score of a snippet.
+    snippet. ``minor``: one with a score under ``major_score``. ``part``: one of which the cursor's line names
+    a part. ``reserve``: kept free for what the line calls. ``threshold``: the least score of a snippet.
+
+    As comments, 900 code points of Python have about 300 tokens (Qwen2.5), which is the room in a prompt of
+    1,024. More would push out what comes last, and that is what the line calls.
     """
 
-    total: int = 1600
-    stable: int = 1000
-    one: int = 500
-    minor: int = 300
-    reserve: int = 300
+    total: int = 900
+    stable: int = 550
+    one: int = 350
+    minor: int = 180
+    part: int = 250
+    reserve: int = 200
     threshold: float = 1.0
     major_score: float = 1.5
 

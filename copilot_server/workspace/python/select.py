@@ -57,6 +57,14 @@ class Selected:
         lines = [one.head.rpartition("\n")[2] for one in (definition, owner) if one is not None]
         return any(all(line in one.text for line in lines) for one in self.snippets if one.path == path)
 
+    def rest(self, path: str, definition: Definition) -> Definition | None:
+        """Return a class with the members that no snippet shows; None if it is shown and nothing is left."""
+        if not self.shows(path, definition):
+            return definition
+        members = tuple(one for one in definition.members if not self.shows(path, one, definition))
+        rest = replace(definition, doc="", members=members)
+        return rest if has_visible_members(rest) else None
+
 
 def select_stable(
     split: SplitText, around: Surroundings, files: Files, path: str, limits: Limits
@@ -277,9 +285,10 @@ def _container(found: Found, selected: Selected, namer: Namer) -> Iterator[Candi
     """Yield a module or class, of which a part is named or about to be."""
     if isinstance(found, Module):
         yield from _module(found, selected, namer)
-    elif not namer.resolver.is_own(found) and not selected.shows(found.path, found.definition):
-        key = (found.path, found.definition.name)
-        yield _candidate(key, _Use(found.definition, 0, LINE), selected.words)
+    elif not namer.resolver.is_own(found):
+        shown = selected.rest(found.path, found.definition)
+        if shown is not None:
+            yield _candidate((found.path, shown.name), _Use(shown, 0, LINE), selected.words)
 
 
 def _exactly(found: Target, selected: Selected, namer: Namer) -> Iterator[Candidate]:

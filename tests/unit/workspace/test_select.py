@@ -17,7 +17,7 @@ def candidate(path: str, score: float, text: str, position: int = 0, *, is_calle
     )
 
 
-LIMITS = Limits(total=20, stable=10, one=8, minor=4, reserve=5, threshold=1.0, major_score=2.0)
+LIMITS = Limits(total=20, stable=10, one=8, minor=4, part=4, reserve=5, threshold=1.0, major_score=2.0)
 
 
 def texts(snippets: tuple[Snippet, ...]) -> list[str]:
