@@ -10,12 +10,13 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from copilot_server.workspace.files import MAX_FILES, SourceFile, list_files
 from copilot_server.workspace.languages import summarize_bytes
 from copilot_server.workspace.python.roots import top_level_modules
 from copilot_server.workspace.store import Writer, delete, is_damage, open_for_writing
+from copilot_server.workspace.summary import FileSummary
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +40,19 @@ _LOCK_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Bring ``database`` up to date. ``paths``: only these files may have changed; None for any."""
+    """Bring ``database`` up to date.
+
+    ``paths``: only these files may have changed; None for any. ``file_cpu_s``: how much processor time a file
+    may take; the process ends if one takes more. ``is_careful``: each file is saved as an empty one before it
+    is read, so that one that ends the process is not read again.
+    """
 
     database: str
     folders: tuple[str, ...]
     patterns: tuple[str, ...] = ()
     paths: tuple[str, ...] | None = None
+    file_cpu_s: float = 0.0
+    is_careful: bool = False
 
     def to_json(self) -> str:
         """Return the job as one line."""
@@ -53,13 +62,9 @@ class Job:
     def from_json(cls, line: str) -> Job:
         """Read what ``to_json`` wrote."""
         fields = json.loads(line)
-        paths = fields["paths"]
-        return cls(
-            fields["database"],
-            tuple(fields["folders"]),
-            tuple(fields["patterns"]),
-            None if paths is None else tuple(paths),
-        )
+        for name in ("folders", "patterns", "paths"):
+            fields[name] = None if fields[name] is None else tuple(fields[name])
+        return cls(**fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ def index(job: Job) -> Outcome:
                 raise
         logger.warning("The index %s is damaged and is built again", database)
         delete(database)
-        return _index(Job(job.database, job.folders, job.patterns), database)
+        return _index(replace(job, paths=None), database)
 
 
 def _index(job: Job, database: Path) -> Outcome:
@@ -103,8 +108,8 @@ def _index(job: Job, database: Path) -> Outcome:
         paths = (known.keys() - set(removed)) | listed.keys()
         # The names of modules come first, so that what is read can be found at once.
         writer.set_roots(top_level_modules(paths, job.folders))
-        summaries = _summaries(changed)
-        while batch := list(islice(summaries, BATCH)):
+        summaries = _summaries(changed, job, writer)
+        while batch := list(islice(summaries, 1 if job.is_careful else BATCH)):
             writer.put(batch)
         return Outcome(len(paths), len(changed), len(removed))
 
@@ -118,8 +123,11 @@ def _list(job: Job) -> Iterator[SourceFile]:
             yield file
 
 
-def _summaries(files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, str]]:
+def _summaries(files: Iterable[SourceFile], job: Job, writer: Writer) -> Iterator[tuple[SourceFile, str]]:
     for file in files:
+        if job.is_careful:
+            writer.put([(file, FileSummary().to_json())])
+        _end_after(job.file_cpu_s)
         now_ns = time.time_ns()
         try:
             # A link may have taken the file's place since it was listed.
@@ -130,6 +138,16 @@ def _summaries(files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, str]]:
         is_settled = len(content) == file.size and now_ns - file.mtime_ns > RACE_NS
         known = file if is_settled else SourceFile(file.path, -1, file.size)
         yield known, summarize_bytes(file.path, content).to_json()
+        _end_after(0.0)
+
+
+def _end_after(cpu_s: float) -> None:
+    """Let the system end this process after so much processor time, whatever it does then; 0 for never.
+
+    A parser in C can be interrupted in no other way.
+    """
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, cpu_s)
 
 
 def _end_with_the_server() -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from copilot_server.workspace.indexer import Job, Outcome
@@ -20,8 +21,10 @@ logger = logging.getLogger(__name__)
 MAX_PATHS = 100
 #: How long changes are collected before the process starts: a branch switch reports many.
 COLLECT_S = 0.1
-#: Files whose change may change which other files are listed.
-_DECISIVE = (".gitignore", ".copilotignore")
+#: How much processor time a file may take. A large one takes a quarter of a second.
+FILE_CPU_S = 20.0
+#: How many files may end the process until the workspace is left as it is.
+MAX_CRASHES = 10
 _COMMAND = ("-P", "-m", "copilot_server.workspace.indexer")
 
 
@@ -39,7 +42,7 @@ class Indexing:
         overlay: Overlay,
         indexed: Callable[[], None],
     ) -> None:
-        self._job = Job(str(database), tuple(folders), tuple(patterns))
+        self._job = Job(str(database), tuple(folders), tuple(patterns), file_cpu_s=FILE_CPU_S)
         self._overlay = overlay
         self._indexed = indexed
         self._changed = threading.Condition()
@@ -48,6 +51,7 @@ class Indexing:
         self._running = False
         self._closed = False
         self._process: subprocess.Popen[str] | None = None
+        self._exit_code = 0
         self._threads: list[threading.Thread] = []
         self.outcome: Outcome | None = None
 
@@ -64,11 +68,10 @@ class Indexing:
     def refresh(self, paths: Iterable[str] | None) -> None:
         """Look at these files soon, or at all."""
         with self._changed:
-            named = None if paths is None else set(paths)
-            if named is None or any(path.endswith(_DECISIVE) or Path(path).is_dir() for path in named):
+            if paths is None:
                 self._all_pending = True
             else:
-                self._pending |= named
+                self._pending.update(paths)
             self._changed.notify_all()
 
     def wait(self, timeout_s: float) -> bool:
@@ -100,7 +103,7 @@ class Indexing:
 
     def _run(self) -> None:
         while (job := self._next_job()) is not None:
-            outcome = self._index(job)
+            outcome = self._index_carefully(job)
             self._indexed()
             with self._changed:
                 self.outcome = outcome
@@ -121,7 +124,17 @@ class Indexing:
             self._pending.clear()
             self._all_pending = False
             self._running = True
-            return Job(self._job.database, self._job.folders, self._job.patterns, paths)
+            return replace(self._job, paths=paths)
+
+    def _index_carefully(self, job: Job) -> Outcome | None:
+        """Run the indexer, and again without the file that has ended it, if one has."""
+        outcome = self._index(job)
+        for _ in range(MAX_CRASHES):
+            if self._exit_code >= 0 or self._closed:
+                break
+            logger.warning("A file has ended the indexer (signal %d); it is left out", -self._exit_code)
+            outcome = self._index(replace(job, is_careful=True))
+        return outcome
 
     def _index(self, job: Job) -> Outcome | None:
         """Run the indexer; None if it failed, which it has reported."""
@@ -154,7 +167,8 @@ class Indexing:
             process.stdin.write(job.to_json() + "\n")
             process.stdin.flush()
             answer = process.stdout.read()
-            return Outcome(**json.loads(answer)) if process.wait() == 0 else None
+            self._exit_code = process.wait()
+            return None if self._exit_code else Outcome(**json.loads(answer))
         finally:
             process.kill()
             with self._changed:

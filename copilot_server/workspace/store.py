@@ -13,7 +13,7 @@ from urllib.parse import quote
 from copilot_server.workspace.files import SourceFile
 
 #: It is raised whenever the tables or the summaries change; a database of another version is rebuilt.
-SCHEMA = 1
+SCHEMA = 2
 BUSY_S = 10.0
 _TABLES = (
     "CREATE TABLE files (path TEXT NOT NULL PRIMARY KEY, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"

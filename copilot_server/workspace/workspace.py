@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -17,7 +18,8 @@ from copilot_server.context.exclusion import Exclusions
 from copilot_server.context.source.definitions import Header
 from copilot_server.workspace.index import Index
 from copilot_server.workspace.indexer import Outcome
-from copilot_server.workspace.indexing import Indexing
+from copilot_server.workspace.indexing import MAX_PATHS, Indexing
+from copilot_server.workspace.languages import SUFFIXES
 from copilot_server.workspace.overlay import Overlay
 from copilot_server.workspace.python.document import SplitText, read_code, surroundings
 from copilot_server.workspace.python.select import Selected, select_on_line, select_stable
@@ -27,6 +29,9 @@ from copilot_server.workspace.types import Snippet
 
 #: The language ids of documents that get snippets.
 LANGUAGES = frozenset({"python"})
+
+#: Files whose change may change which other files are listed.
+_IGNORE_FILES = frozenset({".gitignore", ".copilotignore"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,18 @@ class Workspace:
 
     def refresh(self, paths: Iterable[Path] | None = None) -> None:
         """Look in the background which files have changed. ``paths``: only these may have; None for any."""
-        self._indexing.refresh(None if paths is None else [os.path.realpath(path) for path in paths])
+        few = None if paths is None else list(islice(paths, MAX_PATHS + 1))
+        if few is None or len(few) > MAX_PATHS or any(map(self._changes_others, few)):
+            self._indexing.refresh(None)
+        elif sources := [os.path.realpath(path) for path in few if path.name.endswith(SUFFIXES)]:
+            self._indexing.refresh(sources)
+
+    def _changes_others(self, path: Path) -> bool:
+        """Whether a change of this path may change which other files there are."""
+        if path.name in _IGNORE_FILES or path.is_dir():
+            return True
+        was_folder = not path.name.endswith(SUFFIXES) and self._index.has_folder(os.path.realpath(path))
+        return was_folder and not path.exists()
 
     def hide(self, paths: Iterable[Path]) -> None:
         """Let these files contribute nothing, and no others than these be hidden."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from copilot_server.context.exclusion import Exclusions
+from copilot_server.workspace import indexing
 from copilot_server.workspace.files import MAX_BYTES
 from copilot_server.workspace.workspace import Workspace
 from tests.support.patience import PATIENCE_S, wait_until
@@ -115,6 +117,33 @@ class TestChanges:
         settle(workspace)
         assert seen(workspace, folder) == ""
         assert GET in seen(workspace, folder, USE.replace("pkg", "parcel"))
+
+    def test_a_deleted_folder(self, workspace: Workspace, folder: Path):
+        shutil.rmtree(folder / "pkg")
+        workspace.refresh([folder / "pkg"])
+        assert workspace.wait(PATIENCE_S)
+        assert seen(workspace, folder) == ""
+
+    def test_many_files(self, workspace: Workspace, folder: Path):
+        write(folder, {f"m{number}.py": "def f(): ..." for number in range(150)})
+        workspace.refresh(folder / f"m{number}.py" for number in range(150))
+        assert workspace.wait(PATIENCE_S)
+        assert "def f()" in seen(workspace, folder, "from m149 import f\nf(‸")
+
+    def test_an_ignore_file(self, workspace: Workspace, folder: Path):
+        write(folder, {"new.py": "def f(): ..."})
+        settle(workspace)
+        assert "def f()" in seen(workspace, folder, "from new import f\nf(‸")
+        write(folder, {".gitignore": "new.py\n"})
+        workspace.refresh([folder / ".gitignore"])
+        assert workspace.wait(PATIENCE_S)
+        assert seen(workspace, folder, "from new import f\nf(‸") == ""
+
+    def test_files_in_other_languages_start_nothing(self, workspace: Workspace, folder: Path):
+        before = workspace.outcome
+        workspace.refresh([folder / "a.js", folder / "b"])
+        assert workspace.wait(PATIENCE_S)
+        assert workspace.outcome is before
 
     def test_another_branch(self, workspace: Workspace, folder: Path):
         git(folder, "checkout", "-q", "-b", "other")
@@ -357,6 +386,23 @@ class TestHostileFolders:
             "broken": "def f(b): ...",
             "pipe": "",
         }
+
+    def test_a_file_that_ends_the_indexer_is_left_out(
+        self, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ):
+        # A file that takes a few hundred times as long as the others, in processor time.
+        slow = "".join(f"def f{number}(a: int = {number}): ...\n" for number in range(25_000))
+        folder = repository(tmp_path / "work", FILES | {"a.py": slow})
+        monkeypatch.setattr(indexing, "FILE_CPU_S", 0.03)
+        with opened(folder, cache) as workspace:
+            assert GET in seen(workspace, folder)
+            assert seen(workspace, folder, "from a import f7\nf7(‸") == ""
+        assert "A file has ended the indexer" in caplog.text
+
+    def test_the_same_file_is_read_if_there_is_time(self, tmp_path: Path, cache: Path):
+        folder = repository(tmp_path / "work", FILES | {"a.py": "def f7(a: int = 7): ...\n" * 25_000})
+        with opened(folder, cache) as workspace:
+            assert seen(workspace, folder, "from a import f7\nf7(‸") == "def f7(a: int = 7): ..."
 
     def test_a_repository_runs_no_programs(self, tmp_path: Path, cache: Path):
         folder = repository(tmp_path / "work", FILES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,8 +84,15 @@ def test_more_files_than_are_saved_at_once(job: Job, folder: Path):
     assert summary(job, folder / f"m{BATCH}.py") is not None
 
 
+def test_a_careful_job_does_the_same(job: Job, folder: Path):
+    assert index(replace(job, is_careful=True, file_cpu_s=600.0)) == Outcome(files=3, read=3, removed=0)
+    assert "y = 1" in (summary(job, folder / "b.py") or "")
+    assert index(job) == Outcome(files=3, read=0, removed=0)
+
+
 def test_a_job_is_one_line():
-    for job in (Job("/d", ("/a", "/b\n"), ("*.x",), None), Job("/d", (), (), ("/é.py",))):
+    careful = Job("/d", (), (), ("/é.py",), 1.5, is_careful=True)
+    for job in (Job("/d", ("/a", "/b\n"), ("*.x",), None), careful):
         line = job.to_json()
         assert "\n" not in line
         assert Job.from_json(line) == job
