@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from copilot_server.catalog import Gate
 from copilot_server.evaluation.repository.types import (
     Answer,
     Asked,
@@ -106,7 +107,8 @@ def an_outcome(
         first=Asked(1.0, "model", 100, 100),
         later=(Asked(0.25, "model", 101, 5), Asked(0.0, "cache")),
         typed=typed,
-        confidence={"mean_logprob": logprob},
+        confidence={"mean_logprob": logprob} if text else {},
+        offered=bool(text),
     )
     return Outcome(context, answer, exact and shown, exact, similarity, similarity, False, False)
 
@@ -117,9 +119,9 @@ def done(path: str, *outcomes: Outcome, kind: Kind = "any-line") -> Done:
     return Done(task, outcomes, {"scope": "line"})
 
 
-def a_report(*tasks: Done) -> RepositoryReport:
+def a_report(*tasks: Done, gate: Gate | None = None) -> RepositoryReport:
     """Return the report of a run over ``tasks``."""
-    from copilot_server.evaluation.repository import scores  # noqa: PLC0415
+    from copilot_server.evaluation.repository import certainty, scores  # noqa: PLC0415
 
     return RepositoryReport(
         folder="project",
@@ -143,7 +145,8 @@ def a_report(*tasks: Done) -> RepositoryReport:
         figures=tuple(scores.figures(tasks)),
         differences=tuple(scores.differences(tasks)),
         costs=tuple(scores.costs(tasks)),
-        bins=tuple(scores.bins(tasks)),
+        bins=tuple(certainty.bins(tasks)),
+        eagerness=tuple(certainty.by_eagerness(tasks, gate)),
         silly=scores.silly(tasks),
         leaks=0,
         done=tasks,

@@ -7,8 +7,10 @@ each a module, in this order:
 2. ``tasks``: a text is taken out of a file, and the cursor stands where it began. ``python`` finds where
    that makes sense in Python, with ``imports`` for names of other files. ``copies`` finds other files that
    hold the answer.
-3. ``asking``: the pipeline that serves editors answers, and ``typist`` types the rest of the line with it.
-4. ``scores``: shares with intervals over files, and differences between runs with and without context.
+3. ``asking``: the pipeline that serves editors answers, with code of other files from ``context`` and
+   without, and ``typist`` types the rest of the line with it.
+4. ``measures`` compares an answer with the file. ``scores`` has shares with intervals over files, and what
+   context changes; ``certainty``, how well a gate tells right suggestions from wrong ones.
 5. ``report``, ``console`` and ``page``: JSON, tables, and HTML.
 
 ``types`` has the values that pass between them, and ``run`` calls them.

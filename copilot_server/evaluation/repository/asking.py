@@ -13,10 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from copilot_server.catalog import Manifest
+import attrs
+
+from copilot_server.catalog import Gate, Manifest
 from copilot_server.completion import confidence
+from copilot_server.completion.budget import prompt_budget
+from copilot_server.completion.filters.draft import Draft
+from copilot_server.completion.filters.order import apply_quiet_filters
 from copilot_server.completion.gate import is_worthwhile
 from copilot_server.completion.pipeline import Pipeline
+from copilot_server.completion.scope.scope import situation_at
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings
 from copilot_server.context.document import Cursor
@@ -143,7 +149,10 @@ class Asker:
         self._inner = engine
         self._engine = PromptRecorder(engine)
         self._manifest = manifest
-        self._settings = settings
+        #: With the budget that ``auto`` has become, which the speed of the engine decides.
+        self.settings = attrs.evolve(
+            settings, max_prompt_tokens=prompt_budget(settings.max_prompt_tokens, engine)
+        )
         self._folder = folder
         self._typing = typing
         self._cancel = threading.Event()
@@ -166,14 +175,14 @@ class Asker:
             workspace.closed(task.uri)
 
     def _ask(self, task: RepositoryTask, source: _Counting | None) -> Answer:
-        pipeline = Pipeline(self._engine, self._manifest, self._settings, prefetch=False)
+        pipeline = Pipeline(self._engine, self._manifest, self.settings, prefetch=False)
         for _ in pipeline.prepare(task.cursor.document):
             pass
         forget_prompts(self._inner)
         self._engine.prompts.clear()
         completion, first = self._request(pipeline, task.cursor, source)
         leaked = any(is_leaked(_text_of(prompt), task) for prompt in self._engine.prompts)
-        answer = _answer(task.cursor, completion, first)
+        answer = _answer(task.cursor, completion, first, self._manifest.gate)
         later: list[Asked] = []
 
         def ask(cursor: Cursor) -> Candidate | None:
@@ -223,10 +232,13 @@ def _text_of(prompt: Prompt) -> str:
     return "".join("\n" if isinstance(part, Special) else part for part in prompt.parts) + prompt.forced
 
 
-def _answer(cursor: Cursor, completion: Completion | None, first: Asked) -> Answer:
+def _answer(cursor: Cursor, completion: Completion | None, first: Asked, gate: Gate | None) -> Answer:
     """Return what the editor gets, or would get if it were not withheld."""
     sampled = completion.sampled if completion else ()
-    candidate = _shown(completion) or (sampled[0] if sampled else Candidate("", 0.0, "stop"))
+    written = sampled[0] if sampled else Candidate("", 0.0, "stop")
+    offered = _shown(completion) or _offered(cursor, written)
+    candidate = offered or written
+    found = confidence.features(cursor, candidate) if candidate.text else {}
     return Answer(
         shown=_shown(completion) is not None,
         text=candidate.text,
@@ -236,5 +248,16 @@ def _answer(cursor: Cursor, completion: Completion | None, first: Asked) -> Answ
         protocol=completion.prompt_protocol if completion else "",
         finish_reason=candidate.finish_reason,
         first=first,
-        confidence=confidence.features(cursor, candidate) if candidate.text else {},
+        confidence=found,
+        probability=confidence.probability(gate, found) if gate and found else None,
+        offered=offered is not None,
     )
+
+
+def _offered(cursor: Cursor, written: Candidate) -> Candidate | None:
+    """Return what the gate decides about: what all filters leave of a candidate; None if that is nothing."""
+    if not written.text:
+        return None
+    draft = Draft(written.text, written.replaced, written.finish_reason)
+    left = apply_quiet_filters(draft, situation_at(cursor))
+    return None if left is None else replace(written, text=left.text, replaced=left.replaced)

@@ -25,6 +25,7 @@ from copilot_server.evaluation.repository.types import (
     Cost,
     Difference,
     Done,
+    EagernessFigure,
     Figure,
     Kind,
     RepositoryReport,
@@ -39,6 +40,8 @@ def print_report(report: RepositoryReport, *, to_stderr: bool = False) -> None:
     """Print the tables of a run on stdout, or on stderr where stdout belongs to the JSON."""
     console = console_on(sys.stderr if to_stderr else sys.stdout)
     console.print(_figures(report))
+    if report.eagerness:
+        console.print(_eagerness(report.eagerness))
     console.print(_costs(report.costs))
     console.print(_facts(report))
     for note in report.notes:
@@ -104,6 +107,20 @@ def _cell(figure: Figure | None) -> str:
     if figure is None:
         return ""
     return f"{100 * figure.value:.1f} % ({100 * figure.low:.1f} to {100 * figure.high:.1f})"
+
+
+def _eagerness(figures: Sequence[EagernessFigure]) -> Table:
+    names = [name for name in NAMES if any(one.name == name for one in figures)]
+    table = Table(title="what the gate shows, by eagerness", box=SIMPLE_HEAD)
+    for name in ("kind", "context", "eagerness"):
+        table.add_column(name)
+    for name in names:
+        table.add_column(name, justify="right")
+    cells = {(one.kind, one.context, one.eagerness, one.name): one for one in figures}
+    for kind, context, eagerness in dict.fromkeys((one.kind, one.context, one.eagerness) for one in figures):
+        found = [cells.get((kind, context, eagerness, name)) for name in names]
+        table.add_row(kind, context, eagerness, *("" if one is None else f"{one.value:.1%}" for one in found))
+    return table
 
 
 def _costs(costs: Sequence[Cost]) -> Table:

@@ -5,6 +5,7 @@ Whatever a file or the model says appears as text. All of it goes through ``repo
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from copilot_server.evaluation.report.html.page import page
@@ -26,6 +27,7 @@ from copilot_server.evaluation.repository.types import (
     Cost,
     Difference,
     Done,
+    EagernessFigure,
     Figure,
     Outcome,
     RepositoryReport,
@@ -49,6 +51,7 @@ def render(report: RepositoryReport) -> str:
             _figures(report),
             _differences(report.differences),
             _reliability(report),
+            _eagerness(report.eagerness),
             _costs(report.costs),
             *_listed(report),
             _reproduction(report),
@@ -135,12 +138,15 @@ def _reliability(report: RepositoryReport) -> str:
         for context in report.contexts
         if (found := [one for one in report.bins if one.context == context])
     ]
+    ideal = Point(0.0, 0.0, "0 %"), Point(1.0, 1.0, "100 %")
+    series.append(Series("as it should be", ideal, "s3", "diamond"))
     ticks = tuple((tenth / 10, f"{tenth / 10:g}") for tenth in range(0, 11, 2))
-    axis = Axis(0.0, 1.0, ticks, "exp(mean log-probability), mean of the bin")
-    title = "Exact by the model's confidence"
+    axis = Axis(0.0, 1.0, ticks, "certainty, mean of the bin")
+    title = "Right by certainty"
     caption = (
-        "How often the first line is exact, by the mean log-probability of the suggestion. Bars are "
-        "95&#160;% intervals over suggestions."
+        "How often the first line is right, shown or not, by the probability that the model's gate gives it; "
+        "without a gate, by the geometric mean of the probabilities of its tokens. On the diagonal, "
+        "certainty is what it says. Bars are 95&#160;% intervals over suggestions."
     )
     return (
         f'<section id="figures"><figure class="card half" id="reliability"><h3>{escaped(title)}</h3>'
@@ -150,9 +156,36 @@ def _reliability(report: RepositoryReport) -> str:
 
 
 def _point(one: Bin) -> Point:
-    low, high = wilson_interval(one.exact, one.count)
-    share = one.exact / one.count
-    return Point(one.probability, share, f"{one.exact} of {one.count}: {percent(share)}", low, high)
+    low, high = wilson_interval(one.right, one.count)
+    share = one.right / one.count
+    return Point(one.certainty, share, f"{one.right} of {one.count}: {percent(share)}", low, high)
+
+
+def _eagerness(figures: Sequence[EagernessFigure]) -> str:
+    if not figures:
+        return ""
+    names = [name for name in NAMES if any(one.name == name for one in figures)]
+    head = "<th>kind</th><th>context</th><th>eagerness</th>" + "".join(
+        f"<th class=num>{escaped(name)}</th>" for name in names
+    )
+    rows: defaultdict[tuple[str, str, str], dict[str, EagernessFigure]] = defaultdict(dict)
+    for one in figures:
+        rows[one.kind, one.context, one.eagerness][one.name] = one
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td>{escaped(label)}</td>" for label in labels)
+        + "".join(f"<td class=num>{_share(found.get(name))}</td>" for name in names)
+        + "</tr>"
+        for labels, found in rows.items()
+    )
+    note = "What the gate would show of the suggestions of this run, with 95&#160;% intervals over files."
+    return _table("eagerness", "By eagerness", head, body, note)
+
+
+def _share(one: EagernessFigure | None) -> str:
+    if one is None:
+        return ""
+    return f"<b>{percent_html(one.value)}</b> ({percent_html(one.low, 0)} to {percent_html(one.high, 0)})"
 
 
 def _costs(costs: Sequence[Cost]) -> str:

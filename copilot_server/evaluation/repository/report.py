@@ -36,7 +36,10 @@ def to_json(report: RepositoryReport) -> dict[str, Any]:
     fields = {name: getattr(report, name) for name in report.__dataclass_fields__}
     done = fields.pop("done")
     summary = [asdict(one) for one in fields.pop("figures")]
-    lists = {name: [asdict(one) for one in fields.pop(name)] for name in ("differences", "costs", "bins")}
+    lists = {
+        name: [asdict(one) for one in fields.pop(name)]
+        for name in ("differences", "costs", "bins", "eagerness")
+    }
     return {
         "format": FORMAT,
         "benchmark": REPOSITORY,

@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from copilot_server.catalog import Manifest
 from copilot_server.completion.pipeline import open_engine
 from copilot_server.config import Settings
 from copilot_server.engine.base import Engine
@@ -20,7 +21,7 @@ from copilot_server.errors import ConfigError, DataError
 from copilot_server.evaluation.options import REPOSITORY, STDOUT, SelftestOptions, check_json_path
 from copilot_server.evaluation.report.console import notify
 from copilot_server.evaluation.report.folder import REPORT_HTML, REPORT_JSON, make_report_folder, write_text
-from copilot_server.evaluation.repository import scores
+from copilot_server.evaluation.repository import certainty, scores
 from copilot_server.evaluation.repository.asking import Asker, OpenWorkspace
 from copilot_server.evaluation.repository.console import TaskBar, print_report
 from copilot_server.evaluation.repository.context import contexts_of, open_workspace
@@ -80,11 +81,7 @@ def evaluate(
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     limit, contexts = options.limit or DEFAULT_LIMIT, contexts_of(options.with_context)
-    tasks = draw_tasks(repository, kinds, limit=limit, seed=options.seed)
-    if not tasks:
-        message = f"{repository.folder} has no line of code to take out for {', '.join(kinds)}."
-        raise DataError(message, remedy="Name another repository, or another kind with --variant.")
-    tasks = with_copies(tasks, repository)
+    tasks = _tasks(repository, kinds, limit, options.seed)
     notes = (*repository.notes, *_missing(tasks, kinds, limit))
     for note in notes:
         notify(note)
@@ -96,15 +93,8 @@ def evaluate(
     loading_s = time.monotonic() - start
     asker = Asker(engine, manifest, settings.completion, repository.folder, typing=not options.no_typing)
     start = time.monotonic()
-    done = []
-    with (
-        open_workspace(repository.folder, settings.exclude, contexts) as workspace,
-        TaskBar(len(tasks)) as bar,
-    ):
-        for one in _asked(tasks, asker, {"off": None, "on": workspace}, contexts):
-            done.append(one)
-            bar.done(one)
-    wall_s = time.monotonic() - start
+    with open_workspace(repository.folder, settings.exclude, contexts) as workspace:
+        done = _asked(tasks, asker, {"off": None, "on": workspace}, contexts)
     return RepositoryReport(
         folder=repository.folder.name,
         commit=repository.commit,
@@ -112,26 +102,25 @@ def evaluate(
         seed=options.seed,
         limit=limit,
         contexts=contexts,
-        model=manifest.id,
-        parameters=manifest.parameters or None,
-        **_engine_facts(engine),
-        settings=attrs.asdict(settings.completion),
+        settings=attrs.asdict(asker.settings),
         started=started,
         command=command(),
         hardware=hardware(),
         versions=versions(),
         loading_s=loading_s,
-        wall_s=wall_s,
-        figures=tuple(scores.figures(done)),
-        differences=tuple(scores.differences(done)),
-        costs=tuple(scores.costs(done)),
-        bins=tuple(scores.bins(done)),
-        silly=scores.silly(done),
-        leaks=sum(one.answer.leaked for each in done for one in each.outcomes),
-        done=tuple(done),
+        wall_s=time.monotonic() - start,
         notes=(*notes, *_rankings(done, contexts)),
-        notices=tuple(engine.notices),
+        **_model_facts(engine, manifest),
+        **_results(done, manifest),
     )
+
+
+def _tasks(repository: Repository, kinds: Sequence[Kind], limit: int, seed: int) -> list[RepositoryTask]:
+    tasks = draw_tasks(repository, kinds, limit=limit, seed=seed)
+    if not tasks:
+        message = f"{repository.folder} has no line of code to take out for {', '.join(kinds)}."
+        raise DataError(message, remedy="Name another repository, or another kind with --variant.")
+    return with_copies(tasks, repository)
 
 
 def _asked(
@@ -139,15 +128,39 @@ def _asked(
     asker: Asker,
     workspaces: Mapping[Context, OpenWorkspace | None],
     contexts: Sequence[Context],
-) -> Iterator[Done]:
-    for task in tasks:
-        answers = [(asker.ask(task, workspaces[context]), context) for context in contexts]
-        outcomes = tuple(outcome(task, answer, context) for answer, context in answers)
-        yield Done(task, outcomes, features(task))
+) -> list[Done]:
+    done = []
+    with TaskBar(len(tasks)) as bar:
+        for task in tasks:
+            answers = [(asker.ask(task, workspaces[context]), context) for context in contexts]
+            outcomes = tuple(outcome(task, answer, context) for answer, context in answers)
+            done.append(Done(task, outcomes, features(task)))
+            bar.done(done[-1])
+    return done
 
 
-def _engine_facts(engine: Engine) -> dict[str, Any]:
-    return {"device": engine.device, "dtype": engine.dtype, "instruction_set": instruction_set(engine)}
+def _model_facts(engine: Engine, manifest: Manifest) -> dict[str, Any]:
+    return {
+        "model": manifest.id,
+        "parameters": manifest.parameters or None,
+        "device": engine.device,
+        "dtype": engine.dtype,
+        "instruction_set": instruction_set(engine),
+        "notices": tuple(engine.notices),
+    }
+
+
+def _results(done: Sequence[Done], manifest: Manifest) -> dict[str, Any]:
+    return {
+        "figures": tuple(scores.figures(done)),
+        "differences": tuple(scores.differences(done)),
+        "costs": tuple(scores.costs(done)),
+        "bins": tuple(certainty.bins(done)),
+        "eagerness": tuple(certainty.by_eagerness(done, manifest.gate)),
+        "silly": scores.silly(done),
+        "leaks": sum(one.answer.leaked for each in done for one in each.outcomes),
+        "done": tuple(done),
+    }
 
 
 def _missing(tasks: Sequence[RepositoryTask], kinds: Sequence[Kind], limit: int) -> Iterator[str]:
@@ -159,11 +172,11 @@ def _missing(tasks: Sequence[RepositoryTask], kinds: Sequence[Kind], limit: int)
 
 def _rankings(done: Sequence[Done], contexts: Sequence[Context]) -> Iterator[str]:
     for context in contexts:
-        share = scores.withheld_at(done, context)
+        share = certainty.withheld_at(done, context)
         if share is not None:
             yield (
-                f"Context {context}: the mean log-probability that keeps 90 % of the exact suggestions "
-                f"would withhold {100 * share:.0f} % of the others (on these tasks, where it was chosen)."
+                f"Context {context}: the certainty that 90 % of the right suggestions reach would withhold "
+                f"{100 * share:.0f} % of the others (on these tasks, where it was chosen)."
             )
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 
@@ -15,7 +13,6 @@ from copilot_server.evaluation.passk import bootstrap_interval
 from copilot_server.evaluation.repository.types import (
     KINDS,
     Asked,
-    Bin,
     Context,
     Cost,
     Difference,
@@ -31,8 +28,6 @@ SHOWN, PRECISION, SAVED = "shown", "exact of the shown", "keystrokes saved"
 WITHHELD, KEPT, OFFERED = "wrong ones withheld", "right ones shown", "code of other files"
 NAMES = (EXACT, SIMILARITY, SIMILARITY_ALL, SHOWN, PRECISION, WITHHELD, KEPT, SAVED, OFFERED)
 
-#: The bounds of the bins of mean log-probability.
-BOUNDS = (-math.inf, -1.0, -0.7, -0.5, -0.35, -0.2, -0.1, -0.05, 0.0)
 #: How finely a similarity is counted for the exact test.
 _PARTS = 200
 
@@ -103,43 +98,6 @@ def costs(done: Sequence[Done]) -> list[Cost]:
     """Return what the requests of each kind and context cost."""
     cells = [(kind, context, _of(done, kind, context)) for kind in KINDS for context in contexts_of(done)]
     return [_cost(kind, context, [one for _, one in found]) for kind, context, found in cells if found]
-
-
-def bins(done: Sequence[Done]) -> list[Bin]:
-    """Return how often suggestions are exact, by their mean log-probability."""
-    found = []
-    for context in contexts_of(done):
-        shown = [one for each in done for one in each.outcomes if one.context == context and one.answer.shown]
-        for low, high in pairwise(BOUNDS):
-            inside = [one for one in shown if low <= _logprob(one) < high or (high == 0 == _logprob(one))]
-            if inside:
-                mean = sum(math.exp(_logprob(one)) for one in inside) / len(inside)
-                found.append(
-                    Bin(
-                        context,
-                        None if math.isinf(low) else low,
-                        high,
-                        mean,
-                        sum(one.exact for one in inside),
-                        len(inside),
-                    )
-                )
-    return found
-
-
-def withheld_at(done: Sequence[Done], context: Context, kept: float = 0.9) -> float | None:
-    """Return the share of wrong suggestions below the mean log-probability that ``kept`` of the right reach.
-
-    That is what a gate on the mean log-probability alone would withhold of these tasks' suggestions; None
-    without right or without wrong ones.
-    """
-    shown = [one for each in done for one in each.outcomes if one.context == context and one.answer.shown]
-    right = sorted((_logprob(one) for one in shown if one.exact), reverse=True)
-    wrong = [_logprob(one) for one in shown if not one.exact]
-    if not right or not wrong:
-        return None
-    threshold = right[math.ceil(kept * len(right)) - 1]
-    return sum(one < threshold for one in wrong) / len(wrong)
 
 
 def silly(done: Sequence[Done]) -> dict[str, dict[str, int]]:
@@ -229,9 +187,3 @@ def _percentile(asked: Sequence[Asked], percent: int) -> float | None:
 def _mean(values: Iterator[int | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
-
-
-def _logprob(one: Outcome) -> float:
-    """Return the mean log-probability of the first line's tokens."""
-    answer = one.answer
-    return min(0.0, answer.confidence.get("mean_logprob", answer.mean_logprob or 0.0))

@@ -139,6 +139,8 @@ class Answer:
         typed: None if the typist was left out.
         confidence: the features that may tell right suggestions from wrong ones, of
             ``completion.confidence``; empty without a text.
+        probability: what the model's gate makes of them; None without a gate or without a text.
+        offered: whether only the gate decides if the suggestion is shown.
         leaked: whether the prompt held the text that was taken out.
         snippets: how many pieces of other files the prompt was offered.
     """
@@ -154,6 +156,8 @@ class Answer:
     later: tuple[Asked, ...] = ()
     typed: Typed | None = None
     confidence: Mapping[str, float] = field(default_factory=dict)
+    probability: float | None = None
+    offered: bool = False
     leaked: bool = False
     snippets: int = 0
 
@@ -249,16 +253,33 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The suggestions shown whose mean log-probability is from ``low`` (None: any) up to ``high``.
+    """The suggestions whose certainty is from ``low`` up to ``high``.
 
-    ``probability`` is the mean of exp(mean log-probability), and ``exact`` is how many of ``count`` were.
+    ``certainty`` is its mean, and ``right`` is how many of ``count`` are right.
     """
 
     context: Context
-    low: float | None
+    low: float
     high: float
-    probability: float
-    exact: int
+    certainty: float
+    right: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EagernessFigure:
+    """A figure with its 95 % interval over files, if the gate showed what it shows at an eagerness.
+
+    It is computed from the suggestions of the run, whatever eagerness the run itself had.
+    """
+
+    kind: Kind
+    context: Context
+    eagerness: str
+    name: str
+    value: float
+    low: float
+    high: float
     count: int
 
 
@@ -296,6 +317,7 @@ class RepositoryReport:
     differences: tuple[Difference, ...]
     costs: tuple[Cost, ...]
     bins: tuple[Bin, ...]
+    eagerness: tuple[EagernessFigure, ...]
     silly: dict[str, dict[str, int]]
     leaks: int
     done: tuple[Done, ...]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from copilot_server.catalog import Manifest
+from copilot_server.completion.budget import prompt_budget
 from copilot_server.completion.pipeline import open_engine
 from copilot_server.config import CompletionSettings, Settings
 from copilot_server.context.document import Cursor
@@ -200,6 +201,12 @@ def test_a_position_that_is_not_worthwhile_is_not_asked_about(tiny: Opened, repo
     assert not answer.shown
     assert answer.first.source == "none"
     assert answer.mean_logprob is None
+
+
+def test_the_budget_is_settled_once(tiny: Opened, repository: Repository):
+    settings = CompletionSettings(max_prompt_tokens="auto")
+    asking = Asker(*tiny, settings, repository.folder, typing=False)
+    assert asking.settings.max_prompt_tokens == prompt_budget("auto", tiny[0])
 
 
 def test_the_recorder_is_an_engine(tiny: Opened):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from copilot_server.catalog import Gate
 from copilot_server.evaluation.repository.console import TaskBar, print_report
 from tests.support.repositories import a_report, an_outcome, done
 
@@ -23,6 +24,16 @@ def test_both_contexts_stand_side_by_side(capsys: pytest.CaptureFixture[str]):
     assert "100.0 %" in out
     assert "+50.0" in out
     assert max(map(len, out.splitlines())) <= 120
+
+
+def test_a_gate_has_a_table_by_eagerness(capsys: pytest.CaptureFixture[str]):
+    gate = Gate(source="a test", intercept=0.0, weights={}, low=0.9, medium=0.5, high=0.0)
+    print_report(a_report(*TASKS, gate=gate))
+    out = capsys.readouterr().out
+    assert "by eagerness" in out
+    assert "medium" in out
+    print_report(a_report(*TASKS))
+    assert "by eagerness" not in capsys.readouterr().out
 
 
 def test_one_context_needs_no_difference(capsys: pytest.CaptureFixture[str]):

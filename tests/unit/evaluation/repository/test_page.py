@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from html.parser import HTMLParser
 
+from copilot_server.catalog import Gate
 from copilot_server.evaluation.repository.page import MAX_LISTED, render
 from tests.support.repositories import a_report, an_outcome, done
 
@@ -33,8 +34,9 @@ def tags(page: str) -> list[str]:
 
 
 def test_it_shows_figures_differences_and_tasks():
-    page = render(a_report(*TASKS))
-    for name in ("scores", "differences", "figures", "costs", "any-line", "again"):
+    gate = Gate(source="a test", intercept=0.0, weights={}, low=0.9, medium=0.5, high=0.0)
+    page = render(a_report(*TASKS, gate=gate))
+    for name in ("scores", "differences", "figures", "eagerness", "costs", "any-line", "again"):
         assert f'<section id="{name}">' in page
     assert page.count('<details class="failure">') == 4
     assert "0.py:2" in page

@@ -82,26 +82,6 @@ def test_costs_tell_the_cache_from_the_model():
     assert (cost.next_cached, cost.prompt_tokens, cost.new_tokens) == (0.5, 100, 5)
 
 
-def test_bins_hold_every_suggestion_shown():
-    probabilities = (-3.0, -0.15, -0.01, 0.0)
-    tasks = [done(f"{n}.py", an_outcome(logprob=p, exact=p > -1)) for n, p in enumerate(probabilities)]
-    found = scores.bins([*tasks, done("z.py", an_outcome(shown=False))])
-    assert [(one.low, one.high, one.exact, one.count) for one in found] == [
-        (None, -1.0, 0, 1),
-        (-0.2, -0.1, 1, 1),
-        (-0.05, 0.0, 2, 2),
-    ]
-
-
-def test_what_a_threshold_would_withhold():
-    right = [done(f"r{n}.py", an_outcome(exact=True, logprob=-0.1)) for n in range(9)]
-    right.append(done("low.py", an_outcome(exact=True, logprob=-2.0)))
-    wrong = [done(f"w{n}.py", an_outcome(logprob=-1.0 if n else -0.05)) for n in range(4)]
-    assert scores.withheld_at([*right, *wrong], "off", kept=0.9) == 0.75
-    assert scores.withheld_at([*right, *wrong], "off", kept=1.0) == 0.0
-    assert scores.withheld_at(right, "off") is None
-
-
 def test_what_is_withheld_may_be_right_or_wrong():
     tasks = [done(f"w{n}.py", an_outcome(shown=n > 2)) for n in range(4)]
     tasks += [done(f"r{n}.py", an_outcome(exact=True, shown=n > 0)) for n in range(2)]
