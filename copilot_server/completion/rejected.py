@@ -1,5 +1,7 @@
 """What the user did not want: it is not suggested again at the same position while the user types.
 
+That holds until the lines above change, or the line itself before the position.
+
 Suggestions are dismissed, which some editors report, or typed away: the user types something else where one
 is on offer. Text that the user has just deleted is not suggested either, since that would undo the last edit.
 """
@@ -29,10 +31,12 @@ _MOST_CLOSERS = 3
 class _Rejection:
     """``text`` is unwanted at offset ``start``, and so is its rest after up to ``reach`` code points of it.
 
-    ``above`` is the hash of the document before ``start``, so that no document is kept.
+    ``line_start`` is where the line of ``start`` begins, and ``above`` the hash of the document before
+    ``start``, so that no document is kept.
     """
 
     start: int
+    line_start: int
     above: int
     text: str
     reach: int
@@ -46,18 +50,26 @@ class _Rejection:
             and hash(document[: self.start]) == self.above
         )
 
+    def outlives(self, start: int, removed: str) -> bool:
+        """Whether an edit at ``start`` leaves it valid: not one of the lines above.
+
+        What was deleted and typed again on the line itself may lead back to the same text.
+        """
+        return start >= self.start or (start >= self.line_start and "\n" not in removed)
+
 
 @dataclass(slots=True)
 class _Offer:
     """The suggestions on offer at ``start``, of which ``typed`` is in the document."""
 
     start: int
+    line_start: int
     above: int
     texts: list[str] = field(default_factory=list)
     typed: str = ""
 
     def rejection(self, text: str, reach: int) -> _Rejection:
-        return _Rejection(self.start, self.above, text, reach)
+        return _Rejection(self.start, self.line_start, self.above, text, reach)
 
 
 @dataclass(slots=True)
@@ -114,7 +126,8 @@ class RejectedSuggestions:
         known = self._known(uri)
         offer = known.offer
         if offer is None or not _continues(offer, document, offset, first):
-            known.offer = offer = _Offer(offset, hash(document[:offset]))
+            line_start = document.rfind("\n", 0, offset) + 1
+            known.offer = offer = _Offer(offset, line_start, hash(document[:offset]))
             offer.texts.append(first)
         for item_id, text in items.items():
             self._items[item_id] = uri, offer, offer.typed + text
@@ -141,6 +154,8 @@ class RejectedSuggestions:
         if known is None and (inserted or not removed):
             return
         known = known or self._known(uri)
+        for one in [one for one in known.rejections if not one.outlives(start, removed)]:
+            known.rejections.remove(one)
         if known.offer is not None:
             _follow(known, known.offer, start, removed, inserted)
         known.deletion = _deletion_after(known.deletion, start, removed, inserted)

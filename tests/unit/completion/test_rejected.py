@@ -69,6 +69,25 @@ def test_what_was_dismissed_may_be_suggested_once_the_text_before_it_has_changed
     assert editor.allows("foo()")
 
 
+def test_it_stays_unwanted_if_the_line_is_deleted_too_far_and_typed_again():
+    editor = Editor("a\nx = ")
+    editor.offer("foo()")
+    editor.rejected.dismissed("item 0")
+    editor.backspace(2)
+    editor.type("= ")
+    assert not editor.allows("foo()")
+
+
+@pytest.mark.parametrize("count", [5, 6])
+def test_it_may_be_suggested_once_more_than_the_line_was_deleted(count: int):
+    editor = Editor("a\nx = ")
+    editor.offer("foo()")
+    editor.rejected.dismissed("item 0")
+    editor.backspace(count)
+    editor.type("a\nx = "[-count:])
+    assert editor.allows("foo()")
+
+
 def test_it_may_be_suggested_in_another_document():
     editor = Editor()
     editor.offer("foo()")
