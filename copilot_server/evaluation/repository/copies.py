@@ -14,20 +14,35 @@ from copilot_server.evaluation.repository.types import RepositoryTask
 _SIGN = re.compile(r"\s*(?:#|//|--)?\s*")
 
 
+#: A shorter line stands in many files.
+MIN_LINE, MIN_NEIGHBOUR = 12, 4
+
+
 @dataclass(frozen=True, slots=True)
 class _Trace:
-    """What gives a copy away: the first line that was taken out, with the lines around it, all stripped."""
+    """What gives a copy away: the longest line that was taken out, with the lines around it, all stripped."""
 
     line: str
     above: str
     below: str
 
+    def is_in(self, above: str, below: str) -> bool:
+        """Whether the line between ``above`` and ``below`` is a copy, and not merely the same line."""
+        same_above, same_below = above == self.above, below == self.below
+        if same_above and same_below:
+            return True
+        is_telling = (same_above and len(above) >= MIN_NEIGHBOUR) or (
+            same_below and len(below) >= MIN_NEIGHBOUR
+        )
+        return is_telling and len(self.line) >= MIN_LINE
+
 
 def with_copies(tasks: Sequence[RepositoryTask], repository: Repository) -> list[RepositoryTask]:
     """Return the tasks with the other files that hold a copy of what was taken out.
 
-    A file holds a copy if it has the first line that was taken out together with the line above it or the
-    line below it. Blank lines and indentation do not count. Every file is read once.
+    A file holds a copy if it has the longest line that was taken out together with the line above it or the
+    line below it; with both, if they are short. Blank lines and indentation do not count. Every file is read
+    once.
     """
     traces = [_trace(task) for task in tasks]
     by_line: defaultdict[str, list[int]] = defaultdict(list)
@@ -63,19 +78,19 @@ def _copied(lines: Sequence[str], traces: Sequence[_Trace], by_line: Mapping[str
         for index in by_line.get(line, ()):
             above = lines[at - 1] if at else ""
             below = lines[at + 1] if at + 1 < len(lines) else ""
-            if above == traces[index].above or below == traces[index].below:
+            if traces[index].is_in(above, below):
                 copied.add(index)
     return copied
 
 
 def _trace(task: RepositoryTask) -> _Trace:
-    before = task.prefix[: len(task.prefix) - len(task.line_prefix)].splitlines()
-    after = [*task.removed.splitlines()[1:], *task.suffix.splitlines()]
-    return _Trace(
-        line=(task.line_prefix + task.rest_of_line).strip(),
-        above=next(_solid(reversed(before)), ""),
-        below=next(_solid(after), ""),
-    )
+    before = list(_solid(task.prefix[: len(task.prefix) - len(task.line_prefix)].splitlines()))
+    removed = list(_solid((task.line_prefix + task.removed).splitlines()))
+    after = list(_solid(task.suffix.splitlines()))
+    lines = ["", *before[-1:], *removed, *after[:1], ""]
+    first = 1 + len(before[-1:])
+    at = max(range(first, first + len(removed)), key=lambda index: len(lines[index]))
+    return _Trace(lines[at], lines[at - 1], lines[at + 1])
 
 
 def _solid(lines: Iterable[str]) -> Iterator[str]:

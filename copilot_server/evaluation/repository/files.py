@@ -24,7 +24,9 @@ MAX_BYTES = 200_000
 MAX_READ = 50_000
 
 _GENERATED_NAME = re.compile(r"(_pb2(_grpc)?|_generated|\.generated|(^|/)_?version)\.\w+$")
-_FOREIGN_FOLDERS = frozenset({"vendor", "vendored", "_vendor", "_vendored", "third_party", "node_modules"})
+_FOREIGN_FOLDERS = frozenset(
+    {"vendor", "vendored", "_vendor", "_vendored", "third_party", "node_modules", "generated", "_generated"}
+)
 _GENERATED_TEXT = re.compile(
     r"@generated|\bauto-?generated\b|\bgenerated (by|from|automatically)\b|\bdo not (edit|modify)\b",
     re.IGNORECASE,
@@ -89,7 +91,8 @@ def open_repository(folder: Path, exclude: Sequence[str], *, since: date | None,
         return file.is_file() and not file.is_symlink() and not exclusions.excludes(file.as_uri())
 
     visible = [path for path in found.visible if is_usable(path)]
-    drawn = [path for path in found.ages if _is_drawn(path) and is_usable(path)]
+    usable = set(visible)
+    drawn = [path for path in found.ages if path in usable and _is_drawn(path)]
     if not drawn:
         new = f" that was added since {since}" if since else ""
         endings = ", ".join(LANGUAGES)
@@ -160,5 +163,6 @@ def _walk(folder: Path) -> Iterator[str]:
 
 
 def _is_drawn(path: str) -> bool:
+    """Whether a person of the project has written the file in a known language, as far as its path tells."""
     parts = PurePosixPath(path)
     return parts.suffix in LANGUAGES and not _FOREIGN_FOLDERS.intersection(parts.parts)

@@ -41,11 +41,36 @@ def test_large_files_and_other_encodings_hold_copies_too(tmp_path: Path, around:
     assert with_copies([TASK], repository)[0].hidden == ("copy.py",)
 
 
-def test_the_first_line_of_a_block_gives_a_copy_away(tmp_path: Path):
-    task = task_at("if x:\n    ‸\n", "first()\n    second()", kind="block")
-    write(tmp_path, {"a.py": "if x:\n    first()\n    second()\n", "b.py": "    first()\n    second()\n"})
+BODY = "try:\n        second(argument)\n    finally:\n        close()"
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("try:\nsecond(argument)\nother()\n", True),  # its longest line with a neighbour
+        ("def f():\n    try:\n        other()\n", False),  # a short first line with one
+        ("second(argument)\n", False),
+    ],
+)
+def test_the_longest_line_of_a_body_gives_a_copy_away(tmp_path: Path, text: str, hidden: bool):
+    task = task_at("def f():\n    ‸\n", BODY, kind="function-body")
+    write(tmp_path, {"a.py": f"def f():\n    {BODY}\n", "b.py": text})
     repository = open_repository(tmp_path, (), since=None, seed=0)
-    assert with_copies([task], repository)[0].hidden == ("b.py",)
+    assert with_copies([task], repository)[0].hidden == (("b.py",) if hidden else ())
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("x = 1\ngo(a)\ny = 2\n", True),
+        ("x = 1\ngo(a)\n", False),  # a short line with one neighbour
+    ],
+)
+def test_a_short_line_needs_both_of_its_neighbours(tmp_path: Path, text: str, hidden: bool):
+    task = task_at("x = 1\ngo(‸\ny = 2\n", "a)", kept=")")
+    write(tmp_path, {"a.py": "x = 1\ngo(a)\ny = 2\n", "b.py": f"first()\n{text}"})
+    repository = open_repository(tmp_path, (), since=None, seed=0)
+    assert with_copies([task], repository)[0].hidden == (("b.py",) if hidden else ())
 
 
 class TestPrompts:

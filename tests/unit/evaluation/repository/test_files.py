@@ -135,5 +135,5 @@ def test_a_generated_file_gives_no_source(folder: Path):
 
 
 def test_foreign_folders_are_not_drawn_from(folder: Path):
-    commit(folder, {"pkg/_vendor/lib.py": "v = 1\n"})
-    assert "pkg/_vendor/lib.py" not in opened(folder).drawn
+    commit(folder, {"pkg/_vendor/lib.py": "v = 1\n", "pkg/_generated/api.py": "a = 1\n", "pkg/own.py": ""})
+    assert {path for path in opened(folder).drawn if path.startswith("pkg/")} == {"pkg/own.py"}
