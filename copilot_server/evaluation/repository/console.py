@@ -49,14 +49,15 @@ def print_report(report: RepositoryReport, *, to_stderr: bool = False) -> None:
 
 
 def difference_table(differences: Sequence[Difference], title: str) -> Table:
-    """Return paired differences in points, with their intervals and p-values."""
+    """Return paired differences of two runs, in points, with their intervals and p-values."""
     table = Table(title=shown(title))
     for name in ("kind", "figure"):
         table.add_column(name)
-    for name in ("difference (95 % interval)", "p", "files"):
+    for name in ("A", "B", "difference (95 % interval)", "p", "files"):
         table.add_column(name, justify="right")
     for one in differences:
-        table.add_row(one.kind, one.name, change(one), chance(one), str(one.files))
+        values = (f"{100 * value:.1f} %" for value in (one.before, one.after))
+        table.add_row(one.kind, one.name, *values, change(one), chance(one), str(one.files))
     return table
 
 

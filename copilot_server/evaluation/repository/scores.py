@@ -138,19 +138,21 @@ def _interval(sums: Sequence[Fraction], counts: Sequence[int]) -> tuple[float, f
 def _difference(
     pairs: Sequence[tuple[Done, Outcome, Done, Outcome]], kind: Kind, name: str
 ) -> Difference | None:
-    counted = []
+    befores, afters = [], []
     for done, one, other_done, other in pairs:
-        first, second = _COUNTED[name](done, one), _COUNTED[name](other_done, other)
-        if first and second:
+        counted, other_counted = _COUNTED[name](done, one), _COUNTED[name](other_done, other)
+        if counted and other_counted:
             # Both have the same weight, which is that of the first.
-            change = Fraction(second[0], second[1]) - Fraction(first[0], first[1])
-            counted.append((done.task.path, (change * first[1], first[1])))
-    if not counted:
+            weight = counted[1]
+            befores.append((done.task.path, counted))
+            afters.append((done.task.path, (Fraction(*other_counted) * weight, weight)))
+    if not befores:
         return None
-    sums, counts = _by_file(counted)
+    (before, counts), (after, _) = _by_file(befores), _by_file(afters)
+    sums = [second - first for first, second in zip(before, after, strict=True)]
     low, high = bootstrap_interval([float(one) for one in sums], counts)
-    value = float(sum(sums) / sum(counts))
-    return Difference(kind, name, value, low, high, len(sums), sign_flip_p(sums))
+    earlier, later, change = (float(sum(one) / sum(counts)) for one in (before, after, sums))
+    return Difference(kind, name, earlier, later, change, low, high, len(sums), sign_flip_p(sums))
 
 
 def _by_file(counted: Iterable[tuple[str, tuple[Fraction | int, int]]]) -> tuple[list[Fraction], list[int]]:

@@ -213,13 +213,15 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A figure with context minus the same without, over the same tasks.
+    """A figure with context minus the same without, over the same tasks: ``after`` minus ``before``.
 
     ``p_value`` is two-sided, from an exact sign-flip test over files; None if it is too large to compute.
     """
 
     kind: Kind
     name: str
+    before: float
+    after: float
     value: float
     low: float
     high: float

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from copilot_server.errors import DataError
-from copilot_server.evaluation.repository.comparison import EXIT_WORSE, compare, run
+from copilot_server.evaluation.repository.comparison import EXIT_WORSE, differences_in, run
 from copilot_server.evaluation.repository.report import to_json
 from copilot_server.evaluation.repository.types import Done
 from tests.support.repositories import a_report, an_outcome, done
@@ -39,12 +39,15 @@ def test_a_worse_run_has_its_exit_status(tmp_path: Path, capsys: pytest.CaptureF
     assert "exact first line" in capsys.readouterr().out
 
 
-def test_the_last_context_counts():
-    one = [done("a.py", an_outcome(), an_outcome(context="on", exact=True))]
-    other = [done("a.py", an_outcome(exact=True))]
-    assert compare(one, other)[0].value == 0
+def test_each_context_is_compared_with_the_same_or_the_only_one():
+    before = done("a.py", an_outcome())
+    after = done("a.py", an_outcome(), an_outcome(context="on", exact=True))
+    assert differences_in([(before, after)], "off")[0].value == 0
+    assert differences_in([(before, after)], "on")[0].value == 1
+    assert differences_in([(after, after)], "on")[0].value == 0
 
 
-def test_runs_without_a_common_task_are_refused():
+def test_runs_without_a_common_task_are_refused(tmp_path: Path):
+    a, b = written(tmp_path / "a", tasks(1)), written(tmp_path / "b", [done("other.py", an_outcome())])
     with pytest.raises(DataError, match="no task in common"):
-        compare([done("a.py", an_outcome())], [done("b.py", an_outcome())])
+        run(a, b, as_json=False)

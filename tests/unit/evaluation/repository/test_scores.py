@@ -63,6 +63,7 @@ def test_a_difference_is_paired():
     ]
     found = {one.name: one for one in scores.differences(tasks)}
     exact = found[scores.EXACT]
+    assert (exact.before, exact.after) == (0.2, 0.8)
     assert exact.value == pytest.approx(0.6)
     assert exact.p_value == pytest.approx(2 / 2**6)
     assert exact.low > 0
