@@ -141,6 +141,17 @@ def test_escape_dismisses_and_the_key_asks_again(window: Window) -> None:
     assert window.buffer(FILE) == BEFORE + again
 
 
+def test_what_was_typed_away_comes_again_only_by_the_key(window: Window) -> None:
+    suggested(window)
+    window.type("§")
+    window.press("Backspace")
+    window.ghost_goes()
+    window.stays_without_ghost()
+    assert window.buffer(FILE) == BEFORE
+    window.press("Alt+\\")
+    assert window.ghost_shows()
+
+
 def test_tab_indents_where_nothing_is_suggested(window: Window) -> None:
     suggested(window)
     window.press("Escape")
