@@ -14,8 +14,10 @@ from playwright.sync_api import Browser
 from copilot_server.evaluation.report.html import render
 from copilot_server.evaluation.report.html.outcomes import MAX_FAILURES, MAX_TASKS
 from copilot_server.evaluation.report.html.text import MAX_TEXT
+from copilot_server.evaluation.repository.page import render as render_repository
 from copilot_server.evaluation.types import Checked, Report, Task
 from copilot_server.sandbox import ProgramResult
+from tests.support import repositories
 from tests.support.chromium import REMEDY, Tab, find_chromium, open_browser
 from tests.support.reports import a_report, checked, humaneval_tasks, of_samples
 
@@ -409,6 +411,21 @@ def test_hostile_text_would_run_where_it_is_not_escaped(show: Open):
         _used(tab)
         ran.append(tab.run("window.stolen"))
     assert ran == [1, 1, 1, 1]
+
+
+def test_hostile_text_of_a_repository_is_shown_and_never_run(show: Open):
+    said = "\n".join(HOSTILE)
+    one = repositories.done("a.py", repositories.an_outcome(text=said))
+    task = replace(one.task, path=said, where=said, prefix=said, removed=said, kept=said, suffix=said)
+    report = repositories.a_report(replace(one, task=task))
+    texts = {"folder": said, "model": said, "command": said, "commit": said, "notes": (said,)}
+    tab = show(render_repository(replace(report, **texts)))
+    tab.run("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert tab.run("window.stolen") is None
+    assert tab.complaints() == []
+    assert len(tab.requests()) == 1
+    assert tab.run("document.querySelectorAll('main :is(img, iframe, script, style, link, a)').length") == 0
+    assert "window.stolen = 1" in tab.run("document.body.innerText")
 
 
 def test_the_policy_stops_what_would_slip_through(show: Open):

@@ -100,7 +100,7 @@ def open_repository(folder: Path, exclude: Sequence[str], *, since: date | None,
             f"{folder} has no source file{new} to draw tasks from (those that end in {endings}).",
             remedy="Name an earlier date." if since else "Name another folder, or commit its files.",
         )
-    drawn.sort(key=lambda path: (found.ages[path], seeded(seed, path).random()))
+    drawn.sort(key=lambda path: (found.ages[path], seeded(seed, plain(path)).random()))
     return Repository(folder, found.commit, tuple(visible), tuple(drawn), found.notes)
 
 
@@ -117,6 +117,11 @@ def read_text(path: Path) -> str | None:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
+
+
+def plain(path: str) -> str:
+    """Return a path without what stands for bytes that are no UTF-8, which nothing can encode."""
+    return path.encode("utf-8", "replace").decode()
 
 
 def is_generated(path: str, text: str) -> bool:

@@ -10,7 +10,7 @@ from itertools import islice
 from copilot_server.errors import ConfigError
 from copilot_server.evaluation.benchmarks.seeding import seeded
 from copilot_server.evaluation.repository.closers import kept_closers, state_before_line
-from copilot_server.evaluation.repository.files import Repository
+from copilot_server.evaluation.repository.files import Repository, plain
 from copilot_server.evaluation.repository.imports import Modules
 from copilot_server.evaluation.repository.python import python_spots
 from copilot_server.evaluation.repository.types import KINDS, Kind, RepositoryTask, SourceFile, Spot
@@ -87,7 +87,7 @@ def make_task(file: SourceFile, spot: Spot) -> RepositoryTask:
 
 def _drawn_from(file: SourceFile, spots: Sequence[Spot], seed: int) -> list[RepositoryTask]:
     """Return some tasks of one kind from a file, on different lines, each way to get there alike often."""
-    random = seeded(seed, file.path, spots[0].kind)
+    random = seeded(seed, plain(file.path), spots[0].kind)
     by_way: defaultdict[str, list[Spot]] = defaultdict(list)
     for spot in spots:
         by_way[spot.where].append(spot)

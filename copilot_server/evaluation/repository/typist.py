@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from copilot_server.completion.types import Candidate
 from copilot_server.context.document import Cursor, Document
@@ -49,7 +50,7 @@ class Line:
         """Whether nothing is left to type."""
         return only_closers_left(self.rest[at:], self.kept(at))
 
-    @property
+    @cached_property
     def length(self) -> int:
         """How many characters are typed without any suggestion."""
         return next(at for at in range(len(self.rest) + 1) if self.is_done(at))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -61,6 +62,16 @@ def test_links_and_missing_files_are_left_out(folder: Path, tmp_path: Path):
     commit(folder, {})
     (folder / "tool.py").unlink()
     assert {"link.py", "tool.py"}.isdisjoint(opened(folder).visible)
+
+
+def test_a_name_in_another_encoding_is_a_name(folder: Path):
+    name = os.fsdecode(b"caf\xe9.py")
+    commit(folder, {name: "x = 1\n"})
+    repository = opened(folder)
+    assert name in repository.drawn
+    found = repository.source(name)
+    assert found is not None
+    assert found.uri.endswith("/caf%E9.py")
 
 
 def test_untracked_files_are_visible_but_not_drawn(folder: Path):
