@@ -147,7 +147,7 @@ def a_report(*tasks: Done, gate: Gate | None = None) -> RepositoryReport:
         costs=tuple(scores.costs(tasks)),
         bins=tuple(certainty.bins(tasks)),
         eagerness=tuple(certainty.by_eagerness(tasks, gate)),
-        silly=scores.silly(tasks),
+        unwanted=scores.unwanted(tasks),
         leaks=0,
         done=tasks,
     )

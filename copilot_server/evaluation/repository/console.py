@@ -157,7 +157,7 @@ def _facts(report: RepositoryReport) -> Table:
 def _fact_rows(report: RepositoryReport) -> Iterator[tuple[str, str]]:
     tasks = report.done
     yield "tasks", f"{len(tasks)} in {len({one.task.path for one in tasks})} files"
-    for context, counts in report.silly.items():
+    for context, counts in report.unwanted.items():
         unwanted = ", ".join(f"{name} {count}" for name, count in counts.items() if name != "shown")
         yield f"unwanted, context {context}", f"{unwanted} (of {counts['shown']} shown)"
     yield "answers leaked into prompts", str(report.leaks)

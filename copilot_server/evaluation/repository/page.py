@@ -261,7 +261,7 @@ def _facts(report: RepositoryReport) -> Iterator[tuple[str, str]]:
     yield "commit", f'<code class="hash">{line(report.commit) or "none"}</code>'
     yield "tasks of a kind, at most", f"{report.limit}"
     yield "answers leaked into prompts", f"{report.leaks}"
-    for context, counts in report.silly.items():
+    for context, counts in report.unwanted.items():
         for name, number in counts.items():
             yield f"{name}, context {context}", f"{number}"
     yield "hardware", line(report.hardware)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from copilot_server.evaluation.repository.imports import Modules, dotted, parse
-from copilot_server.evaluation.repository.types import Kind, SourceFile, Spot
+from copilot_server.evaluation.repository.types import Hole, Kind, SourceFile
 
 #: The longest body that is taken out, in lines.
 MAX_BLOCK, MAX_BODY = 12, 30
@@ -27,7 +27,7 @@ _NO_CODE = frozenset(
 )
 
 
-def python_spots(file: SourceFile, modules: Modules) -> list[Spot]:
+def python_holes(file: SourceFile, modules: Modules) -> list[Hole]:
     """Return where a text can be taken out, in the order of the file; nothing if it is not valid Python."""
     tree = parse(file.text)
     if tree is None or "\r" in file.text or "\f" in file.text:
@@ -37,8 +37,8 @@ def python_spots(file: SourceFile, modules: Modules) -> list[Spot]:
         lines = {*_cross_file(code, set(modules.foreign_names(file.path, tree))), *_any_line(code)}
     except (tokenize.TokenError, IndentationError, RecursionError):
         return []
-    spots = [*lines, *_blocks(code), *_bodies(code)]
-    return sorted(spots, key=lambda spot: (spot.start, spot.kind, spot.where))
+    holes = [*lines, *_blocks(code), *_bodies(code)]
+    return sorted(holes, key=lambda hole: (hole.start, hole.kind, hole.where))
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class _Code:
                     yield from range(node.lineno, last + 1)
 
 
-def _cross_file(code: _Code, foreign: set[str]) -> Iterator[Spot]:
+def _cross_file(code: _Code, foreign: set[str]) -> Iterator[Hole]:
     """Yield the positions after ``name(``, ``name.`` and in arguments, for names that other files define."""
     for node in ast.walk(code.tree):
         if isinstance(node, ast.Attribute) and dotted(node.value) in foreign:
@@ -112,7 +112,7 @@ def _is_foreign(function: ast.expr, foreign: set[str]) -> bool:
     return name in foreign or name.rpartition(".")[0] in foreign
 
 
-def _in_call(code: _Code, node: ast.Call) -> Iterator[Spot]:
+def _in_call(code: _Code, node: ast.Call) -> Iterator[Hole]:
     bracket = code.offset(node.func.end_lineno or 0, node.func.end_col_offset or 0)
     if code.text[bracket] == "(":
         yield from _in_line(code, "cross-file", "after an open bracket", bracket + 1)
@@ -124,16 +124,16 @@ def _in_call(code: _Code, node: ast.Call) -> Iterator[Spot]:
             yield from _in_line(code, "cross-file", "in the arguments", start)
 
 
-def _in_line(code: _Code, kind: Kind, where: str, start: int) -> Iterator[Spot]:
+def _in_line(code: _Code, kind: Kind, where: str, start: int) -> Iterator[Hole]:
     row = code.text.count("\n", 0, start) + 1
     if row in code.code_lines and start < code.line_end(row):
-        yield Spot(kind, where, start, code.line_end(row))
+        yield Hole(kind, where, start, code.line_end(row))
 
 
-def _any_line(code: _Code) -> Iterator[Spot]:
+def _any_line(code: _Code) -> Iterator[Hole]:
     """Yield the positions at which people pause while they type a line."""
     for row in sorted(code.code_lines):
-        yield Spot("any-line", "at a line's start", code.indent_end(row), code.line_end(row))
+        yield Hole("any-line", "at a line's start", code.indent_end(row), code.line_end(row))
     for token in code.tokens:
         row, column = token.start
         if token.type != tokenize.NAME or row not in code.code_lines:
@@ -141,19 +141,19 @@ def _any_line(code: _Code) -> Iterator[Spot]:
         start, end = code.starts[row] + column, code.starts[row] + token.end[1]
         after = end + 1 if code.text[end : end + 1] == " " else end
         if after < code.line_end(row):
-            yield Spot("any-line", "after a word", after, code.line_end(row))
+            yield Hole("any-line", "after a word", after, code.line_end(row))
         if len(token.string) >= MIN_WORD and not keyword.iskeyword(token.string):
             middle = start + len(token.string) // 2
-            yield Spot("any-line", "in a word", middle, code.line_end(row))
+            yield Hole("any-line", "in a word", middle, code.line_end(row))
 
 
-def _blocks(code: _Code) -> Iterator[Spot]:
+def _blocks(code: _Code) -> Iterator[Hole]:
     for node in ast.walk(code.tree):
         if isinstance(node, _Block):
             yield from _body(code, "block", "after its header", node.body, MAX_BLOCK)
 
 
-def _bodies(code: _Code) -> Iterator[Spot]:
+def _bodies(code: _Code) -> Iterator[Hole]:
     for node in ast.walk(code.tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
@@ -170,7 +170,7 @@ def _is_stub(body: list[ast.stmt]) -> bool:
     return len(body) == 1 and (constant or isinstance(first, ast.Pass))
 
 
-def _body(code: _Code, kind: Kind, where: str, body: list[ast.stmt], max_lines: int) -> Iterator[Spot]:
+def _body(code: _Code, kind: Kind, where: str, body: list[ast.stmt], max_lines: int) -> Iterator[Hole]:
     """Yield the body, if it begins on a line of its own right below what introduces it."""
     row = min([body[0].lineno, *(one.lineno for one in getattr(body[0], "decorator_list", []))])
     last = body[-1].end_lineno or row
@@ -181,4 +181,4 @@ def _body(code: _Code, kind: Kind, where: str, body: list[ast.stmt], max_lines: 
         above -= 1
     is_below = begins_line and not code.lines[above].lstrip().startswith("#")
     if is_below and row in code.code_lines and last - row < max_lines:
-        yield Spot(kind, where, start, code.line_end(last))
+        yield Hole(kind, where, start, code.line_end(last))

@@ -157,7 +157,7 @@ def _results(done: Sequence[Done], manifest: Manifest) -> dict[str, Any]:
         "costs": tuple(scores.costs(done)),
         "bins": tuple(certainty.bins(done)),
         "eagerness": tuple(certainty.by_eagerness(done, manifest.gate)),
-        "silly": scores.silly(done),
+        "unwanted": scores.unwanted(done),
         "leaks": sum(one.answer.leaked for each in done for one in each.outcomes),
         "done": tuple(done),
     }

@@ -100,7 +100,7 @@ def costs(done: Sequence[Done]) -> list[Cost]:
     return [_cost(kind, context, [one for _, one in found]) for kind, context, found in cells if found]
 
 
-def silly(done: Sequence[Done]) -> dict[str, dict[str, int]]:
+def unwanted(done: Sequence[Done]) -> dict[str, dict[str, int]]:
     """Return by context how many of the suggestions shown are of a kind that nobody wants."""
     found = {}
     for context in contexts_of(done):

@@ -12,8 +12,8 @@ from copilot_server.evaluation.benchmarks.seeding import seeded
 from copilot_server.evaluation.repository.closers import kept_closers, state_before_line
 from copilot_server.evaluation.repository.files import Repository, plain
 from copilot_server.evaluation.repository.imports import Modules
-from copilot_server.evaluation.repository.python import python_spots
-from copilot_server.evaluation.repository.types import KINDS, Kind, RepositoryTask, SourceFile, Spot
+from copilot_server.evaluation.repository.python import python_holes
+from copilot_server.evaluation.repository.types import KINDS, Hole, Kind, RepositoryTask, SourceFile
 
 #: The most tasks of a kind from one file. An interval over files says little if one file has most of them.
 MAX_PER_FILE = 5
@@ -21,7 +21,7 @@ MAX_PER_FILE = 5
 MIN_WRITTEN = 3
 
 #: Finds where a text can be taken out of a file, by the file's language.
-FINDERS: Mapping[str, Callable[[SourceFile, Modules], list[Spot]]] = {"python": python_spots}
+FINDERS: Mapping[str, Callable[[SourceFile, Modules], list[Hole]]] = {"python": python_holes}
 
 
 def check_kinds(names: Sequence[str]) -> tuple[Kind, ...]:
@@ -49,8 +49,8 @@ def draw_tasks(
     @cache
     def drawn_from(path: str) -> Mapping[Kind, list[RepositoryTask]]:
         file = repository.source(path)
-        spots = [] if file is None else FINDERS[file.language_id](file, modules)
-        of_kinds = {kind: [spot for spot in spots if spot.kind == kind] for kind in kinds}
+        holes = [] if file is None else FINDERS[file.language_id](file, modules)
+        of_kinds = {kind: [hole for hole in holes if hole.kind == kind] for kind in kinds}
         return {kind: _drawn_from(file, found, seed) for kind, found in of_kinds.items() if file and found}
 
     def of_kind(kind: Kind) -> Iterator[RepositoryTask]:
@@ -61,9 +61,9 @@ def draw_tasks(
     return [task for kind in kinds for task in islice(of_kind(kind), limit)]
 
 
-def make_task(file: SourceFile, spot: Spot) -> RepositoryTask:
+def make_task(file: SourceFile, hole: Hole) -> RepositoryTask:
     """Take a text out of a file."""
-    prefix, removed = file.text[: spot.start], file.text[spot.start : spot.end]
+    prefix, removed = file.text[: hole.start], file.text[hole.start : hole.end]
     begun = prefix[prefix.rfind("\n") + 1 :]
     line = prefix.count("\n") + 1
     kept = ""
@@ -71,9 +71,9 @@ def make_task(file: SourceFile, spot: Spot) -> RepositoryTask:
         state = state_before_line(prefix, file.language_id)
         kept = kept_closers(begun, removed, state, file.language_id)
     return RepositoryTask(
-        task_id=f"{file.path}:{line}:{len(begun)} {spot.kind}",
-        kind=spot.kind,
-        where=spot.where,
+        task_id=f"{file.path}:{line}:{len(begun)} {hole.kind}",
+        kind=hole.kind,
+        where=hole.where,
         path=file.path,
         uri=file.uri,
         language_id=file.language_id,
@@ -81,23 +81,23 @@ def make_task(file: SourceFile, spot: Spot) -> RepositoryTask:
         prefix=prefix,
         removed=removed,
         kept=kept,
-        suffix=file.text[spot.end :],
+        suffix=file.text[hole.end :],
     )
 
 
-def _drawn_from(file: SourceFile, spots: Sequence[Spot], seed: int) -> list[RepositoryTask]:
+def _drawn_from(file: SourceFile, holes: Sequence[Hole], seed: int) -> list[RepositoryTask]:
     """Return some tasks of one kind from a file, on different lines, each way to get there alike often."""
-    random = seeded(seed, plain(file.path), spots[0].kind)
-    by_way: defaultdict[str, list[Spot]] = defaultdict(list)
-    for spot in spots:
-        by_way[spot.where].append(spot)
+    random = seeded(seed, plain(file.path), holes[0].kind)
+    by_way: defaultdict[str, list[Hole]] = defaultdict(list)
+    for hole in holes:
+        by_way[hole.where].append(hole)
     ways = sorted(by_way)
     for way in ways:
         random.shuffle(by_way[way])
     random.shuffle(ways)
     tasks: list[RepositoryTask] = []
-    for spot in _in_turns([by_way[way] for way in ways]):
-        task = make_task(file, spot)
+    for hole in _in_turns([by_way[way] for way in ways]):
+        task = make_task(file, hole)
         if not _is_trivial(task) and not _overlaps(task, tasks):
             tasks.append(task)
         if len(tasks) == MAX_PER_FILE:
@@ -105,7 +105,7 @@ def _drawn_from(file: SourceFile, spots: Sequence[Spot], seed: int) -> list[Repo
     return tasks
 
 
-def _in_turns(groups: Sequence[list[Spot]]) -> Iterator[Spot]:
+def _in_turns(groups: Sequence[list[Hole]]) -> Iterator[Hole]:
     longest = max(map(len, groups))
     for index in range(longest):
         yield from (group[index] for group in groups if index < len(group))

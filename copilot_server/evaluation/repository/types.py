@@ -29,7 +29,7 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class Hole:
     """A text that can be taken out of a file: from the cursor at ``start`` to ``end``, in code points.
 
     ``where`` says how typing gets there, such as ``after a dot``.
@@ -293,7 +293,7 @@ class RepositoryReport:
         folder: the repository's name, which is that of its folder.
         commit: the hash of the commit that was checked out.
         contexts: whether the model got code of other files; both for a paired run.
-        silly: by context, how often a comment was shown after an open bracket, and the line above repeated.
+        unwanted: by context, how often a comment was shown after an open bracket, or the line above again.
         leaks: how many prompts held what was taken out. It must be 0.
     """
 
@@ -320,7 +320,7 @@ class RepositoryReport:
     costs: tuple[Cost, ...]
     bins: tuple[Bin, ...]
     eagerness: tuple[EagernessFigure, ...]
-    silly: dict[str, dict[str, int]]
+    unwanted: dict[str, dict[str, int]]
     leaks: int
     done: tuple[Done, ...]
     notes: tuple[str, ...] = ()

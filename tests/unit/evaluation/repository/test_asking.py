@@ -19,7 +19,7 @@ from copilot_server.evaluation.repository.context import open_workspace
 from copilot_server.evaluation.repository.copies import with_copies
 from copilot_server.evaluation.repository.files import Repository, open_repository
 from copilot_server.evaluation.repository.tasks import make_task
-from copilot_server.evaluation.repository.types import RepositoryTask, Spot
+from copilot_server.evaluation.repository.types import Hole, RepositoryTask
 from copilot_server.workspace.types import Snippet
 from tests.support.repositories import commit
 
@@ -89,7 +89,7 @@ def task(repository: Repository) -> RepositoryTask:
     assert file is not None
     start = CODE.index(SECRET)
     (task,) = with_copies(
-        [make_task(file, Spot("any-line", "after a word", start, start + len(SECRET)))], repository
+        [make_task(file, Hole("any-line", "after a word", start, start + len(SECRET)))], repository
     )
     return task
 
@@ -156,8 +156,8 @@ class TestRealWorkspace:
         file = repository.source("a.py")
         assert file is not None
         start = self.OWN.index(self.HEAD)
-        spot = Spot("any-line", "at a line's start", start, start + len(self.HEAD))
-        return with_copies([make_task(file, spot)], repository)[0]
+        hole = Hole("any-line", "at a line's start", start, start + len(self.HEAD))
+        return with_copies([make_task(file, hole)], repository)[0]
 
     @pytest.mark.parametrize("hides", [True, False])
     def test_it_gives_nothing_of_a_file_that_is_hidden(
@@ -196,7 +196,7 @@ def test_without_the_typist_one_more_key_is_asked_for(
 
 
 def test_a_position_that_is_not_worthwhile_is_not_asked_about(tiny: Opened, repository: Repository):
-    task = make_task(repository.source("c.py") or pytest.fail("no file"), Spot("any-line", "in a word", 4, 5))
+    task = make_task(repository.source("c.py") or pytest.fail("no file"), Hole("any-line", "in a word", 4, 5))
     answer = asker(tiny, repository).ask(task, None)
     assert not answer.shown
     assert answer.first.source == "none"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from copilot_server.evaluation.repository.imports import Modules
-from copilot_server.evaluation.repository.python import MAX_BLOCK, python_spots
+from copilot_server.evaluation.repository.python import MAX_BLOCK, python_holes
 from copilot_server.evaluation.repository.types import KINDS, Kind
 from tests.support.repositories import source
 
@@ -15,11 +15,11 @@ SHAPES = "class Circle: ...\ndef area(shape, unit): ...\n"
 def cut(text: str, kind: Kind, where: str = "") -> list[tuple[str, str]]:
     """Return the line up to the cursor, and what was taken out, for each position of a kind."""
     files = {"a.py": text, "shapes.py": SHAPES}
-    spots = python_spots(source(text), Modules(files, files.get))
+    holes = python_holes(source(text), Modules(files, files.get))
     return [
-        (text[: spot.start].rpartition("\n")[2], text[spot.start : spot.end])
-        for spot in spots
-        if spot.kind == kind and where in ("", spot.where)
+        (text[: hole.start].rpartition("\n")[2], text[hole.start : hole.end])
+        for hole in holes
+        if hole.kind == kind and where in ("", hole.where)
     ]
 
 
@@ -121,14 +121,14 @@ class TestBodies:
 
 @pytest.mark.parametrize("text", ["def f(:\n", "x = 1\r\ny = 2\r\n", "if x:\n\ty = 1\n        z = 2\n"])
 def test_files_that_cannot_be_used(text: str):
-    assert python_spots(source(text), Modules([], {}.get)) == []
+    assert python_holes(source(text), Modules([], {}.get)) == []
 
 
 def test_the_rest_of_the_line_is_always_taken_out():
     text = "def f(items):\n    total = sum(items)   \n    return total\n"
-    for spot in python_spots(source(text), Modules([], {}.get)):
-        assert text[spot.end :].lstrip(" ")[:1] == "\n"
-        assert spot.start < spot.end
+    for hole in python_holes(source(text), Modules([], {}.get)):
+        assert text[hole.end :].lstrip(" ")[:1] == "\n"
+        assert hole.start < hole.end
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -103,5 +103,5 @@ def test_how_often_there_was_code_of_other_files():
 
 def test_unwanted_suggestions_are_counted_by_context():
     tasks = [done("a.py", an_outcome(), an_outcome(context="on", shown=False))]
-    assert scores.silly(tasks)["off"]["shown"] == 1
-    assert scores.silly(tasks)["on"]["shown"] == 0
+    assert scores.unwanted(tasks)["off"]["shown"] == 1
+    assert scores.unwanted(tasks)["on"]["shown"] == 0

@@ -10,7 +10,7 @@ import pytest
 from copilot_server.errors import ConfigError
 from copilot_server.evaluation.repository.files import Repository, open_repository
 from copilot_server.evaluation.repository.tasks import MAX_PER_FILE, check_kinds, draw_tasks, make_task
-from copilot_server.evaluation.repository.types import KINDS, Spot
+from copilot_server.evaluation.repository.types import KINDS, Hole
 from tests.support.repositories import commit, source
 
 LIBRARY = "def area(shape, unit=1):\n    return shape * unit\n"
@@ -84,7 +84,7 @@ def test_a_task_puts_the_text_of_the_file_together(repository: Repository):
 
 def test_closers_stay_and_are_not_expected():
     text = "value = area(shapes[0], unit=3)\n"
-    task = make_task(source(text), Spot("any-line", "after a word", text.index("unit"), len(text) - 1))
+    task = make_task(source(text), Hole("any-line", "after a word", text.index("unit"), len(text) - 1))
     assert (task.removed, task.kept, task.expected) == ("unit=3)", ")", "unit=3")
     assert task.cursor.document.text == "value = area(shapes[0], )\n"
     assert task.task_id == "a.py:1:24 any-line"
@@ -92,13 +92,13 @@ def test_closers_stay_and_are_not_expected():
 
 def test_closers_inside_the_line_are_still_written():
     text = "value = area(shapes[0], unit=3) + 1\n"
-    task = make_task(source(text), Spot("any-line", "in a word", text.index("pes"), len(text) - 1))
+    task = make_task(source(text), Hole("any-line", "in a word", text.index("pes"), len(text) - 1))
     assert (task.kept, task.expected) == (")", "pes[0], unit=3) + 1")
 
 
 def test_a_block_keeps_no_closers():
     text = "if f(x):\n    g()\n    h()\n"
-    task = make_task(source(text), Spot("block", "after its header", 13, len(text) - 1))
+    task = make_task(source(text), Hole("block", "after its header", 13, len(text) - 1))
     assert (task.kept, task.expected, task.rest_of_line) == ("", "g()\n    h()", "g()")
 
 
