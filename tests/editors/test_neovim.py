@@ -226,7 +226,7 @@ class TestCursor:
     def test_it_is_reported_where_text_will_be_typed_next_and_read_ahead(self, neovim: Neovim):
         neovim.lua(RECORD_CURSOR)
         neovim.type("iimport os<CR>été = 2<Esc>")
-        wait_for_report(neovim, "main.py", 1, 7)
+        wait_for_report(neovim, "main.py", 1, 9)  # in UTF-8, which Neovim and the server agree on
         neovim.type("gg0")
         wait_for_report(neovim, "main.py", 0, 9)  # the line's end, since nothing is typed in normal mode
         neovim.open("other.py")
