@@ -15,7 +15,7 @@ from copilot_server.engine.runner import Chunk, Runner
 PIECE_S = 0.15
 #: The first piece, and the shortest ones, in tokens. Each piece reads all weights from memory, so that pieces
 #: that are shorter still would take much longer together.
-FIRST_PIECE, SHORTEST_PIECE = 32, 16
+FIRST_PIECE, SHORTEST_PIECE, PIECE_STEP = 32, 16, 8
 #: How many tokens are read to measure the speed, after how many others, and how often.
 MEASURED_TOKENS, MEASURED_AFTER, MEASURED_TIMES = 64, 64, 3
 
@@ -64,15 +64,14 @@ class PromptReader:
         self._runner.step([Chunk(sequence, piece)])
         self._counters.steps += 1
         self._counters.prompt_tokens_read_ahead += len(piece)
-        self._adapt(len(piece), time.perf_counter() - start_s)
+        if len(piece) == self._piece:
+            self._adapt(time.perf_counter() - start_s)
         return len(piece)
 
-    def _adapt(self, tokens: int, took_s: float) -> None:
-        """Make the next pieces longer or shorter, after one of ``tokens`` tokens."""
-        if took_s > PIECE_S:
-            self._piece = max(tokens // 2, min(SHORTEST_PIECE, self._piece))
-        elif took_s < PIECE_S / 2 and tokens == self._piece:
-            self._piece = min(2 * tokens, self._runner.prefill_chunk)
+    def _adapt(self, took_s: float) -> None:
+        """Make the next piece one that takes ``PIECE_S``, at most twice as long as the one that was read."""
+        tokens = int(self._piece * min(2.0, PIECE_S / max(took_s, 1e-9))) // PIECE_STEP * PIECE_STEP
+        self._piece = min(max(tokens, SHORTEST_PIECE), self._runner.prefill_chunk)
 
 
 def measure_reading_speed(runner: Runner) -> float:

@@ -222,7 +222,12 @@ def test_what_is_read_ahead_counts_among_the_most_that_are_kept(make_engine: Mak
 
 @pytest.mark.parametrize(
     ("took_s", "pieces"),
-    [(0.0, [FIRST_PIECE, 64, 128]), (0.1, [FIRST_PIECE] * 3), (1.0, [FIRST_PIECE, 16, SHORTEST_PIECE])],
+    [
+        (0.0, [FIRST_PIECE, 64, 128]),
+        (0.09, [FIRST_PIECE, 48, 80]),
+        (0.14, [FIRST_PIECE, FIRST_PIECE, FIRST_PIECE]),
+        (1.0, [FIRST_PIECE, SHORTEST_PIECE, SHORTEST_PIECE]),
+    ],
 )
 def test_pieces_become_as_long_as_a_key_may_wait(
     make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch, took_s: float, pieces: list[int]
