@@ -95,6 +95,8 @@ class Session:
         #: What has failed, until something works.
         self._failure: str | None = None
         self._notices: set[str] = set()
+        #: Why the last request was answered with nothing although the model had something.
+        self._why_nothing: str | None = None
         #: How many requests the model has been working on for longer than a moment.
         self._thinking = 0
 
@@ -308,6 +310,12 @@ class Session:
         else:
             self.failed(error)
 
+    def answered(self, why_nothing: str | None = None) -> None:
+        """Take note that a request was answered, and why with nothing although the model had something."""
+        if why_nothing != self._why_nothing:
+            self._why_nothing = why_nothing
+            self.report_status()
+
     @contextlib.contextmanager
     def thinking(self) -> Iterator[None]:
         """Show in the status that the model is at work, once that takes longer than ``THINKING_S``."""
@@ -345,7 +353,9 @@ class Session:
             return status("error", self._failure)
         if self._focused is not None and (reason := self.why_silent(self._focused)) is not None:
             return status("off", reason)
-        return status("thinking", "Thinking") if self._thinking else status("ready", "Ready")
+        if self._thinking:
+            return status("thinking", "Thinking")
+        return status("ready", self._why_nothing or "Ready")
 
 
 def _smallest(before: str, after: str, edits: Sequence[Edit]) -> PlainEdit:

@@ -27,6 +27,10 @@ PANEL_CANDIDATES = 6
 
 _NO_COMPLETION = Completion((), "none", "")
 
+#: What the status says where the model has a suggestion that is not shown.
+_REJECTED = "Ready. You did not want the suggestion here."
+_UNLIKELY = "Ready. The suggestion here is not likely enough to be right (eagerness: {})."
+
 
 def take_snapshot(
     session: Session, params: CompletionParams, selected: SelectedCompletion | None = None
@@ -61,8 +65,9 @@ async def inline(session: Session, snapshot: Snapshot, *, invoked: bool) -> list
     completion = await _complete(session, request, snapshot, kind)
     if invoked:
         candidates = completion.candidates[: session.settings.current.completion.candidates]
+        session.answered()
     else:
-        candidates = _not_rejected(session, snapshot, completion.candidates)[:1]
+        candidates = _wanted(session, snapshot, completion)
     return _inline_items(session, snapshot, completion, candidates, kind)
 
 
@@ -74,7 +79,7 @@ async def menu(session: Session, snapshot: Snapshot) -> list[types.CompletionIte
     """
     request = CompletionRequest(snapshot.cursor, workspace=session.workspace.source)
     completion = await _complete(session, request, snapshot, "menu")
-    candidates = _not_rejected(session, snapshot, completion.candidates)[:1]
+    candidates = _wanted(session, snapshot, completion)
     lines, encoding = snapshot.document.lines, session.documents.encoding
     items = completion_items(candidates, snapshot.cursor, encoding, lines)
     counted = _counted(candidates, head=word_before(snapshot.cursor))
@@ -167,16 +172,21 @@ async def _submit(session: Session, request: CompletionRequest) -> Completion:
 # Answering.
 
 
-def _not_rejected(
-    session: Session, snapshot: Snapshot, candidates: Sequence[Candidate]
-) -> tuple[Candidate, ...]:
-    """Leave out what the user did not want there."""
+def _wanted(session: Session, snapshot: Snapshot, completion: Completion) -> tuple[Candidate, ...]:
+    """Return the one suggestion to show while the user types, if any; the status says why there is none."""
     document, offset, rest = snapshot.document, snapshot.end, _rest_of_head(snapshot)
-    return tuple(
+    wanted = tuple(
         one
-        for one in candidates
+        for one in completion.candidates
         if session.rejected.allows(document.uri, document.text, offset, rest + one.text)
     )
+    why = None
+    if not wanted and completion.candidates:
+        why = _REJECTED
+    elif not wanted and completion.withheld:
+        why = _UNLIKELY.format(session.settings.current.completion.eagerness)
+    session.answered(why)
+    return wanted[:1]
 
 
 def _inline_items(

@@ -224,6 +224,21 @@ async def test_the_status_reports_failures_until_something_works(client: LspClie
     assert client.messages("didChangeStatus")[-1]["state"] == "ready"
 
 
+async def test_the_status_says_why_nothing_is_shown(client: LspClient) -> None:
+    async def message() -> str:
+        await client.request("checkStatus")
+        return client.messages("didChangeStatus")[-1]["message"]
+
+    uri = client.open("unlikely\nx = ")
+    assert (await client.request(INLINE, inline_params(uri, 0, 8)))["items"] == []
+    assert "not likely enough to be right (eagerness: medium)" in await message()
+    assert (await client.request(INLINE, inline_params(uri, 1, 4)))["items"]
+    assert await message() == "Ready"
+    await client.request(INLINE, inline_params(uri, 0, 8))
+    assert (await client.request(INLINE, inline_params(uri, 0, 8, invoked=True)))["items"]
+    assert await message() == "Ready"
+
+
 async def test_a_document_in_focus_that_is_excluded_shows_in_the_status(client: LspClient) -> None:
     await client.wait_for(lambda one: one.get("params", {}).get("state") == "ready")
     secret, uri = client.open("A=1", "file:///w/.env", "plaintext"), client.open("x = ")

@@ -9,6 +9,7 @@ import argparse
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
@@ -48,8 +49,8 @@ class StandIn:
                 return _completion(
                     *(f"number {n}" for n in range(request.sampling.n if request.sampling else 1))
                 )
-            case ["nothing"]:
-                return _completion()
+            case ["nothing" | "unlikely" as word] if word == "nothing" or not request.invoked:
+                return replace(_completion(), withheld=word == "unlikely")
             case ["over"]:
                 return _completion("all", replaced=len(request.cursor.line_suffix))
         return _completion("ok", "okay\n    again", "more", "most")
