@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,20 @@ pytestmark = [pytest.mark.editors, pytest.mark.model]
 FIBONACCI = 'def fibonacci(n: int) -> int:<CR>"""The n-th Fibonacci number, recursively."""<CR>'
 BEFORE = 'def fibonacci(n: int) -> int:\n    """The n-th Fibonacci number, recursively."""\n    '
 
+
+#: A file of the project, and what uses it: only the file can tell the attribute's name.
+ATTRIBUTE = "snooze_after_failure_s"
+PREFERENCES = f'''class Preferences:
+    """What the user has set."""
+
+    {ATTRIBUTE}: float = 1.0
+    bucket_prefix: str = ""
+'''
+PAUSE = (
+    "from preferences import Preferences<CR><CR><CR>"
+    "def pause(preferences: Preferences, attempt: int) -> float:<CR>"
+    '"""Return how long to wait before the next attempt."""<CR>return attempt * preferences.'
+)
 
 #: Counts the answers to requests for suggestions.
 COUNT_ANSWERS = """
@@ -551,6 +566,27 @@ def message_of(neovim: Neovim) -> str:
 def wait_for_statusline(neovim: Neovim, wanted: str) -> None:
     statusline = "return require('copilot_server').statusline()"
     neovim.wait(lambda: neovim.lua(statusline) == wanted, wanted)
+
+
+class TestWorkspace:
+    def test_what_another_file_defines_is_suggested_and_accepted(self, tmp_path: Path):
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+        (tmp_path / "preferences.py").write_text(PREFERENCES, "utf-8")
+        with Neovim(find_neovim("0.12"), tmp_path, INIT) as neovim:
+            neovim.open("main.py")
+            wait_until_attached(neovim)
+            neovim.type("i" + PAUSE)
+            # The index is made in the background: invoke completion again until it is there.
+            neovim.wait(lambda: invoked(neovim).startswith(ATTRIBUTE), "what the other file defines")
+            before, offered = neovim.text(), suggestion(neovim)
+            neovim.type("<Tab>")
+            assert neovim.text() == before + offered
+
+
+def invoked(neovim: Neovim) -> str:
+    """The suggestion that an explicitly invoked completion brings."""
+    neovim.type("<C-]><M-Bslash>")
+    return wait_for_ghost(neovim)
 
 
 class TestAround:

@@ -32,6 +32,20 @@ NOTEBOOK = {
     "nbformat": 4,
     "nbformat_minor": 5,
 }
+#: A file of the project, and what uses it: only the file can tell the attribute's name.
+ATTRIBUTE = "snooze_after_failure_s"
+PREFERENCES = f'''class Preferences:
+    """What the user has set."""
+
+    {ATTRIBUTE}: float = 1.0
+    bucket_prefix: str = ""
+'''
+PAUSE = '''from preferences import Preferences
+
+
+def pause(preferences: Preferences, attempt: int) -> float:
+"""Return how long to wait before the next attempt."""
+return attempt * preferences.'''
 TOGGLE = "Control+Alt+Shift+\\"
 
 
@@ -150,6 +164,22 @@ def test_what_was_typed_away_comes_again_only_by_the_key(window: Window) -> None
     assert window.buffer(FILE) == BEFORE
     window.press("Alt+\\")
     assert window.ghost_shows()
+
+
+def test_what_another_file_defines_is_suggested_and_accepted(window: Window, server: CodeServer) -> None:
+    (server.workspace / "preferences.py").write_text(PREFERENCES, encoding="utf-8")
+    window.type(PAUSE)
+
+    def invoked() -> str | bool:
+        # The index is made in the background: invoke completion again until it is there.
+        window.press("Escape", "Alt+\\")
+        shown = window.ghost_shows()
+        return shown if shown.startswith(ATTRIBUTE) else False
+
+    offered = window.until("what the other file defines", invoked)
+    before = window.buffer(FILE)
+    window.press("Tab")
+    assert window.buffer(FILE) == before + offered
 
 
 def test_tab_indents_where_nothing_is_suggested(window: Window) -> None:
