@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from copilot_server.context.source.lexer import comment_sign
 from copilot_server.workspace.types import Snippet
 
-#: The share of a prompt's budget that code of other files may take.
+#: How much code of other files a prompt may have, as a share of its budget for the document.
 SNIPPET_SHARE = 0.3
 
 

@@ -13,7 +13,7 @@ from copilot_server.completion.prompt import build_prompt
 from copilot_server.completion.scope.ending import StopRule
 from copilot_server.completion.scope.scope import Situation, situation_at
 from copilot_server.completion.types import CompletionRequest
-from copilot_server.completion.window import Pinned, Window, in_steps, take_window
+from copilot_server.completion.window import Pinned, Window, take_window
 from copilot_server.config import CompletionSettings
 from copilot_server.context.document import Document
 from copilot_server.context.source.syntax import PythonContext
@@ -70,13 +70,12 @@ class Planner:
         situation = situation_at(request.cursor)
         prompt_protocol = request.prompt_protocol or self._prompt_protocol(situation)
         sampling = request.sampling or self._sampling(request)
-        budget = min(
-            self.max_prompt_tokens,
-            # At most half of the context: a chat holds the code twice. The 64 are for the text around it.
-            (self._context_length - sampling.max_new_tokens) // 2 - 64,
-        )
+        # At most half of the context: a chat holds the code twice. The 64 are for the text around it.
+        most = (self._context_length - sampling.max_new_tokens) // 2 - 64
+        budget = min(self.max_prompt_tokens, most)
         others = self._code_of_others(request, budget)
-        budget -= in_steps(self._count_tokens(others), budget) if others else 0
+        # They come on top of the window: the nearest code of the document says more than any other file.
+        budget = min(budget, most - self._count_tokens(others))
         window = take_window(request.cursor, _pinned(situation.context), budget, self._count_tokens)
         window = replace(window, others=others)
         generation = GenerationRequest(

@@ -76,7 +76,7 @@ def take_window(cursor: Cursor, pinned: Sequence[Pinned], budget: int, count_tok
     text, line = cursor.document.text, cursor.line_prefix
     suffix, used = _first_lines(text, cursor.offset, int(budget * SUFFIX_SHARE), count_tokens)
     room = budget - used
-    room_above = room - in_steps(_count(line, room, count_tokens), budget)
+    room_above = room - _in_steps(_count(line, room, count_tokens), budget)
     if room_above < 0:
         start = max(cursor.offset - len(line), cursor.offset - room)  # a token a code point: the worst case
         return Window("", start, "", text[start : cursor.offset], suffix)
@@ -84,7 +84,7 @@ def take_window(cursor: Cursor, pinned: Sequence[Pinned], budget: int, count_tok
     if _is_all_in_reach(text, end, room_above, count_tokens):
         return Window("", 0, text[:end], line, suffix)
     fitting, used = _fit([one.text for one in pinned], int(budget * PINNED_SHARE), count_tokens)
-    starts = _starts_above(text, end, room_above - in_steps(used, budget), count_tokens)
+    starts = _starts_above(text, end, room_above - _in_steps(used, budget), count_tokens)
     start = _first_anchor(starts, step=budget)
     return Window(_header(pinned[: len(fitting)], start), start, text[start:end], line, suffix)
 
@@ -157,7 +157,7 @@ def _count(text: str, room: int, count_tokens: CountTokens) -> int:
     return count_tokens(text) if len(text) <= room * _LONGEST_TOKEN else room + 1
 
 
-def in_steps(count: int, budget: int) -> int:
+def _in_steps(count: int, budget: int) -> int:
     """Round a number of tokens up to whole steps of ``budget``, with room for at least one more token."""
     step = int(budget * STEP_SHARE)
     return (count // step + 1) * step if step else count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from attrs import evolve
 
 from copilot_server.catalog import Gate, Manifest, manifest_for_unknown
 from copilot_server.completion.pipeline import Pipeline, open_pipeline, rank
+from copilot_server.completion.plan import Planner
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Eagerness, Settings, SpeedSettings
 from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.base import Engine, Generation, Sampling
 from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.errors import ConfigError
+from copilot_server.workspace.types import Snippet, SnippetSource
 
 NEVER = threading.Event()
 FIB = 'def fib(n: int) -> int:\n    """Return the nth Fibonacci number."""\n    ‸'
@@ -120,6 +123,35 @@ def test_where_nothing_is_asked_for_nothing_is_read_ahead(tiny: Pipeline):
     assert engine.counters.prompt_tokens_read_ahead == before
     tiny.read_ahead(request("for width in widths:‸\n    pass\n"), NEVER)
     assert engine.counters.prompt_tokens_read_ahead > before
+
+
+class Others:
+    """Another file that says the same of every cursor."""
+
+    def __init__(self, text: str) -> None:
+        self._snippets = (Snippet("other.py", text, 1.0),)
+
+    def snippets(self, _cursor: Cursor) -> tuple[Snippet, ...]:
+        return self._snippets
+
+
+def prompt_of(tiny: Pipeline, text: str, workspace: SnippetSource | None) -> str:
+    limits = CompletionSettings(max_prompt_tokens=96, max_new_tokens=16)
+    planner = Planner(tiny.engine, manifest_for_unknown("tiny"), limits)
+    plan = planner.plan(replace(request(text), workspace=workspace))
+    prompt = plan.generation.prompt
+    return "".join(part for part in prompt.parts if isinstance(part, str)) + prompt.forced
+
+
+@pytest.mark.parametrize("lines", [1, 100])
+def test_code_of_other_files_takes_nothing_from_the_document(tiny: Pipeline, lines: int):
+    text = "".join(f"x{line} = {line}\n" for line in range(lines)) + "y = ‸\n"
+    shown = "# other.py\n# def f(): ...\n\n"
+    assert prompt_of(tiny, text, Others("def f(): ...")) == shown + prompt_of(tiny, text, None)
+
+
+def test_code_of_other_files_is_left_out_where_it_is_too_long(tiny: Pipeline):
+    assert prompt_of(tiny, "y = ‸\n", Others("x = 1\n" * 40)) == prompt_of(tiny, "y = ‸\n", None)
 
 
 UNLIKELY = Gate("a test", intercept=0.0, weights={}, low=0.9, medium=0.6)
