@@ -224,7 +224,7 @@ def test_what_is_read_ahead_counts_among_the_most_that_are_kept(make_engine: Mak
     ("took_s", "pieces"),
     [
         (0.0, [FIRST_PIECE, 64, 128]),
-        (0.09, [FIRST_PIECE, 48, 80]),
+        (0.08, [FIRST_PIECE, 56, 104]),
         (0.14, [FIRST_PIECE, FIRST_PIECE, FIRST_PIECE]),
         (1.0, [FIRST_PIECE, SHORTEST_PIECE, SHORTEST_PIECE]),
     ],
