@@ -26,7 +26,7 @@ from copilot_server.context.exclusion import Exclusions
 from copilot_server.workspace.files import MAX_FILES, SourceFile, list_files
 from copilot_server.workspace.languages import summarize_bytes
 from copilot_server.workspace.python.roots import top_level_modules
-from copilot_server.workspace.store import Writer, delete, is_damage, open_for_writing
+from copilot_server.workspace.store import Writer, delete, delete_unused, is_damage, open_for_writing
 from copilot_server.workspace.summary import FileSummary
 
 logger = logging.getLogger(__name__)
@@ -86,13 +86,16 @@ def index(job: Job) -> Outcome:
     database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with filelock.FileLock(database.with_suffix(".lock"), timeout=_LOCK_S, mode=0o600):
         try:
-            return _index(job, database)
+            outcome = _index(job, database)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
-        logger.warning("The index %s is damaged and is built again", database)
-        delete(database)
-        return _index(replace(job, paths=None), database)
+            logger.warning("The index %s is damaged and is built again", database)
+            delete(database)
+            outcome = _index(replace(job, paths=None), database)
+        os.utime(database)
+    delete_unused(database.parent, time.time())
+    return outcome
 
 
 def _index(job: Job, database: Path) -> Outcome:

@@ -15,6 +15,8 @@ from copilot_server.workspace.files import SourceFile
 #: It is raised whenever the tables or the summaries change; a database of another version is rebuilt.
 SCHEMA = 2
 BUSY_S = 10.0
+#: Databases of workspaces that nobody has opened for so long are deleted.
+UNUSED_DAYS = 60
 _TABLES = (
     "CREATE TABLE files (path TEXT NOT NULL PRIMARY KEY, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
     " summary TEXT NOT NULL)",
@@ -51,6 +53,15 @@ def delete(path: Path) -> None:
     """Delete the database and its logs."""
     for ending in ("", "-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def delete_unused(folder: Path, now_s: float) -> None:
+    """Delete the databases in ``folder`` that no job has touched for ``UNUSED_DAYS``."""
+    for path in folder.glob("*.sqlite3"):
+        with contextlib.suppress(OSError):
+            if now_s - path.stat().st_mtime > UNUSED_DAYS * 24 * 3600:
+                delete(path)
+                path.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def is_damage(error: sqlite3.Error) -> bool:

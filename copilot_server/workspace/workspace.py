@@ -132,7 +132,9 @@ class Workspace:
         """
         if cursor.document.language_id not in LANGUAGES:
             return ()
-        path, split = _path_of(cursor.document.uri) or f"{self._folders[0]}/untitled.py", SplitText.at(cursor)
+        # A document without a file is taken for one in the first folder, where its imports may begin.
+        untitled = f"{next(iter(self._folders), '')}/untitled.py"
+        path, split = _path_of(cursor.document.uri) or untitled, SplitText.at(cursor)
         selected = self._around(path, split)
         added = select_on_line(split, selected, self._index, path, self._limits)
         return tuple(map(self._relative, filter(self._may_be_read, (*selected.snippets, *added))))

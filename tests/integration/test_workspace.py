@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot_server.context.document import Cursor, Document
 from copilot_server.context.exclusion import Exclusions
 from copilot_server.workspace import indexing
 from copilot_server.workspace.files import MAX_BYTES
@@ -454,6 +455,20 @@ class TestLife:
         with opened(tmp_path / "none", cache) as workspace:
             assert seen(workspace, tmp_path / "none") == ""
 
+    def test_no_folders_at_all(self, cache: Path):
+        workspace = Workspace([], Exclusions(), cache)
+        workspace.start()
+        assert workspace.wait(PATIENCE_S)
+        cursor = cursor_at(Path("/x.py"), USE)
+        untitled = Document("untitled:1", "python", cursor.document.text)
+        assert workspace.snippets(cursor) == workspace.snippets(Cursor(untitled, cursor.offset)) == ()
+        workspace.close()
+
+    def test_a_document_without_a_file_uses_the_first_folder(self, workspace: Workspace):
+        cursor = cursor_at(Path("/x.py"), USE)
+        untitled = Document("untitled:1", "python", cursor.document.text)
+        assert GET in workspace.snippets(Cursor(untitled, cursor.offset))[0].text
+
     def test_other_languages_have_no_snippets(self, workspace: Workspace, folder: Path):
         assert workspace.snippets(cursor_at(folder / "main.js", USE, "javascript")) == ()
 
@@ -464,8 +479,8 @@ class TestLife:
         workspace.opened(uri, "python", STORE)
         workspace.changed(uri, STORE)
         cursor = cursor_at(Path("/x"), USE)
-        document = type(cursor.document)(uri, "python", cursor.document.text)
-        assert isinstance(workspace.snippets(type(cursor)(document, cursor.offset)), tuple)
+        document = Document(uri, "python", cursor.document.text)
+        assert isinstance(workspace.snippets(Cursor(document, cursor.offset)), tuple)
         workspace.closed(uri)
 
 

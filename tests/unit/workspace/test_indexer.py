@@ -84,6 +84,22 @@ def test_more_files_than_are_saved_at_once(job: Job, folder: Path):
     assert summary(job, folder / f"m{BATCH}.py") is not None
 
 
+def test_indexes_of_workspaces_that_nobody_opens_any_more_are_deleted(job: Job):
+    folder = Path(job.database).parent
+    write(folder, dict.fromkeys(("old.sqlite3", "old.sqlite3-wal", "old.lock", "new.sqlite3"), ""))
+    os.utime(folder / "old.sqlite3", (0, 0))
+    index(job)
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"new.sqlite3", Path(job.database).name}
+    assert not any(name.startswith("old") for name in names)
+
+
+def test_an_old_index_stays_while_it_is_used(job: Job):
+    index(job)
+    os.utime(job.database, (0, 0))
+    assert index(job).read == 0
+
+
 def test_a_careful_job_does_the_same(job: Job, folder: Path):
     assert index(replace(job, is_careful=True, file_cpu_s=600.0)) == Outcome(files=3, read=3, removed=0)
     assert "y = 1" in (summary(job, folder / "b.py") or "")
