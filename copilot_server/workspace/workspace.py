@@ -22,7 +22,8 @@ from copilot_server.workspace.indexing import MAX_PATHS, Indexing
 from copilot_server.workspace.languages import SUFFIXES
 from copilot_server.workspace.overlay import Overlay
 from copilot_server.workspace.python.document import SplitText, read_code, surroundings
-from copilot_server.workspace.python.select import Selected, select_on_line, select_stable
+from copilot_server.workspace.python.line import select_on_line
+from copilot_server.workspace.python.select import Selected, select_stable
 from copilot_server.workspace.select import Limits
 from copilot_server.workspace.store import database_of
 from copilot_server.workspace.types import Snippet
