@@ -16,12 +16,12 @@ class Limits:
     snippet. ``minor``: one with a score under ``major_score``. ``part``: one of which the cursor's line names
     a part. ``reserve``: kept free for what the line calls. ``threshold``: the least score of a snippet.
 
-    As comments, 900 code points of Python have about 300 tokens (Qwen2.5), which is the room in a prompt of
+    As comments, 950 code points of Python have about 300 tokens (Qwen2.5), which is the room in a prompt of
     1,024. More would push out what comes last, and that is what the line calls.
     """
 
-    total: int = 900
-    stable: int = 550
+    total: int = 950
+    stable: int = 500
     one: int = 350
     minor: int = 180
     part: int = 250

@@ -392,7 +392,7 @@ class TestHostileFolders:
         self, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ):
         # A file that takes a few hundred times as long as the others, in processor time.
-        slow = "".join(f"def f{number}(a: int = {number}): ...\n" for number in range(25_000))
+        slow = "".join(f"def f{number}(a: int = {number}): ...\n" for number in range(8_000))
         folder = repository(tmp_path / "work", FILES | {"a.py": slow})
         monkeypatch.setattr(indexing, "FILE_CPU_S", 0.03)
         with opened(folder, cache) as workspace:
@@ -401,7 +401,7 @@ class TestHostileFolders:
         assert "A file has ended the indexer" in caplog.text
 
     def test_the_same_file_is_read_if_there_is_time(self, tmp_path: Path, cache: Path):
-        folder = repository(tmp_path / "work", FILES | {"a.py": "def f7(a: int = 7): ...\n" * 25_000})
+        folder = repository(tmp_path / "work", FILES | {"a.py": "def f7(a: int = 7): ...\n" * 8_000})
         with opened(folder, cache) as workspace:
             assert seen(workspace, folder, "from a import f7\nf7(‸") == "def f7(a: int = 7): ..."
 

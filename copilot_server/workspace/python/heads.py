@@ -36,7 +36,7 @@ def summarize(text: str) -> FileSummary:
     reader = _Module()
     for statement in statements(root):
         reader.read(statement)
-    definitions = tuple(reader.definitions.values())[:MAX_DEFINITIONS]
+    definitions = tuple(reader.definitions.values())
     exports = None if reader.exports is None else tuple(dict.fromkeys(reader.exports))
     return FileSummary(definitions, tuple(reader.imports), exports)
 
@@ -52,6 +52,8 @@ class _Module:
     def read(self, statement: Node) -> None:
         if statement.type in IMPORTS:
             self.imports.extend(read_import(statement))
+        elif len(self.definitions) >= MAX_DEFINITIONS:
+            return
         elif statement.type in _DEFINITIONS:
             _add(self.definitions, _definition(statement, 0))
         elif (assigned := _assigned(statement)) is not None:

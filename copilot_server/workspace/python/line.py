@@ -17,7 +17,7 @@ from copilot_server.workspace.types import Snippet
 
 WORTH = 4.0
 #: The longest list of the members that are not shown of a class, in code points.
-MAX_NAMES = 200
+MAX_NAMES = 130
 
 _BEGUN = re.compile(r"\w+\Z")
 _REACHED = re.compile(r"(?<![\w.])(?P<chain>(?:super\(\)|[A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*)\.\Z")
@@ -66,10 +66,7 @@ class _Line:
             elif left := [one for one in whole.members if not _names(text, one.name)]:
                 key = f"{whole.name}."
                 yield _candidate(
-                    found.path,
-                    key,
-                    lambda length: names_of_members(whole, left, min(length, MAX_NAMES)),
-                    is_called=True,
+                    found.path, key, lambda length: names_of_members(whole, left, min(length, MAX_NAMES))
                 )
 
     def _exactly(self, found: Target) -> Iterator[Candidate]:

@@ -19,6 +19,8 @@ MAX_STEPS = 2000
 _MAX_DEPTH = 12
 _INITS = ("__init__.pyi", "__init__.py")
 _OPTIONAL = re.compile(r"(?:typing\.|t\.)?(?:Optional|Final|ClassVar|Annotated|Required|NotRequired)\[(.*)\]")
+#: A variable that is another name of something.
+_ALIAS = re.compile(r"\w+(?:: (?:Final|TypeAlias))? = (?!(?:True|False|None)\Z)([A-Za-z_][\w.]*)")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 
@@ -109,7 +111,9 @@ class Resolver:
             return None
         definition = summary.definition(name)
         if definition is not None:
-            return Target(path, definition)
+            alias = _ALIAS.fullmatch(definition.head)
+            meant = self.dotted(path, alias[1], depth + 1) if alias else None
+            return meant or Target(path, definition)
         for one in summary.imports_of(name):
             found = self.imported(path, one, depth + 1)
             if found is not None:
@@ -167,10 +171,10 @@ class Resolver:
             return None
         return self.class_of(called.path, called.definition.type, called.owner, depth + 1)
 
-    def dotted(self, path: str, name: str) -> Found | None:
+    def dotted(self, path: str, name: str, depth: int = 0) -> Found | None:
         """Return what ``a.b.c`` means at the top level of a file."""
         first, *rest = name.split(".")
-        found = self.lookup(path, first)
+        found = self.lookup(path, first, depth)
         for part in rest:
             found = self.attribute(found, part) if found is not None else None
         return found

@@ -21,6 +21,13 @@ def where(files: dict[str, str], document: str, text: str, name: str) -> str:
 
 
 CASES = {
+    "another name": (
+        {"a.py": "from b import f\ng: Final = f\nh = g", "b.py": "def f(): ..."},
+        "m.py",
+        "from a import h",
+        "h",
+        "b.py:def f():",
+    ),
     "absolute": (
         {"pkg/__init__.py": "", "pkg/a.py": "def f(): ..."},
         "m.py",
@@ -223,6 +230,7 @@ def test_a_name_is_followed_to_its_definition(case: str):
 
 
 NOT_FOUND = {
+    "a name of itself": ({"a.py": "f = g\ng = f"}, "m.py", "from a import f", "f.x"),
     "private names are not in a star": ({"a.py": "def _f(): ..."}, "m.py", "from a import *", "_f"),
     "names missing in __all__": ({"a.py": "__all__ = []\ndef f(): ..."}, "m.py", "from a import *", "f"),
     "a circle": ({"a.py": "from b import f", "b.py": "from a import f"}, "m.py", "from a import f", "f"),
