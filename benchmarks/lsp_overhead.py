@@ -268,6 +268,8 @@ def summary(times_ms: list[float]) -> dict[str, float]:
 
 
 def _quantile(values: list[float], per_cent: int) -> float:
+    if len(values) < 2:
+        return values[0]
     return statistics.quantiles(values, n=100, method="inclusive")[per_cent - 1]
 
 
