@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import ssl
 import re
+import ssl
 import subprocess
 import sys
 import threading
