@@ -144,7 +144,8 @@ class TestRealWorkspace:
 
     HEAD = "def area(width, height):"
     COPY = f'{HEAD}\n    """Say."""\n    return width * height\n'
-    OWN = f"from b import area as other\n\nsize = other()\n{COPY}"
+    #: What is imported and not used yet is given; a function that is used already is not.
+    OWN = f"from b import area as other\n\n{COPY}"
 
     @pytest.fixture
     def repository(self, tmp_path: Path) -> Repository:
