@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
@@ -54,6 +54,10 @@ class Documents:
     def __init__(self) -> None:
         self.encoding: str = "utf-16"
         self._open: dict[str, OpenDocument] = {}
+
+    def __iter__(self) -> Iterator[OpenDocument]:
+        """Yield the current version of every open document."""
+        return iter(tuple(self._open.values()))
 
     def get(self, uri: str) -> OpenDocument | None:
         """Return the current version of a document, or None if it is not open."""

@@ -75,7 +75,7 @@ class Session:
         self.client = client
         self.settings = ClientSettings(settings, flags)
         self.documents = Documents()
-        self.workspace = WorkspaceFiles()
+        self.workspace = WorkspaceFiles(self.documents)
         self.background = BackgroundTasks()
         self.scheduler = Scheduler(engine_thread=engine_thread)
         self.scheduler.on_engine_error = self.engine_changed
@@ -167,7 +167,7 @@ class Session:
         after = self.documents.get(uri)
         if before is None or after is None:
             return
-        self.workspace.opened(after)
+        self.workspace.changed(after)
         is_whole = any(edit.end - edit.start == len(before.text) for edit in edits)
         smallest = _smallest(before.text, after.text, edits)
         self.statistics.changed(after.uri, (smallest,) if is_whole else edits)

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from copilot_server.context.exclusion import Exclusions
 from copilot_server.fetch.store import home
-from copilot_server.lsp.documents import OpenDocument
+from copilot_server.lsp.documents import Documents, OpenDocument
 from copilot_server.workspace.types import SnippetSource
 from copilot_server.workspace.workspace import LANGUAGES, Workspace
 
@@ -23,10 +23,11 @@ class WorkspaceFiles:
     may be used for weeks without one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, documents: Documents) -> None:
+        """``documents``: what the editor has open."""
+        self._documents = documents
         self._followed: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._workspace: Workspace | None = None
-        self._open: dict[str, OpenDocument] = {}
 
     @property
     def source(self) -> SnippetSource | None:
@@ -37,22 +38,25 @@ class WorkspaceFiles:
         """Take the folders to index, as URIs, and the patterns of the files to leave out."""
         if (tuple(folders), tuple(exclude)) == self._followed:
             return
-        self._end()
+        self.close()
         self._followed = tuple(folders), tuple(exclude)
-        for document in tuple(self._open.values()):
+        for document in self._documents:
             self.opened(document)
 
     def opened(self, document: OpenDocument) -> None:
-        """Take up a document that was opened or edited."""
-        self._open[document.uri] = document
+        """Take up a document that was opened."""
         if self._workspace is not None:
             self._workspace.opened(document.uri, document.language_id, document.text)
         elif document.language_id in LANGUAGES:
             self._begin()
 
+    def changed(self, document: OpenDocument) -> None:
+        """Take the text of a document that was edited; it is read when another document asks for it."""
+        if self._workspace is not None:
+            self._workspace.changed(document.uri, document.text)
+
     def closed(self, uri: str) -> None:
         """Forget a document: from now on its file on disk counts."""
-        self._open.pop(uri, None)
         if self._workspace is not None:
             self._workspace.closed(uri)
 
@@ -64,8 +68,9 @@ class WorkspaceFiles:
 
     def close(self) -> None:
         """Stop indexing."""
-        self._open.clear()
-        self._end()
+        if self._workspace is not None:
+            self._workspace.close()
+            self._workspace = None
 
     def _begin(self) -> None:
         folders, exclude = self._followed
@@ -73,14 +78,9 @@ class WorkspaceFiles:
         if not paths:
             return
         self._workspace = Workspace(paths, Exclusions(exclude, folders), home() / _INDEXES)
-        for one in self._open.values():
+        for one in self._documents:
             self._workspace.opened(one.uri, one.language_id, one.text)
         self._workspace.start()
-
-    def _end(self) -> None:
-        if self._workspace is not None:
-            self._workspace.close()
-            self._workspace = None
 
 
 def _path_of(uri: str) -> Path | None:
