@@ -76,7 +76,8 @@ def take_window(cursor: Cursor, pinned: Sequence[Pinned], budget: int, count_tok
     text, line = cursor.document.text, cursor.line_prefix
     suffix, used = _first_lines(text, cursor.offset, int(budget * SUFFIX_SHARE), count_tokens)
     room = budget - used
-    room_above = room - _in_steps(_count(line, room, count_tokens), budget)
+    step = int(budget * STEP_SHARE)
+    room_above = room - _in_steps(_count(line, room, count_tokens), step)
     if room_above < 0:
         start = max(cursor.offset - len(line), cursor.offset - room)  # a token a code point: the worst case
         return Window("", start, "", text[start : cursor.offset], suffix)
@@ -84,7 +85,7 @@ def take_window(cursor: Cursor, pinned: Sequence[Pinned], budget: int, count_tok
     if _is_all_in_reach(text, end, room_above, count_tokens):
         return Window("", 0, text[:end], line, suffix)
     fitting, used = _fit([one.text for one in pinned], int(budget * PINNED_SHARE), count_tokens)
-    starts = _starts_above(text, end, room_above - _in_steps(used, budget), count_tokens)
+    starts = _starts_above(text, end, room_above - _in_steps(used, step), count_tokens)
     start = _first_anchor(starts, step=budget)
     return Window(_header(pinned[: len(fitting)], start), start, text[start:end], line, suffix)
 
@@ -157,7 +158,6 @@ def _count(text: str, room: int, count_tokens: CountTokens) -> int:
     return count_tokens(text) if len(text) <= room * _LONGEST_TOKEN else room + 1
 
 
-def _in_steps(count: int, budget: int) -> int:
-    """Round a number of tokens up to whole steps of ``budget``, with room for at least one more token."""
-    step = int(budget * STEP_SHARE)
+def _in_steps(count: int, step: int) -> int:
+    """Round up to a whole number of steps, with room for at least one more token."""
     return (count // step + 1) * step if step else count
