@@ -27,6 +27,7 @@ from copilot_server.completion.types import Candidate, Completion, CompletionReq
 from copilot_server.config import CompletionSettings
 from copilot_server.context.document import Cursor
 from copilot_server.engine.base import Cancel, Engine, Generation, GenerationRequest, Prompt, Special
+from copilot_server.engine.delegating import DelegatingEngine
 from copilot_server.engine.details import forget_prompts, prompt_tokens_read
 from copilot_server.evaluation.repository.copies import is_leaked
 from copilot_server.evaluation.repository.types import Answer, Asked, RepositoryTask
@@ -61,49 +62,17 @@ class OpenWorkspace(SnippetSource, Protocol):
         ...
 
 
-class PromptRecorder:
-    """An engine that keeps the prompts it was asked with."""
+class PromptRecorder(DelegatingEngine):
+    """Keeps the prompts that an engine was asked with."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self.prompts: list[Prompt] = []
-
-    @property
-    def device(self) -> str:
-        """See ``Engine.device``."""
-        return self._engine.device
-
-    @property
-    def dtype(self) -> str:
-        """See ``Engine.dtype``."""
-        return self._engine.dtype
-
-    @property
-    def context_length(self) -> int:
-        """See ``Engine.context_length``."""
-        return self._engine.context_length
-
-    @property
-    def notices(self) -> Sequence[str]:
-        """See ``Engine.notices``."""
-        return self._engine.notices
-
-    def knows(self, special: Special) -> bool:
-        """See ``Engine.knows``."""
-        return self._engine.knows(special)
-
-    def count_tokens(self, text: str) -> int:
-        """See ``Engine.count_tokens``."""
-        return self._engine.count_tokens(text)
-
-    def stable_length(self, text: str) -> int:
-        """See ``Engine.stable_length``."""
-        return self._engine.stable_length(text)
 
     def generate(self, request: GenerationRequest, cancel: Cancel) -> list[Generation]:
         """See ``Engine.generate``."""
         self.prompts.append(request.prompt)
-        return self._engine.generate(request, cancel)
+        return super().generate(request, cancel)
 
     def generate_batch(
         self,
@@ -115,11 +84,7 @@ class PromptRecorder:
     ) -> list[list[Generation]]:
         """See ``Engine.generate_batch``."""
         self.prompts += [request.prompt for request in requests]
-        return self._engine.generate_batch(requests, cancel, on_done, batch_size=batch_size)
-
-    def close(self) -> None:
-        """See ``Engine.close``."""
-        self._engine.close()
+        return super().generate_batch(requests, cancel, on_done, batch_size=batch_size)
 
 
 class _Counting:
@@ -215,13 +180,8 @@ class Asker:
             return completion, Asked(wall_s, completion.source)
         now = prompt_tokens_read(self._inner)
         new = None if now is None or read is None else now - read
-        return completion, Asked(wall_s, completion.source, self._length(self._engine.prompts[-1]), new)
-
-    def _length(self, prompt: Prompt) -> int:
-        """Return the number of tokens of a prompt."""
-        return sum(
-            1 if isinstance(part, Special) else self._engine.count_tokens(part) for part in prompt.parts
-        )
+        length = self._engine.length_of(self._engine.prompts[-1])
+        return completion, Asked(wall_s, completion.source, length, new)
 
 
 def _shown(completion: Completion | None) -> Candidate | None:
