@@ -54,7 +54,7 @@ def print_report(report: Report, *, to_stderr: bool = False) -> None:
     """Print the tables of a run on stdout, or on stderr where stdout belongs to the JSON."""
     console = console_on(sys.stderr if to_stderr else sys.stdout)
     console.print(_scores(report))
-    console.print(_facts(report))
+    console.print(facts_table(_fact_rows(report)))
     for note in report.notes:
         console.print(shown(note), soft_wrap=True)
 
@@ -95,11 +95,12 @@ def _sampling(report: Report) -> str:
     return f"{samples} a task, top-p {asked.top_p:g}, seed {asked.seed}"
 
 
-def _facts(report: Report) -> Table:
+def facts_table(rows: Iterable[tuple[str, str]]) -> Table:
+    """Return a table of names and untrusted values."""
     table = Table(show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for name, value in _fact_rows(report):
+    for name, value in rows:
         table.add_row(name, shown(value))
     return table
 
@@ -132,16 +133,17 @@ def _error_kinds(samples: Iterable[Checked]) -> str:
     return (most + (f", other {others}" if others else "")) or "none"
 
 
-class ScoreBar:
-    """A progress bar on stderr with the number of samples checked and passed.
+class ShareBar:
+    """A progress bar on stderr with the share of what is done that went well, under a name.
 
-    Any thread may call ``checked``.
+    Where a bar cannot be drawn, a line is printed for every ``log_every``. Any thread may call ``advance``.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, name: str, total: int, log_every: int) -> None:
         self._lock = threading.Lock()
-        self._passed = self._checked = 0
-        self._log_every = max(LOG_EVERY, total // LOG_LINES)
+        self._name = name
+        self._good = self._done = 0
+        self._log_every = log_every
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -150,17 +152,17 @@ class ScoreBar:
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )
-        self._task = self._progress.add_task("pass@1   ...", total=total)
+        self._task = self._progress.add_task(f"{name}   ...", total=total)
 
-    def checked(self, one: Checked) -> None:
-        """Count a verdict."""
+    def advance(self, *, good: bool) -> None:
+        """Count one more that is done."""
         with self._lock:
-            self._checked += 1
-            self._passed += one.passed
-            score = f"pass@1 {self._passed / self._checked:6.1%}"
-            self._progress.update(self._task, completed=self._checked, description=score)
-            if not self._progress.console.is_terminal and self._checked % self._log_every == 0:
-                notify(f"{score} ({self._passed} of {self._checked})")
+            self._done += 1
+            self._good += good
+            said = f"{self._name} {self._good / self._done:6.1%}"
+            self._progress.update(self._task, completed=self._done, description=said)
+            if not self._progress.console.is_terminal and self._done % self._log_every == 0:
+                notify(f"{said} ({self._good} of {self._done})")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -168,3 +170,14 @@ class ScoreBar:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+
+class ScoreBar(ShareBar):
+    """A progress bar with the number of samples checked and passed."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__("pass@1", total, max(LOG_EVERY, total // LOG_LINES))
+
+    def checked(self, one: Checked) -> None:
+        """Count a verdict."""
+        self.advance(good=one.passed)

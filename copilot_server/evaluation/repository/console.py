@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Self
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
-from copilot_server.evaluation.report.console import console_on, notify, shown
+from copilot_server.evaluation.report.console import ShareBar, console_on, facts_table, shown
 from copilot_server.evaluation.repository.scores import NAMES
 from copilot_server.evaluation.repository.types import (
     Context,
@@ -43,7 +33,7 @@ def print_report(report: RepositoryReport, *, to_stderr: bool = False) -> None:
     if report.eagerness:
         console.print(_eagerness(report.eagerness))
     console.print(_costs(report.costs))
-    console.print(_facts(report))
+    console.print(facts_table(_fact_rows(report)))
     for note in report.notes:
         console.print(shown(note), soft_wrap=True)
 
@@ -145,15 +135,6 @@ def _seconds(p50: float | None, p90: float | None) -> str:
     return "" if p50 is None or p90 is None else f"{p50:.2f}, {p90:.2f}"
 
 
-def _facts(report: RepositoryReport) -> Table:
-    table = Table(show_header=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in _fact_rows(report):
-        table.add_row(name, shown(value))
-    return table
-
-
 def _fact_rows(report: RepositoryReport) -> Iterator[tuple[str, str]]:
     tasks = report.done
     yield "tasks", f"{len(tasks)} in {len({one.task.path for one in tasks})} files"
@@ -169,33 +150,12 @@ def _fact_rows(report: RepositoryReport) -> Iterator[tuple[str, str]]:
     yield "wall time", f"{report.wall_s:.1f} s"
 
 
-class TaskBar:
-    """A progress bar on stderr with the share of tasks whose first line was exact."""
+class TaskBar(ShareBar):
+    """A progress bar with the share of tasks whose first line was exact."""
 
     def __init__(self, total: int) -> None:
-        self._done = self._exact = 0
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._task = self._progress.add_task("exact   ...", total=total)
+        super().__init__("exact", total, LOG_EVERY)
 
     def done(self, one: Done) -> None:
         """Count a task. Where it was asked with and without context, its last answer counts."""
-        self._done += 1
-        self._exact += one.outcomes[-1].exact
-        said = f"exact {self._exact / self._done:6.1%}"
-        self._progress.update(self._task, completed=self._done, description=said)
-        if not self._progress.console.is_terminal and self._done % LOG_EVERY == 0:
-            notify(f"{said} ({self._exact} of {self._done})")
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self.advance(good=one.outcomes[-1].exact)
