@@ -19,6 +19,7 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 from copilot_server.context.exclusion import Exclusions
+from copilot_server.workspace.git import GIT, git_environment
 from copilot_server.workspace.languages import SUFFIXES
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,6 @@ MAX_LISTED_BYTES = 32 << 20
 _MAX_NESTING = 4
 _SKIPPED = frozenset({"venv", "env", "node_modules", "__pycache__", "site-packages"})
 _IGNORE_FILE = ".gitignore"
-_GIT = ("git", "--literal-pathspecs", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 _LIST = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--")
 
 
@@ -108,17 +108,12 @@ def _is_repository(path: str) -> bool:
 
 
 def _git_files(folder: str, only: Sequence[str]) -> list[str] | None:
-    """Return the paths that git lists in ``folder``, relative to it; None if git cannot tell.
-
-    The repository may be anybody's: no hook and no file system monitor that it names runs.
-    """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    """Return the paths that git lists in ``folder``, relative to it; None if git cannot tell."""
     within = {_outermost_repository(path, folder) for path in only if path.startswith(f"{folder}/")}
     names = [os.path.relpath(path, folder) for path in within]
     if only and not names:
         return []
-    listed = _output([*_GIT, "-C", folder, *_LIST, *names], environment)
+    listed = _output([*GIT, "-C", folder, *_LIST, *names], git_environment())
     return None if listed is None else [os.fsdecode(one) for one in listed.split(b"\0") if one]
 
 

@@ -1,7 +1,6 @@
 """What git says of a repository. Nothing that its configuration names is run.
 
-Hooks, the file-system monitor, external diffs, text conversion, signature checks and fetching on demand are
-switched off, since a repository that was unpacked from an archive may bring a configuration of its own.
+What ``workspace.git`` switches off, and here external diffs and text conversion.
 """
 
 from __future__ import annotations
@@ -13,25 +12,14 @@ from datetime import date
 from pathlib import Path
 
 from copilot_server.errors import ConfigError, DataError
+from copilot_server.workspace.git import GIT, git_environment
 
 #: The longest that one command may take.
 TIMEOUT_S = 120
 #: How many of the newest commits are looked at for the files they touched.
 COMMITS = 2_000
 
-_SAFE = (
-    *("--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"),
-    *("-c", "log.showSignature=false", "-c", "protocol.allow=never"),
-    *("-c", "core.quotePath=false", "-c", "diff.renameLimit=2000", "-c", "submodule.recurse=false"),
-)
 _PLAIN_DIFF = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
-_ENVIRONMENT = {
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_PAGER": "cat",
-    "LC_ALL": "C",
-}
 
 
 def is_repository(folder: Path) -> bool:
@@ -133,12 +121,11 @@ def _checked(folder: Path, *arguments: str) -> bytes:
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         return subprocess.run(  # noqa: S603 - without a shell
-            ["git", *_SAFE, *arguments],  # noqa: S607 - the user's own git
+            [*GIT, *arguments],
             cwd=folder,
-            env=kept | _ENVIRONMENT,
+            env=git_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
