@@ -24,8 +24,9 @@ import filelock
 
 from copilot_server.context.exclusion import Exclusions
 from copilot_server.workspace.files import MAX_FILES, SourceFile, list_files
-from copilot_server.workspace.languages import summarize_bytes
+from copilot_server.workspace.languages import read_bytes
 from copilot_server.workspace.python.roots import top_level_modules
+from copilot_server.workspace.similar.windows import Window
 from copilot_server.workspace.store import Writer, delete, delete_unused, is_damage, open_for_writing
 from copilot_server.workspace.summary import FileSummary
 
@@ -113,9 +114,9 @@ def _index(job: Job, database: Path) -> Outcome:
         paths = (known.keys() - set(removed)) | listed.keys()
         # The names of modules come first, so that what is read can be found at once.
         writer.set_roots(top_level_modules(paths, job.folders))
-        summaries = _summaries(changed, job, writer)
-        while batch := list(islice(summaries, 1 if job.is_careful else BATCH)):
-            writer.put(batch)
+        contents = _contents(changed, job, writer)
+        while batch := list(islice(contents, 1 if job.is_careful else BATCH)):
+            writer.put([one[:2] for one in batch], [(file.path, windows) for file, _, windows in batch])
         return Outcome(len(paths), len(changed), len(removed))
 
 
@@ -128,7 +129,10 @@ def _list(job: Job) -> Iterator[SourceFile]:
             yield file
 
 
-def _summaries(files: Iterable[SourceFile], job: Job, writer: Writer) -> Iterator[tuple[SourceFile, str]]:
+def _contents(
+    files: Iterable[SourceFile], job: Job, writer: Writer
+) -> Iterator[tuple[SourceFile, str, Sequence[Window]]]:
+    """Read files, and yield the summary of each as JSON, and its windows."""
     for file in files:
         if job.is_careful:
             writer.put([(file, FileSummary().to_json())])
@@ -142,7 +146,8 @@ def _summaries(files: Iterable[SourceFile], job: Job, writer: Writer) -> Iterato
             content = b""
         is_settled = len(content) == file.size and now_ns - file.mtime_ns > RACE_NS
         known = file if is_settled else SourceFile(file.path, -1, file.size)
-        yield known, summarize_bytes(file.path, content).to_json()
+        summary, windows = read_bytes(file.path, content)
+        yield known, summary.to_json(), windows
         _end_after(0.0)
 
 
