@@ -12,7 +12,7 @@ from copilot_server.workspace.types import Snippet
 
 #: How much of other files a prompt may have, as shares of its budget for the document: heads of definitions,
 #: and code. What one of them leaves free the other does not use, since what is shown would then change more.
-SNIPPET_SHARE, CODE_SHARE = 0.3, 0.15
+SNIPPET_SHARE, CODE_SHARE = 0.3, 0.2
 
 
 def show_snippets(

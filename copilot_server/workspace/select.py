@@ -16,6 +16,7 @@ class Limits:
     snippet. ``minor``: one with a score under ``major_score``. ``part``: one of which the cursor's line names
     a part. ``reserve``: kept free for what the line calls. ``threshold``: the least score of a snippet.
     ``similar``: code that is like that around the cursor, on top of the total; 0 for none.
+    ``edited``: what was edited last, on top of that too.
 
     As comments, 950 code points of Python have about 300 tokens (Qwen2.5), which is the room in a prompt of
     1,024. More would push out what comes last, and that is what the line calls.
@@ -28,6 +29,7 @@ class Limits:
     part: int = 250
     reserve: int = 200
     similar: int = 400
+    edited: int = 250
     threshold: float = 1.0
     major_score: float = 1.5
 

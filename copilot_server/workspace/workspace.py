@@ -24,8 +24,9 @@ from copilot_server.workspace.overlay import Overlay
 from copilot_server.workspace.python.document import SplitText, read_code, surroundings
 from copilot_server.workspace.python.line import select_on_line
 from copilot_server.workspace.python.select import Selected, select_stable
+from copilot_server.workspace.recent import RecentEdits
 from copilot_server.workspace.select import Limits
-from copilot_server.workspace.similar.families import BY_LANGUAGE
+from copilot_server.workspace.similar.families import BY_LANGUAGE, Family, family_of
 from copilot_server.workspace.similar.search import Around
 from copilot_server.workspace.similar.source import SimilarCode
 from copilot_server.workspace.store import database_of
@@ -68,6 +69,7 @@ class Workspace:
         self._indexing = Indexing(
             database, self._folders, exclusions.patterns, self._overlay, self._index.reopen
         )
+        self._recent = RecentEdits()
         self._similar = SimilarCode(self._index, self._limits.similar, self._may_read)
         self._lock = threading.Lock()
         self._remembered: LRUCache[str, _Remembered] = LRUCache(8)
@@ -104,12 +106,16 @@ class Workspace:
     def changed(self, uri: str, text: str) -> None:
         """Note the text of an open document."""
         path = _path_of(uri)
-        if path and self._overlay.has(path):
+        before = self._overlay.current(path)
+        if before is not None:
             self._overlay.set(path, text, read=False)
+            self._recent.changed(path, before, text)
 
     def closed(self, uri: str) -> None:
         """Forget the text of a document: its file counts again."""
-        self._overlay.remove(_path_of(uri))
+        path = _path_of(uri)
+        self._overlay.remove(path)
+        self._recent.closed(path)
 
     def refresh(self, paths: Iterable[Path] | None = None) -> None:
         """Look in the background which files have changed. ``paths``: only these may have; None for any."""
@@ -132,10 +138,11 @@ class Workspace:
         self._index.hide(frozenset({*given, *(os.path.realpath(path) for path in given)}))
 
     def snippets(self, cursor: Cursor) -> tuple[Snippet, ...]:
-        """Return code that is like that around the cursor, and the heads of definitions that it names.
+        """Return code that helps at a cursor.
 
-        Those that are stable come first: similar code, and heads by file and line. Then come the heads that
-        the cursor's line adds.
+        What changes least often comes first: what was edited last elsewhere, code that is like that around
+        the cursor, and the heads of definitions that it names, by file and line. Then come those that the
+        cursor's line adds.
         """
         language = cursor.document.language_id
         family = BY_LANGUAGE.get(language)
@@ -144,12 +151,22 @@ class Workspace:
         # A document without a file is taken for one in the first folder, where its imports may begin.
         untitled = f"{next(iter(self._folders), '')}/untitled{family.suffixes[0]}"
         path, split = _path_of(cursor.document.uri) or untitled, SplitText.at(cursor)
-        found = [*self._similar.at(Around(split.before, split.after, path, family))]
+        similar = self._similar.at(Around(split.before, split.after, path, family))
+        found = [*self._edited(path, split, family), *similar]
         if language in WITH_HEADS:
             selected = self._around(path, split)
             found += selected.snippets
             found += select_on_line(split, selected, self._index, path, self._limits)
         return tuple(self._relative(one) for one in found if self._may_read(one.path))
+
+    def _edited(self, path: str, split: SplitText, family: Family) -> tuple[Snippet, ...]:
+        """Return what was edited last elsewhere, in files of the document's family that are in the index."""
+
+        def text_of(other: str) -> str | None:
+            is_shown = family_of(other) is family and self._index.existing((other,))
+            return self._overlay.current(other) if is_shown else None
+
+        return self._recent.snippets(path, split.before.count("\n"), self._limits.edited, text_of)
 
     def _around(self, path: str, split: SplitText) -> Selected:
         """Return what is selected without the cursor's line; while somebody types there it is remembered."""
