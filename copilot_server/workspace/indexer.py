@@ -24,7 +24,8 @@ import filelock
 
 from copilot_server.context.exclusion import Exclusions
 from copilot_server.workspace.files import MAX_FILES, SourceFile, list_files
-from copilot_server.workspace.languages import summarize_bytes
+from copilot_server.workspace.languages import read_names_of_bytes, summarize_bytes
+from copilot_server.workspace.names import FileNames
 from copilot_server.workspace.python.roots import top_level_modules
 from copilot_server.workspace.store import Writer, delete, delete_unused, is_damage, open_for_writing
 from copilot_server.workspace.summary import FileSummary
@@ -115,7 +116,9 @@ def _index(job: Job, database: Path) -> Outcome:
         writer.set_roots(top_level_modules(paths, job.folders))
         summaries = _summaries(changed, job, writer)
         while batch := list(islice(summaries, 1 if job.is_careful else BATCH)):
-            writer.put(batch)
+            # A file counts as read once its summary is there, so that comes last.
+            writer.put_names((file.path, names.to_json(), names.uses()) for file, _, names in batch)
+            writer.put((file, summary) for file, summary, _ in batch)
         return Outcome(len(paths), len(changed), len(removed))
 
 
@@ -128,9 +131,12 @@ def _list(job: Job) -> Iterator[SourceFile]:
             yield file
 
 
-def _summaries(files: Iterable[SourceFile], job: Job, writer: Writer) -> Iterator[tuple[SourceFile, str]]:
+def _summaries(
+    files: Iterable[SourceFile], job: Job, writer: Writer
+) -> Iterator[tuple[SourceFile, str, FileNames]]:
     for file in files:
         if job.is_careful:
+            writer.put_names([(file.path, FileNames(is_open=True).to_json(), ())])
             writer.put([(file, FileSummary().to_json())])
         _end_after(job.file_cpu_s)
         now_ns = time.time_ns()
@@ -142,7 +148,8 @@ def _summaries(files: Iterable[SourceFile], job: Job, writer: Writer) -> Iterato
             content = b""
         is_settled = len(content) == file.size and now_ns - file.mtime_ns > RACE_NS
         known = file if is_settled else SourceFile(file.path, -1, file.size)
-        yield known, summarize_bytes(file.path, content).to_json()
+        summary, names = summarize_bytes(file.path, content), read_names_of_bytes(file.path, content)
+        yield known, summary.to_json(), names
         _end_after(0.0)
 
 

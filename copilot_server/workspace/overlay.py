@@ -6,7 +6,8 @@ import threading
 from dataclasses import dataclass
 
 from copilot_server.workspace.files import MAX_BYTES
-from copilot_server.workspace.languages import SUFFIXES, summarize
+from copilot_server.workspace.languages import SUFFIXES, read_names, summarize
+from copilot_server.workspace.names import FileNames, Use
 from copilot_server.workspace.summary import FileSummary
 
 
@@ -16,6 +17,8 @@ class _Open:
 
     text: str
     summary: FileSummary | None = None
+    names: FileNames | None = None
+    uses: frozenset[tuple[Use, str]] = frozenset()
     is_current: bool = False
 
 
@@ -64,6 +67,23 @@ class Overlay:
                 self._want(path)
             return one.summary if one is not None else None
 
+    def names(self, path: str) -> FileNames | None:
+        """Return the names in an open document; None if they are not read as the text is now."""
+        with self._lock:
+            one = self._documents.get(path)
+            if one is not None and not one.is_current:
+                self._want(path)
+            return one.names if one is not None and one.is_current else None
+
+    def uses(self, use: Use, name: str, besides: str) -> bool:
+        """Whether an open document, other than ``besides``, may use the name of an attribute in this way.
+
+        One that is not read as its text is now may do so if it has the name somewhere.
+        """
+        with self._lock:
+            others = (one for path, one in self._documents.items() if path != besides)
+            return any((use, name) in one.uses if one.is_current else name in one.text for one in others)
+
     def want_all(self) -> None:
         """Ask for every document."""
         with self._lock:
@@ -94,12 +114,14 @@ class Overlay:
                 if path is None:
                     return
                 text = self._documents[path].text if path in self._documents else ""
-            summary = summarize(path, text) if len(text) <= MAX_BYTES and "\0" not in text else FileSummary()
+            is_read = len(text) <= MAX_BYTES and "\0" not in text
+            summary = summarize(path, text) if is_read else FileSummary()
+            names = read_names(path, text) if is_read else FileNames(is_open=True)
             with self._lock:
                 self._wanted.discard(path)
                 one = self._documents.get(path)
                 if one is not None:
-                    one.summary = summary
+                    one.summary, one.names, one.uses = summary, names, frozenset(names.uses())
                     one.is_current = one.text == text
                     self.version += 1
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from copilot_server.workspace.files import SourceFile
 
 #: It is raised whenever the tables or the summaries change; a database of another version is rebuilt.
-SCHEMA = 2
+SCHEMA = 3
 BUSY_S = 10.0
 #: Databases of workspaces that nobody has opened for so long are deleted.
 UNUSED_DAYS = 60
@@ -22,6 +22,11 @@ _TABLES = (
     " summary TEXT NOT NULL)",
     # The names that can be imported absolutely, with the folders that hold them.
     "CREATE TABLE roots (name TEXT NOT NULL, root TEXT NOT NULL, PRIMARY KEY (name, root)) WITHOUT ROWID",
+    # The names in each file, and how files use those of attributes.
+    "CREATE TABLE names (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, names TEXT NOT NULL)",
+    "CREATE TABLE uses (use TEXT NOT NULL, name TEXT NOT NULL, file INTEGER NOT NULL,"
+    " PRIMARY KEY (use, name, file)) WITHOUT ROWID",
+    "CREATE INDEX uses_of_file ON uses (file)",
     f"PRAGMA user_version = {SCHEMA}",
 )
 
@@ -90,7 +95,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _create(connection: sqlite3.Connection) -> None:
     with transaction(connection):
-        for table in ("files", "roots"):
+        for table in ("files", "roots", "names", "uses"):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         for statement in _TABLES:
             connection.execute(statement)
@@ -144,6 +149,16 @@ class Reader:
         row = self._connection.execute("SELECT summary FROM files WHERE path = ?", (path,)).fetchone()
         return None if row is None else str(row[0])
 
+    def names(self, path: str) -> str | None:
+        """Return the names in a file, as JSON; None if it is not in the index."""
+        row = self._connection.execute("SELECT names FROM names WHERE path = ?", (path,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def users(self, use: str, name: str, most: int) -> list[str]:
+        """Return files that use the name of an attribute in a way, at most ``most``."""
+        query = "SELECT path FROM uses JOIN names ON id = file WHERE use = ? AND name = ? LIMIT ?"
+        return [path for (path,) in self._connection.execute(query, (use, name, most))]
+
     def has_folder(self, folder: str) -> bool:
         """Whether the index has a file below a folder."""
         # The character after the slash ends the range of the paths that begin with the folder.
@@ -173,10 +188,27 @@ class Writer:
         with transaction(self._connection):
             self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", rows)
 
+    def put_names(self, files: Iterable[tuple[str, str, Iterable[tuple[str, str]]]]) -> None:
+        """Save the names in files, as JSON, with the uses of names: how, and which."""
+        with transaction(self._connection):
+            for path, names, uses in files:
+                self._forget_names(path)
+                query = "INSERT INTO names (path, names) VALUES (?, ?)"
+                file = self._connection.execute(query, (path, names)).lastrowid
+                rows = ((use, name, file) for use, name in uses)
+                self._connection.executemany("INSERT INTO uses VALUES (?, ?, ?)", rows)
+
+    def _forget_names(self, path: str) -> None:
+        inner = "SELECT id FROM names WHERE path = ?"
+        self._connection.execute(f"DELETE FROM uses WHERE file = ({inner})", (path,))  # noqa: S608
+        self._connection.execute("DELETE FROM names WHERE path = ?", (path,))
+
     def remove(self, paths: Iterable[str]) -> None:
         """Forget files."""
         with transaction(self._connection):
-            self._connection.executemany("DELETE FROM files WHERE path = ?", [(path,) for path in paths])
+            for path in paths:
+                self._forget_names(path)
+                self._connection.execute("DELETE FROM files WHERE path = ?", (path,))
 
     def set_roots(self, roots: Iterable[tuple[str, str]]) -> None:
         """Replace the names of top-level modules and the folders that hold them, if they differ."""
