@@ -36,7 +36,8 @@ def with_known_names(
         The candidates, with an empty text where the first line uses such a name; and the first such name for
         which nothing is left of a candidate, "" for none.
     """
-    names, kept, missing = request.workspace, [], ""
+    names, missing = request.workspace, ""
+    kept: list[Candidate] = []
     if not isinstance(names, NameSource):
         return tuple(candidates), ""
     for candidate in candidates:

@@ -30,9 +30,22 @@ _DYNAMIC = re.compile(
 )
 
 
-def sets_any(text: str) -> bool:
-    """Whether code may set attributes whose names it does not say."""
-    return _DYNAMIC.search(text) is not None or _LONG.search(text) is not None
+_ON_SELF = re.compile(r"(?:setattr(?:__)?\s*\(|vars\s*\()\s*(?:self|cls)\b")
+
+
+def sets_any(text: str, *, on_others: bool = False) -> bool:
+    """Whether code may set attributes whose names it does not say.
+
+    ``on_others``: only on anything but ``self`` and ``cls``.
+    """
+    found = (one for one in _DYNAMIC.finditer(text) if not (on_others and _is_on_self(text, one)))
+    return any(found) or _LONG.search(text) is not None
+
+
+def _is_on_self(text: str, found: re.Match[str]) -> bool:
+    before = text[max(0, found.start() - 5) : found.start()]
+    is_dict = found[0].startswith("__dict__") and before.endswith(("self.", " cls."))
+    return is_dict or _ON_SELF.match(found[0]) is not None
 
 
 def without_long_lines(text: str) -> str:

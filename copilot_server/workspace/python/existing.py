@@ -7,115 +7,26 @@ would hide a right suggestion, so that every doubt means that nothing is known.
 from __future__ import annotations
 
 import builtins
-import enum
 import os
-import re
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
-from typing import Protocol
+from collections.abc import Iterator
 
-from copilot_server.workspace.names import Binding, ClassNames, FileNames, Signature, Use
+from copilot_server.workspace.names import Binding, ClassNames, FileNames, Signature
+from copilot_server.workspace.python.annotations import class_named
+from copilot_server.workspace.python.meanings import (
+    ClassAt,
+    FunctionAt,
+    Meaning,
+    ModuleAt,
+    NamedFiles,
+    OwnNames,
+)
+from copilot_server.workspace.python.standard import KNOWN_MODULES, WITHOUT_NAMES, known_names
 
 #: How many steps are made for one suggestion: files may import each other without end.
 MAX_STEPS = 500
 _MAX_DEPTH = 12
 _INITS = ("__init__.pyi", "__init__.py")
-_OPTIONAL = re.compile(r"(?:typing\.|t\.)?(?:Optional|Final|ClassVar|Required|NotRequired)\[(.*)\]")
-_NAME = re.compile(r"[A-Za-z_][\w.]*")
-#: Bases outside of the workspace that are known, with the names they have beside those of ``object``.
-_KNOWN_MODULES = frozenset({"abc", "typing", "typing_extensions", "enum"})
-_NO_NAMES = frozenset({"ABC", "Generic", "Protocol", "object"})
-_RECORD = frozenset({"_asdict", "_replace", "_make", "_fields", "_field_defaults", *dir(tuple)})
-
-
-class NamedFiles(Protocol):
-    """What is known of the names in the files of a workspace."""
-
-    @property
-    def folders(self) -> Sequence[str]:
-        """The workspace's folders."""
-        ...
-
-    def names(self, path: str) -> FileNames | None:
-        """Return the names in a file; None if they are not known as the file is now."""
-        ...
-
-    def existing(self, paths: tuple[str, ...]) -> frozenset[str]:
-        """Return which of these files are known."""
-        ...
-
-    def has_folder(self, path: str) -> bool:
-        """Whether a file below this folder is known."""
-        ...
-
-    def roots(self, name: str) -> tuple[str, ...]:
-        """Return the folders with a top-level module or package of this name."""
-        ...
-
-    def uses(self, use: Use, name: str, besides: str) -> bool:
-        """Whether a file other than ``besides`` may use the name of an attribute in this way."""
-        ...
-
-
-class OwnNames(Protocol):
-    """The document that is being edited."""
-
-    path: str
-
-    def binding(self, name: str) -> Binding | None:
-        """Return how the module binds a name; None if that is not certain."""
-        ...
-
-    def class_names(self, name: str) -> ClassNames | None:
-        """Return what is known of a class, whose own names are not listed; None if it is not certain."""
-        ...
-
-    def may_set(self, name: str) -> bool:
-        """Whether the document may set an attribute of this name."""
-        ...
-
-    def may_subclass(self, name: str) -> bool:
-        """Whether the document may have a subclass of the class of this name."""
-        ...
-
-    def may_define(self, name: str) -> bool:
-        """Whether a class in the document may have this name."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleAt:
-    """A module or package in the file at ``path``; ``stem`` is its path without a suffix, or its folder's."""
-
-    path: str
-    stem: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClassAt:
-    """A class by the file's path and its dotted name there.
-
-    ``is_exact``: it is no subclass. ``is_instance``: an instance is meant.
-    """
-
-    path: str
-    name: str
-    is_exact: bool = True
-    is_instance: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionAt:
-    """A function by the file's path and its dotted name there. ``owner``: the class whose method it is."""
-
-    path: str
-    name: str
-    owner: ClassAt | None = None
-
-
-Meaning = ModuleAt | ClassAt | FunctionAt
 
 
 class Existing:
@@ -170,7 +81,7 @@ class Existing:
         if type_.endswith("()"):
             called = self.dotted(path, type_[:-2], depth + 1)
             return self.returned(called, depth + 1) if called is not None else None
-        name = _class_name(type_)
+        name = class_named(type_)
         found = self.dotted(path, name, depth + 1) if name else None
         if not isinstance(found, ClassAt) or found.is_instance:
             return None
@@ -291,7 +202,7 @@ class Existing:
 
     def _class(self, of: ClassAt) -> ClassNames | None:
         if not of.path:
-            known = _known_names(of.name)
+            known = known_names(of.name)
             return None if known is None else ClassNames(known)
         if of.path == self._own.path:
             return self._own.class_names(of.name)
@@ -310,7 +221,7 @@ class Existing:
             stars = names.stars if names is not None else ("",)
             is_free = not rest and not stars and hasattr(builtins, base)
             return base if is_free or (path == self._own.path and hasattr(builtins, base)) else ""
-        if binding.kind != "import" or binding.module not in _KNOWN_MODULES:
+        if binding.kind != "import" or binding.module not in KNOWN_MODULES:
             return ""
         return rest if not binding.name else ("" if rest else binding.name)
 
@@ -405,8 +316,8 @@ class Existing:
                 return None if exported is None else True
         if not module.path.startswith(f"{module.stem}/"):
             return False
-        inner = f"{module.stem}/{name}"
-        if self._files.existing(_files_of(inner)) or self._files.has_folder(inner):
+        stem = f"{module.stem}/{name}"
+        if self._files.existing(_files_of(stem)) or self._files.has_folder(stem):
             return True
         # A package may have modules that are compiled, or generated when it is installed.
         is_elsewhere = name.startswith("_") or name == "version" or _has_entry(module.stem, name)
@@ -424,7 +335,7 @@ def _takes(signature: Signature | None, keyword: str) -> bool | None:
 
 def _is_plain(name: str) -> bool:
     """Whether a base of the standard library leaves the constructor to its subclasses."""
-    return name in _NO_NAMES or name == "NamedTuple"
+    return name in WITHOUT_NAMES or name == "NamedTuple"
 
 
 def _has_entry(folder: str, name: str) -> bool:
@@ -434,33 +345,3 @@ def _has_entry(folder: str, name: str) -> bool:
             return any(one.name.partition(".")[0] == name for one in entries)
     except OSError as error:
         return not isinstance(error, FileNotFoundError)
-
-
-@cache
-def _known_names(name: str) -> frozenset[str] | None:
-    """Return the names of a class of the standard library that may be a base; None if it is not known."""
-    if name in _NO_NAMES:
-        return frozenset(dir(object))
-    if name == "NamedTuple":
-        return _RECORD
-    if name == "TypedDict":
-        return frozenset(dir(dict))
-    found = getattr(enum, name, None) if name in enum.__all__ else getattr(builtins, name, None)
-    if not isinstance(found, type):
-        return None
-    meta = dir(enum.EnumMeta) if issubclass(found, enum.Enum) else ()
-    more = ("name", "value", "_name_", "_value_", "_ignore_", "_missing_", "_sunder_") if meta else ()
-    return frozenset({*dir(found), *meta, *more})
-
-
-def _class_name(type_: str) -> str:
-    """Return the name of the one class that an annotation means, ``None`` aside; "" if there is none."""
-    type_ = type_.strip().strip("\"'").strip()
-    while found := _OPTIONAL.fullmatch(type_):
-        type_ = found[1].strip().strip("\"'")
-    parts = [one.strip() for one in type_.split("|") if one.strip() != "None"]
-    if len(parts) != 1:
-        return ""
-    named = _NAME.match(parts[0])
-    rest = parts[0][named.end() :] if named else parts[0]
-    return named[0] if named and (not rest or rest.startswith("[")) else ""

@@ -14,15 +14,17 @@ from copilot_server.context.source.code import Code
 from copilot_server.context.source.definitions import Header
 from copilot_server.workspace.names import Binding
 from copilot_server.workspace.python.document import MAX_FUNCTION, SplitText, rest_of_block
-from copilot_server.workspace.python.existing import ClassAt, Existing, Meaning, NamedFiles
+from copilot_server.workspace.python.existing import Existing
 from copilot_server.workspace.python.imports import read_import
+from copilot_server.workspace.python.meanings import ClassAt, Meaning, NamedFiles
 from copilot_server.workspace.python.nodes import dotted, one_line, parse, raw
 from copilot_server.workspace.python.open_document import OpenDocument, decorators_start
 from copilot_server.workspace.types import MissingName
 
 #: The most names that are looked at, and occurrences of one name.
 _MAX_NAMES, _MAX_OCCURRENCES = 60, 200
-_CANDIDATE = re.compile(r"\.|=|\bimport\b")
+#: How much is read after the cursor's line where a bracket is open, in code points.
+_MAX_REST = 1_500
 _FUNCTION_TYPES = frozenset({"function_definition", "lambda"})
 _TARGETS = frozenset({"attribute", "pattern_list", "tuple_pattern", "list_pattern"})
 #: Nodes in which an identifier is read and not bound.
@@ -106,8 +108,8 @@ def judged_names(files: NamedFiles, suggested: Suggested) -> Iterator[tuple[Miss
 
     None means that it is not certain.
     """
-    if _CANDIDATE.search(suggested.split.prefix + suggested.text):
-        yield from _Search(files, suggested).judged(suggested.start, suggested.start + len(suggested.text))
+    search = _Search(files, suggested)
+    yield from search.judged(suggested.start, suggested.start + len(suggested.text))
 
 
 class _Search:
@@ -286,17 +288,22 @@ def _region(text: str, suggested: Suggested) -> _Region:
         first = decorators_start(text, functions[0].line_start)
         rest = rest_of_block(split, functions[0], 2 * MAX_FUNCTION)
     else:
-        first, rest = _statement_start(split, len(line)), ""
+        first, rest = _statement(split, len(line))
     source = text[first : len(split.before) + len(line)] + rest
     opening = "if 1:\n" if source[:1] in {" ", "\t"} else ""
     return _Region(opening + source, first, len(opening))
 
 
-def _statement_start(split: SplitText, end: int) -> int:
-    """Return where the statement on the cursor's line starts; if that is in a string, where the line ends."""
+def _statement(split: SplitText, end: int) -> tuple[int, str]:
+    """Return where the statement on the cursor's line starts, and what follows the line.
+
+    If the line starts in a string, that is where it ends.
+    """
     code = Code.at(Cursor(Document("", "python", split.before), len(split.before)))
     start, state = code.logical_line(len(split.before))
-    return len(split.before) + end if state.quote else start
+    if state.quote:
+        return len(split.before) + end, ""
+    return start, split.after[:_MAX_REST] if state.brackets else ""
 
 
 def _names(root: Node, first: int, last: int) -> Iterator[Node]:

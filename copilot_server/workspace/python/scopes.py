@@ -45,7 +45,7 @@ _MAX_DEPTH = 3
 def read_names(text: str) -> FileNames:
     """Return the names that ``text`` binds. A text that does not parse is open."""
     root = parse(text.encode("utf-8", "replace"))
-    reader = _Reader(is_broken=root.has_error or sets_any(text))
+    reader = _Reader(is_broken=root.has_error or sets_any(text, on_others=True))
     reader.module(root, text)
     stars = tuple(one.module for one in reader.stars)
     is_open = (
@@ -110,8 +110,8 @@ class _Reader:
     def _bound(self, statement: Node, owner: str, depth: int) -> Iterator[tuple[str, Binding]]:
         """Yield the names that a statement of a module or of the class ``owner`` binds."""
         if statement.type in IMPORTS:
-            for one in read_import(statement):
-                yield one.bound, Binding("import", one.module, one.name)
+            for taken in read_import(statement):
+                yield taken.bound, Binding("import", taken.module, taken.name)
         elif statement.type == "type_alias_statement":
             yield one_line(statement.child_by_field_name("left")).partition("[")[0], Binding("unknown")
         elif _inner(statement).type in {"class_definition", "function_definition"}:
@@ -168,6 +168,7 @@ class _Reader:
         is_open = (
             not is_certain
             or self._is_broken
+            or sets_any(text)
             or not _KEEPING.issuperset(decorators)
             or bool({"__getattr__", "__getattribute__"} & names)
         )

@@ -56,6 +56,22 @@ def test_attributes_of_any_name(text: str, any_: bool):
 @pytest.mark.parametrize(
     "text",
     [
+        "setattr(self, name, 1)",
+        "setattr( cls, name, 1)",
+        "object.__setattr__(self, name, 1)",
+        "self.__dict__[name] = x",
+        "vars(self)[name] = 1",
+    ],
+)
+def test_attributes_of_any_name_on_oneself(text: str):
+    assert sets_any(text)
+    assert not sets_any(text, on_others=True)
+    assert sets_any(text.replace("self", "other").replace("cls", "other"), on_others=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "a" * 500_000,
         "a, " * 200_000,
         "a.b, " * 100_000,

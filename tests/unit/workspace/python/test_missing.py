@@ -303,6 +303,20 @@ def test_a_module_that_another_folder_has_too_may_be_either():
     assert missing("import kinds\nkinds.‸", "C", files, "one/main.py") == ""
 
 
+def test_an_import_of_several_lines():
+    drawn = "from app.store import (\n    load,\n    ‸,\n    Store,\n)\n"
+    assert missing(drawn, "save") == "save"
+    assert missing(drawn, "other") == ""
+
+
+def test_a_class_that_sets_any_attribute_on_itself_leaves_others_alone():
+    more = "class Open:\n    def f(self, name):\n        setattr(self, name, 1)\n"
+    files = {**FILES, "app/store.py": FILES["app/store.py"] + more}
+    assert missing(IN_FUNCTION, "leaf.length", files) == "length"
+    drawn = IN_FUNCTION.replace("free)", "free: 'store.Open')")
+    assert missing(drawn, "free.length", files) == ""
+
+
 def test_a_docstring_is_no_code():
     assert missing(f'{IMPORTS}"""\n‸\n"""\n', "store.save") == ""
     assert missing(f"{IMPORTS}‸\n", "store.save") == "save"
