@@ -36,7 +36,8 @@ def with_known_names(
         The candidates, with an empty text where the first line uses such a name; and the first such name for
         which nothing is left of a candidate, "" for none.
     """
-    names, missing = request.workspace, ""
+    names: object = request.workspace
+    missing = ""
     kept: list[Candidate] = []
     if not isinstance(names, NameSource):
         return tuple(candidates), ""
