@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from copilot_server.evaluation.repository.report import read_done
 
 Floats = NDArray[np.float64]
 
@@ -38,8 +38,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("reports", type=Path, nargs="+", help="what --selftest repository wrote as JSON")
-    reports = [json.loads(path.read_text("utf-8")) for path in parser.parse_args().reports]
-    rows = [row for report in reports for row in _shown(report)]
+    rows = [row for path in parser.parse_args().reports for row in _offered(path)]
     names = sorted(rows[0][1])
     files = [file for file, _, _ in rows]
     values = np.array([[found[name] for name in names] for _, found, _ in rows])
@@ -60,13 +59,16 @@ def main() -> None:
     print("\n".join(f"{name} = {weight:.4f}" for name, weight in zip(names, weights, strict=True)))
 
 
-def _shown(report: dict[str, Any]) -> Iterator[tuple[str, dict[str, float], bool]]:
-    """Yield the file, the features, and whether it is right, of each suggestion made with context."""
-    for done in report["done"]:
-        for outcome in done["outcomes"]:
-            features = outcome["answer"]["confidence"]
-            if features and (outcome["context"] == "on" or len(done["outcomes"]) == 1):
-                yield f"{report['folder']}/{done['task']['path']}", features, outcome["exact"]
+def _offered(path: Path) -> Iterator[tuple[str, Mapping[str, float], bool]]:
+    """Yield the file, the features, and whether it is right, of each suggestion made with context.
+
+    Those that a gate has withheld are among them.
+    """
+    _, tasks = read_done(path)
+    for done in tasks:
+        for outcome in done.outcomes:
+            if outcome.answer.offered and (outcome.context == "on" or len(done.outcomes) == 1):
+                yield f"{path.stem}/{done.task.path}", outcome.answer.confidence, outcome.right
 
 
 def fitted(values: Floats, right: Floats) -> tuple[float, Floats]:

@@ -21,14 +21,7 @@ from copilot_server.context.source.lexer import lex
 #: A log-probability below this says no more than this one.
 LOWEST_LOGPROB = -8.0
 
-_FIRST_LINE = re.compile(r"\s*[^\r\n]*")
 _WORD = re.compile(r"\w")
-
-
-def first_line(text: str) -> str:
-    """Return ``text`` up to the end of its first line that is not blank."""
-    found = _FIRST_LINE.match(text)
-    return found[0] if found else ""
 
 
 def features(cursor: Cursor, candidate: Candidate) -> dict[str, float]:
@@ -37,7 +30,7 @@ def features(cursor: Cursor, candidate: Candidate) -> dict[str, float]:
     Log-probabilities are natural and those of the first line; lengths are logarithms of one more than a
     number of code points or tokens; the others are 0 or 1.
     """
-    line = first_line(candidate.text)
+    line = candidate.first_line
     logprobs = candidate.logprobs(len(line))
     before = cursor.line_prefix
     state = lex(before, language=cursor.document.language_id).state

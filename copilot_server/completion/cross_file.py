@@ -10,21 +10,28 @@ from collections.abc import Callable, Iterator, Sequence
 from copilot_server.context.source.lexer import comment_sign
 from copilot_server.workspace.types import Snippet
 
-#: How much code of other files a prompt may have, as a share of its budget for the document.
-SNIPPET_SHARE = 0.3
+#: How much of other files a prompt may have, as shares of its budget for the document: heads of definitions,
+#: and code. What one of them leaves free the other does not use, since what is shown would then change more.
+SNIPPET_SHARE, CODE_SHARE = 0.3, 0.15
 
 
 def show_snippets(
-    snippets: Sequence[Snippet], language_id: str, room: int, count_tokens: Callable[[str], int]
+    snippets: Sequence[Snippet], language_id: str, budget: int, count_tokens: Callable[[str], int]
 ) -> str:
-    """Return the first snippets that together have at most ``room`` tokens, as comments, each below its path.
+    """Return the first snippets that fit a prompt of ``budget`` tokens, as comments, each below its path.
 
     The text ends with a blank line. It is empty if there is none, or if the language has no line comments.
     """
     sign = comment_sign(language_id)
     if not sign:
         return ""
-    shown = "".join(_fitting((_as_comment(one, sign) for one in snippets), room, count_tokens))
+    heads = [one for one in snippets if one.kind == "definition"]
+    code = [one for one in snippets if one.kind != "definition"]
+    shown = "".join(
+        piece
+        for group, share in ((code, CODE_SHARE), (heads, SNIPPET_SHARE))
+        for piece in _fitting((_as_comment(one, sign) for one in group), int(budget * share), count_tokens)
+    )
     return f"{shown}\n" if shown else ""
 
 

@@ -313,19 +313,17 @@ def _quiet(sampled: Iterable[Candidate], situation: Situation) -> Iterator[Candi
     """Yield what is worth an interruption of each candidate: an empty text where nothing is."""
     for one in sampled:
         draft = apply_quiet_filters(Draft(one.text, one.replaced, one.finish_reason), situation)
-        text, replaced = ("", 0) if draft is None else (draft.text, draft.replaced)
-        yield replace(one, text=text, replaced=replaced)
+        yield one.rewritten("", 0) if draft is None else one.rewritten(draft.text, draft.replaced)
 
 
 def _candidate(situation: Situation, generation: Generation) -> Candidate:
     """Return what the filters leave of a generation: an empty text where nothing is worth showing."""
     draft = apply_filters(generation.text, situation, generation.finish_reason)
-    text, replaced = ("", 0) if draft is None else (draft.text, draft.replaced)
-    return Candidate(
-        text,
+    written = Candidate(
+        generation.text,
         generation.mean_logprob,
         generation.finish_reason,
-        replaced,
-        generation.tokens,
-        generation.trace,
+        tokens=generation.tokens,
+        trace=generation.trace,
     )
+    return written.rewritten("", 0) if draft is None else written.rewritten(draft.text, draft.replaced)

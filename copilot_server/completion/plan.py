@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from copilot_server.catalog import Manifest, PromptProtocol
 from copilot_server.completion.budget import prompt_budget
-from copilot_server.completion.cross_file import SNIPPET_SHARE, show_snippets
+from copilot_server.completion.cross_file import show_snippets
 from copilot_server.completion.prompt import build_prompt
 from copilot_server.completion.scope.ending import StopRule
 from copilot_server.completion.scope.scope import Situation, situation_at
@@ -94,8 +94,7 @@ class Planner:
         if request.workspace is None:
             return ""
         snippets = request.workspace.snippets(request.cursor)
-        language, room = request.cursor.document.language_id, int(budget * SNIPPET_SHARE)
-        return show_snippets(snippets, language, room, self._count_tokens)
+        return show_snippets(snippets, request.cursor.document.language_id, budget, self._count_tokens)
 
     def _prompt_protocol(self, situation: Situation) -> PromptProtocol:
         served = self._manifest.protocols

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -12,6 +13,8 @@ from copilot_server.workspace.types import SnippetSource
 
 #: Where an answer came from; "ahead", a name that statistics and metrics have stored, is a prefetch.
 Source = Literal["model", "cache", "ahead", "none"]
+
+_FIRST_LINE = re.compile(r"\s*[^\r\n]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,34 @@ class Candidate:
         ]
         return inside or [self.mean_logprob]
 
+    @property
+    def first_line(self) -> str:
+        """The text up to the end of its first line that is not blank."""
+        found = _FIRST_LINE.match(self.text)
+        return found[0] if found else ""
+
+    def rewritten(self, text: str, replaced: int) -> Candidate:
+        """Return this candidate with what filters have made of its text, and the trace of that.
+
+        The trace is empty where the model did not write the first line that is left.
+        """
+        changed = replace(self, text=text, replaced=replaced)
+        line = changed.first_line
+        if self.text.startswith(line):
+            return changed
+        code = line.lstrip()
+        at = self.text.find(code)
+        return replace(changed, trace=self._trace_from(at, len(line) - len(code)) if at >= 0 else ())
+
     def after(self, length: int) -> Candidate:
         """Return what is left once the user has typed the first ``length`` code points."""
-        trace = tuple(replace(one, end=one.end - length) for one in self.trace)
-        return replace(self, text=self.text[length:], trace=trace)
+        return replace(self, text=self.text[length:], trace=self._trace_from(length))
+
+    def _trace_from(self, start: int, indentation: int = 0) -> tuple[Written, ...]:
+        """Return the trace of the text from ``start`` on, put after so many blanks."""
+        return tuple(
+            replace(one, end=one.end - start + indentation if one.end > start else 0) for one in self.trace
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,22 +174,25 @@ async def _submit(session: Session, request: CompletionRequest) -> Completion:
 
 
 def _wanted(session: Session, snapshot: Snapshot, completion: Completion) -> tuple[Candidate, ...]:
-    """Return the one suggestion to show while the user types, if any; the status says why there is none."""
+    """Return the one suggestion to show while the user types, if any; the status says why there is none.
+
+    Whoever did not want the best one is not offered the next best, which an explicit request may have left
+    in the cache.
+    """
     document, offset, rest = snapshot.document, snapshot.end, _rest_of_head(snapshot)
+    best = completion.candidates[:1]
     wanted = tuple(
-        one
-        for one in completion.candidates
-        if session.rejected.allows(document.uri, document.text, offset, rest + one.text)
+        one for one in best if session.rejected.allows(document.uri, document.text, offset, rest + one.text)
     )
     why = None
-    if not wanted and completion.candidates:
+    if best and not wanted:
         why = _REJECTED
-    elif not wanted and completion.withheld:
+    elif completion.withheld and not wanted:
         why = _UNLIKELY.format(session.settings.current.completion.eagerness)
     elif not wanted:
         why = _why_none(completion)
     session.answered(why)
-    return wanted[:1]
+    return wanted
 
 
 def _why_none(completion: Completion) -> str | None:

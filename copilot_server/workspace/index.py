@@ -12,13 +12,16 @@ from typing import TypeVar
 from cachetools import LRUCache
 
 from copilot_server.workspace.names import FileNames, Use
-from copilot_server.workspace.overlay import Overlay
+from copilot_server.workspace.overlay import Overlay, ReadText
+from copilot_server.workspace.similar.store import Location
 from copilot_server.workspace.store import Reader
 from copilot_server.workspace.summary import FileSummary
 
 logger = logging.getLogger(__name__)
 
 _REMEMBERED = 512
+#: A term that more windows have is too common to tell anything; a small workspace has fewer.
+MOST_WINDOWS, LEAST_WINDOWS, MOST_SHARE = 500, 20, 0.2
 #: How many files with a use of a name are looked at; with more, one is not hidden for certain.
 _USERS = 200
 
@@ -46,6 +49,8 @@ class Index:
         self._existing: dict[tuple[str, ...], frozenset[str]] = {}
         self._has_folder: dict[str, bool] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
+        self._window_count: int | None = None
+        self._windows: LRUCache[str, tuple[int, ...] | None] = LRUCache(_REMEMBERED)
 
     def hide(self, paths: frozenset[str]) -> None:
         """Treat these files as unknown, and no others."""
@@ -66,6 +71,8 @@ class Index:
                 self._existing.clear()
                 self._has_folder.clear()
                 self._roots.clear()
+                self._windows.clear()
+                self._window_count = None
             return version
 
     def summary(self, path: str) -> FileSummary | None:
@@ -124,6 +131,37 @@ class Index:
                 none: list[str] = []
                 self._roots[name] = tuple(self._ask(lambda reader: reader.roots(name), none))
             return self._roots[name]
+
+    def window_count(self) -> int:
+        """Return about how many windows of code the database has."""
+        with self._lock:
+            if self._window_count is None:
+                self._window_count = self._ask(Reader.last_window, 0)
+            return self._window_count
+
+    def windows_with(self, term: str) -> tuple[int, ...] | None:
+        """Return the ids of the windows with a term; None if there are too many."""
+        with self._lock:
+            if term not in self._windows:
+                most = min(MOST_WINDOWS, max(LEAST_WINDOWS, int(MOST_SHARE * self.window_count())))
+                none: tuple[int, ...] = ()
+                found = self._ask(lambda reader: reader.windows_with(term, most + 1), none)
+                self._windows[term] = found if len(found) <= most else None
+            return self._windows[term]
+
+    def location(self, window: int) -> Location | None:
+        """Return where a window is; None if its file is hidden or open, or has changed."""
+        with self._lock:
+            found = self._ask(lambda reader: reader.location(window), None)
+        return None if found is None or found.path in self._hidden or self._overlay.has(found.path) else found
+
+    def open_paths(self) -> list[str]:
+        """Return the open documents that are known and not hidden."""
+        return sorted(self.existing(self._overlay.paths))
+
+    def open_text(self, path: str) -> ReadText | None:
+        """Return an open document as it was read last; None if it is not open, or not read yet."""
+        return self._overlay.text(path)
 
     def reopen(self) -> None:
         """Open the database anew at the next question: another file may have its name."""

@@ -24,9 +24,10 @@ import filelock
 
 from copilot_server.context.exclusion import Exclusions
 from copilot_server.workspace.files import MAX_FILES, SourceFile, list_files
-from copilot_server.workspace.languages import read_names_of_bytes, summarize_bytes
+from copilot_server.workspace.languages import read_bytes, read_names_of_bytes
 from copilot_server.workspace.names import FileNames
 from copilot_server.workspace.python.roots import top_level_modules
+from copilot_server.workspace.similar.windows import Window
 from copilot_server.workspace.store import Writer, delete, delete_unused, is_damage, open_for_writing
 from copilot_server.workspace.summary import FileSummary
 
@@ -114,11 +115,12 @@ def _index(job: Job, database: Path) -> Outcome:
         paths = (known.keys() - set(removed)) | listed.keys()
         # The names of modules come first, so that what is read can be found at once.
         writer.set_roots(top_level_modules(paths, job.folders))
-        summaries = _summaries(changed, job, writer)
-        while batch := list(islice(summaries, 1 if job.is_careful else BATCH)):
+        contents = _contents(changed, job, writer)
+        while batch := list(islice(contents, 1 if job.is_careful else BATCH)):
             # A file counts as read once its summary is there, so that comes last.
-            writer.put_names((file.path, names.to_json(), names.uses()) for file, _, names in batch)
-            writer.put((file, summary) for file, summary, _ in batch)
+            writer.put_names((one.file.path, one.names.to_json(), one.names.uses()) for one in batch)
+            summaries = [(one.file, one.summary) for one in batch]
+            writer.put(summaries, [(one.file.path, one.windows) for one in batch])
         return Outcome(len(paths), len(changed), len(removed))
 
 
@@ -131,9 +133,17 @@ def _list(job: Job) -> Iterator[SourceFile]:
             yield file
 
 
-def _summaries(
-    files: Iterable[SourceFile], job: Job, writer: Writer
-) -> Iterator[tuple[SourceFile, str, FileNames]]:
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What was read of a file; ``summary`` as JSON."""
+
+    file: SourceFile
+    summary: str
+    windows: Sequence[Window]
+    names: FileNames
+
+
+def _contents(files: Iterable[SourceFile], job: Job, writer: Writer) -> Iterator[_Content]:
     for file in files:
         if job.is_careful:
             writer.put_names([(file.path, FileNames(is_open=True).to_json(), ())])
@@ -148,8 +158,8 @@ def _summaries(
             content = b""
         is_settled = len(content) == file.size and now_ns - file.mtime_ns > RACE_NS
         known = file if is_settled else SourceFile(file.path, -1, file.size)
-        summary, names = summarize_bytes(file.path, content), read_names_of_bytes(file.path, content)
-        yield known, summary.to_json(), names
+        summary, windows = read_bytes(file.path, content)
+        yield _Content(known, summary.to_json(), windows, read_names_of_bytes(file.path, content))
         _end_after(0.0)
 
 

@@ -1,4 +1,7 @@
-"""The languages that are indexed: for each one module turns source into a ``FileSummary``."""
+"""The languages that are indexed.
+
+For some of them a module turns source into a ``FileSummary``; for the others the index only knows like code.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,27 @@ from collections.abc import Callable
 
 from copilot_server.workspace.names import FileNames
 from copilot_server.workspace.python import heads, scopes
+from copilot_server.workspace.similar import families
+from copilot_server.workspace.similar.windows import Window, windows_of
 from copilot_server.workspace.summary import FileSummary
 
 #: The function that reads a file's text, by the suffix of the file's name. It never raises.
 SUMMARIZERS: dict[str, Callable[[str], FileSummary]] = {".py": heads.summarize, ".pyi": heads.summarize}
 #: The function that reads the names in a file's text. It never raises.
 NAMERS: dict[str, Callable[[str], FileNames]] = {".py": scopes.read_names, ".pyi": scopes.read_names}
-SUFFIXES = tuple(SUMMARIZERS)
+SUFFIXES = tuple(dict.fromkeys((*SUMMARIZERS, *families.SUFFIXES)))
 
 
 def summarize(path: str, text: str) -> FileSummary:
-    """Return the summary of the file at ``path``, whose suffix is one of ``SUFFIXES``."""
-    return SUMMARIZERS[path[path.rindex(".") :]](text)
+    """Return the summary of the file at ``path``; an empty one if no definitions are read in its language."""
+    summarizer = SUMMARIZERS.get(path[path.rfind(".") :])
+    return FileSummary() if summarizer is None else summarizer(text)
 
 
 def read_names(path: str, text: str) -> FileNames:
-    """Return the names in the file at ``path``, whose suffix is one of ``SUFFIXES``."""
-    return NAMERS[path[path.rindex(".") :]](text)
+    """Return the names in the file at ``path``; none if no names are read in its language."""
+    namer = NAMERS.get(path[path.rfind(".") :])
+    return FileNames() if namer is None else namer(text)
 
 
 def read_names_of_bytes(path: str, content: bytes) -> FileNames:
@@ -32,8 +39,9 @@ def read_names_of_bytes(path: str, content: bytes) -> FileNames:
     return read_names(path, content.decode("utf-8-sig", "replace"))
 
 
-def summarize_bytes(path: str, content: bytes) -> FileSummary:
-    """Return the summary of a file's content. A binary file has an empty one."""
+def read_bytes(path: str, content: bytes) -> tuple[FileSummary, tuple[Window, ...]]:
+    """Return the summary and the windows of a file's content. Those of a binary file are empty."""
     if b"\0" in content:
-        return FileSummary()
-    return summarize(path, content.decode("utf-8-sig", "replace"))
+        return FileSummary(), ()
+    text = content.decode("utf-8-sig", "replace")
+    return summarize(path, text), windows_of(text)

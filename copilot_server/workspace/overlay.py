@@ -8,15 +8,25 @@ from dataclasses import dataclass
 from copilot_server.workspace.files import MAX_BYTES
 from copilot_server.workspace.languages import SUFFIXES, read_names, summarize
 from copilot_server.workspace.names import FileNames, Use
+from copilot_server.workspace.similar.windows import Window, windows_of
 from copilot_server.workspace.summary import FileSummary
+
+
+@dataclass(frozen=True, slots=True)
+class ReadText:
+    """A text, and the windows that it has."""
+
+    text: str
+    windows: tuple[Window, ...]
 
 
 @dataclass(slots=True)
 class _Open:
-    """A document's text, and the summary of its text at some earlier time."""
+    """A document's text, and the summary and the windows of its text at some earlier time."""
 
     text: str
     summary: FileSummary | None = None
+    read: ReadText | None = None
     names: FileNames | None = None
     uses: frozenset[tuple[Use, str]] = frozenset()
     is_current: bool = False
@@ -59,13 +69,34 @@ class Overlay:
         """Whether the file is open."""
         return path in self._documents
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files that are open."""
+        with self._lock:
+            return tuple(self._documents)
+
+    def current(self, path: str) -> str | None:
+        """Return the text of an open document; None if it is not open."""
+        with self._lock:
+            one = self._documents.get(path)
+            return one.text if one is not None else None
+
     def summary(self, path: str) -> FileSummary | None:
         """Return the summary of an open document, which may be of an earlier text."""
+        one = self._asked(path)
+        return one.summary if one is not None else None
+
+    def text(self, path: str) -> ReadText | None:
+        """Return the windows of an open document, which may be of an earlier text."""
+        one = self._asked(path)
+        return one.read if one is not None else None
+
+    def _asked(self, path: str) -> _Open | None:
         with self._lock:
             one = self._documents.get(path)
             if one is not None and not one.is_current:
                 self._want(path)
-            return one.summary if one is not None else None
+            return one
 
     def names(self, path: str) -> FileNames | None:
         """Return the names in an open document; None if they are not read as the text is now."""
@@ -114,14 +145,16 @@ class Overlay:
                 if path is None:
                     return
                 text = self._documents[path].text if path in self._documents else ""
-            is_read = len(text) <= MAX_BYTES and "\0" not in text
-            summary = summarize(path, text) if is_read else FileSummary()
-            names = read_names(path, text) if is_read else FileNames(is_open=True)
+            is_code = len(text) <= MAX_BYTES and "\0" not in text
+            summary = summarize(path, text) if is_code else FileSummary()
+            names = read_names(path, text) if is_code else FileNames(is_open=True)
+            windows = windows_of(text) if is_code else ()
             with self._lock:
                 self._wanted.discard(path)
                 one = self._documents.get(path)
                 if one is not None:
                     one.summary, one.names, one.uses = summary, names, frozenset(names.uses())
+                    one.read = ReadText(text, windows)
                     one.is_current = one.text == text
                     self.version += 1
 

@@ -12,9 +12,10 @@ from copilot_server.workspace.types import Snippet
 class Limits:
     """How much is selected, in code points.
 
-    ``total``: all snippets together. ``stable``: those that do not depend on the cursor's line. ``one``: a
+    ``total``: all definitions together. ``stable``: those that do not depend on the cursor's line. ``one``: a
     snippet. ``minor``: one with a score under ``major_score``. ``part``: one of which the cursor's line names
     a part. ``reserve``: kept free for what the line calls. ``threshold``: the least score of a snippet.
+    ``similar``: code that is like that around the cursor, on top of the total; 0 for none.
 
     As comments, 950 code points of Python have about 300 tokens (Qwen2.5), which is the room in a prompt of
     1,024. More would push out what comes last, and that is what the line calls.
@@ -26,6 +27,7 @@ class Limits:
     minor: int = 180
     part: int = 250
     reserve: int = 200
+    similar: int = 400
     threshold: float = 1.0
     major_score: float = 1.5
 

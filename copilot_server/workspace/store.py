@@ -11,9 +11,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from copilot_server.workspace.files import SourceFile
+from copilot_server.workspace.similar import store as similar
+from copilot_server.workspace.similar.store import Location
+from copilot_server.workspace.similar.windows import Window
 
 #: It is raised whenever the tables or the summaries change; a database of another version is rebuilt.
-SCHEMA = 3
+SCHEMA = 4
 BUSY_S = 10.0
 #: Databases of workspaces that nobody has opened for so long are deleted.
 UNUSED_DAYS = 60
@@ -27,6 +30,7 @@ _TABLES = (
     "CREATE TABLE uses (use TEXT NOT NULL, name TEXT NOT NULL, file INTEGER NOT NULL,"
     " PRIMARY KEY (use, name, file)) WITHOUT ROWID",
     "CREATE INDEX uses_of_file ON uses (file)",
+    *similar.TABLES,
     f"PRAGMA user_version = {SCHEMA}",
 )
 
@@ -87,6 +91,8 @@ def _opened(path: Path) -> sqlite3.Connection:
             _create(connection)
         connection.execute("SELECT * FROM files LIMIT 1").fetchone()
         connection.execute("SELECT * FROM roots LIMIT 1").fetchone()
+        connection.execute("SELECT * FROM code LIMIT 1").fetchone()
+        similar.windows_with(connection, "none", 1)
     except BaseException:
         connection.close()
         raise
@@ -95,7 +101,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _create(connection: sqlite3.Connection) -> None:
     with transaction(connection):
-        for table in ("files", "roots", "names", "uses"):
+        for table in ("files", "roots", "names", "uses", *similar.NAMES):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         for statement in _TABLES:
             connection.execute(statement)
@@ -170,6 +176,18 @@ class Reader:
         rows = self._connection.execute("SELECT root FROM roots WHERE name = ? ORDER BY root", (name,))
         return [root for (root,) in rows]
 
+    def windows_with(self, term: str, most: int) -> tuple[int, ...]:
+        """Return the ids of the first ``most`` windows of code with a term."""
+        return similar.windows_with(self._connection, term, most)
+
+    def last_window(self) -> int:
+        """Return the highest id of a window."""
+        return similar.last_window(self._connection)
+
+    def location(self, window: int) -> Location | None:
+        """Return where a window is; None if it is no more."""
+        return similar.location(self._connection, window)
+
 
 class Writer:
     """Writes the index."""
@@ -182,11 +200,15 @@ class Writer:
         rows = self._connection.execute("SELECT path, mtime_ns, size FROM files")
         return {path: (mtime_ns, size) for path, mtime_ns, size in rows}
 
-    def put(self, files: Iterable[tuple[SourceFile, str]]) -> None:
-        """Save the summaries of files, as JSON."""
+    def put(
+        self, files: Iterable[tuple[SourceFile, str]], code: Iterable[tuple[str, Sequence[Window]]] = ()
+    ) -> None:
+        """Save the summaries of files, as JSON, and the windows of their ``code``, by path."""
         rows = [(file.path, file.mtime_ns, file.size, summary) for file, summary in files]
         with transaction(self._connection):
             self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", rows)
+            for path, windows in code:
+                similar.put(self._connection, path, windows)
 
     def put_names(self, files: Iterable[tuple[str, str, Iterable[tuple[str, str]]]]) -> None:
         """Save the names in files, as JSON, with the uses of names: how, and which."""
@@ -203,12 +225,13 @@ class Writer:
         self._connection.execute(f"DELETE FROM uses WHERE file = ({inner})", (path,))  # noqa: S608
         self._connection.execute("DELETE FROM names WHERE path = ?", (path,))
 
-    def remove(self, paths: Iterable[str]) -> None:
+    def remove(self, paths: Sequence[str]) -> None:
         """Forget files."""
         with transaction(self._connection):
+            self._connection.executemany("DELETE FROM files WHERE path = ?", [(path,) for path in paths])
             for path in paths:
+                similar.remove(self._connection, path)
                 self._forget_names(path)
-                self._connection.execute("DELETE FROM files WHERE path = ?", (path,))
 
     def set_roots(self, roots: Iterable[tuple[str, str]]) -> None:
         """Replace the names of top-level modules and the folders that hold them, if they differ."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from copilot_server.context.document import Cursor
+
+Kind = Literal["definition", "similar", "edited"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +16,15 @@ class Snippet:
 
     ``path``: the file, relative to its workspace folder, with forward slashes. ``text``: whole lines of code
     with line feeds between them and none at the end. ``score``: how useful it is likely to be. ``is_stable``:
-    it does not depend on the cursor's line, so that it stays the same while somebody types there.
+    it does not depend on the cursor's line, so that it stays the same while somebody types there. ``kind``:
+    the head of a definition, code that is like that around the cursor, or what was edited last.
     """
 
     path: str
     text: str
     score: float
     is_stable: bool = True
+    kind: Kind = "definition"
 
 
 class SnippetSource(Protocol):

@@ -26,11 +26,15 @@ from copilot_server.workspace.python.line import select_on_line
 from copilot_server.workspace.python.missing import Suggested, judged_names
 from copilot_server.workspace.python.select import Selected, select_stable
 from copilot_server.workspace.select import Limits
+from copilot_server.workspace.similar.families import BY_LANGUAGE
+from copilot_server.workspace.similar.search import Around
+from copilot_server.workspace.similar.source import SimilarCode
 from copilot_server.workspace.store import database_of
 from copilot_server.workspace.types import MissingName, Snippet
 
-#: The language ids of documents that get snippets.
-LANGUAGES = frozenset({"python"})
+#: The language ids of documents that get snippets, and of those that get the heads of definitions.
+LANGUAGES = frozenset(BY_LANGUAGE)
+WITH_HEADS = frozenset({"python"})
 
 #: Files whose change may change which other files are listed.
 _IGNORE_FILES = frozenset({".gitignore", ".copilotignore"})
@@ -65,6 +69,7 @@ class Workspace:
         self._indexing = Indexing(
             database, self._folders, exclusions.patterns, self._overlay, self._index.reopen
         )
+        self._similar = SimilarCode(self._index, self._limits.similar, self._may_read)
         self._lock = threading.Lock()
         self._remembered: LRUCache[str, _Remembered] = LRUCache(8)
 
@@ -128,16 +133,22 @@ class Workspace:
         self._index.hide(frozenset({*given, *(os.path.realpath(path) for path in given)}))
 
     def snippets(self, cursor: Cursor) -> tuple[Snippet, ...]:
-        """Return the heads of definitions in other files that the code near the cursor names.
+        """Return code that is like that around the cursor, and the heads of definitions that it names.
 
-        The stable ones come first, by file and line, and then those that the cursor's line adds.
+        Those that are stable come first: similar code, and heads by file and line. Then come the heads that
+        the cursor's line adds.
         """
-        if cursor.document.language_id not in LANGUAGES:
+        language = cursor.document.language_id
+        family = BY_LANGUAGE.get(language)
+        if family is None:
             return ()
-        path, split = self._path(cursor), SplitText.at(cursor)
-        selected = self._around(path, split)
-        added = select_on_line(split, selected, self._index, path, self._limits)
-        return tuple(map(self._relative, filter(self._may_be_read, (*selected.snippets, *added))))
+        path, split = self._path(cursor, family.suffixes[0]), SplitText.at(cursor)
+        found = [*self._similar.at(Around(split.before, split.after, path, family))]
+        if language in WITH_HEADS:
+            selected = self._around(path, split)
+            found += selected.snippets
+            found += select_on_line(split, selected, self._index, path, self._limits)
+        return tuple(self._relative(one) for one in found if self._may_read(one.path))
 
     def missing_name(self, cursor: Cursor, text: str, replaced: int) -> MissingName | None:
         """Return the first name in a suggestion that certainly does not exist where it is used."""
@@ -151,7 +162,7 @@ class Workspace:
 
         None means that it is not certain, as all is until the files are indexed.
         """
-        if cursor.document.language_id not in LANGUAGES or not self._indexing.is_up_to_date:
+        if cursor.document.language_id not in WITH_HEADS or not self._indexing.is_up_to_date:
             return
         path, split = self._path(cursor), SplitText.at(cursor)
         self._index.version()  # what is remembered of an earlier one is forgotten
@@ -159,9 +170,9 @@ class Workspace:
             self._index, Suggested(path, split, self._headers(path, split), text, replaced)
         )
 
-    def _path(self, cursor: Cursor) -> str:
+    def _path(self, cursor: Cursor, suffix: str = ".py") -> str:
         # A document without a file is taken for one in the first folder, where its imports may begin.
-        untitled = f"{next(iter(self._folders), '')}/untitled.py"
+        untitled = f"{next(iter(self._folders), '')}/untitled{suffix}"
         return _path_of(cursor.document.uri) or untitled
 
     def _headers(self, path: str, split: SplitText) -> tuple[Header, ...]:
@@ -186,9 +197,9 @@ class Workspace:
             self._remembered[path] = _Remembered(*known, selected)
         return selected
 
-    def _may_be_read(self, snippet: Snippet) -> bool:
+    def _may_read(self, path: str) -> bool:
         # What is excluded may have changed since the file was indexed.
-        return not self._exclusions.excludes(snippet.path)
+        return not self._exclusions.excludes(path)
 
     def _relative(self, snippet: Snippet) -> Snippet:
         folders = (one for one in self._folders if snippet.path.startswith(f"{one}/"))

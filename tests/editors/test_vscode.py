@@ -155,6 +155,17 @@ def test_escape_dismisses_and_the_key_asks_again(window: Window) -> None:
     assert window.buffer(FILE) == BEFORE + again
 
 
+def test_what_was_typed_away_comes_again_only_by_the_key(window: Window) -> None:
+    suggested(window)
+    window.type("§")
+    window.press("Backspace")
+    window.ghost_goes()
+    window.stays_without_ghost()
+    assert window.buffer(FILE) == BEFORE
+    window.press("Alt+\\")
+    assert window.ghost_shows()
+
+
 def test_what_another_file_defines_is_suggested_and_accepted(window: Window, server: CodeServer) -> None:
     (server.workspace / "preferences.py").write_text(PREFERENCES, encoding="utf-8")
     window.type(PAUSE)

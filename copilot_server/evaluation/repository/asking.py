@@ -246,4 +246,4 @@ def _offered(cursor: Cursor, written: Candidate) -> Candidate | None:
         return None
     draft = Draft(written.text, written.replaced, written.finish_reason)
     left = apply_quiet_filters(draft, situation_at(cursor))
-    return None if left is None else replace(written, text=left.text, replaced=left.replaced)
+    return None if left is None else written.rewritten(left.text, left.replaced)

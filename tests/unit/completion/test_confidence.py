@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from copilot_server.catalog import Gate
-from copilot_server.completion.confidence import LOWEST_LOGPROB, features, first_line, is_likely, probability
+from copilot_server.completion.confidence import LOWEST_LOGPROB, features, is_likely, probability
 from copilot_server.completion.types import Candidate
 from copilot_server.config import Eagerness
 from copilot_server.engine.base import Written
@@ -38,11 +38,26 @@ def test_what_the_user_has_typed_no_longer_counts():
 
 
 @pytest.mark.parametrize(
+    ("left", "logprobs"),
+    [
+        ("abc", [-1.0]),  # the end was cut off
+        ("defgh", [-5.0]),  # the first line was left out
+        ("  defgh", [-5.0]),  # and the second one indented
+        ("x", [-4.5]),  # the model did not write this
+    ],
+)
+def test_the_trace_follows_what_filters_leave_of_a_text(left: str, logprobs: list[float]):
+    rewritten = candidate().rewritten(left, 2)
+    assert (rewritten.text, rewritten.replaced) == (left, 2)
+    assert rewritten.logprobs(len(rewritten.first_line)) == logprobs
+
+
+@pytest.mark.parametrize(
     ("text", "line"),
     [("", ""), ("a b", "a b"), ("a\nb", "a"), ("a\r\nb", "a"), ("\n    a\nb", "\n    a"), ("\n\n", "\n\n")],
 )
 def test_the_first_line_is_the_first_that_is_not_blank(text: str, line: str):
-    assert first_line(text) == line
+    assert candidate(text).first_line == line
 
 
 def test_features_are_those_of_the_first_line():

@@ -6,10 +6,10 @@ import pytest
 
 from copilot_server.workspace.languages import (
     SUFFIXES,
+    read_bytes,
     read_names,
     read_names_of_bytes,
     summarize,
-    summarize_bytes,
 )
 from copilot_server.workspace.names import FileNames
 from copilot_server.workspace.summary import FileSummary
@@ -23,7 +23,15 @@ def test_every_language_reads_any_text(suffix: str):
 
 
 def test_bytes_of_any_encoding():
-    assert [one.name for one in summarize_bytes("a.py", b"\xef\xbb\xbff = 1\n# \xff").definitions] == ["f"]
-    assert summarize_bytes("a.py", b"f = 1\n\0") == FileSummary()
+    summary, (window,) = read_bytes("a.py", b"\xef\xbb\xbffirst = 1\n# \xff")
+    assert [one.name for one in summary.definitions] == ["first"]
+    assert window.terms == {"first"}
+    assert read_bytes("a.py", b"f = 1\n\0") == (FileSummary(), ())
     assert list(read_names_of_bytes("a.py", b"\xef\xbb\xbff = 1\n# \xff").bindings) == ["f"]
     assert read_names_of_bytes("a.py", b"f = 1\n\0").is_open
+
+
+def test_a_language_of_which_no_definitions_are_read_has_windows():
+    summary, windows = read_bytes("a.lua", b"local first = 1")
+    assert summary == FileSummary()
+    assert len(windows) == 1
