@@ -24,7 +24,8 @@ import filelock
 
 from copilot_server.context.exclusion import Exclusions
 from copilot_server.workspace.files import MAX_FILES, SourceFile, list_files
-from copilot_server.workspace.languages import read_bytes
+from copilot_server.workspace.languages import read_bytes, read_names_of_bytes
+from copilot_server.workspace.names import FileNames
 from copilot_server.workspace.python.roots import top_level_modules
 from copilot_server.workspace.similar.windows import Window
 from copilot_server.workspace.store import Writer, delete, delete_unused, is_damage, open_for_writing
@@ -116,7 +117,10 @@ def _index(job: Job, database: Path) -> Outcome:
         writer.set_roots(top_level_modules(paths, job.folders))
         contents = _contents(changed, job, writer)
         while batch := list(islice(contents, 1 if job.is_careful else BATCH)):
-            writer.put([one[:2] for one in batch], [(file.path, windows) for file, _, windows in batch])
+            # A file counts as read once its summary is there, so that comes last.
+            writer.put_names((one.file.path, one.names.to_json(), one.names.uses()) for one in batch)
+            summaries = [(one.file, one.summary) for one in batch]
+            writer.put(summaries, [(one.file.path, one.windows) for one in batch])
         return Outcome(len(paths), len(changed), len(removed))
 
 
@@ -129,12 +133,20 @@ def _list(job: Job) -> Iterator[SourceFile]:
             yield file
 
 
-def _contents(
-    files: Iterable[SourceFile], job: Job, writer: Writer
-) -> Iterator[tuple[SourceFile, str, Sequence[Window]]]:
-    """Read files, and yield the summary of each as JSON, and its windows."""
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What was read of a file; ``summary`` as JSON."""
+
+    file: SourceFile
+    summary: str
+    windows: Sequence[Window]
+    names: FileNames
+
+
+def _contents(files: Iterable[SourceFile], job: Job, writer: Writer) -> Iterator[_Content]:
     for file in files:
         if job.is_careful:
+            writer.put_names([(file.path, FileNames(is_open=True).to_json(), ())])
             writer.put([(file, FileSummary().to_json())])
         _end_after(job.file_cpu_s)
         now_ns = time.time_ns()
@@ -147,7 +159,7 @@ def _contents(
         is_settled = len(content) == file.size and now_ns - file.mtime_ns > RACE_NS
         known = file if is_settled else SourceFile(file.path, -1, file.size)
         summary, windows = read_bytes(file.path, content)
-        yield known, summary.to_json(), windows
+        yield _Content(known, summary.to_json(), windows, read_names_of_bytes(file.path, content))
         _end_after(0.0)
 
 

@@ -16,7 +16,7 @@ from copilot_server.workspace.similar.store import Location
 from copilot_server.workspace.similar.windows import Window
 
 #: It is raised whenever the tables or the summaries change; a database of another version is rebuilt.
-SCHEMA = 3
+SCHEMA = 4
 BUSY_S = 10.0
 #: Databases of workspaces that nobody has opened for so long are deleted.
 UNUSED_DAYS = 60
@@ -25,6 +25,11 @@ _TABLES = (
     " summary TEXT NOT NULL)",
     # The names that can be imported absolutely, with the folders that hold them.
     "CREATE TABLE roots (name TEXT NOT NULL, root TEXT NOT NULL, PRIMARY KEY (name, root)) WITHOUT ROWID",
+    # The names in each file, and how files use those of attributes.
+    "CREATE TABLE names (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, names TEXT NOT NULL)",
+    "CREATE TABLE uses (use TEXT NOT NULL, name TEXT NOT NULL, file INTEGER NOT NULL,"
+    " PRIMARY KEY (use, name, file)) WITHOUT ROWID",
+    "CREATE INDEX uses_of_file ON uses (file)",
     *similar.TABLES,
     f"PRAGMA user_version = {SCHEMA}",
 )
@@ -96,7 +101,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _create(connection: sqlite3.Connection) -> None:
     with transaction(connection):
-        for table in ("files", "roots", *similar.NAMES):
+        for table in ("files", "roots", "names", "uses", *similar.NAMES):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         for statement in _TABLES:
             connection.execute(statement)
@@ -150,6 +155,16 @@ class Reader:
         row = self._connection.execute("SELECT summary FROM files WHERE path = ?", (path,)).fetchone()
         return None if row is None else str(row[0])
 
+    def names(self, path: str) -> str | None:
+        """Return the names in a file, as JSON; None if it is not in the index."""
+        row = self._connection.execute("SELECT names FROM names WHERE path = ?", (path,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def users(self, use: str, name: str, most: int) -> list[str]:
+        """Return files that use the name of an attribute in a way, at most ``most``."""
+        query = "SELECT path FROM uses JOIN names ON id = file WHERE use = ? AND name = ? LIMIT ?"
+        return [path for (path,) in self._connection.execute(query, (use, name, most))]
+
     def has_folder(self, folder: str) -> bool:
         """Whether the index has a file below a folder."""
         # The character after the slash ends the range of the paths that begin with the folder.
@@ -195,12 +210,28 @@ class Writer:
             for path, windows in code:
                 similar.put(self._connection, path, windows)
 
+    def put_names(self, files: Iterable[tuple[str, str, Iterable[tuple[str, str]]]]) -> None:
+        """Save the names in files, as JSON, with the uses of names: how, and which."""
+        with transaction(self._connection):
+            for path, names, uses in files:
+                self._forget_names(path)
+                query = "INSERT INTO names (path, names) VALUES (?, ?)"
+                file = self._connection.execute(query, (path, names)).lastrowid
+                rows = ((use, name, file) for use, name in uses)
+                self._connection.executemany("INSERT INTO uses VALUES (?, ?, ?)", rows)
+
+    def _forget_names(self, path: str) -> None:
+        inner = "SELECT id FROM names WHERE path = ?"
+        self._connection.execute(f"DELETE FROM uses WHERE file = ({inner})", (path,))  # noqa: S608
+        self._connection.execute("DELETE FROM names WHERE path = ?", (path,))
+
     def remove(self, paths: Sequence[str]) -> None:
         """Forget files."""
         with transaction(self._connection):
             self._connection.executemany("DELETE FROM files WHERE path = ?", [(path,) for path in paths])
             for path in paths:
                 similar.remove(self._connection, path)
+                self._forget_names(path)
 
     def set_roots(self, roots: Iterable[tuple[str, str]]) -> None:
         """Replace the names of top-level modules and the folders that hold them, if they differ."""

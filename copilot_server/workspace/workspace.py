@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from copilot_server.workspace.languages import SUFFIXES
 from copilot_server.workspace.overlay import Overlay
 from copilot_server.workspace.python.document import SplitText, read_code, surroundings
 from copilot_server.workspace.python.line import select_on_line
+from copilot_server.workspace.python.missing import Suggested, judged_names
 from copilot_server.workspace.python.select import Selected, select_stable
 from copilot_server.workspace.recent import RecentEdits
 from copilot_server.workspace.select import Limits
@@ -30,7 +31,7 @@ from copilot_server.workspace.similar.families import BY_LANGUAGE, Family, famil
 from copilot_server.workspace.similar.search import Around
 from copilot_server.workspace.similar.source import SimilarCode
 from copilot_server.workspace.store import database_of
-from copilot_server.workspace.types import Snippet
+from copilot_server.workspace.types import MissingName, Snippet
 
 #: The language ids of documents that get snippets, and of those that get the heads of definitions.
 LANGUAGES = frozenset(BY_LANGUAGE)
@@ -148,9 +149,7 @@ class Workspace:
         family = BY_LANGUAGE.get(language)
         if family is None:
             return ()
-        # A document without a file is taken for one in the first folder, where its imports may begin.
-        untitled = f"{next(iter(self._folders), '')}/untitled{family.suffixes[0]}"
-        path, split = _path_of(cursor.document.uri) or untitled, SplitText.at(cursor)
+        path, split = self._path(cursor, family.suffixes[0]), SplitText.at(cursor)
         similar = self._similar.at(Around(split.before, split.after, path, family))
         found = [*self._edited(path, split, family), *similar]
         if language in WITH_HEADS:
@@ -167,6 +166,39 @@ class Workspace:
             return self._overlay.current(other) if is_shown else None
 
         return self._recent.snippets(path, split.before.count("\n"), self._limits.edited, text_of)
+
+    def missing_name(self, cursor: Cursor, text: str, replaced: int) -> MissingName | None:
+        """Return the first name in a suggestion that certainly does not exist where it is used."""
+        judged = self.judged_names(cursor, text, replaced)
+        return next((one for one, exists in judged if exists is False), None)
+
+    def judged_names(
+        self, cursor: Cursor, text: str, replaced: int
+    ) -> Iterator[tuple[MissingName, bool | None]]:
+        """Yield the attributes, keywords and imports in a suggestion, and whether they exist.
+
+        None means that it is not certain, as all is until the files are indexed.
+        """
+        if cursor.document.language_id not in WITH_HEADS or not self._indexing.is_up_to_date:
+            return
+        path, split = self._path(cursor), SplitText.at(cursor)
+        self._index.version()  # what is remembered of an earlier one is forgotten
+        yield from judged_names(
+            self._index, Suggested(path, split, self._headers(path, split), text, replaced)
+        )
+
+    def _path(self, cursor: Cursor, suffix: str = ".py") -> str:
+        # A document without a file is taken for one in the first folder, where its imports may begin.
+        untitled = f"{next(iter(self._folders), '')}/untitled{suffix}"
+        return _path_of(cursor.document.uri) or untitled
+
+    def _headers(self, path: str, split: SplitText) -> tuple[Header, ...]:
+        """Return the definitions around the cursor, which are known if snippets were asked for there."""
+        with self._lock:
+            last = self._remembered.get(path)
+        if last is not None and (last.before, last.after) == (split.before, split.after):
+            return last.headers
+        return read_code(split)[1]
 
     def _around(self, path: str, split: SplitText) -> Selected:
         """Return what is selected without the cursor's line; while somebody types there it is remembered."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from copilot_server.workspace.names import FileNames, Use
 from copilot_server.workspace.python.heads import summarize
 from copilot_server.workspace.python.roots import top_level_modules
+from copilot_server.workspace.python.scopes import read_names
 from copilot_server.workspace.summary import FileSummary
 
 
@@ -16,12 +18,19 @@ class MemoryFiles:
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self._files = {f"/w/{name}": summarize(text) for name, text in files.items()}
+        self._names = {f"/w/{name}": read_names(text) for name, text in files.items()}
         self._roots = list(top_level_modules(self._files.keys(), self.folders))
         self.read: list[str] = []
 
     def summary(self, path: str) -> FileSummary | None:
         self.read.append(path)
         return self._files.get(path)
+
+    def names(self, path: str) -> FileNames | None:
+        return self._names.get(path)
+
+    def uses(self, use: Use, name: str, besides: str) -> bool:
+        return any((use, name) in one.uses() for path, one in self._names.items() if path != besides)
 
     def existing(self, paths: tuple[str, ...]) -> frozenset[str]:
         return frozenset(self._files.keys() & set(paths))
