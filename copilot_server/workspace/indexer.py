@@ -25,10 +25,11 @@ import filelock
 from copilot_server.context.exclusion import Exclusions
 from copilot_server.workspace.files import MAX_FILES, SourceFile, list_files
 from copilot_server.workspace.languages import read_bytes
-from copilot_server.workspace.python.roots import top_level_modules
+from copilot_server.workspace.python.roots import PYTHON, top_level_modules
 from copilot_server.workspace.similar.windows import Window
 from copilot_server.workspace.store import Writer, delete, delete_unused, is_damage, open_for_writing
 from copilot_server.workspace.summary import FileSummary
+from copilot_server.workspace.tags.languages import family_of
 
 logger = logging.getLogger(__name__)
 
@@ -113,10 +114,15 @@ def _index(job: Job, database: Path) -> Outcome:
         changed = [one for one in listed.values() if known.get(one.path) != (one.mtime_ns, one.size)]
         paths = (known.keys() - set(removed)) | listed.keys()
         # The names of modules come first, so that what is read can be found at once.
-        writer.set_roots(top_level_modules(paths, job.folders))
+        modules = [path for path in paths if path.endswith(PYTHON)]
+        writer.set_roots(top_level_modules(modules, job.folders))
         contents = _contents(changed, job, writer)
         while batch := list(islice(contents, 1 if job.is_careful else BATCH)):
-            writer.put([one[:2] for one in batch], [(file.path, windows) for file, _, windows in batch])
+            writer.put(
+                [(file, summary.to_json()) for file, summary, _ in batch],
+                [(file.path, windows) for file, _, windows in batch],
+                {file.path: list(summary.names()) for file, summary, _ in batch if family_of(file.path)},
+            )
         return Outcome(len(paths), len(changed), len(removed))
 
 
@@ -131,8 +137,8 @@ def _list(job: Job) -> Iterator[SourceFile]:
 
 def _contents(
     files: Iterable[SourceFile], job: Job, writer: Writer
-) -> Iterator[tuple[SourceFile, str, Sequence[Window]]]:
-    """Read files, and yield the summary of each as JSON, and its windows."""
+) -> Iterator[tuple[SourceFile, FileSummary, Sequence[Window]]]:
+    """Read files, and yield the summary of each, and its windows."""
     for file in files:
         if job.is_careful:
             writer.put([(file, FileSummary().to_json())])
@@ -146,8 +152,7 @@ def _contents(
             content = b""
         is_settled = len(content) == file.size and now_ns - file.mtime_ns > RACE_NS
         known = file if is_settled else SourceFile(file.path, -1, file.size)
-        summary, windows = read_bytes(file.path, content)
-        yield known, summary.to_json(), windows
+        yield known, *read_bytes(file.path, content)
         _end_after(0.0)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar, cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -15,7 +16,6 @@ from cachetools import LRUCache
 
 from copilot_server.context.document import Cursor
 from copilot_server.context.exclusion import Exclusions
-from copilot_server.context.source.definitions import Header
 from copilot_server.workspace.index import Index
 from copilot_server.workspace.indexer import Outcome
 from copilot_server.workspace.indexing import MAX_PATHS, Indexing
@@ -29,25 +29,20 @@ from copilot_server.workspace.similar.families import BY_LANGUAGE
 from copilot_server.workspace.similar.search import Around
 from copilot_server.workspace.similar.source import SimilarCode
 from copilot_server.workspace.store import database_of
+from copilot_server.workspace.tags import select as tags
+from copilot_server.workspace.tags.document import depth_of, read_around
+from copilot_server.workspace.tags.languages import FAMILIES
 from copilot_server.workspace.types import Snippet
 
-#: The language ids of documents that get snippets, and of those that get the heads of definitions.
+#: The language ids of documents that get snippets.
 LANGUAGES = frozenset(BY_LANGUAGE)
-WITH_HEADS = frozenset({"python"})
+_PYTHON = "python"
 
 #: Files whose change may change which other files are listed.
 _IGNORE_FILES = frozenset({".gitignore", ".copilotignore"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Remembered:
-    """What was selected around a cursor's line, and on what it depended."""
-
-    before: str
-    after: str
-    headers: tuple[Header, ...]
-    version: tuple[int, ...]
-    selected: Selected
+_Selected = TypeVar("_Selected", Selected, tags.Selected)
 
 
 class Workspace:
@@ -64,13 +59,14 @@ class Workspace:
         self._limits = limits or Limits()
         self._overlay = Overlay()
         database = database_of(cache, self._folders, exclusions.patterns)
-        self._index = Index(database, self._folders, self._overlay)
+        self._index = Index(database, self._folders, self._overlay, exclusions.excludes)
         self._indexing = Indexing(
             database, self._folders, exclusions.patterns, self._overlay, self._index.reopen
         )
         self._similar = SimilarCode(self._index, self._limits.similar, self._may_read)
         self._lock = threading.Lock()
-        self._remembered: LRUCache[str, _Remembered] = LRUCache(8)
+        # What was selected around a cursor's line, with that on which it depended.
+        self._remembered: LRUCache[str, tuple[object, object]] = LRUCache(8)
 
     @property
     def outcome(self) -> Outcome | None:
@@ -144,30 +140,50 @@ class Workspace:
         # A document without a file is taken for one in the first folder, where its imports may begin.
         untitled = f"{next(iter(self._folders), '')}/untitled{family.suffixes[0]}"
         path, split = _path_of(cursor.document.uri) or untitled, SplitText.at(cursor)
-        found = [*self._similar.at(Around(split.before, split.after, path, family))]
-        if language in WITH_HEADS:
-            selected = self._around(path, split)
-            found += selected.snippets
-            found += select_on_line(split, selected, self._index, path, self._limits)
+        found = [
+            *self._similar.at(Around(split.before, split.after, path, family)),
+            *self._heads(language, path, split),
+        ]
         return tuple(self._relative(one) for one in found if self._may_read(one.path))
 
-    def _around(self, path: str, split: SplitText) -> Selected:
+    def _heads(self, language: str, path: str, split: SplitText) -> tuple[Snippet, ...]:
+        """Return the heads of definitions in other files that the code near the cursor names."""
+        if language == _PYTHON:
+            return self._python(path, split)
+        return self._by_tags(path, split, FAMILIES[language]) if language in FAMILIES else ()
+
+    def _python(self, path: str, split: SplitText) -> tuple[Snippet, ...]:
+        code, headers = read_code(split)
+
+        def select() -> Selected:
+            around = surroundings(split, code, headers)
+            return select_stable(split, around, self._index, path, self._limits)
+
+        selected = self._remember(path, (split.before, split.after, headers, self._index.version()), select)
+        return (*selected.snippets, *select_on_line(split, selected, self._index, path, self._limits))
+
+    def _by_tags(self, path: str, split: SplitText, family: str) -> tuple[Snippet, ...]:
+        def select() -> tags.Selected:
+            return tags.select_stable(split, read_around(split, family), self._index, path, self._limits)
+
+        known = (split.before, split.after, depth_of(split), family, self._index.version())
+        selected = self._remember(path, known, select)
+        return (*selected.snippets, *tags.select_on_line(split, selected, self._index, path, self._limits))
+
+    def _remember(self, path: str, known: object, select: Callable[[], _Selected]) -> _Selected:
         """Return what is selected without the cursor's line; while somebody types there it is remembered."""
-        (code, headers), version = read_code(split), self._index.version()
         with self._lock:
             last = self._remembered.get(path)
-        known = (split.before, split.after, headers, version)
-        if last is not None and (last.before, last.after, last.headers, last.version) == known:
-            return last.selected
-        around = surroundings(split, code, headers)
-        selected = select_stable(split, around, self._index, path, self._limits)
+        if last is not None and last[0] == known:
+            return cast("_Selected", last[1])
+        selected = select()
         with self._lock:
-            self._remembered[path] = _Remembered(*known, selected)
+            self._remembered[path] = (known, selected)
         return selected
 
     def _may_read(self, path: str) -> bool:
         # What is excluded may have changed since the file was indexed.
-        return not self._exclusions.excludes(path)
+        return self._index.may_be_read(path)
 
     def _relative(self, snippet: Snippet) -> Snippet:
         folders = (one for one in self._folders if snippet.path.startswith(f"{one}/"))
