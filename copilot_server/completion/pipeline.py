@@ -13,9 +13,10 @@ from copilot_server.completion.cache import CompletionCache
 from copilot_server.completion.confidence import is_likely
 from copilot_server.completion.filters.draft import Draft
 from copilot_server.completion.filters.order import apply_filters, apply_quiet_filters
+from copilot_server.completion.known_names import with_known_names
 from copilot_server.completion.plan import Plan, Planner
 from copilot_server.completion.scheduling.next_cursors import next_cursors, resting_cursors
-from copilot_server.completion.scope.scope import Situation
+from copilot_server.completion.scope.scope import Situation, situation_at
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings
 from copilot_server.context.document import Document
@@ -130,7 +131,7 @@ class Pipeline:
         uri = request.cursor.document.uri
         plan = self._planner.plan(request, self._suggested.get(uri, ()))
         generation = _watched(plan.generation, on_text) if on_text else plan.generation
-        completion = self._finish(plan, self._engine.generate(generation, cancel))
+        completion = self._finish(request, plan, self._engine.generate(generation, cancel))
         if request.prefetch:
             completion = replace(completion, source="ahead")
         self._cache.store(request.cursor, completion)
@@ -189,7 +190,8 @@ class Pipeline:
         completions: dict[int, Completion] = {}
 
         def finish(index: int, generations: list[Generation]) -> None:
-            completions[index] = self._answer(requests[index], self._finish(plans[index], generations))
+            request = requests[index]
+            completions[index] = self._answer(request, self._finish(request, plans[index], generations))
             if on_done is not None:
                 on_done(index, completions[index])
 
@@ -204,8 +206,7 @@ class Pipeline:
         shown any that there is.
         """
         if request.invoked:
-            shown = completion.candidates or rank(one for one in completion.sampled if one.text)
-            return replace(completion, candidates=shown)
+            return completion if completion.candidates else _any_sampled(request, completion)
         likely = partial(is_likely, self._manifest.gate, self._eagerness, request.cursor)
         shown = tuple(filter(likely, completion.candidates))
         return replace(completion, candidates=shown, withheld=len(shown) < len(completion.candidates))
@@ -216,26 +217,33 @@ class Pipeline:
             earlier = self._suggested.get(uri, ())
             self._suggested[uri] = (*earlier, completion.candidates[0].text)[-SUGGESTIONS:]
 
-    def _finish(self, plan: Plan, generations: Sequence[Generation]) -> Completion:
+    def _finish(
+        self, request: CompletionRequest, plan: Plan, generations: Sequence[Generation]
+    ) -> Completion:
         cancelled = any(generation.finish_reason == "cancelled" for generation in generations)
         sampled = () if cancelled else tuple(_candidate(plan.situation, one) for one in generations)
+        known, missing = with_known_names(request, plan.situation, sampled)
         return Completion(
-            candidates=rank(one for one in _quiet(sampled, plan.situation) if one.text),
+            candidates=rank(_quiet(known, plan.situation)),
             source="model",
             prompt_protocol=plan.prompt_protocol,
             cancelled=cancelled,
             sampled=sampled,
+            missing=missing,
         )
 
 
 def rank(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     """Return candidates with different texts, the one with the highest mean log-probability first.
 
+    Empty ones are left out.
+
     Source: Chen et al. 2021, arXiv:2107.03374, section 3.3 and figure 7.
     """
     best: dict[str, Candidate] = {}
     for candidate in sorted(candidates, key=lambda one: one.mean_logprob, reverse=True):
-        best.setdefault(candidate.text, candidate)
+        if candidate.text:
+            best.setdefault(candidate.text, candidate)
     return tuple(best.values())
 
 
@@ -293,6 +301,12 @@ def _watched(generation: GenerationRequest, on_text: Callable[[str], None]) -> G
         return ends is not None and ends(text)
 
     return replace(generation, until=until)
+
+
+def _any_sampled(request: CompletionRequest, completion: Completion) -> Completion:
+    """Let also what is not worth an interruption answer a user who has asked for a suggestion."""
+    known, missing = with_known_names(request, situation_at(request.cursor), completion.sampled)
+    return replace(completion, candidates=rank(known), missing=completion.missing or missing)
 
 
 def _quiet(sampled: Iterable[Candidate], situation: Situation) -> Iterator[Candidate]:

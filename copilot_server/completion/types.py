@@ -102,6 +102,7 @@ class Completion:
     ``sampled``: every candidate in the order in which the model sampled them, including empty ones,
     duplicates and those that are not worth an interruption; for benchmarks.
     ``withheld``: whether a suggestion was left out because it is not likely enough to be right.
+    ``missing``: a name that does not exist and because of which a suggestion was left out; "" for none.
     """
 
     candidates: tuple[Candidate, ...]
@@ -110,3 +111,4 @@ class Completion:
     cancelled: bool = False
     sampled: tuple[Candidate, ...] = ()
     withheld: bool = False
+    missing: str = ""

@@ -30,6 +30,7 @@ _NO_COMPLETION = Completion((), "none", "")
 #: What the status says where the model has a suggestion that is not shown.
 _REJECTED = "Ready. You did not want the suggestion here."
 _UNLIKELY = "Ready. The suggestion here is not likely enough to be right (eagerness: {})."
+_MISSING = "Ready. The suggestion here uses a name that does not exist: {}."
 
 
 def take_snapshot(
@@ -65,7 +66,7 @@ async def inline(session: Session, snapshot: Snapshot, *, invoked: bool) -> list
     completion = await _complete(session, request, snapshot, kind)
     if invoked:
         candidates = completion.candidates[: session.settings.current.completion.candidates]
-        session.answered()
+        session.answered(None if candidates else _why_none(completion))
     else:
         candidates = _wanted(session, snapshot, completion)
     return _inline_items(session, snapshot, completion, candidates, kind)
@@ -188,8 +189,15 @@ def _wanted(session: Session, snapshot: Snapshot, completion: Completion) -> tup
         why = _REJECTED
     elif completion.withheld and not wanted:
         why = _UNLIKELY.format(session.settings.current.completion.eagerness)
+    elif not wanted:
+        why = _why_none(completion)
     session.answered(why)
     return wanted
+
+
+def _why_none(completion: Completion) -> str | None:
+    """Return why there is no suggestion, if it is known."""
+    return _MISSING.format(completion.missing) if completion.missing else None
 
 
 def _inline_items(

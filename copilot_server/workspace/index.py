@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from cachetools import LRUCache
 
+from copilot_server.workspace.names import FileNames, Use
 from copilot_server.workspace.overlay import Overlay, ReadText
 from copilot_server.workspace.similar.store import Location
 from copilot_server.workspace.store import MAX_DEFINING, Reader
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 _REMEMBERED = 512
 #: A term that more windows have is too common to tell anything; a small workspace has fewer.
 MOST_WINDOWS, LEAST_WINDOWS, MOST_SHARE = 500, 20, 0.2
+#: How many files with a use of a name are looked at; with more, one is not hidden for certain.
+_USERS = 200
 
 _Answer = TypeVar("_Answer")
 
@@ -49,6 +52,8 @@ class Index:
         self._version: tuple[int, ...] = ()
         self._hidden: frozenset[str] = frozenset()
         self._summaries: LRUCache[str, FileSummary | None] = LRUCache(_REMEMBERED)
+        self._names: LRUCache[str, FileNames | None] = LRUCache(_REMEMBERED)
+        self._users: dict[tuple[Use, str], list[str]] = {}
         self._existing: dict[tuple[str, ...], frozenset[str]] = {}
         self._has_folder: dict[str, bool] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
@@ -71,6 +76,8 @@ class Index:
             if version != self._version:
                 self._version = version
                 self._summaries.clear()
+                self._names.clear()
+                self._users.clear()
                 self._existing.clear()
                 self._has_folder.clear()
                 self._roots.clear()
@@ -86,6 +93,32 @@ class Index:
             if path not in self._summaries:
                 self._summaries[path] = self._read(path)
             return self._summaries[path]
+
+    def names(self, path: str) -> FileNames | None:
+        """Return the names in a file; None if it is unknown, hidden, or open and not read as it is now."""
+        with self._lock:
+            if path in self._hidden:
+                return None
+            if self._overlay.has(path):
+                return self._overlay.names(path)
+            if path not in self._names:
+                self._names[path] = self._read_names(path)
+            return self._names[path]
+
+    def uses(self, use: Use, name: str, besides: str) -> bool:
+        """Whether a file, other than ``besides``, may use the name of an attribute in this way.
+
+        Hidden files do not count, and of an open document the unsaved text does.
+        """
+        with self._lock:
+            if self._overlay.uses(use, name, besides):
+                return True
+            if (use, name) not in self._users:
+                none: list[str] = []
+                self._users[use, name] = self._ask(lambda reader: reader.users(use, name, _USERS), none)
+            users = self._users[use, name]
+            left = (one for one in users if one != besides and one not in self._hidden)
+            return len(users) == _USERS or any(not self._overlay.has(one) for one in left)
 
     def existing(self, paths: tuple[str, ...]) -> frozenset[str]:
         """Return which of these files are known and not hidden."""
@@ -187,6 +220,13 @@ class Index:
             return None if stored is None else self._overlay.summary(path)
         try:
             return FileSummary.from_json(stored)
+        except ValueError:
+            return None
+
+    def _read_names(self, path: str) -> FileNames | None:
+        stored = self._ask(lambda reader: reader.names(path), None)
+        try:
+            return None if stored is None else FileNames.from_json(stored)
         except ValueError:
             return None
 

@@ -98,6 +98,11 @@ class Indexing:
             thread.join()
 
     @property
+    def is_up_to_date(self) -> bool:
+        """Whether the files are indexed as they are, as far as anybody has said that they have changed."""
+        return self.outcome is not None and not (self._running or self._pending or self._all_pending)
+
+    @property
     def _is_idle(self) -> bool:
         return not (self._running or self._pending or self._all_pending) and self._overlay.is_current
 

@@ -6,7 +6,8 @@ import threading
 from dataclasses import dataclass
 
 from copilot_server.workspace.files import MAX_BYTES
-from copilot_server.workspace.languages import SUFFIXES, summarize
+from copilot_server.workspace.languages import SUFFIXES, read_names, summarize
+from copilot_server.workspace.names import FileNames, Use
 from copilot_server.workspace.similar.windows import Window, windows_of
 from copilot_server.workspace.summary import FileSummary
 
@@ -26,6 +27,8 @@ class _Open:
     text: str
     summary: FileSummary | None = None
     read: ReadText | None = None
+    names: FileNames | None = None
+    uses: frozenset[tuple[Use, str]] = frozenset()
     is_current: bool = False
 
 
@@ -104,6 +107,23 @@ class Overlay:
                 if one.summary is not None and name in one.summary.names()
             ]
 
+    def names(self, path: str) -> FileNames | None:
+        """Return the names in an open document; None if they are not read as the text is now."""
+        with self._lock:
+            one = self._documents.get(path)
+            if one is not None and not one.is_current:
+                self._want(path)
+            return one.names if one is not None and one.is_current else None
+
+    def uses(self, use: Use, name: str, besides: str) -> bool:
+        """Whether an open document, other than ``besides``, may use the name of an attribute in this way.
+
+        One that is not read as its text is now may do so if it has the name somewhere.
+        """
+        with self._lock:
+            others = (one for path, one in self._documents.items() if path != besides)
+            return any((use, name) in one.uses if one.is_current else name in one.text for one in others)
+
     def want_all(self) -> None:
         """Ask for every document."""
         with self._lock:
@@ -136,12 +156,13 @@ class Overlay:
                 text = self._documents[path].text if path in self._documents else ""
             is_code = len(text) <= MAX_BYTES and "\0" not in text
             summary = summarize(path, text) if is_code else FileSummary()
+            names = read_names(path, text) if is_code else FileNames(is_open=True)
             windows = windows_of(text) if is_code else ()
             with self._lock:
                 self._wanted.discard(path)
                 one = self._documents.get(path)
                 if one is not None:
-                    one.summary = summary
+                    one.summary, one.names, one.uses = summary, names, frozenset(names.uses())
                     one.read = ReadText(text, windows)
                     one.is_current = one.text == text
                     self.version += 1

@@ -16,7 +16,7 @@ from copilot_server.workspace.similar.store import Location
 from copilot_server.workspace.similar.windows import Window
 
 #: It is raised whenever the tables or the summaries change; a database of another version is rebuilt.
-SCHEMA = 3
+SCHEMA = 5
 BUSY_S = 10.0
 #: Databases of workspaces that nobody has opened for so long are deleted.
 UNUSED_DAYS = 60
@@ -27,11 +27,17 @@ _TABLES = (
     " summary TEXT NOT NULL)",
     # The names that can be imported absolutely, with the folders that hold them.
     "CREATE TABLE roots (name TEXT NOT NULL, root TEXT NOT NULL, PRIMARY KEY (name, root)) WITHOUT ROWID",
+    # The names in each file, and how files use those of attributes.
+    "CREATE TABLE names (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, names TEXT NOT NULL)",
+    "CREATE TABLE uses (use TEXT NOT NULL, name TEXT NOT NULL, file INTEGER NOT NULL,"
+    " PRIMARY KEY (use, name, file)) WITHOUT ROWID",
+    "CREATE INDEX uses_of_file ON uses (file)",
     *similar.TABLES,
     # What files define, for languages in which an import does not say where a name comes from. A file is the
     # number of its row.
-    "CREATE TABLE names (name TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (name, file)) WITHOUT ROWID",
-    "CREATE INDEX names_by_file ON names (file)",
+    "CREATE TABLE defined (name TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (name, file))"
+    " WITHOUT ROWID",
+    "CREATE INDEX defined_by_file ON defined (file)",
     f"PRAGMA user_version = {SCHEMA}",
 )
 
@@ -94,7 +100,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT * FROM roots LIMIT 1").fetchone()
         connection.execute("SELECT * FROM code LIMIT 1").fetchone()
         similar.windows_with(connection, "none", 1)
-        connection.execute("SELECT * FROM names LIMIT 1").fetchone()
+        connection.execute("SELECT * FROM defined LIMIT 1").fetchone()
     except BaseException:
         connection.close()
         raise
@@ -103,7 +109,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _create(connection: sqlite3.Connection) -> None:
     with transaction(connection):
-        for table in ("files", "roots", "names", *similar.NAMES):
+        for table in ("files", "roots", "names", "uses", "defined", *similar.NAMES):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         for statement in _TABLES:
             connection.execute(statement)
@@ -159,7 +165,7 @@ class Reader:
 
     def defining(self, name: str) -> list[str]:
         """Return the files that define a name, at most ``MAX_DEFINING`` and one, in order."""
-        query = "SELECT path FROM names JOIN files ON files.rowid = names.file WHERE name = ? LIMIT ?"
+        query = "SELECT path FROM defined JOIN files ON files.rowid = defined.file WHERE name = ? LIMIT ?"
         return sorted(path for (path,) in self._connection.execute(query, (name, MAX_DEFINING + 1)))
 
     def in_folder(self, folder: str) -> list[str]:
@@ -170,6 +176,16 @@ class Reader:
         )
         rows = self._connection.execute(query, (f"{folder}/", f"{folder}0", len(folder) + 2, MAX_IN_FOLDER))
         return [path for (path,) in rows]
+
+    def names(self, path: str) -> str | None:
+        """Return the names in a file, as JSON; None if it is not in the index."""
+        row = self._connection.execute("SELECT names FROM names WHERE path = ?", (path,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def users(self, use: str, name: str, most: int) -> list[str]:
+        """Return files that use the name of an attribute in a way, at most ``most``."""
+        query = "SELECT path FROM uses JOIN names ON id = file WHERE use = ? AND name = ? LIMIT ?"
+        return [path for (path,) in self._connection.execute(query, (use, name, most))]
 
     def has_folder(self, folder: str) -> bool:
         """Whether the index has a file below a folder."""
@@ -210,34 +226,50 @@ class Writer:
         self,
         files: Iterable[tuple[SourceFile, str]],
         code: Iterable[tuple[str, Sequence[Window]]] = (),
-        names: Mapping[str, Iterable[str]] | None = None,
+        defined: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
         """Save the summaries of files, as JSON, and the windows of their ``code``, by path.
 
-        ``names``: what can be found in a file by its name, by path.
+        ``defined``: what can be found in a file by its name, by path.
         """
         rows = [(file.path, file.mtime_ns, file.size, summary) for file, summary in files]
         with transaction(self._connection):
-            self._forget_names([row[0] for row in rows])
+            self._forget_defined([row[0] for row in rows])
             self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", rows)
             for path, windows in code:
                 similar.put(self._connection, path, windows)
-            for path, found in (names or {}).items():
+            for path, found in (defined or {}).items():
                 self._connection.executemany(
-                    "INSERT OR IGNORE INTO names SELECT ?, rowid FROM files WHERE path = ?",
+                    "INSERT OR IGNORE INTO defined SELECT ?, rowid FROM files WHERE path = ?",
                     [(name, path) for name in found],
                 )
+
+    def put_names(self, files: Iterable[tuple[str, str, Iterable[tuple[str, str]]]]) -> None:
+        """Save the names in files, as JSON, with the uses of names: how, and which."""
+        with transaction(self._connection):
+            for path, names, uses in files:
+                self._forget_names(path)
+                query = "INSERT INTO names (path, names) VALUES (?, ?)"
+                file = self._connection.execute(query, (path, names)).lastrowid
+                rows = ((use, name, file) for use, name in uses)
+                self._connection.executemany("INSERT INTO uses VALUES (?, ?, ?)", rows)
+
+    def _forget_names(self, path: str) -> None:
+        inner = "SELECT id FROM names WHERE path = ?"
+        self._connection.execute(f"DELETE FROM uses WHERE file = ({inner})", (path,))  # noqa: S608
+        self._connection.execute("DELETE FROM names WHERE path = ?", (path,))
 
     def remove(self, paths: Sequence[str]) -> None:
         """Forget files."""
         with transaction(self._connection):
-            self._forget_names(paths)
+            self._forget_defined(paths)
             self._connection.executemany("DELETE FROM files WHERE path = ?", [(path,) for path in paths])
             for path in paths:
                 similar.remove(self._connection, path)
+                self._forget_names(path)
 
-    def _forget_names(self, paths: Iterable[str]) -> None:
-        query = "DELETE FROM names WHERE file = (SELECT rowid FROM files WHERE path = ?)"
+    def _forget_defined(self, paths: Iterable[str]) -> None:
+        query = "DELETE FROM defined WHERE file = (SELECT rowid FROM files WHERE path = ?)"
         self._connection.executemany(query, [(path,) for path in paths])
 
     def set_roots(self, roots: Iterable[tuple[str, str]]) -> None:

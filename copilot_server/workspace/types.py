@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from copilot_server.context.document import Cursor
 
@@ -36,5 +36,26 @@ class SnippetSource(Protocol):
         The stable snippets come first, in an order that depends on the text outside of the cursor's line
         only. Those that the cursor's line adds follow; a name that is typed there adds some at the end.
         It takes a few milliseconds at most and is safe to call from any thread.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MissingName:
+    """A name in a suggestion that does not exist, ``offset`` code points from the suggestion's start."""
+
+    name: str
+    offset: int
+
+
+@runtime_checkable
+class NameSource(Protocol):
+    """Where the pipeline finds out which names do not exist."""
+
+    def missing_name(self, cursor: Cursor, text: str, replaced: int) -> MissingName | None:
+        """Return the first name in ``text`` that certainly does not exist where the text uses it.
+
+        ``text`` would be inserted at ``cursor`` in place of the ``replaced`` code points that follow. The
+        answer takes a few milliseconds at most. It is safe to ask from any thread.
         """
         ...

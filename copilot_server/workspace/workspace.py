@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar, cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -16,6 +15,7 @@ from cachetools import LRUCache
 
 from copilot_server.context.document import Cursor
 from copilot_server.context.exclusion import Exclusions
+from copilot_server.context.source.definitions import Header
 from copilot_server.workspace.index import Index
 from copilot_server.workspace.indexer import Outcome
 from copilot_server.workspace.indexing import MAX_PATHS, Indexing
@@ -23,6 +23,7 @@ from copilot_server.workspace.languages import SUFFIXES
 from copilot_server.workspace.overlay import Overlay
 from copilot_server.workspace.python.document import SplitText, read_code, surroundings
 from copilot_server.workspace.python.line import select_on_line
+from copilot_server.workspace.python.missing import Suggested, judged_names
 from copilot_server.workspace.python.select import Selected, select_stable
 from copilot_server.workspace.select import Limits
 from copilot_server.workspace.similar.families import BY_LANGUAGE
@@ -32,17 +33,25 @@ from copilot_server.workspace.store import database_of
 from copilot_server.workspace.tags import select as tags
 from copilot_server.workspace.tags.document import depth_of, read_around
 from copilot_server.workspace.tags.languages import FAMILIES
-from copilot_server.workspace.types import Snippet
+from copilot_server.workspace.types import MissingName, Snippet
 
-#: The language ids of documents that get snippets.
+#: The language ids of documents that get snippets, and of those that get the heads of definitions.
 LANGUAGES = frozenset(BY_LANGUAGE)
-_PYTHON = "python"
+WITH_HEADS = frozenset({"python"})
 
 #: Files whose change may change which other files are listed.
 _IGNORE_FILES = frozenset({".gitignore", ".copilotignore"})
 
 
-_Selected = TypeVar("_Selected", Selected, tags.Selected)
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """What was selected around a cursor's line, and on what it depended."""
+
+    before: str
+    after: str
+    headers: tuple[Header, ...]
+    version: tuple[int, ...]
+    selected: Selected
 
 
 class Workspace:
@@ -65,8 +74,8 @@ class Workspace:
         )
         self._similar = SimilarCode(self._index, self._limits.similar, self._may_read)
         self._lock = threading.Lock()
-        # What was selected around a cursor's line, with that on which it depended.
-        self._remembered: LRUCache[str, tuple[object, object]] = LRUCache(8)
+        self._remembered: LRUCache[str, _Remembered] = LRUCache(8)
+        self._selected_by_tags: LRUCache[str, tuple[object, tags.Selected]] = LRUCache(8)
 
     @property
     def outcome(self) -> Outcome | None:
@@ -137,49 +146,77 @@ class Workspace:
         family = BY_LANGUAGE.get(language)
         if family is None:
             return ()
-        # A document without a file is taken for one in the first folder, where its imports may begin.
-        untitled = f"{next(iter(self._folders), '')}/untitled{family.suffixes[0]}"
-        path, split = _path_of(cursor.document.uri) or untitled, SplitText.at(cursor)
-        found = [
-            *self._similar.at(Around(split.before, split.after, path, family)),
-            *self._heads(language, path, split),
-        ]
+        path, split = self._path(cursor, family.suffixes[0]), SplitText.at(cursor)
+        found = [*self._similar.at(Around(split.before, split.after, path, family))]
+        if language in WITH_HEADS:
+            selected = self._around(path, split)
+            found += selected.snippets
+            found += select_on_line(split, selected, self._index, path, self._limits)
+        elif language in FAMILIES:
+            found += self._by_tags(path, split, FAMILIES[language])
         return tuple(self._relative(one) for one in found if self._may_read(one.path))
 
-    def _heads(self, language: str, path: str, split: SplitText) -> tuple[Snippet, ...]:
-        """Return the heads of definitions in other files that the code near the cursor names."""
-        if language == _PYTHON:
-            return self._python(path, split)
-        return self._by_tags(path, split, FAMILIES[language]) if language in FAMILIES else ()
+    def missing_name(self, cursor: Cursor, text: str, replaced: int) -> MissingName | None:
+        """Return the first name in a suggestion that certainly does not exist where it is used."""
+        judged = self.judged_names(cursor, text, replaced)
+        return next((one for one, exists in judged if exists is False), None)
 
-    def _python(self, path: str, split: SplitText) -> tuple[Snippet, ...]:
-        code, headers = read_code(split)
+    def judged_names(
+        self, cursor: Cursor, text: str, replaced: int
+    ) -> Iterator[tuple[MissingName, bool | None]]:
+        """Yield the attributes, keywords and imports in a suggestion, and whether they exist.
 
-        def select() -> Selected:
-            around = surroundings(split, code, headers)
-            return select_stable(split, around, self._index, path, self._limits)
+        None means that it is not certain, as all is until the files are indexed.
+        """
+        if cursor.document.language_id not in WITH_HEADS or not self._indexing.is_up_to_date:
+            return
+        path, split = self._path(cursor), SplitText.at(cursor)
+        self._index.version()  # what is remembered of an earlier one is forgotten
+        yield from judged_names(
+            self._index, Suggested(path, split, self._headers(path, split), text, replaced)
+        )
 
-        selected = self._remember(path, (split.before, split.after, headers, self._index.version()), select)
-        return (*selected.snippets, *select_on_line(split, selected, self._index, path, self._limits))
+    def _path(self, cursor: Cursor, suffix: str = ".py") -> str:
+        # A document without a file is taken for one in the first folder, where its imports may begin.
+        untitled = f"{next(iter(self._folders), '')}/untitled{suffix}"
+        return _path_of(cursor.document.uri) or untitled
 
-    def _by_tags(self, path: str, split: SplitText, family: str) -> tuple[Snippet, ...]:
-        def select() -> tags.Selected:
-            return tags.select_stable(split, read_around(split, family), self._index, path, self._limits)
-
-        known = (split.before, split.after, depth_of(split), family, self._index.version())
-        selected = self._remember(path, known, select)
-        return (*selected.snippets, *tags.select_on_line(split, selected, self._index, path, self._limits))
-
-    def _remember(self, path: str, known: object, select: Callable[[], _Selected]) -> _Selected:
-        """Return what is selected without the cursor's line; while somebody types there it is remembered."""
+    def _headers(self, path: str, split: SplitText) -> tuple[Header, ...]:
+        """Return the definitions around the cursor, which are known if snippets were asked for there."""
         with self._lock:
             last = self._remembered.get(path)
-        if last is not None and last[0] == known:
-            return cast("_Selected", last[1])
-        selected = select()
+        if last is not None and (last.before, last.after) == (split.before, split.after):
+            return last.headers
+        return read_code(split)[1]
+
+    def _around(self, path: str, split: SplitText) -> Selected:
+        """Return what is selected without the cursor's line; while somebody types there it is remembered."""
+        (code, headers), version = read_code(split), self._index.version()
         with self._lock:
-            self._remembered[path] = (known, selected)
+            last = self._remembered.get(path)
+        known = (split.before, split.after, headers, version)
+        if last is not None and (last.before, last.after, last.headers, last.version) == known:
+            return last.selected
+        around = surroundings(split, code, headers)
+        selected = select_stable(split, around, self._index, path, self._limits)
+        with self._lock:
+            self._remembered[path] = _Remembered(*known, selected)
         return selected
+
+    def _by_tags(self, path: str, split: SplitText, family: str) -> tuple[Snippet, ...]:
+        """Return the heads that code in a language other than Python names."""
+        known = (split.before, split.after, depth_of(split), family, self._index.version())
+        with self._lock:
+            last = self._selected_by_tags.get(path)
+        if last is not None and last[0] == known:
+            selected = last[1]
+        else:
+            around = read_around(split, family)
+            selected = tags.select_stable(split, around, self._index, path, self._limits)
+            with self._lock:
+                self._selected_by_tags[path] = known, selected
+        added = tags.select_on_line(split, selected, self._index, path, self._limits)
+        return (*selected.snippets, *added)
 
     def _may_read(self, path: str) -> bool:
         # What is excluded may have changed since the file was indexed.

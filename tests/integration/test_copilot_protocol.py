@@ -229,11 +229,14 @@ async def test_the_status_says_why_nothing_is_shown(client: LspClient) -> None:
         await client.request("checkStatus")
         return client.messages("didChangeStatus")[-1]["message"]
 
-    uri = client.open("unlikely\nx = ")
+    uri = client.open("unlikely\nx = \nmissing")
     assert (await client.request(INLINE, inline_params(uri, 0, 8)))["items"] == []
     assert "not likely enough to be right (eagerness: medium)" in await message()
     assert (await client.request(INLINE, inline_params(uri, 1, 4)))["items"]
     assert await message() == "Ready"
+    for invoked in (False, True):
+        await client.request(INLINE, inline_params(uri, 2, 7, invoked=invoked))
+        assert await message() == "Ready. The suggestion here uses a name that does not exist: save."
     await client.request(INLINE, inline_params(uri, 0, 8))
     assert (await client.request(INLINE, inline_params(uri, 0, 8, invoked=True)))["items"]
     assert await message() == "Ready"

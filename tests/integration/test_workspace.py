@@ -84,6 +84,57 @@ def test_without_git_the_folder_is_walked(tmp_path: Path, cache: Path):
         assert seen(workspace, folder, "from venv.b import f\nf(‸") == ""
 
 
+def missing(workspace: Workspace, folder: Path, text: str, drawn: str = USE) -> str:
+    """Return the first name in a suggestion at the cursor that does not exist; "" for none."""
+    found = workspace.missing_name(cursor_at(folder / "main.py", drawn), text, 0)
+    return found.name if found else ""
+
+
+class TestNames:
+    def test_a_name_that_does_not_exist(self, workspace: Workspace, folder: Path):
+        assert missing(workspace, folder, "get('a')") == ""
+        assert missing(workspace, folder, "take('a')") == "take"
+        (found,) = [workspace.missing_name(cursor_at(folder / "main.py", USE), "x = 1\nstore.take()", 0)]
+        assert found is not None
+        assert found.offset == len("x = 1\nstore.")
+
+    def test_a_name_in_a_document_that_is_not_saved(self, workspace: Workspace, folder: Path):
+        store = (folder / "pkg" / "store.py").as_uri()
+        workspace.opened(store, "python", STORE.replace("get", "take"))
+        assert workspace.wait(PATIENCE_S)
+        assert missing(workspace, folder, "take('a')") == ""
+        assert missing(workspace, folder, "get('a')") == "get"
+        workspace.changed(store, STORE)
+        assert missing(workspace, folder, "take('a')") == ""  # not read again yet
+        assert workspace.wait(PATIENCE_S)
+        assert missing(workspace, folder, "take('a')") == "take"
+        workspace.closed(store)
+        assert missing(workspace, folder, "take('a')") == "take"
+
+    def test_a_file_that_has_changed(self, workspace: Workspace, folder: Path):
+        write(folder, {"pkg/store.py": STORE.replace("get", "take")})
+        settle(workspace)
+        assert missing(workspace, folder, "get('a')") == "get"
+        (folder / "pkg" / "store.py").unlink()
+        settle(workspace)
+        assert missing(workspace, folder, "get('a')") == ""
+
+    def test_before_there_is_an_index_every_name_may_exist(self, folder: Path, cache: Path):
+        workspace = Workspace([folder], Exclusions(), cache)
+        assert missing(workspace, folder, "take('a')") == ""
+        workspace.close()
+
+    def test_an_attribute_that_the_documents_own_file_sets_on_disk_does_not_count(
+        self, workspace: Workspace, folder: Path
+    ):
+        write(folder, {"main.py": FILES["main.py"] + "Store.take = None\n"})
+        settle(workspace)
+        assert missing(workspace, folder, "take('a')") == "take"
+        write(folder, {"other.py": FILES["main.py"] + "Store.take = None\n"})
+        settle(workspace)
+        assert missing(workspace, folder, "take('a')") == ""
+
+
 class TestChanges:
     def test_a_changed_file(self, workspace: Workspace, folder: Path):
         write(folder, {"pkg/store.py": STORE.replace("get", "take")})

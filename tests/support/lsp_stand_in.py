@@ -49,8 +49,9 @@ class StandIn:
                 return _completion(
                     *(f"number {n}" for n in range(request.sampling.n if request.sampling else 1))
                 )
-            case ["nothing" | "unlikely" as word] if word == "nothing" or not request.invoked:
-                return replace(_completion(), withheld=word == "unlikely")
+            case ["nothing" | "missing" | "unlikely" as word] if word != "unlikely" or not request.invoked:
+                missing = "save" if word == "missing" else ""
+                return replace(_completion(), withheld=word == "unlikely", missing=missing)
             case ["over"]:
                 return _completion("all", replaced=len(request.cursor.line_suffix))
         return _completion("ok", "okay\n    again", "more", "most")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from copilot_server.workspace.languages import SUFFIXES, summarize
+from copilot_server.workspace.names import FileNames, Use
 from copilot_server.workspace.python.roots import top_level_modules
+from copilot_server.workspace.python.scopes import read_names
 from copilot_server.workspace.summary import FileSummary
 
 
@@ -18,6 +20,7 @@ class MemoryFiles:
         self._files = {
             f"/w/{name}": summarize(name, text) for name, text in files.items() if name.endswith(SUFFIXES)
         }
+        self._names = {f"/w/{name}": read_names(text) for name, text in files.items()}
         self._roots = list(top_level_modules(self._files.keys(), self.folders))
         self.excluded: set[str] = set()
         self.read: list[str] = []
@@ -25,6 +28,12 @@ class MemoryFiles:
     def summary(self, path: str) -> FileSummary | None:
         self.read.append(path)
         return self._files.get(path)
+
+    def names(self, path: str) -> FileNames | None:
+        return self._names.get(path)
+
+    def uses(self, use: Use, name: str, besides: str) -> bool:
+        return any((use, name) in one.uses() for path, one in self._names.items() if path != besides)
 
     def existing(self, paths: tuple[str, ...]) -> frozenset[str]:
         return frozenset(self._files.keys() & set(paths))

@@ -32,13 +32,13 @@ from copilot_server.engine.details import forget_prompts, prompt_tokens_read
 from copilot_server.evaluation.repository.copies import is_leaked
 from copilot_server.evaluation.repository.types import Answer, Asked, RepositoryTask
 from copilot_server.evaluation.repository.typist import Line, type_line
-from copilot_server.workspace.types import Snippet, SnippetSource
+from copilot_server.workspace.types import MissingName, NameSource, Snippet, SnippetSource
 
 #: How long the index may take to know a document that was opened.
 OPENING_S = 60.0
 
 
-class OpenWorkspace(SnippetSource, Protocol):
+class OpenWorkspace(SnippetSource, NameSource, Protocol):
     """A workspace that knows which documents are open, and that can leave files out."""
 
     def opened(self, uri: str, language_id: str, text: str) -> None:
@@ -88,7 +88,7 @@ class PromptRecorder(DelegatingEngine):
 
 
 class _Counting:
-    """Passes on the snippets of a workspace, and counts those of the first request."""
+    """Passes on what a workspace says, and counts the snippets of the first request."""
 
     def __init__(self, workspace: OpenWorkspace) -> None:
         self.workspace = workspace
@@ -98,6 +98,9 @@ class _Counting:
         found = self.workspace.snippets(cursor)
         self._asked.append(len(found))
         return found
+
+    def missing_name(self, cursor: Cursor, text: str, replaced: int) -> MissingName | None:
+        return self.workspace.missing_name(cursor, text, replaced)
 
     @property
     def first(self) -> int:
@@ -122,24 +125,29 @@ class Asker:
         self._typing = typing
         self._cancel = threading.Event()
 
-    def ask(self, task: RepositoryTask, workspace: OpenWorkspace | None) -> Answer:
+    def ask(
+        self, task: RepositoryTask, workspace: OpenWorkspace | None, names: OpenWorkspace | None = None
+    ) -> Answer:
         """Ask for a task, with code of other files if there is a ``workspace``.
+
+        ``names``: what says which names do not exist, if that is not to be part of what is asked.
 
         Raises:
             EngineError: the model could not run.
         """
-        if workspace is None:
-            return self._ask(task, None)
-        workspace.hide([self._folder / path for path in task.hidden])
+        names = names if workspace is None else workspace
+        if names is None:
+            return self._ask(task, None, None)
+        names.hide([self._folder / path for path in task.hidden])
         document = task.cursor.document
-        workspace.opened(document.uri, document.language_id, document.text)
+        names.opened(document.uri, document.language_id, document.text)
         try:
-            workspace.wait(OPENING_S)
-            return self._ask(task, _Counting(workspace))
+            names.wait(OPENING_S)
+            return self._ask(task, None if workspace is None else _Counting(workspace), names)
         finally:
-            workspace.closed(task.uri)
+            names.closed(task.uri)
 
-    def _ask(self, task: RepositoryTask, source: _Counting | None) -> Answer:
+    def _ask(self, task: RepositoryTask, source: _Counting | None, names: NameSource | None) -> Answer:
         pipeline = Pipeline(self._engine, self._manifest, self.settings, prefetch=False)
         for _ in pipeline.prepare(task.cursor.document):
             pass
@@ -147,7 +155,7 @@ class Asker:
         self._engine.prompts.clear()
         completion, first = self._request(pipeline, task.cursor, source)
         leaked = any(is_leaked(_text_of(prompt), task) for prompt in self._engine.prompts)
-        answer = _answer(task.cursor, completion, first, self._manifest.gate)
+        answer = _answer(task.cursor, completion, first, self._manifest.gate, names)
         later: list[Asked] = []
 
         def ask(cursor: Cursor) -> Candidate | None:
@@ -192,15 +200,23 @@ def _text_of(prompt: Prompt) -> str:
     return "".join("\n" if isinstance(part, Special) else part for part in prompt.parts) + prompt.forced
 
 
-def _answer(cursor: Cursor, completion: Completion | None, first: Asked, gate: Gate | None) -> Answer:
+def _answer(
+    cursor: Cursor,
+    completion: Completion | None,
+    first: Asked,
+    gate: Gate | None,
+    names: NameSource | None,
+) -> Answer:
     """Return what the editor gets, or would get if it were not withheld."""
     sampled = completion.sampled if completion else ()
     written = sampled[0] if sampled else Candidate("", 0.0, "stop")
-    offered = _shown(completion) or _offered(cursor, written)
+    quiet, shown = _offered(cursor, written), _shown(completion)
+    is_missing = completion is not None and bool(completion.missing)
+    offered = shown or (None if is_missing else quiet)
     candidate = offered or written
     found = confidence.features(cursor, candidate) if candidate.text else {}
     return Answer(
-        shown=_shown(completion) is not None,
+        shown=shown is not None,
         text=candidate.text,
         replaced=candidate.replaced,
         mean_logprob=candidate.mean_logprob if candidate.tokens else None,
@@ -211,7 +227,17 @@ def _answer(cursor: Cursor, completion: Completion | None, first: Asked, gate: G
         confidence=found,
         probability=confidence.probability(gate, found) if gate and found else None,
         offered=offered is not None,
+        missing=_missing(cursor, quiet, names),
+        shows_missing=bool(_missing(cursor, shown, names)),
     )
+
+
+def _missing(cursor: Cursor, candidate: Candidate | None, names: NameSource | None) -> str:
+    """Return the first name in a suggestion that does not exist; "" if there is none."""
+    if candidate is None or names is None:
+        return ""
+    found = names.missing_name(cursor, candidate.text, candidate.replaced)
+    return found.name if found else ""
 
 
 def _offered(cursor: Cursor, written: Candidate) -> Candidate | None:

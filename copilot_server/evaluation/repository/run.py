@@ -132,7 +132,9 @@ def _asked(
     done = []
     with TaskBar(len(tasks)) as bar:
         for task in tasks:
-            answers = [(asker.ask(task, workspaces[context]), context) for context in contexts]
+            answers = [
+                (asker.ask(task, workspaces[context], workspaces["on"]), context) for context in contexts
+            ]
             outcomes = tuple(outcome(task, answer, context) for answer, context in answers)
             done.append(Done(task, outcomes, features(task)))
             bar.done(done[-1])

@@ -109,6 +109,8 @@ def unwanted(done: Sequence[Done]) -> dict[str, dict[str, int]]:
             "shown": sum(one.answer.shown for one in outcomes),
             "comment after an open bracket": sum(one.comment_in_bracket for one in outcomes),
             "line above repeated": sum(one.repeats_line_above for one in outcomes),
+            "name that does not exist": sum(one.answer.shows_missing for one in outcomes),
+            "such names before their filter": sum(bool(one.answer.missing) for one in outcomes),
         }
     return found
 

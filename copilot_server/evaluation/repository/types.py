@@ -143,6 +143,9 @@ class Answer:
         offered: whether only the gate decides if the suggestion is shown.
         leaked: whether the prompt held the text that was taken out.
         snippets: how many pieces of other files the prompt was offered.
+        missing: the first name that does not exist in what the other filters left of the text; "" for none,
+            or without a workspace.
+        shows_missing: whether the suggestion that is shown has such a name.
     """
 
     shown: bool
@@ -160,6 +163,8 @@ class Answer:
     offered: bool = False
     leaked: bool = False
     snippets: int = 0
+    missing: str = ""
+    shows_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

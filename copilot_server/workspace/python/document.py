@@ -230,10 +230,10 @@ def module_variable(split: SplitText, name: str) -> str:
 def _block(split: SplitText, code: Code, header: Header, most: int) -> str:
     """Return the definition at ``header`` without the cursor's line, cut if it is long."""
     start = max(header.line_start, len(split.before) - most)
-    return split.before[_outside_strings(code, start) :] + _rest_of_block(split, header, most)
+    return split.before[_outside_strings(code, start) :] + rest_of_block(split, header, most)
 
 
-def _rest_of_block(split: SplitText, header: Header, most: int) -> str:
+def rest_of_block(split: SplitText, header: Header, most: int) -> str:
     """Return the part of a definition that follows the cursor's line."""
     after = split.after[:most]
     end = re.compile(rf"\n[ \t]{{0,{column(header.indent)}}}(?=[^\s#)\]}}])").search(after)
@@ -242,7 +242,7 @@ def _rest_of_block(split: SplitText, header: Header, most: int) -> str:
 
 def _class_around(split: SplitText, header: Header) -> Definition:
     """Return the class around the cursor, with its fields and the attributes that ``__init__`` sets."""
-    text = split.before[header.line_start :] + _rest_of_block(split, header, MAX_CLASS)
+    text = split.before[header.line_start :] + rest_of_block(split, header, MAX_CLASS)
     found = _class_at_start(text, header.name, header.indent)
     return found or Definition(header.name, "class", header.text)
 

@@ -254,7 +254,7 @@ def _set_by(statement: Node) -> Iterator[Definition]:
     if parameters is None or body is None or not parameters.named_children:
         return
     own = raw(parameters.named_children[0])
-    types = _types(parameters)
+    types = types_of(parameters)
     for inner in statements(body):
         assigned = _assigned(inner)
         while assigned is not None and assigned.type == "assignment":
@@ -270,10 +270,10 @@ def parameter_types(header: str) -> Mapping[str, str]:
     root = parse(f"{header} ...".encode("utf-8", "replace"))
     function = next((one for one in statements(root) if one.type == "function_definition"), None)
     parameters = function.child_by_field_name("parameters") if function is not None else None
-    return {} if parameters is None else _types(parameters)
+    return {} if parameters is None else types_of(parameters)
 
 
-def _types(parameters: Node) -> dict[str, str]:
+def types_of(parameters: Node) -> dict[str, str]:
     """Return the annotations of parameters by their names."""
     found = {}
     for one in parameters.named_children:

@@ -20,7 +20,7 @@ from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.base import Engine, Generation, Sampling
 from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.errors import ConfigError
-from copilot_server.workspace.types import Snippet, SnippetSource
+from copilot_server.workspace.types import MissingName, Snippet, SnippetSource
 
 NEVER = threading.Event()
 FIB = 'def fib(n: int) -> int:\n    """Return the nth Fibonacci number."""\n    ‸'
@@ -293,3 +293,20 @@ def test_other_settings_take_effect_and_forget_what_was_cached(tiny_model_dir: P
     pipeline.configure(CompletionSettings(max_new_tokens=2))
     assert pipeline.lookup(request("x = ‸")) is None
     assert pipeline.complete(request("x = ‸"), NEVER).candidates[0].finish_reason == "length"
+
+
+class Nameless(Others):
+    """A workspace in which no name exists."""
+
+    def missing_name(self, _cursor: Cursor, text: str, _replaced: int) -> MissingName | None:
+        return MissingName("width", 0) if text else None
+
+
+@pytest.mark.parametrize("invoked", [False, True])
+def test_a_suggestion_with_a_name_that_does_not_exist_is_not_shown(tiny: Pipeline, invoked: bool):
+    asked = request("width = ‸", invoked=invoked)
+    assert tiny.complete(asked, NEVER).candidates
+    pipeline = Pipeline(tiny.engine, manifest_for_unknown("tiny"), CompletionSettings(max_new_tokens=16))
+    completion = pipeline.complete(replace(asked, workspace=Nameless("x = 1")), NEVER)
+    assert (completion.candidates, completion.missing) == ((), "width")
+    assert completion.sampled[0].text

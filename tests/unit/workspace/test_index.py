@@ -11,7 +11,7 @@ import pytest
 
 from copilot_server.workspace.files import SourceFile
 from copilot_server.workspace.index import Index
-from copilot_server.workspace.languages import summarize
+from copilot_server.workspace.languages import read_names, summarize
 from copilot_server.workspace.overlay import Overlay
 from copilot_server.workspace.store import Writer, open_for_writing
 
@@ -46,6 +46,11 @@ def index(database: Path, overlay: Overlay) -> Iterator[Index]:
 
 def put(writer: Writer, text: str, path: str = PATH) -> None:
     writer.put([(SourceFile(path, 1, 1), summarize(path, text).to_json())])
+
+
+def put_names(writer: Writer, text: str, path: str = PATH) -> None:
+    found = read_names(path, text)
+    writer.put_names([(path, found.to_json(), found.uses())])
 
 
 def names(index: Index) -> list[str] | None:
@@ -125,3 +130,50 @@ def test_nonsense_in_the_database_is_an_unknown_file(index: Index, writer: Write
     assert names(index) is None
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("SELECT count(*) FROM files").fetchone() == (1,)
+
+
+def test_the_names_in_files(index: Index, writer: Writer, overlay: Overlay):
+    assert index.names(PATH) is None
+    put_names(writer, "x = 1")
+    index.version()
+    found = index.names(PATH)
+    assert found is not None
+    assert list(found.bindings) == ["x"]
+    overlay.set(PATH, "y = 1", read=True)
+    index.version()
+    assert index.names(PATH) is None  # the document is not read yet
+    overlay.catch_up()
+    found = index.names(PATH)
+    assert found is not None
+    assert list(found.bindings) == ["y"]
+    overlay.set(PATH, "z = 1", read=False)
+    assert index.names(PATH) is None
+    index.hide(frozenset({PATH}))
+    overlay.catch_up()
+    assert index.names(PATH) is None
+
+
+def test_the_uses_of_names(index: Index, writer: Writer, overlay: Overlay):
+    put_names(writer, "a.used = 1")
+    index.version()
+    assert index.uses("assigned", "used", "")
+    assert not index.uses("assigned", "elsewhere", "")
+    assert not index.uses("member", "used", "")
+    assert not index.uses("assigned", "used", PATH)  # the document itself is looked at elsewhere
+    index.hide(frozenset({PATH}))
+    assert not index.uses("assigned", "used", "")
+    index.hide(frozenset())
+    overlay.set(PATH, "a.elsewhere", read=False)
+    assert not index.uses("assigned", "used", "")
+    assert index.uses("assigned", "elsewhere", "")
+    assert not index.uses("assigned", "elsewhere", PATH)
+    overlay.set(PATH, "a.elsewhere", read=True)
+    overlay.catch_up()
+    assert not index.uses("assigned", "elsewhere", "")
+    overlay.set(PATH, "a.elsewhere = 1", read=True)
+    overlay.catch_up()
+    assert index.uses("assigned", "elsewhere", "")
+    overlay.remove(PATH)
+    put_names(writer, "a.other = 1")
+    index.version()
+    assert not index.uses("assigned", "used", "")

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from copilot_server.workspace.languages import SUFFIXES, read_bytes, summarize
+from copilot_server.workspace.languages import (
+    SUFFIXES,
+    read_bytes,
+    read_names,
+    read_names_of_bytes,
+    summarize,
+)
+from copilot_server.workspace.names import FileNames
 from copilot_server.workspace.summary import FileSummary
 
 
@@ -12,6 +19,7 @@ from copilot_server.workspace.summary import FileSummary
 def test_every_language_reads_any_text(suffix: str):
     for text in ("", "\0", "def f(a): ...\n", "(" * 999):
         assert isinstance(summarize(f"/a.b/c{suffix}", text), FileSummary)
+        assert isinstance(read_names(f"/a.b/c{suffix}", text), FileNames)
 
 
 def test_bytes_of_any_encoding():
@@ -19,6 +27,8 @@ def test_bytes_of_any_encoding():
     assert [one.name for one in summary.definitions] == ["first"]
     assert window.terms == {"first"}
     assert read_bytes("a.py", b"f = 1\n\0") == (FileSummary(), ())
+    assert list(read_names_of_bytes("a.py", b"\xef\xbb\xbff = 1\n# \xff").bindings) == ["f"]
+    assert read_names_of_bytes("a.py", b"f = 1\n\0").is_open
 
 
 def test_a_language_of_which_no_definitions_are_read_has_windows():

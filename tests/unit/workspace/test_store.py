@@ -97,3 +97,16 @@ def test_each_workspace_has_its_own_database():
 
     assert name("/a", "/b") == name("/b", "/a")
     assert len({name("/a"), name("/b"), name("/a", "/b"), name("/a", patterns=("/b",))}) == 4
+
+
+def test_names_and_their_uses_are_replaced_and_removed(reader: Reader, writer: Writer):
+    writer.put_names([(ONE.path, "[1]", [("member", "a")]), (TWO.path, "[2]", [("member", "a")])])
+    assert reader.names(ONE.path) == "[1]"
+    assert reader.users("member", "a", 9) == [ONE.path, TWO.path]
+    assert reader.users("member", "a", 1) == [ONE.path]
+    assert reader.users("base", "a", 9) == []
+    writer.put_names([(ONE.path, "[3]", [("base", "b")])])
+    assert (reader.names(ONE.path), reader.users("member", "a", 9)) == ("[3]", [TWO.path])
+    writer.remove([ONE.path, TWO.path])
+    assert (reader.names(ONE.path), reader.names(TWO.path)) == (None, None)
+    assert (reader.users("member", "a", 9), reader.users("base", "b", 9)) == ([], [])

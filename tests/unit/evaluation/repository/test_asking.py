@@ -20,7 +20,7 @@ from copilot_server.evaluation.repository.copies import with_copies
 from copilot_server.evaluation.repository.files import Repository, open_repository
 from copilot_server.evaluation.repository.tasks import make_task
 from copilot_server.evaluation.repository.types import Hole, RepositoryTask
-from copilot_server.workspace.types import Snippet
+from copilot_server.workspace.types import MissingName, Snippet
 from tests.support.repositories import commit
 
 SECRET = "gap * rows"
@@ -51,6 +51,9 @@ class WholeFiles:
 
     def closed(self, uri: str) -> None:
         self._open.remove(uri)
+
+    def missing_name(self, _cursor: Cursor, _text: str, _replaced: int) -> MissingName | None:
+        return None
 
     def hide(self, paths: Iterable[Path]) -> None:
         self._hidden = frozenset(paths)

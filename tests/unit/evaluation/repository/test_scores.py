@@ -105,3 +105,12 @@ def test_unwanted_suggestions_are_counted_by_context():
     tasks = [done("a.py", an_outcome(), an_outcome(context="on", shown=False))]
     assert scores.unwanted(tasks)["off"]["shown"] == 1
     assert scores.unwanted(tasks)["on"]["shown"] == 0
+
+
+def test_names_that_do_not_exist_are_counted_before_their_filter_and_after():
+    withheld, shown = an_outcome(), an_outcome(context="on")
+    withheld = replace(withheld, answer=replace(withheld.answer, missing="save"))
+    shown = replace(shown, answer=replace(shown.answer, missing="save", shows_missing=True))
+    found = scores.unwanted([done("a.py", withheld, shown)])
+    names = ("name that does not exist", "such names before their filter")
+    assert [found[context][name] for context in ("off", "on") for name in names] == [0, 1, 1, 1]

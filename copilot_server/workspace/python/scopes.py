@@ -1,0 +1,282 @@
+"""The names that a Python file binds, read by tree-sitter. Nothing is imported or executed.
+
+What is read decides which names do *not* exist. Where the code leaves a doubt, the module or the class is
+open: any name may exist there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from tree_sitter import Node
+
+from copilot_server.workspace.names import Binding, ClassNames, FileNames, Signature
+from copilot_server.workspace.python.assigned import set_attributes, sets_any, without_long_lines
+from copilot_server.workspace.python.heads import types_of
+from copilot_server.workspace.python.imports import IMPORTS, exported, read_import
+from copilot_server.workspace.python.nodes import dotted, one_line, parse, raw, statements
+
+#: Decorators that leave the names of a class as they are, and those that write its constructor.
+_FIELDS = frozenset({"dataclass", "define", "frozen", "mutable", "attrs", "s", "attributes"})
+_KEEPING = _FIELDS | {"final", "runtime_checkable", "total_ordering", "unique", "dataclass_transform"}
+#: Decorators that leave a function's parameters as they are, and what it returns too.
+_SAME = frozenset(
+    {"staticmethod", "classmethod", "abstractmethod", "override", "final", "lru_cache", "cache"}
+)
+_SAME_PARAMETERS = _SAME | {"contextmanager", "asynccontextmanager"}
+_PROPERTIES = frozenset({"property", "cached_property"})
+_DYNAMIC_MODULE = re.compile(
+    r"\b(?:globals|vars|locals|exec)\s*\(|\bsys\.modules\b|\b__path__\b|^match\b.*:[ \t]*$", re.MULTILINE
+)
+#: Names that a module or a class may get other than by an assignment, a definition or an import.
+_OTHER = re.compile(
+    r"\bfor[ \t]+(?P<each>[^\n]*?)[ \t]in\b|\bas[ \t]+(?P<as>[(\w][^\n:]*)|\b(?P<walrus>\w+)[ \t]*:="
+    r"|^[ \t]*(?:global|del)[ \t]+(?P<global>[^\n#]+)",
+    re.MULTILINE,
+)
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_ALIASED = re.compile(r"(?!(?:True|False|None)\Z)[A-Za-z_][\w.]*")
+_OWN = frozenset({"self", "cls"})
+_MAX_DEPTH = 3
+
+
+def read_names(text: str) -> FileNames:
+    """Return the names that ``text`` binds. A text that does not parse is open."""
+    root = parse(text.encode("utf-8", "replace"))
+    reader = _Reader(is_broken=root.has_error or sets_any(text, on_others=True))
+    reader.module(root, text)
+    stars = tuple(one.module for one in reader.stars)
+    is_open = (
+        root.has_error
+        or without_long_lines(text) != text
+        or bool(_DYNAMIC_MODULE.search(text))
+        or "__getattr__" in reader.bindings
+    )
+    return FileNames(
+        reader.bindings,
+        stars,
+        reader.exports,
+        reader.classes,
+        reader.functions,
+        frozenset(reader.assigned | _assigned_outside(root, text)),
+        is_open,
+    )
+
+
+def _assigned_outside(root: Node, text: str) -> set[str]:
+    """Return the attributes that are set on anything but ``self`` and ``cls`` in a class."""
+    classes = [raw(one) for one in root.named_children if _inner(one).type == "class_definition"]
+    outside = text
+    for one in classes:
+        outside = outside.replace(one, "", 1)
+    found = {name for _, name in set_attributes(outside)}
+    return found | {name for one in classes for of, name in set_attributes(one) if of not in _OWN}
+
+
+def _inner(node: Node) -> Node:
+    return node.child_by_field_name("definition") or node
+
+
+class _Reader:
+    """What has been found in a file."""
+
+    def __init__(self, *, is_broken: bool) -> None:
+        self.bindings: dict[str, Binding] = {}
+        self.stars: list[Binding] = []
+        self.exports: tuple[str, ...] | None = None
+        self.classes: dict[str, ClassNames] = {}
+        self.functions: dict[str, Signature] = {}
+        self.assigned: set[str] = set()
+        self._is_broken = is_broken
+
+    def module(self, root: Node, text: str) -> None:
+        """Read the statements of a module."""
+        for statement in statements(root):
+            for name, binding in self._bound(statement, "", 0):
+                self._bind(name, binding)
+        for name in _other_names(text):
+            self.bindings.setdefault(name, Binding("unknown"))
+
+    def _bind(self, name: str, binding: Binding) -> None:
+        if binding.name == "*":
+            self.stars.append(binding)
+        elif self.bindings.setdefault(name, binding) != binding or binding.kind in {"class", "function"}:
+            # A class or function that is there twice, under conditions, has no certain members.
+            is_first = self.bindings[name] is binding
+            self.bindings[name] = binding if is_first else Binding("unknown")
+
+    def _bound(self, statement: Node, owner: str, depth: int) -> Iterator[tuple[str, Binding]]:
+        """Yield the names that a statement of a module or of the class ``owner`` binds."""
+        if statement.type in IMPORTS:
+            for taken in read_import(statement):
+                yield taken.bound, Binding("import", taken.module, taken.name)
+        elif statement.type == "type_alias_statement":
+            yield one_line(statement.child_by_field_name("left")).partition("[")[0], Binding("unknown")
+        elif _inner(statement).type in {"class_definition", "function_definition"}:
+            yield self._define(statement, owner, depth)
+        elif statement.type == "expression_statement":
+            for one in statement.named_children:
+                yield from self._assign(one)
+
+    def _assign(self, assigned: Node) -> Iterator[tuple[str, Binding]]:
+        if assigned.type not in {"assignment", "augmented_assignment"}:
+            return
+        left, right = assigned.child_by_field_name("left"), assigned.child_by_field_name("right")
+        if raw(left) == "__all__":
+            self.exports = (*(self.exports or ()), *exported(right))
+        if left is not None and left.type == "identifier" and assigned.type == "assignment":
+            yield raw(left), _variable(assigned, right)
+        elif left is not None:
+            # Of ``a.b = 1`` too: it does no harm.
+            yield from ((name, Binding("unknown")) for name in _WORD.findall(raw(left)))
+        if right is not None:
+            yield from self._assign(right)
+
+    def _define(self, statement: Node, owner: str, depth: int) -> tuple[str, Binding]:
+        node = _inner(statement)
+        decorators = tuple(
+            raw(one).lstrip("@").partition("(")[0].strip().rpartition(".")[2]
+            for one in statement.named_children
+            if one.type == "decorator"
+        )
+        name = raw(node.child_by_field_name("name"))
+        whole = f"{owner}.{name}" if owner else name
+        if node.type == "class_definition":
+            if depth < _MAX_DEPTH:
+                self.classes[whole] = self._class(node, decorators, whole, depth)
+            return name, Binding("class")
+        is_again = whole in self.functions
+        signature = _signature(node, decorators)
+        self.functions[whole] = Signature(signature.parameters, is_open=True) if is_again else signature
+        return name, Binding("function")
+
+    def _class(self, node: Node, decorators: Sequence[str], whole: str, depth: int) -> ClassNames:
+        body, text = node.child_by_field_name("body"), raw(node)
+        bound: dict[str, Binding] = {}
+        types: dict[str, str] = {}
+        for statement in statements(body) if body is not None else ():
+            for name, binding in self._bound(statement, whole, depth + 1):
+                bound.setdefault(name, binding)
+                if binding.type and not binding.type.endswith("()"):
+                    types[name] = binding.type
+            _note_property(statement, types)
+        types = {**_types_set(body, [name for _, name in set_attributes(text)]), **types}
+        names = {*bound, *(name for _, name in set_attributes(text)), *_class_level(text)}
+        bases, is_certain = _bases(node.child_by_field_name("superclasses"))
+        is_open = (
+            not is_certain
+            or self._is_broken
+            or sets_any(text)
+            or not _KEEPING.issuperset(decorators)
+            or bool({"__getattr__", "__getattribute__"} & names)
+        )
+        has_fields = not _FIELDS.isdisjoint(decorators) or _is_record(bases)
+        fields = _fields(bound, is_attrs="dataclass" not in decorators) if has_fields else None
+        return ClassNames(frozenset(names), bases, is_open, types, fields)
+
+
+def _variable(assigned: Node, right: Node | None) -> Binding:
+    annotation = one_line(assigned.child_by_field_name("type"))
+    if annotation:
+        # A value that is made by calling something else need not have the names of that class alone.
+        return Binding("variable", type=annotation)
+    if right is not None and right.type == "call":
+        called = dotted(right.child_by_field_name("function"))
+        return Binding("variable", type=f"{called}()" if called else "")
+    text = raw(right)
+    return Binding("alias", name=text) if _ALIASED.fullmatch(text) else Binding("variable")
+
+
+def _note_property(statement: Node, types: dict[str, str]) -> None:
+    """Note what a property returns."""
+    node = _inner(statement)
+    if node.type != "function_definition" or node is statement:
+        return
+    decorators = (one for one in statement.named_children if one.type == "decorator")
+    names = {raw(one).strip("@ \n").rpartition(".")[2] for one in decorators}
+    if names and names <= _PROPERTIES:
+        types[raw(node.child_by_field_name("name"))] = one_line(node.child_by_field_name("return_type"))
+
+
+def _types_set(body: Node | None, set_names: Sequence[str]) -> dict[str, str]:
+    """Return the types of the attributes that ``__init__`` sets, if nothing else in the class sets them."""
+    found: dict[str, str] = {}
+    for statement in statements(body) if body is not None else ():
+        if raw(_inner(statement).child_by_field_name("name")) == "__init__":
+            found |= dict(_set_by(_inner(statement)))
+    return {name: type_ for name, type_ in found.items() if type_ and set_names.count(name) == 1}
+
+
+def _set_by(function: Node) -> Iterator[tuple[str, str]]:
+    parameters, body = function.child_by_field_name("parameters"), function.child_by_field_name("body")
+    if parameters is None or body is None or not parameters.named_children:
+        return
+    own, types = raw(parameters.named_children[0]), types_of(parameters)
+    for statement in statements(body):
+        assigned = statement.named_children[0] if statement.named_children else statement
+        left = assigned.child_by_field_name("left") if assigned.type == "assignment" else None
+        if left is not None and raw(left.child_by_field_name("object")) == own:
+            binding = _variable(assigned, assigned.child_by_field_name("right"))
+            yield raw(left.child_by_field_name("attribute")), binding.type or types.get(binding.name, "")
+
+
+def _other_names(text: str) -> Iterator[str]:
+    for found in _OTHER.finditer(without_long_lines(text)):
+        written = next((one for one in found.groups() if one), "")
+        yield from _WORD.findall(written)
+
+
+def _class_level(text: str) -> Iterator[str]:
+    """Yield names that a class may have by loops and the like in its body."""
+    return _other_names(text) if _OTHER.search(text) else iter(())
+
+
+def _bases(arguments: Node | None) -> tuple[tuple[str, ...], bool]:
+    """Return the bases of a class, and whether nothing else decides which names it has."""
+    found, is_certain = [], True
+    for one in arguments.named_children if arguments is not None else ():
+        if one.type == "comment":
+            continue
+        if one.type == "keyword_argument":
+            is_meta = raw(one.child_by_field_name("name")) == "metaclass"
+            value = raw(one.child_by_field_name("value")).rpartition(".")[2]
+            is_certain = is_certain and (not is_meta or value == "ABCMeta")
+            continue
+        base = one.child_by_field_name("value") if one.type == "subscript" else one
+        found.append(dotted(base))
+    return tuple(found), is_certain and all(found)
+
+
+def _is_record(bases: Sequence[str]) -> bool:
+    return any(base.rpartition(".")[2] in {"NamedTuple", "TypedDict"} for base in bases)
+
+
+def _fields(bound: dict[str, Binding], *, is_attrs: bool) -> tuple[str, ...]:
+    names = [name for name, one in bound.items() if one.kind in {"variable", "alias", "unknown"}]
+    return (*names, *(name.lstrip("_") for name in names if is_attrs and name.startswith("_")))
+
+
+def _signature(node: Node, decorators: Sequence[str]) -> Signature:
+    names: list[str] = []
+    is_open = not _SAME_PARAMETERS.issuperset(decorators)
+    parameters = node.child_by_field_name("parameters")
+    for one in parameters.named_children if parameters is not None else ():
+        named = one.child_by_field_name("name") or (one.named_children[0] if one.named_children else one)
+        if "list_splat_pattern" in {one.type, named.type}:
+            continue
+        if one.type == "dictionary_splat_pattern" or named.type == "dictionary_splat_pattern":
+            is_open = True
+        elif one.type == "identifier" or named.type == "identifier":
+            names.append(raw(one if one.type == "identifier" else named))
+    is_plain = bool(node.children) and node.children[0].type != "async" and _SAME.issuperset(decorators)
+    returns = one_line(node.child_by_field_name("return_type")) if is_plain else ""
+    return Signature(tuple(names), is_open, returns)
+
+
+@lru_cache(maxsize=64)
+def read_class(source: str, name: str) -> ClassNames | None:
+    """Return the names of the class with which a text starts; None if that is not certain."""
+    indented = source[:1] in {" ", "\t"}
+    return read_names(f"if 1:\n{source}" if indented else source).classes.get(name)
