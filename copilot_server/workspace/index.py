@@ -14,7 +14,7 @@ from cachetools import LRUCache
 from copilot_server.workspace.names import FileNames, Use
 from copilot_server.workspace.overlay import Overlay, ReadText
 from copilot_server.workspace.similar.store import Location
-from copilot_server.workspace.store import Reader
+from copilot_server.workspace.store import MAX_DEFINING, Reader
 from copilot_server.workspace.summary import FileSummary
 
 logger = logging.getLogger(__name__)
@@ -34,10 +34,18 @@ class Index:
     Until there is a database, and when it cannot be read, no file is known.
     """
 
-    def __init__(self, database: Path, folders: Sequence[str], overlay: Overlay) -> None:
+    def __init__(
+        self,
+        database: Path,
+        folders: Sequence[str],
+        overlay: Overlay,
+        excludes: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """``excludes``: whether a file must not be read now, whatever the index has of it."""
         self.folders = tuple(folders)
         self._database = database
         self._overlay = overlay
+        self._excludes = excludes
         self._lock = threading.RLock()
         self._reader: Reader | None = None
         self._openings = 0
@@ -51,6 +59,8 @@ class Index:
         self._roots: dict[str, tuple[str, ...]] = {}
         self._window_count: int | None = None
         self._windows: LRUCache[str, tuple[int, ...] | None] = LRUCache(_REMEMBERED)
+        self._defining: dict[str, tuple[str, ...]] = {}
+        self._in_folder: dict[str, tuple[str, ...]] = {}
 
     def hide(self, paths: frozenset[str]) -> None:
         """Treat these files as unknown, and no others."""
@@ -73,6 +83,8 @@ class Index:
                 self._roots.clear()
                 self._windows.clear()
                 self._window_count = None
+                self._defining.clear()
+                self._in_folder.clear()
             return version
 
     def summary(self, path: str) -> FileSummary | None:
@@ -116,6 +128,31 @@ class Index:
                 known = self._ask(lambda reader: reader.existing(paths), none)
                 self._existing[paths] = frozenset(known - self._hidden)
             return self._existing[paths]
+
+    def defining(self, name: str) -> tuple[str, ...]:
+        """Return the files that probably define a name; none if too many do."""
+        with self._lock:
+            if name not in self._defining:
+                none: list[str] = []
+                stored = self._ask(lambda reader: reader.defining(name), none)
+                unsaved = [path for path in self._overlay.defining(name) if path not in stored]
+                known = [*stored, *sorted(self.existing(tuple(unsaved)))]
+                is_rare = len(known) <= MAX_DEFINING
+                self._defining[name] = tuple(path for path in known if path not in self._hidden and is_rare)
+            return self._defining[name]
+
+    def may_be_read(self, path: str) -> bool:
+        """Whether a file that is known is still not excluded."""
+        return not self._excludes(path)
+
+    def in_folder(self, folder: str) -> tuple[str, ...]:
+        """Return the files in a folder, without those in folders below."""
+        with self._lock:
+            if folder not in self._in_folder:
+                none: list[str] = []
+                known = self._ask(lambda reader: reader.in_folder(folder), none)
+                self._in_folder[folder] = tuple(path for path in known if path not in self._hidden)
+            return self._in_folder[folder]
 
     def has_folder(self, path: str) -> bool:
         """Whether a file below this folder is known."""

@@ -26,10 +26,11 @@ from copilot_server.context.exclusion import Exclusions
 from copilot_server.workspace.files import MAX_FILES, SourceFile, list_files
 from copilot_server.workspace.languages import read_bytes, read_names_of_bytes
 from copilot_server.workspace.names import FileNames
-from copilot_server.workspace.python.roots import top_level_modules
+from copilot_server.workspace.python.roots import PYTHON, top_level_modules
 from copilot_server.workspace.similar.windows import Window
 from copilot_server.workspace.store import Writer, delete, delete_unused, is_damage, open_for_writing
 from copilot_server.workspace.summary import FileSummary
+from copilot_server.workspace.tags.languages import family_of
 
 logger = logging.getLogger(__name__)
 
@@ -114,13 +115,17 @@ def _index(job: Job, database: Path) -> Outcome:
         changed = [one for one in listed.values() if known.get(one.path) != (one.mtime_ns, one.size)]
         paths = (known.keys() - set(removed)) | listed.keys()
         # The names of modules come first, so that what is read can be found at once.
-        writer.set_roots(top_level_modules(paths, job.folders))
+        modules = [path for path in paths if path.endswith(PYTHON)]
+        writer.set_roots(top_level_modules(modules, job.folders))
         contents = _contents(changed, job, writer)
         while batch := list(islice(contents, 1 if job.is_careful else BATCH)):
             # A file counts as read once its summary is there, so that comes last.
             writer.put_names((one.file.path, one.names.to_json(), one.names.uses()) for one in batch)
-            summaries = [(one.file, one.summary) for one in batch]
-            writer.put(summaries, [(one.file.path, one.windows) for one in batch])
+            writer.put(
+                [(one.file, one.summary.to_json()) for one in batch],
+                [(one.file.path, one.windows) for one in batch],
+                {one.file.path: list(one.summary.names()) for one in batch if family_of(one.file.path)},
+            )
         return Outcome(len(paths), len(changed), len(removed))
 
 
@@ -135,10 +140,10 @@ def _list(job: Job) -> Iterator[SourceFile]:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What was read of a file; ``summary`` as JSON."""
+    """What was read of a file."""
 
     file: SourceFile
-    summary: str
+    summary: FileSummary
     windows: Sequence[Window]
     names: FileNames
 
@@ -158,8 +163,8 @@ def _contents(files: Iterable[SourceFile], job: Job, writer: Writer) -> Iterator
             content = b""
         is_settled = len(content) == file.size and now_ns - file.mtime_ns > RACE_NS
         known = file if is_settled else SourceFile(file.path, -1, file.size)
-        summary, windows = read_bytes(file.path, content)
-        yield _Content(known, summary.to_json(), windows, read_names_of_bytes(file.path, content))
+        names = read_names_of_bytes(file.path, content)
+        yield _Content(known, *read_bytes(file.path, content), names)
         _end_after(0.0)
 
 

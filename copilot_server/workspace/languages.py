@@ -5,16 +5,21 @@ For some of them a module turns source into a ``FileSummary``; for the others th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from copilot_server.workspace.names import FileNames
 from copilot_server.workspace.python import heads, scopes
 from copilot_server.workspace.similar import families
 from copilot_server.workspace.similar.windows import Window, windows_of
 from copilot_server.workspace.summary import FileSummary
+from copilot_server.workspace.tags.languages import SUMMARIZERS as BY_TAGS
 
 #: The function that reads a file's text, by the suffix of the file's name. It never raises.
-SUMMARIZERS: dict[str, Callable[[str], FileSummary]] = {".py": heads.summarize, ".pyi": heads.summarize}
+SUMMARIZERS: Mapping[str, Callable[[str], FileSummary]] = {
+    ".py": heads.summarize,
+    ".pyi": heads.summarize,
+    **BY_TAGS,
+}
 #: The function that reads the names in a file's text. It never raises.
 NAMERS: dict[str, Callable[[str], FileNames]] = {".py": scopes.read_names, ".pyi": scopes.read_names}
 SUFFIXES = tuple(dict.fromkeys((*SUMMARIZERS, *families.SUFFIXES)))

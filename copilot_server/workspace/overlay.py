@@ -98,6 +98,15 @@ class Overlay:
                 self._want(path)
             return one
 
+    def defining(self, name: str) -> list[str]:
+        """Return the open documents that define a name, or a member of this name."""
+        with self._lock:
+            return [
+                path
+                for path, one in self._documents.items()
+                if one.summary is not None and name in one.summary.names()
+            ]
+
     def names(self, path: str) -> FileNames | None:
         """Return the names in an open document; None if they are not read as the text is now."""
         with self._lock:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,10 +16,12 @@ from copilot_server.workspace.similar.store import Location
 from copilot_server.workspace.similar.windows import Window
 
 #: It is raised whenever the tables or the summaries change; a database of another version is rebuilt.
-SCHEMA = 4
+SCHEMA = 5
 BUSY_S = 10.0
 #: Databases of workspaces that nobody has opened for so long are deleted.
 UNUSED_DAYS = 60
+#: A name that more files define says nothing; and how many files of a folder are looked at.
+MAX_DEFINING, MAX_IN_FOLDER = 30, 200
 _TABLES = (
     "CREATE TABLE files (path TEXT NOT NULL PRIMARY KEY, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,"
     " summary TEXT NOT NULL)",
@@ -31,6 +33,11 @@ _TABLES = (
     " PRIMARY KEY (use, name, file)) WITHOUT ROWID",
     "CREATE INDEX uses_of_file ON uses (file)",
     *similar.TABLES,
+    # What files define, for languages in which an import does not say where a name comes from. A file is the
+    # number of its row.
+    "CREATE TABLE defined (name TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (name, file))"
+    " WITHOUT ROWID",
+    "CREATE INDEX defined_by_file ON defined (file)",
     f"PRAGMA user_version = {SCHEMA}",
 )
 
@@ -93,6 +100,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT * FROM roots LIMIT 1").fetchone()
         connection.execute("SELECT * FROM code LIMIT 1").fetchone()
         similar.windows_with(connection, "none", 1)
+        connection.execute("SELECT * FROM defined LIMIT 1").fetchone()
     except BaseException:
         connection.close()
         raise
@@ -101,7 +109,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _create(connection: sqlite3.Connection) -> None:
     with transaction(connection):
-        for table in ("files", "roots", "names", "uses", *similar.NAMES):
+        for table in ("files", "roots", "names", "uses", "defined", *similar.NAMES):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         for statement in _TABLES:
             connection.execute(statement)
@@ -155,6 +163,20 @@ class Reader:
         row = self._connection.execute("SELECT summary FROM files WHERE path = ?", (path,)).fetchone()
         return None if row is None else str(row[0])
 
+    def defining(self, name: str) -> list[str]:
+        """Return the files that define a name, at most ``MAX_DEFINING`` and one, in order."""
+        query = "SELECT path FROM defined JOIN files ON files.rowid = defined.file WHERE name = ? LIMIT ?"
+        return sorted(path for (path,) in self._connection.execute(query, (name, MAX_DEFINING + 1)))
+
+    def in_folder(self, folder: str) -> list[str]:
+        """Return the first ``MAX_IN_FOLDER`` files in a folder, without those in folders below."""
+        query = (
+            "SELECT path FROM files WHERE path > ? AND path < ? AND instr(substr(path, ?), '/') = 0"
+            " ORDER BY path LIMIT ?"
+        )
+        rows = self._connection.execute(query, (f"{folder}/", f"{folder}0", len(folder) + 2, MAX_IN_FOLDER))
+        return [path for (path,) in rows]
+
     def names(self, path: str) -> str | None:
         """Return the names in a file, as JSON; None if it is not in the index."""
         row = self._connection.execute("SELECT names FROM names WHERE path = ?", (path,)).fetchone()
@@ -201,14 +223,26 @@ class Writer:
         return {path: (mtime_ns, size) for path, mtime_ns, size in rows}
 
     def put(
-        self, files: Iterable[tuple[SourceFile, str]], code: Iterable[tuple[str, Sequence[Window]]] = ()
+        self,
+        files: Iterable[tuple[SourceFile, str]],
+        code: Iterable[tuple[str, Sequence[Window]]] = (),
+        defined: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
-        """Save the summaries of files, as JSON, and the windows of their ``code``, by path."""
+        """Save the summaries of files, as JSON, and the windows of their ``code``, by path.
+
+        ``defined``: what can be found in a file by its name, by path.
+        """
         rows = [(file.path, file.mtime_ns, file.size, summary) for file, summary in files]
         with transaction(self._connection):
+            self._forget_defined([row[0] for row in rows])
             self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", rows)
             for path, windows in code:
                 similar.put(self._connection, path, windows)
+            for path, found in (defined or {}).items():
+                self._connection.executemany(
+                    "INSERT OR IGNORE INTO defined SELECT ?, rowid FROM files WHERE path = ?",
+                    [(name, path) for name in found],
+                )
 
     def put_names(self, files: Iterable[tuple[str, str, Iterable[tuple[str, str]]]]) -> None:
         """Save the names in files, as JSON, with the uses of names: how, and which."""
@@ -228,10 +262,15 @@ class Writer:
     def remove(self, paths: Sequence[str]) -> None:
         """Forget files."""
         with transaction(self._connection):
+            self._forget_defined(paths)
             self._connection.executemany("DELETE FROM files WHERE path = ?", [(path,) for path in paths])
             for path in paths:
                 similar.remove(self._connection, path)
                 self._forget_names(path)
+
+    def _forget_defined(self, paths: Iterable[str]) -> None:
+        query = "DELETE FROM defined WHERE file = (SELECT rowid FROM files WHERE path = ?)"
+        self._connection.executemany(query, [(path,) for path in paths])
 
     def set_roots(self, roots: Iterable[tuple[str, str]]) -> None:
         """Replace the names of top-level modules and the folders that hold them, if they differ."""

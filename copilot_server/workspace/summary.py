@@ -58,6 +58,12 @@ class FileSummary:
         """Return the definition of this name."""
         return next((one for one in self.definitions if one.name == name), None)
 
+    def names(self) -> Iterator[str]:
+        """Yield the names of the definitions and of their members."""
+        for one in self.definitions:
+            yield one.name
+            yield from (member.name for member in one.members)
+
     def imports_of(self, name: str) -> Iterator[Import]:
         """Yield the imports that bind ``name``, the last one first."""
         return (one for one in reversed(self.imports) if one.bound == name)

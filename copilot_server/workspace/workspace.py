@@ -31,6 +31,9 @@ from copilot_server.workspace.similar.families import BY_LANGUAGE, Family, famil
 from copilot_server.workspace.similar.search import Around
 from copilot_server.workspace.similar.source import SimilarCode
 from copilot_server.workspace.store import database_of
+from copilot_server.workspace.tags import select as tags
+from copilot_server.workspace.tags.document import depth_of, read_around
+from copilot_server.workspace.tags.languages import FAMILIES
 from copilot_server.workspace.types import MissingName, Snippet
 
 #: The language ids of documents that get snippets, and of those that get the heads of definitions.
@@ -66,7 +69,7 @@ class Workspace:
         self._limits = limits or Limits()
         self._overlay = Overlay()
         database = database_of(cache, self._folders, exclusions.patterns)
-        self._index = Index(database, self._folders, self._overlay)
+        self._index = Index(database, self._folders, self._overlay, exclusions.excludes)
         self._indexing = Indexing(
             database, self._folders, exclusions.patterns, self._overlay, self._index.reopen
         )
@@ -74,6 +77,7 @@ class Workspace:
         self._similar = SimilarCode(self._index, self._limits.similar, self._may_read)
         self._lock = threading.Lock()
         self._remembered: LRUCache[str, _Remembered] = LRUCache(8)
+        self._selected_by_tags: LRUCache[str, tuple[object, tags.Selected]] = LRUCache(8)
 
     @property
     def outcome(self) -> Outcome | None:
@@ -156,6 +160,8 @@ class Workspace:
             selected = self._around(path, split)
             found += selected.snippets
             found += select_on_line(split, selected, self._index, path, self._limits)
+        elif language in FAMILIES:
+            found += self._by_tags(path, split, FAMILIES[language])
         return tuple(self._relative(one) for one in found if self._may_read(one.path))
 
     def _edited(self, path: str, split: SplitText, family: Family) -> tuple[Snippet, ...]:
@@ -214,9 +220,24 @@ class Workspace:
             self._remembered[path] = _Remembered(*known, selected)
         return selected
 
+    def _by_tags(self, path: str, split: SplitText, family: str) -> tuple[Snippet, ...]:
+        """Return the heads that code in a language other than Python names."""
+        known = (split.before, split.after, depth_of(split), family, self._index.version())
+        with self._lock:
+            last = self._selected_by_tags.get(path)
+        if last is not None and last[0] == known:
+            selected = last[1]
+        else:
+            around = read_around(split, family)
+            selected = tags.select_stable(split, around, self._index, path, self._limits)
+            with self._lock:
+                self._selected_by_tags[path] = known, selected
+        added = tags.select_on_line(split, selected, self._index, path, self._limits)
+        return (*selected.snippets, *added)
+
     def _may_read(self, path: str) -> bool:
         # What is excluded may have changed since the file was indexed.
-        return not self._exclusions.excludes(path)
+        return self._index.may_be_read(path)
 
     def _relative(self, snippet: Snippet) -> Snippet:
         folders = (one for one in self._folders if snippet.path.startswith(f"{one}/"))

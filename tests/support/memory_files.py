@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from copilot_server.workspace.languages import SUFFIXES, summarize
 from copilot_server.workspace.names import FileNames, Use
-from copilot_server.workspace.python.heads import summarize
 from copilot_server.workspace.python.roots import top_level_modules
 from copilot_server.workspace.python.scopes import read_names
 from copilot_server.workspace.summary import FileSummary
@@ -17,9 +17,12 @@ class MemoryFiles:
     folders = ("/w",)
 
     def __init__(self, files: Mapping[str, str]) -> None:
-        self._files = {f"/w/{name}": summarize(text) for name, text in files.items()}
+        self._files = {
+            f"/w/{name}": summarize(name, text) for name, text in files.items() if name.endswith(SUFFIXES)
+        }
         self._names = {f"/w/{name}": read_names(text) for name, text in files.items()}
         self._roots = list(top_level_modules(self._files.keys(), self.folders))
+        self.excluded: set[str] = set()
         self.read: list[str] = []
 
     def summary(self, path: str) -> FileSummary | None:
@@ -40,3 +43,12 @@ class MemoryFiles:
 
     def roots(self, name: str) -> tuple[str, ...]:
         return tuple(root for one, root in self._roots if one == name)
+
+    def defining(self, name: str) -> tuple[str, ...]:
+        return tuple(sorted(path for path, one in self._files.items() if name in one.names()))
+
+    def in_folder(self, folder: str) -> tuple[str, ...]:
+        return tuple(sorted(path for path in self._files if path.rpartition("/")[0] == folder))
+
+    def may_be_read(self, path: str) -> bool:
+        return path not in self.excluded

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from copilot_server.completion.scope.scope import Situation
-from copilot_server.context.brackets import CLOSING_BRACKETS
+from copilot_server.context.brackets import CLOSING_BRACKETS, PAIRS
 from copilot_server.context.indentation import column, column_of, indent_of
 from copilot_server.context.source.lexer import LexState, lex
 
@@ -22,6 +22,7 @@ REMEMBERED = 16
 _LINE = re.compile(rf"(?:\A|[\r\n])(?P<indent>[ \t\f]*)(?=[^\s{CLOSING_BRACKETS}])")
 _FIRST_LINE = re.compile(r"(?:[ \t\f]*(?:\r\n|\n|\r))*+(?P<indent>[ \t\f]*)(?=\S)")
 _LINE_END = re.compile(r"\r\n|\n|\r")
+_BLANK_LINE = re.compile(r"[ \t\f]*[\r\n]")
 _BLANK_LINE_BEFORE = re.compile(r"\S[ \t]*(?>\r\n|\n|\r)(?:[ \t]*(?:\r\n|\n|\r))++\Z")
 
 
@@ -53,6 +54,7 @@ class StopRule:
         self._situation = situation
         self._checked: deque[_Checked] = deque(maxlen=REMEMBERED)
         self._unread = _Checked("", 0, _state_at_start(situation))
+        self._unread_in_bracket = _Checked("", 0, situation.state)
 
     def __call__(self, text: str) -> bool:
         """Whether the scope ends in ``text``."""
@@ -60,7 +62,10 @@ class StopRule:
 
     def end(self, text: str) -> int | None:
         """Return the offset at which the scope ends; None if ``text`` stays inside so far."""
-        checked = next((one for one in self._checked if text.startswith(one.beginning)), self._unread)
+        checked = next((one for one in self._checked if text.startswith(one.beginning)), None)
+        if checked is None:
+            fills_bracket = _opens_bracket(self._situation) and _BLANK_LINE.match(text)
+            checked = self._unread_in_bracket if fills_bracket else self._unread
         end = _FINDERS[self._situation.scope](text, checked, self._situation)
         if end is None:
             self._remember(text, checked)
@@ -95,6 +100,17 @@ def _state_at_start(situation: Situation) -> LexState:
         return state
     unclosed = state.brackets[: len(state.brackets) - situation.brackets_closed_after]
     return LexState(state.quote, brackets=unclosed)
+
+
+def _opens_bracket(situation: Situation) -> bool:
+    """Whether the cursor is right after an open bracket that the rest of the line closes.
+
+    A suggestion that begins with a line end lays that bracket's contents out below each other. It is not over
+    before it closes the bracket itself.
+    """
+    is_last = situation.line_prefix.rstrip()[-1:] in PAIRS
+    closes = situation.brackets_closed_after > 0 and situation.closing_run == situation.line_suffix
+    return situation.scope == "line" and is_last and closes
 
 
 def _line_end(text: str, checked: _Checked, situation: Situation) -> int | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 
+#: The suffixes of modules.
+PYTHON = (".py", ".pyi")
 _PACKAGE_FILES = ("__init__.py", "__init__.pyi")
 
 
