@@ -9,7 +9,7 @@ import typer
 
 from copilot_server.errors import StatisticsError
 
-Dimension = Literal["language", "model", "editor"]
+Dimension = Literal["language", "model", "editor", "eagerness"]
 
 
 def stats(
@@ -52,7 +52,8 @@ def _show(path: Path, days: int, by: Dimension | None, *, as_json: bool) -> None
     elif found is None:
         screen.screen_on_stdout().show_nothing(path)
     elif by is None:
-        screen.screen_on_stdout().show(found, by=("language", "model"))
+        eagerness = ("eagerness",) if figures.several_were_used(found, "eagerness") else ()
+        screen.screen_on_stdout().show(found, by=("language", "model", *eagerness))
     else:
         screen.screen_on_stdout().show(found, by=(by,), most_rows=None)
 

@@ -248,6 +248,7 @@ def _record(
         source=completion.source,
         latency_s=time.monotonic() - snapshot.requested_s,
         trigger=kind,
+        eagerness=session.settings.current.completion.eagerness,
     )
     session.statistics.offered(offer)
 

@@ -23,4 +23,11 @@ typed by hand
 kept
     It was accepted or partly accepted, and what was taken is still there 30 s or 5 min later
     (``survival.still_there``). If the document was closed before that, this is unknown and does not count.
+accepted characters, retained characters
+    The code points that were accepted, and those of them that belong to suggestions that were kept for 5 min.
+    The rate is of those that belong to suggestions that were looked at after 5 min: the others were accepted
+    since, or their document was closed before.
+eagerness
+    The setting ``completion.eagerness`` when the suggestion was first offered. It holds back none that the
+    user asks for, but those count under it too. It is unknown for suggestions from before it was stored.
 """

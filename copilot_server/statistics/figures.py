@@ -1,4 +1,4 @@
-"""What became of the suggestions over some days: in total, and by language, model, editor and day."""
+"""What became of the suggestions over some days: in total, by day, and by what ``DIMENSIONS`` names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from copilot_server.statistics.proportion import wilson_interval
 from copilot_server.statistics.schema import is_damage, open_for_reading
 
 #: The columns by which suggestions are grouped.
-DIMENSIONS = ("language", "model", "editor")
+DIMENSIONS = ("language", "model", "editor", "eagerness")
 #: The version of what ``as_json`` returns. It rises when a key changes its meaning or is removed, but not
 #: when a key is added.
 JSON_VERSION = 1
@@ -29,7 +29,9 @@ _TALLY = """
     total(typed_characters = characters AND NOT accepted) AS typed_by_hand,
     total(accepted_characters) AS accepted_characters,
     total(kept_30_s) AS kept_30_s, count(kept_30_s) AS looked_30_s,
-    total(kept_300_s) AS kept_300_s, count(kept_300_s) AS looked_300_s
+    total(kept_300_s) AS kept_300_s, count(kept_300_s) AS looked_300_s,
+    total(accepted_characters * kept_300_s) AS retained_characters,
+    total(accepted_characters * (kept_300_s IS NOT NULL)) AS looked_characters
 """
 _SINCE = "FROM suggestions WHERE offered_at_s >= ?"
 
@@ -57,7 +59,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What became of some suggestions, in the terms that the package's docstring defines."""
+    """What became of some suggestions, in the terms that the package's docstring defines.
+
+    The totals of the last three are what was looked at: suggestions, and accepted characters after 5 min.
+    """
 
     offered: int = 0
     shown: int = 0
@@ -67,6 +72,12 @@ class Outcomes:
     accepted_characters: int = 0
     kept_30_s: Share = Share(0, 0)
     kept_300_s: Share = Share(0, 0)
+    retained_characters: Share = Share(0, 0)
+
+    @property
+    def taken(self) -> int:
+        """How many were accepted or partly accepted."""
+        return self.accepted + self.partly_accepted
 
     def of_shown(self, count: int) -> Share:
         """Return ``count``, capped since one typed at once was never shown, as a share of those shown."""
@@ -129,11 +140,12 @@ def as_json(figures: Figures) -> dict[str, Any]:
     """Return the figures as plain values, in a stable format (``JSON_VERSION``).
 
     The keys are ``version``; ``from`` and ``to`` (dates, both included); ``totals`` and ``panel``; ``daily``,
-    a list with a ``date`` in each entry; ``by_language``, ``by_model`` and ``by_editor``, lists with a
-    ``name`` in each entry; and ``latency``, a list of ``source``, ``count``, ``p50_ms``, ``p90_ms`` and
-    ``p99_ms``. Except in ``latency``, all of them hold ``offered``, ``shown``, ``accepted``,
-    ``partly_accepted``, ``typed_by_hand``, ``accepted_characters``, ``acceptance`` (``rate``, ``low`` and
-    ``high``; null if none was shown), and ``kept_30_s`` and ``kept_300_s`` (``kept`` and ``of``).
+    a list with a ``date`` in each entry; ``by_language``, ``by_model``, ``by_editor`` and ``by_eagerness``,
+    lists with a ``name`` in each entry, which is empty if unknown; and ``latency``, a list of ``source``,
+    ``count``, ``p50_ms``, ``p90_ms`` and ``p99_ms``. Except in ``latency``, all of them hold ``offered``,
+    ``shown``, ``accepted``, ``partly_accepted``, ``typed_by_hand``, ``accepted_characters``, ``acceptance``
+    (``rate``, ``low`` and ``high``; null if none was shown), ``kept_30_s`` and ``kept_300_s`` (``kept`` and
+    ``of``), and ``retained_characters`` (``retained`` and ``of``).
     """
     return {
         "version": JSON_VERSION,
@@ -151,6 +163,11 @@ def as_json(figures: Figures) -> dict[str, Any]:
         },
         "panel": _outcomes_json(figures.panel),
     }
+
+
+def several_were_used(figures: Figures, dimension: str) -> bool:
+    """Whether at least two names of a dimension are known."""
+    return sum(bool(name) for name, _ in figures.by[dimension]) > 1
 
 
 def nothing(*, days: int, today: date) -> Figures:
@@ -194,6 +211,7 @@ def _outcomes(row: sqlite3.Row) -> Outcomes:
         accepted_characters=int(row["accepted_characters"]),
         kept_30_s=Share(int(row["kept_30_s"]), row["looked_30_s"]),
         kept_300_s=Share(int(row["kept_300_s"]), row["looked_300_s"]),
+        retained_characters=Share(int(row["retained_characters"]), int(row["looked_characters"])),
     )
 
 
@@ -226,6 +244,10 @@ def _outcomes_json(outcomes: Outcomes) -> dict[str, Any]:
         "accepted_characters": outcomes.accepted_characters,
         "kept_30_s": {"kept": outcomes.kept_30_s.count, "of": outcomes.kept_30_s.total},
         "kept_300_s": {"kept": outcomes.kept_300_s.count, "of": outcomes.kept_300_s.total},
+        "retained_characters": {
+            "retained": outcomes.retained_characters.count,
+            "of": outcomes.retained_characters.total,
+        },
     }
 
 

@@ -55,6 +55,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX suggestions_by_time ON suggestions (offered_at_s)",
     ),
+    ("ALTER TABLE suggestions ADD COLUMN eagerness TEXT NOT NULL DEFAULT ''",),
 )
 
 

@@ -15,8 +15,8 @@ from rich.text import Text
 from copilot_server.statistics.figures import Figures, Latency, Outcomes, Share
 
 _WIDTH_OF_A_PIPE = 100
-#: Bars are drawn on consoles at least this wide.
-_WIDTH_WITH_BARS = 78
+#: Consoles at least this wide have a column for what was looked at, and bars.
+_WIDTH_WITH_LOOKED_AT, _WIDTH_WITH_BARS = 78, 90
 _BAR_CELLS = 10
 #: The most rows of a table, unless ``--by`` asks for it.
 _MOST_ROWS = 5
@@ -92,20 +92,23 @@ class Screen:
 
     def _groups(self, title: str, groups: Sequence[tuple[str, Outcomes]], most: int | None) -> Table:
         bars = [""] if self._console.width >= _WIDTH_WITH_BARS else []
-        names = ["shown", "accepted", "rate", *bars, "kept 5 min", "characters"]
+        looked = ["looked at"] if self._console.width >= _WIDTH_WITH_LOOKED_AT else []
+        names = ["shown", "accepted", "rate", *bars, "characters", "retained", *looked]
         table = _table(title, *names, headed=True)
         # The width of the figures: headings, a bar, "100.0 %" below "rate", and two blanks between columns.
         taken = sum(len(name) + 2 for name in names) + len(bars) * _BAR_CELLS + 3
         table.columns[0].max_width = max(8, self._console.width - taken)
         for name, one in groups[:most]:
+            retained = one.retained_characters
             table.add_row(
                 self._name(name),
                 f"{one.shown:,}",
                 f"{one.accepted:,}",
                 _rate(one.acceptance),
                 *(self._bar(one.acceptance.rate or 0.0) for _ in bars),
-                _rate(one.kept_300_s),
                 f"{one.accepted_characters:,}",
+                f"{retained.count:,}" if retained.total else "",
+                *(f"{retained.total:,}" for _ in looked),
             )
         left = len(groups) - len(groups[:most])
         if left:
@@ -159,9 +162,11 @@ def _totals(figures: Figures) -> Table:
     table.add_row("partly accepted", *_of_shown(totals, totals.partly_accepted), "a word or a line of it")
     table.add_row("typed by hand", *_of_shown(totals, totals.typed_by_hand), "right, and not accepted")
     for name, share in (("kept after 30 s", totals.kept_30_s), ("kept after 5 min", totals.kept_300_s)):
-        note = f"of {share.total:,} accepted or partly accepted" if share.total else "none was looked at yet"
-        table.add_row(name, f"{share.count:,}", _rate(share), note)
-    table.add_row("characters", f"{totals.accepted_characters:,}", "", "accepted")
+        table.add_row(name, f"{share.count:,}", _rate(share), _looked_at(share, totals.taken))
+    retained = totals.retained_characters
+    note = _looked_at(retained, totals.accepted_characters)
+    table.add_row("accepted characters", f"{totals.accepted_characters:,}")
+    table.add_row("retained characters", f"{retained.count:,}", _rate(retained), note)
     if figures.panel.offered:
         note = f"of {figures.panel.offered:,} candidates, counted apart"
         table.add_row("from the panel", f"{figures.panel.accepted:,}", "", note)
@@ -174,6 +179,13 @@ def _of_shown(totals: Outcomes, count: int) -> tuple[str, str]:
 
 def _rate(share: Share) -> str:
     return "" if share.rate is None else percent(share.rate)
+
+
+def _looked_at(share: Share, taken: int) -> str:
+    if not share.total:
+        return "none was looked at yet"
+    left = max(0, taken - share.total)
+    return f"of {share.total:,} looked at" + (f"; {left:,} not (yet)" if left else "")
 
 
 def _interval(share: Share) -> str:

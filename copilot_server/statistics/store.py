@@ -30,7 +30,11 @@ _PRUNE_EVERY_S = 24 * 3600.0
 
 _COLUMNS = [field.name for field in fields(Suggestion)]
 _OUTCOMES = _COLUMNS[_COLUMNS.index("shown") :]
-_INSERT = f"INSERT OR IGNORE INTO suggestions VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"  # noqa: S608
+#: The columns are named, since a migration appends new ones, and a newer server may do so while this one
+#: runs. They are quoted, since ``trigger`` is a keyword of SQL.
+_NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)
+_VALUES = ", ".join(f":{name}" for name in _COLUMNS)
+_INSERT = f"INSERT OR IGNORE INTO suggestions ({_NAMES}) VALUES ({_VALUES})"  # noqa: S608 - the names are our own
 #: An update does not bring back a row that has been deleted in the meantime.
 _SET = ", ".join(f"{name} = :{name}" for name in _OUTCOMES)
 _UPDATE = f"UPDATE suggestions SET {_SET} WHERE id = :id"  # noqa: S608 - the names are our own

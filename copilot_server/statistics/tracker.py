@@ -251,6 +251,7 @@ class Tracker:
             characters=len(item.text),
             lines=item.text.count("\n") + 1,
             mean_logprob=item.mean_logprob,
+            eagerness=offer.eagerness,
         )
 
     def _edit(self, document: _Document, edit: Edit) -> bool:

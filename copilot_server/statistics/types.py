@@ -65,6 +65,7 @@ class Offer:
 
     ``document``: its text when the answer is sent. ``offset``: where the items are inserted, in code points.
     ``source``: as in ``completion.types.Source``. ``latency_s``: from the request's arrival to the answer.
+    ``eagerness``: the setting ``completion.eagerness`` as it is then, whatever the trigger.
     """
 
     uri: str
@@ -76,11 +77,15 @@ class Offer:
     source: str
     latency_s: float
     trigger: Trigger = "automatic"
+    eagerness: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One row: all that is stored about a suggestion. Lengths are in code points; times are UTC."""
+    """One row: all that is stored about a suggestion. Lengths are in code points; times are UTC.
+
+    ``eagerness``: that of its first offer; empty in rows that were written before it was stored.
+    """
 
     id: int
     offered_at_s: int
@@ -93,6 +98,7 @@ class Suggestion:
     characters: int
     lines: int
     mean_logprob: float | None
+    eagerness: str = ""
     shown: bool = False
     accepted: bool = False
     accepted_characters: int = 0

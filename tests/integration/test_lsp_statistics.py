@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from copilot_server.statistics.schema import database_path, open_for_reading
 from tests.support.lsp_client import GHOST_TEXT, LspClient, inline_params, running_server
 from tests.support.paths import TESTS
 
@@ -87,6 +89,22 @@ async def test_the_model_is_the_one_that_writes(folder: Path, options: object, m
         await suggestion(client, client.open("x = "), 4)
         assert await client.shut_down() == 0
     assert [one["name"] for one in stats()["by_model"]] == [model]
+
+
+async def test_each_suggestion_has_the_eagerness_that_was_set(folder: Path) -> None:
+    async with running_server(program=STAND_IN) as client:
+        await client.initialize(options={"completion": {"eagerness": "low"}})
+        await suggestion(client, client.open("x = ", "file:///a.py"), 4)
+        client.notify("workspace/didChangeConfiguration", {"settings": {"completion": {"eagerness": "high"}}})
+        uri = client.open("y = ", "file:///b.py")
+        await client.request(INLINE, inline_params(uri, 0, 4, invoked=True))
+        place = {"textDocument": {"uri": uri}, "position": {"line": 0, "character": 4}}
+        await client.request("textDocument/copilotPanelCompletion", place)
+        assert await client.shut_down() == 0
+    with closing(open_for_reading(database_path())) as connection:
+        rows = connection.execute('SELECT DISTINCT "trigger", eagerness FROM suggestions').fetchall()
+    assert {tuple(row) for row in rows} == {("automatic", "low"), ("invoked", "high"), ("panel", "high")}
+    assert [one["name"] for one in stats()["by_eagerness"]] == ["high", "low"]
 
 
 async def test_nothing_is_counted_when_it_is_switched_off(folder: Path) -> None:

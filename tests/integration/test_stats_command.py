@@ -55,6 +55,15 @@ class TestCommand:
         assert "Neovim" not in result.stdout
         assert "python" in stats(tmp_path, "--by", "language").stdout
 
+    def test_eagerness_has_a_table_where_more_than_one_was_used(self, tmp_path: Path, database: Path):
+        write(database, replace(TAKEN, id=1), replace(TAKEN, id=2, eagerness=""))
+        assert "eagerness" not in stats(tmp_path).stdout
+        assert "(unknown)" in stats(tmp_path, "--by", "eagerness").stdout
+        write(database, replace(TAKEN, id=3, eagerness="low"))
+        assert "eagerness" in stats(tmp_path).stdout
+        by_eagerness = json.loads(stats(tmp_path, "--json").stdout)["by_eagerness"]
+        assert sorted(one["name"] for one in by_eagerness) == ["", "low", "medium"]
+
     def test_it_loads_nothing_heavy(self, tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch):
         write(database, ROW)
         monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")

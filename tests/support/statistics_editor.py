@@ -64,6 +64,7 @@ class Editor:
         trigger: Trigger = "automatic",
         head: str = "",
         model: str = "qwen2.5-coder-0.5b",
+        eagerness: str = "medium",
     ) -> list[str]:
         """Have the server offer these at the cursor; return the items' ids."""
         first = self._ids
@@ -71,7 +72,7 @@ class Editor:
         items = tuple(Item(f"item {first + n}", text, replaced, -0.25, head) for n, text in enumerate(texts))
         self.tracker.requested(self.uri, self.cursor)
         self.tracker.offered(
-            Offer(self.uri, self.text, self.cursor, items, "python", model, "model", 0.16, trigger)
+            Offer(self.uri, self.text, self.cursor, items, "python", model, "model", 0.16, trigger, eagerness)
         )
         return [item.id for item in items]
 

@@ -31,6 +31,7 @@ ROW = Suggestion(
     characters=20,
     lines=1,
     mean_logprob=-0.25,
+    eagerness="medium",
 )
 
 

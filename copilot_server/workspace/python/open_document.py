@@ -7,10 +7,11 @@ counts as one that does.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
 from copilot_server.context.indentation import indent_of
-from copilot_server.workspace.names import Binding, ClassNames
+from copilot_server.workspace.names import Binding, BindingKind, ClassNames
 from copilot_server.workspace.python.assigned import sets_any
 from copilot_server.workspace.python.document import read_imports
 from copilot_server.workspace.python.scopes import read_class
@@ -20,6 +21,21 @@ _MAX_DECORATOR_LINES = 20
 #: The longest header of a class that is read, in code points.
 _MAX_HEADER = 2_000
 _HEADER_END = re.compile(r":[ \t]*(?:#[^\n]*)?\n|:[ \t]*\.\.\.|:[ \t]*pass\b")
+_CLASS = re.compile(r"class[ \t]+")
+#: What follows a name at the start of a line that binds it.
+_BINDS = re.compile(r"[ \t]*(?:[:,]|=(?!=))")
+#: What precedes a name that is bound within a line.
+_BEFORE_BOUND = re.compile(
+    r"^[ \t]*(?:class|(?:async[ \t]+)?def)[ \t]+\Z|\bglobal\b"
+    r"|^[ \t]*(?:async[ \t]+)?(?:with|except)\b.*\bas[ \t]+\Z"
+)
+_FOR, _IN = re.compile(r"\bfor[ \t](?:(?![ \t]in\b).)*\Z"), re.compile(r"[ \t]in\b")
+#: What follows an attribute that is set, perhaps as one of several, and what precedes one.
+_SET = re.compile(
+    r"\s*(?::[^=]*)?(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=(?!=)|\s*:\s*[\w\"']|[\w\s.,*\[\]]*[)\]]?\s*=(?!=)"
+)
+_TARGET = re.compile(r"\b(?:as|for|del)\b[^=]*\Z")
+_QUOTES = frozenset("\"'")
 _CALL = re.compile(r"(?P<called>[A-Za-z_][\w.]*)\(")
 
 
@@ -33,7 +49,7 @@ class OpenDocument:
         self.path = path
         self.text = f"{before}{line}{after}"
         self._imports = read_imports(before, after)
-        #: Where in ``text`` the name stands that is looked at, which proves nothing about itself.
+        #: Where in ``text`` the name starts that is looked at, which proves nothing about itself.
         self.ignored = -1
 
     @cached_property
@@ -43,23 +59,51 @@ class OpenDocument:
     def binding(self, name: str) -> Binding | None:
         """Return how the module binds a name; None if it does not, or not in one way."""
         found = {Binding("import", one.module, one.name) for one in self._imports if one.bound == name}
-        kinds = [one for pattern in _binders(name) for one in pattern.finditer(self.text)]
+        binders = [(start, end) for start, end in self._occurrences(name) if self._binds(start, end)]
         if found:
-            return found.pop() if len(found) == 1 and not kinds else None
-        if len(kinds) != 1 or not kinds[0][0].startswith((f"{name}", "class", "def", "async")):
-            return None
-        return self._defined(name, kinds[0])
+            return found.pop() if len(found) == 1 and not binders else None
+        return self._defined(name, *binders[0]) if len(binders) == 1 else None
 
-    def _defined(self, name: str, at: re.Match[str]) -> Binding | None:
-        word = at[0].split()[0]
-        if word == "class":
-            return Binding("class")
-        if word != name and word.rstrip(":=") != name:
-            return Binding("function")
-        end = self.text.find("\n", at.end())
-        rest = self.text[at.end() - 1 : end if end >= 0 else len(self.text)]
-        annotation, equals, value = rest.partition("=")
-        if rest.startswith(":"):
+    def _binds(self, start: int, end: int) -> bool:
+        """Whether an occurrence of a name may bind it, other than by an import.
+
+        A keyword at the start of a line has no blank before its ``=``.
+        """
+        head, rest = self._line_around(start, end)
+        if not head.strip():
+            return _BINDS.match(rest) is not None and (not head or not rest.startswith("="))
+        return (
+            _BEFORE_BOUND.search(head) is not None
+            or rest.lstrip(" \t").startswith(":=")
+            or (_FOR.search(head) is not None and _IN.search(rest) is not None)
+        )
+
+    def _line_around(self, start: int, end: int) -> tuple[str, str]:
+        """Return what stands before and after a part of the text on its lines."""
+        text = self.text
+        line_end = text.find("\n", end)
+        return text[text.rfind("\n", 0, start) + 1 : start], text[end : line_end if line_end >= 0 else None]
+
+    def _occurrences(self, name: str) -> Iterator[tuple[int, int]]:
+        """Yield where a name stands as a whole word, but for the occurrence that is looked at."""
+        text, length = self.text, len(name)
+        at = text.find(name) if name else -1
+        while at >= 0:
+            end = at + length
+            if not (_is_word(text[at - 1 : at]) or _is_word(text[end : end + 1])) and at != self.ignored:
+                yield at, end
+            at = text.find(name, end)
+
+    def _defined(self, name: str, start: int, end: int) -> Binding | None:
+        head, rest = self._line_around(start, end)
+        word = head.split()[0] if head.strip() else name
+        if word != name:
+            kinds: dict[str, BindingKind] = {"class": "class", "def": "function", "async": "function"}
+            return Binding(kinds[word]) if word in kinds else None
+        if head:
+            return None
+        annotation, equals, value = rest.strip().partition("=")
+        if annotation.startswith(":"):
             return Binding("variable", type=annotation[1:].strip())
         called = _CALL.match(value.strip())
         is_whole = called and rest.rstrip().endswith(")") and rest.count("(") == rest.count(")") == 1
@@ -67,8 +111,12 @@ class OpenDocument:
 
     def class_names(self, name: str) -> ClassNames | None:
         """Return the bases of a class at the margin, of which there is one."""
-        found = list(re.finditer(rf"^class[ \t]+{re.escape(name)}\b", self.text, re.MULTILINE))
-        return self._class_at(found[0].start(), name) if len(found) == 1 else None
+        lines = (self._line_around(*one)[0] for one in self._occurrences(name))
+        starts = [start for start, _ in self._occurrences(name)]
+        found = [
+            start - len(head) for start, head in zip(starts, lines, strict=True) if _CLASS.fullmatch(head)
+        ]
+        return self._class_at(found[0], name) if len(found) == 1 else None
 
     def _class_at(self, start: int, name: str) -> ClassNames | None:
         end = _HEADER_END.search(self.text, start, start + _MAX_HEADER)
@@ -81,24 +129,24 @@ class OpenDocument:
 
     def may_set(self, name: str) -> bool:
         """Whether the document may set an attribute of this name."""
-        if re.search(rf"[\"']{re.escape(name)}[\"']", self.text):
-            return True
-        return any(self._is_target(at) for at in self._found(rf"\.[ \t]*{re.escape(name)}\b"))
+        return any(self._may_set(*one) for one in self._occurrences(name))
 
-    def _is_target(self, at: re.Match[str]) -> bool:
+    def _may_set(self, start: int, end: int) -> bool:
         text = self.text
-        start, end = text.rfind("\n", 0, at.start()) + 1, text.find("\n", at.end())
-        head, rest = text[start : at.start()], text[at.end() : end if end >= 0 else len(text)]
-        return bool(
-            re.match(r"\s*(?::[^=]*)?(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=(?!=)", rest)
-            or re.match(r"\s*:\s*[\w\"']", rest)
-            or re.match(r"[\w\s.,*\[\]]*[)\]]?\s*=(?!=)", rest)
-            or re.search(r"\b(?:as|for|del)\b[^=]*\Z", head)
-        )
+        if text[start - 1 : start] in _QUOTES and text[end : end + 1] in _QUOTES:
+            return True
+        head, rest = self._line_around(start, end)
+        if not head.rstrip().endswith("."):
+            return False
+        return _SET.match(rest) is not None or _TARGET.search(head) is not None
 
     def may_define(self, name: str) -> bool:
         """Whether a class in the document may have this name: it stands there other than after a dot."""
-        return self.may_set(name) or any(self._found(rf"(?<![\w.]){re.escape(name)}\b"))
+        text = self.text
+        return any(
+            text[start - 1 : start] != "." or self._may_set(start, end)
+            for start, end in self._occurrences(name)
+        )
 
     def may_subclass(self, name: str) -> bool:
         """Whether the document may have a subclass of the class of this name."""
@@ -106,29 +154,14 @@ class OpenDocument:
             re.search(rf"\bclass\b[^:]{{0,200}}\([^:]{{0,500}}\b{re.escape(name)}\b", self.text) is not None
         )
 
-    def _found(self, pattern: str) -> list[re.Match[str]]:
-        found = re.finditer(pattern, self.text)
-        return [one for one in found if not one.start() <= self.ignored < one.end()]
-
 
 @lru_cache(maxsize=4)
 def _sets_any(text: str) -> bool:
     return sets_any(text)
 
 
-@lru_cache(maxsize=256)
-def _binders(name: str) -> tuple[re.Pattern[str], ...]:
-    """Return patterns for what may bind a name other than an import. A keyword has no blank before ``=``."""
-    word = re.escape(name)
-    return (
-        re.compile(rf"^{word}[ \t]*(?:[:,]|=(?!=))", re.MULTILINE),
-        re.compile(rf"^[ \t]+{word}(?:[ \t]*[:,]|[ \t]+=(?!=))", re.MULTILINE),
-        re.compile(rf"^[ \t]*(?:class|(?:async[ \t]+)?def)[ \t]+{word}\b", re.MULTILINE),
-        re.compile(
-            rf"\bglobal\b[^\n]*\b{word}\b|\b{word}[ \t]*:=|\bfor[ \t][^\n]*?\b{word}\b[^\n]*?[ \t]in\b"
-        ),
-        re.compile(rf"^[ \t]*(?:with|except)\b[^\n]*\bas[ \t]+{word}\b", re.MULTILINE),
-    )
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def decorators_start(text: str, start: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from copilot_server.context.indentation import column, indent_of
 from copilot_server.workspace.python.document import SplitText
@@ -19,9 +20,9 @@ from copilot_server.workspace.tags.text import word_set
 #: How much is read around the cursor, in lines. The first line is rounded so that it seldom changes.
 LINES_ABOVE, LINES_BELOW, ROUNDED = 40, 15, 16
 #: How far up definitions around the cursor are looked for, in lines; the longest function, in code points.
-MAX_LINES, MAX_FUNCTION = 2_000, 8_000
-#: How often a name may occur before its type is found.
-MAX_OCCURRENCES = 60
+MAX_LINES, MAX_FUNCTION = 2_000, 4_000
+#: How many occurrences of a name are looked at for its type, above the cursor, from the top, and below.
+MAX_OCCURRENCES = 30
 _MAX_CALLEES = 3
 _MAX_HEADERS = 8
 
@@ -246,9 +247,7 @@ def declared_type(split: SplitText, name: str, family: str) -> str:
 
     The nearest declaration before the cursor's line counts, then those after it.
     """
-    for count, (text, at) in enumerate(_occurrences(split, name)):
-        if count == MAX_OCCURRENCES:
-            break
+    for text, at in _occurrences(split, name):
         end = at + len(name)
         after = _AFTER[family].match(text, end)
         if after:
@@ -265,16 +264,43 @@ def declared_type(split: SplitText, name: str, family: str) -> str:
 
 
 def _occurrences(split: SplitText, name: str) -> Iterator[tuple[str, int]]:
-    at = split.before.rfind(name)
+    """Yield where a name stands: above the cursor, the nearest first, then from the top, then below.
+
+    Fields and globals are declared at the top. Of a long document not every occurrence is looked at.
+    """
+    before, after = split.before, split.after
+    starts = chain(
+        islice(_found_backwards(before, name), MAX_OCCURRENCES),
+        islice(_found(before, name), MAX_OCCURRENCES),
+    )
+    yield from ((before, at) for at in dict.fromkeys(starts) if _is_whole(before, at, name))
+    below = islice(_found(after, name), MAX_OCCURRENCES)
+    yield from ((after, at) for at in below if _is_whole(after, at, name))
+
+
+def _found(text: str, name: str) -> Iterator[int]:
+    at = text.find(name)
     while at >= 0:
-        if _is_whole(split.before, at, name):
-            yield split.before, at
-        at = split.before.rfind(name, 0, at) if at else -1
-    at = split.after.find(name)
+        yield at
+        at = text.find(name, at + 1)
+
+
+def _found_backwards(text: str, name: str) -> Iterator[int]:
+    at = text.rfind(name)
     while at >= 0:
-        if _is_whole(split.after, at, name):
-            yield split.after, at
-        at = split.after.find(name, at + 1)
+        yield at
+        at = text.rfind(name, 0, at + len(name) - 1)
+
+
+def is_used(split: SplitText, name: str) -> bool:
+    """Whether a name stands more than once in the document, apart from the cursor's line."""
+    count = 0
+    for text in (split.before, split.after):
+        for at in _found(text, name):
+            count += _is_whole(text, at, name)
+            if count > 1:
+                return True
+    return False
 
 
 def _is_whole(text: str, at: int, name: str) -> bool:
@@ -284,9 +310,6 @@ def _is_whole(text: str, at: int, name: str) -> bool:
 
 def defines(split: SplitText, name: str) -> bool:
     """Whether the document itself defines a name, apart from the cursor's line."""
-    occurrences = enumerate(_occurrences(split, name))
     return any(
-        _DEFINES.search(text, max(0, at - 60), at) is not None
-        for count, (text, at) in occurrences
-        if count < MAX_OCCURRENCES
+        _DEFINES.search(text, max(0, at - 60), at) is not None for text, at in _occurrences(split, name)
     )

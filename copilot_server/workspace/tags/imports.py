@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from copilot_server.workspace.summary import Import
 
@@ -34,8 +35,12 @@ _USING = re.compile(r"^[ \t]*using[ \t]+(?P<module>\w+(?:::\w+)*)::(?P<name>\w+)
 
 def read_imports(text: str, family: str) -> tuple[Import, ...]:
     """Return the imports at the beginning of a text; ``family`` is a group of languages."""
-    found = dict.fromkeys(_READERS[family](text[:MAX_TEXT]))
-    return tuple(found)[:MAX_IMPORTS]
+    return _read(text[:MAX_TEXT], family)
+
+
+@lru_cache(maxsize=16)
+def _read(text: str, family: str) -> tuple[Import, ...]:
+    return tuple(dict.fromkeys(_READERS[family](text)))[:MAX_IMPORTS]
 
 
 def _script(text: str) -> Iterator[Import]:

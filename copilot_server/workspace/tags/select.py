@@ -10,7 +10,7 @@ from copilot_server.workspace.python.document import SplitText
 from copilot_server.workspace.python.render import words_of
 from copilot_server.workspace.select import Candidate, Limits, append, select
 from copilot_server.workspace.summary import Definition
-from copilot_server.workspace.tags.document import Around, Link, declared_type, defines, links
+from copilot_server.workspace.tags.document import Around, Link, declared_type, defines, is_used, links
 from copilot_server.workspace.tags.render import heads, names_of, render
 from copilot_server.workspace.tags.resolve import Files, Found, Package, Resolver, Target
 from copilot_server.workspace.tags.text import word_set
@@ -25,7 +25,9 @@ PAST, LESS, GUESSED = 0.4, 0.5, 0.5
 #: The longest list of the members of a class that are not shown, in code points.
 MAX_NAMES = 130
 #: How many names around the cursor are looked up.
-MAX_LINKS = 150
+MAX_LINKS = 100
+#: Of how many variables the type is looked for.
+MAX_TYPES = 25
 
 _BEGUN = re.compile(r"[\w$]+\Z")
 _REST = re.compile(r"\A[\w$]+")
@@ -104,11 +106,8 @@ def _weighted(split: SplitText, around: Around) -> Iterator[tuple[Link, float]]:
 def _unused(split: SplitText, around: Around) -> Iterator[str]:
     """Yield the imported names that the document does not use yet: who imports something is about to."""
     for name in dict.fromkeys(one.bound for one in around.imports if one.bound):
-        whole = re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])")
-        found = whole.search(split.before)
-        if found is None or whole.search(split.before, found.end()) or whole.search(split.after):
-            continue
-        yield name
+        if not is_used(split, name):
+            yield name
 
 
 class _Namer:
@@ -119,6 +118,7 @@ class _Namer:
         self._split = split
         self._around = around
         self._firsts: dict[str, Found | None] = {}
+        self._types_left = MAX_TYPES
 
     def known(self, link: Link) -> list[Found]:
         """Return what ``a``, ``a.b`` and ``a.b.c`` mean, as far as it is known."""
@@ -157,11 +157,17 @@ class _Namer:
         if name in _OWN:
             bases = [self.resolver.lookup(base) for base in self._around.bases]
             return next((one for one in bases if one is not None), None)
+        found = self._named(name)
+        if found is None and self._types_left > 0:
+            self._types_left -= 1
+            found = self._of_type(name)
+        return found
+
+    def _named(self, name: str) -> Found | None:
+        """Return the definition of a name, unless the document may mean its own."""
         found = self.resolver.lookup(name)
-        is_sure = isinstance(found, Package) or (found is not None and not found.is_guessed)
-        if found is not None and (is_sure or not defines(self._split, name)):
-            return found
-        return self._of_type(name)
+        is_guessed = isinstance(found, Target) and found.is_guessed
+        return None if is_guessed and defines(self._split, name) else found
 
     def _of_type(self, name: str) -> Target | None:
         """Return the class of a variable or a field that the document declares."""
@@ -262,7 +268,7 @@ class _Line:
                 yield from self._guessed(link.parts[-1])
             return
         last = known[-1]
-        for one in known if is_reached else known[:-1]:
+        for one in known if is_reached else known[: len(link.parts) - 1]:
             yield from self._container(one, is_reached=is_reached and one is last)
         if isinstance(last, Target) and not is_reached and self._is_last(last, link):
             yield from self._exactly(last, link)

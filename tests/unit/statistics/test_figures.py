@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,7 +15,14 @@ import pytest
 from rich.console import Console
 
 from copilot_server.errors import StatisticsError
-from copilot_server.statistics.figures import Figures, Share, as_json, nothing, read_figures
+from copilot_server.statistics.figures import (
+    Figures,
+    Share,
+    as_json,
+    nothing,
+    read_figures,
+    several_were_used,
+)
 from copilot_server.statistics.proportion import wilson_interval
 from copilot_server.statistics.screen import Screen
 from copilot_server.statistics.types import Suggestion
@@ -58,6 +66,27 @@ class TestFigures:
         assert (totals.partly_accepted, totals.typed_by_hand, totals.accepted_characters) == (1, 1, 45)
         assert (totals.kept_30_s, totals.kept_300_s) == (Share(2, 3), Share(2, 2))
         assert totals.acceptance == Share(2, 5)
+
+    def test_retained_are_the_accepted_characters_of_what_is_kept(self, path: Path):
+        removed = replace(TAKEN, accepted_characters=7, kept_300_s=False)
+        half = replace(PARTLY, kept_300_s=True)
+        not_yet = replace(TAKEN, accepted_characters=9, kept_300_s=None)
+        totals = figures_of(path, [SEEN, TAKEN, removed, half, not_yet]).totals
+        assert (totals.accepted_characters, totals.retained_characters) == (41, Share(25, 32))
+        assert totals.taken == 4
+
+    def test_by_eagerness_and_the_unknown_among_them(self, path: Path):
+        low, unknown = replace(TAKEN, eagerness="low"), replace(SEEN, eagerness="")
+        figures = figures_of(path, [SEEN, SEEN, SEEN, low, low, unknown])
+        assert [
+            (name, one.shown, one.accepted, one.retained_characters) for name, one in figures.by["eagerness"]
+        ] == [("medium", 3, 0, Share(0, 0)), ("low", 2, 2, Share(40, 40)), ("", 1, 0, Share(0, 0))]
+
+    def test_what_is_unknown_was_not_used(self, path: Path):
+        unknown = replace(SEEN, eagerness="")
+        assert not several_were_used(figures_of(path, [SEEN, unknown]), "eagerness")
+        other = path.with_name("other")
+        assert several_were_used(figures_of(other, [SEEN, replace(SEEN, eagerness="high")]), "eagerness")
 
     def test_by_name_the_most_shown_first(self, path: Path):
         lua, other = replace(TAKEN, language="lua"), replace(SEEN, model="other", editor="Emacs")
@@ -121,7 +150,7 @@ class TestFigures:
 
 OUTCOMES = {
     *("offered", "shown", "accepted", "acceptance", "partly_accepted", "typed_by_hand"),
-    *("accepted_characters", "kept_30_s", "kept_300_s"),
+    *("accepted_characters", "kept_30_s", "kept_300_s", "retained_characters"),
 }
 
 
@@ -130,12 +159,13 @@ class TestJson:
         document = as_json(figures_of(path, [SEEN, TAKEN]))
         assert document.keys() == {
             *("version", "from", "to", "totals", "latency", "daily", "panel"),
-            *("by_language", "by_model", "by_editor"),
+            *("by_language", "by_model", "by_editor", "by_eagerness"),
         }
         assert (document["version"], document["from"], document["to"]) == (1, "2026-10-27", "2026-11-25")
         assert document["totals"].keys() == document["panel"].keys() == OUTCOMES
         assert document["totals"]["acceptance"].keys() == {"rate", "low", "high"}
         assert document["totals"]["kept_30_s"] == {"kept": 1, "of": 1}
+        assert document["totals"]["retained_characters"] == {"retained": 20, "of": 20}
         assert document["daily"][0].keys() == OUTCOMES | {"date"}
         assert document["by_language"][0].keys() == OUTCOMES | {"name"}
         assert document["latency"][0].keys() == {"source", "count", "p50_ms", "p90_ms", "p99_ms"}
@@ -175,6 +205,34 @@ class TestScreen:
 
     def test_a_short_terminal_holds_it(self, figures: Figures):
         assert len(drawn(figures).splitlines()) <= 30
+
+    def test_what_was_not_looked_at_is_said(self, path: Path):
+        not_yet = replace(TAKEN, accepted_characters=9, kept_30_s=None, kept_300_s=None)
+        text = drawn(figures_of(path, [TAKEN, not_yet]))
+        assert re.search(
+            r"^kept after 5 min +1 +100\.0 % +of 1 looked at; 1 not \(yet\) *$", text, re.MULTILINE
+        )
+        assert re.search(r"^accepted characters +29 *$", text, re.MULTILINE)
+        assert re.search(
+            r"^retained characters +20 +100\.0 % +of 20 looked at; 9 not \(yet\) *$", text, re.MULTILINE
+        )
+        all_of_it = drawn(figures_of(path.with_name("other"), [TAKEN]))
+        assert re.search(r"^retained characters +20 +100\.0 % +of 20 looked at *$", all_of_it, re.MULTILINE)
+
+    def test_each_table_has_characters_beside_the_rate(self, path: Path):
+        removed = replace(TAKEN, language="lua", kept_300_s=False)
+        none = replace(SEEN, language="go")
+        text = drawn(figures_of(path, [TAKEN, removed, none]), width=80)
+        heads = r"shown +accepted +rate +characters +retained +looked at"
+        assert re.search(rf"^language +{heads}$", text, re.MULTILINE)
+        assert re.search(r"^python +1 +1 +100\.0 % +20 +20 +20$", text, re.MULTILINE)
+        assert re.search(r"^lua +1 +1 +100\.0 % +20 +0 +20$", text, re.MULTILINE)
+        assert re.search(r"^go +1 +0 +0\.0 % +0 +0$", text, re.MULTILINE)
+
+    def test_an_unknown_eagerness_is_shown_as_such(self, path: Path):
+        text = drawn(figures_of(path, [SEEN, replace(SEEN, eagerness="")]), by=("eagerness",))
+        assert re.search(r"^\(unknown\) +1 ", text, re.MULTILINE)
+        assert re.search(r"^medium +1 ", text, re.MULTILINE)
 
     def test_the_days_are_drawn(self, figures: Figures):
         (line,) = (

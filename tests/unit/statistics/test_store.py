@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import astuple, replace
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,15 @@ from copilot_server.errors import StatisticsError
 from copilot_server.statistics import schema
 from copilot_server.statistics import store as stores
 from copilot_server.statistics.store import Store
-from copilot_server.statistics.types import model_name
+from copilot_server.statistics.types import Suggestion, model_name
 from tests.support.statistics_editor import Editor
 from tests.support.statistics_rows import NOW_S, ROW, write
 
+#: A row as the first version of the schema has it.
+FIRST_VERSION = (
+    *(5, NOW_S, "Neovim", "python", "qwen2.5-coder-0.5b", "model", "automatic", 160.0, 20, 1, -0.25),
+    *(False, False, 0, 0, True, False),
+)
 WRITER = (sys.executable, "-m", "tests.support.statistics_rows")
 
 
@@ -32,8 +37,11 @@ def path(tmp_path: Path) -> Path:
 
 
 def rows(path: Path) -> list[tuple[object, ...]]:
+    """The rows, as ``astuple`` has them."""
+    # Without the table's name SQLite would take an unknown column for a string.
+    names = ", ".join(f'suggestions."{field.name}"' for field in fields(Suggestion))
     with closing(schema.open_for_reading(path)) as connection:
-        return [tuple(row) for row in connection.execute("SELECT * FROM suggestions ORDER BY id")]
+        return [tuple(row) for row in connection.execute(f"SELECT {names} FROM suggestions ORDER BY id")]
 
 
 def ids(path: Path) -> list[object]:
@@ -179,7 +187,24 @@ class TestFailures:
         monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, more))
         with closing(schema.open_for_reading(path)) as connection:
             assert tuple(connection.execute("SELECT id, colour FROM suggestions").fetchone()) == (0, "red")
-            assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
+            assert connection.execute("PRAGMA user_version").fetchone()[0] == len(schema.MIGRATIONS)
+        # A row is also added to a table with a column that this version does not know.
+        assert write(path, replace(ROW, id=1)).failure is None
+        assert ids(path) == [0, 1]
+
+    def test_the_rows_of_the_first_version_stay_and_their_eagerness_is_unknown(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+            with closing(schema.open_for_writing(path)) as connection:
+                connection.execute(f"INSERT INTO suggestions VALUES ({', '.join('?' * 17)})", FIRST_VERSION)
+            # The twin: that version has no such column.
+            with pytest.raises(sqlite3.OperationalError, match="eagerness"):
+                rows(path)
+        assert rows(path) == [astuple(replace(ROW, id=5, eagerness="", kept_30_s=True, kept_300_s=False))]
+        assert write(path, ROW).failure is None
+        assert rows(path)[0] == astuple(ROW)
 
     def test_a_migration_that_fails_changes_nothing(self, path: Path, monkeypatch: pytest.MonkeyPatch):
         write(path, ROW)

@@ -81,6 +81,16 @@ class TestShown:
         row = editor.close()
         assert (row.shown, row.characters, row.typed_characters) == (True, len(text), 8)
 
+    def test_its_eagerness_is_that_of_its_first_offer(self):
+        editor = Editor("x = ")
+        editor.offer("value", eagerness="low")
+        editor.type("v")
+        editor.offer("alue", eagerness="high")
+        assert editor.row.eagerness == "low"
+        # The twin: another suggestion has its own.
+        editor.offer("other", eagerness="high")
+        assert [row.eagerness for row in editor.rows.by_id.values()] == ["low", "high"]
+
     def test_another_suggestion_at_each_key_is_another(self):
         editor = Editor("x = ")
         for text in ("value", "other", "thing"):
