@@ -9,14 +9,19 @@ the client and the pipes: a request for two numbers. The processor time of the s
 depend on what else runs. Half of the time of the first key at a position is spent on counting the tokens of
 lines that are new to the tokenizer.
 
+With --workspace the document is in that folder, which the server indexes before the measurement; targets are
+3 ms higher then, for what is looked up in the index.
+
 It prints a table and a line of JSON. With --check the exit status is 1 if a target is missed: a p99 of 5
 ms, or of 10 ms for suggestions that are typed through.
-Usage: python -m benchmarks.lsp_overhead [--bursts 300] [--lines 10000] [--encoding utf-16] [--check]
+Usage: python -m benchmarks.lsp_overhead [--bursts 300] [--lines 10000] [--encoding utf-16]
+           [--workspace FOLDER] [--check]
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -31,14 +36,20 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from benchmarks.bench.corpus import library_texts
 from benchmarks.home import temporary_home
 from copilot_server.provenance import hardware, versions
 
-URI = "file:///bench/long.py"
+NAME = "long.py"
 INLINE, STATS = "textDocument/inlineCompletion", "copilotServer/stats"
 #: The targets for p99 in milliseconds, by row of the table.
 TARGETS = {"every request": 5.0, "asked the engine": 5.0, "typed through": 10.0, "change alone": 5.0}
+#: How much later each may be in milliseconds where the server looks code of other files up.
+LOOKUP_MS = 3.0
+#: The indexing processes are done when they have used no processor time for so long, in seconds.
+IDLE_S = 3.0
 #: The number of letters that are typed through in a suggestion.
 LETTERS = 12
 #: Edits before the measurement: they load modules, fill caches and count tokens for the first time.
@@ -50,7 +61,8 @@ Message = dict[str, Any]
 class Server:
     """A server process that one thread talks to: it sends, then reads until the answer is there."""
 
-    def __init__(self, which: str, encoding: str) -> None:
+    def __init__(self, which: str, encoding: str, folder: Path | None = None) -> None:
+        self.document = (folder or Path("/bench")).joinpath(NAME).as_uri()
         command = [sys.executable, "-m", "benchmarks.overhead_servers", which]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._last_id = 0
@@ -58,7 +70,9 @@ class Server:
             "textDocument": {"inlineCompletion": {}},
             "general": {"positionEncodings": [encoding]},
         }
-        self.ask("initialize", {"processId": None, "capabilities": capabilities})
+        folders = [{"uri": folder.as_uri(), "name": folder.name}] if folder is not None else None
+        given = {"processId": None, "capabilities": capabilities, "workspaceFolders": folders}
+        self.ask("initialize", given)
         self.notify("initialized", {})
 
     @property
@@ -66,6 +80,20 @@ class Server:
         """The processor time that it has used, to the nanosecond on Linux; 0 on other systems."""
         tasks = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
         return sum(int(task.read_text().split()[0]) for task in tasks) / 1e6
+
+    def open(self, text: str) -> None:
+        """Open the document."""
+        opened = {"uri": self.document, "languageId": "python", "version": 1, "text": text}
+        self.notify("textDocument/didOpen", {"textDocument": opened})
+
+    def wait_for_index(self) -> None:
+        """Wait until the processes that index the folder have nothing left to do."""
+        used_s, since = -1.0, time.monotonic()
+        while time.monotonic() - since < IDLE_S:
+            time.sleep(0.2)
+            now_s = sum(_cpu_s(child) for child in psutil.Process(self._process.pid).children())
+            if now_s != used_s:
+                used_s, since = now_s, time.monotonic()
 
     def notify(self, method: str, params: object) -> None:
         """Send a notification."""
@@ -107,6 +135,12 @@ class Server:
         return self._process.stdout.read(length) if length else None
 
 
+def _cpu_s(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return sum(process.cpu_times()[:2])
+    return 0.0
+
+
 def _framed(message: Message) -> bytes:
     body = json.dumps({"jsonrpc": "2.0", **message}).encode()
     return b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
@@ -116,6 +150,7 @@ def _framed(message: Message) -> bytes:
 class Editor:
     """A document of ASCII lines and its version."""
 
+    uri: str
     lines: list[str]
     version: int = 1
 
@@ -130,7 +165,7 @@ class Editor:
             "end": {"line": line + lines, "character": end},
         }
         return {
-            "textDocument": {"uri": URI, "version": self.version},
+            "textDocument": {"uri": self.uri, "version": self.version},
             "contentChanges": [{"range": span, "text": text}],
         }
 
@@ -193,7 +228,8 @@ class Session:
     def _key(self, change: Message, line: int) -> str:
         """Send a change, and request a suggestion at the end of ``line``; return it."""
         position = {"line": line, "character": len(self.editor.lines[line])}
-        request = {"textDocument": {"uri": URI}, "position": position, "context": {"triggerKind": 2}}
+        document = {"uri": self.editor.uri}
+        request = {"textDocument": document, "position": position, "context": {"triggerKind": 2}}
         self.keys.append((change, request))
         before_ms = self.server.cpu_ms
         result, taken_ms = self.server.ask(INLINE, request, _changed(change))
@@ -230,12 +266,13 @@ def long_file(lines: int) -> str:
     return "\n".join(next(source) for _ in range(lines)) + "\n"
 
 
-def measure(text: str, bursts: int, encoding: str) -> Session:
-    """Edit a document with our server, and return the session."""
-    server = Server("ours", encoding)
-    opened = {"uri": URI, "languageId": "python", "version": 1, "text": text}
-    server.notify("textDocument/didOpen", {"textDocument": opened})
-    session = Session(server, Editor(text.split("\n")), random.Random(5))
+def measure(text: str, bursts: int, encoding: str, folder: Path | None) -> Session:
+    """Edit a document in ``folder`` with our server, and return the session."""
+    server = Server("ours", encoding, folder)
+    server.open(text)
+    if folder is not None:
+        server.wait_for_index()
+    session = Session(server, Editor(server.document, text.split("\n")), random.Random(5))
     for _ in range(WARM_UP_BURSTS):
         session.burst()
     session.times_ms.clear()
@@ -246,11 +283,12 @@ def measure(text: str, bursts: int, encoding: str) -> Session:
     return session
 
 
-def repeat(text: str, keys: list[tuple[Message, Message | None]], encoding: str) -> list[float]:
+def repeat(
+    text: str, keys: list[tuple[Message, Message | None]], encoding: str, folder: Path | None
+) -> list[float]:
     """Send the same messages to the server of pygls; return the times of its answers in milliseconds."""
-    server = Server("pygls", encoding)
-    opened = {"uri": URI, "languageId": "python", "version": 1, "text": text}
-    server.notify("textDocument/didOpen", {"textDocument": opened})
+    server = Server("pygls", encoding, folder)
+    server.open(text)
     times_ms = []
     for change, request in keys:
         if request is None:
@@ -279,19 +317,23 @@ def main() -> None:
     parser.add_argument("--bursts", type=int, default=300)
     parser.add_argument("--lines", type=int, default=10_000)
     parser.add_argument("--encoding", default="utf-16", choices=["utf-8", "utf-16", "utf-32"])
+    parser.add_argument("--workspace", type=lambda given: Path(given).resolve(), metavar="FOLDER")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     text = long_file(options.lines)
-    session = measure(text, options.bursts, options.encoding)
+    session = measure(text, options.bursts, options.encoding, options.workspace)
     rows = {
         kind: summary(times) | {"cpu_p50": _quantile(cpu, 50), "cpu_p99": _quantile(cpu, 99)}
         for kind, times, cpu in (
             (kind, session.times_ms[kind], session.cpu_ms[kind]) for kind in sorted(session.times_ms)
         )
     }
-    rows["pygls, an empty answer"] = summary(repeat(text, session.keys, options.encoding))
+    rows["pygls, an empty answer"] = summary(repeat(text, session.keys, options.encoding, options.workspace))
     report(rows, options)
-    missed = [row for row, limit_ms in TARGETS.items() if row in rows and rows[row]["p99"] >= limit_ms]
+    more_ms = LOOKUP_MS if options.workspace else 0.0
+    missed = [
+        row for row, limit_ms in TARGETS.items() if row in rows and rows[row]["p99"] >= limit_ms + more_ms
+    ]
     if options.check and missed:
         sys.exit(1)
 

@@ -22,6 +22,9 @@ from copilot_server.workspace.summary import Definition, FileSummary, Import
 LINES_ABOVE, LINES_BELOW, ROUNDED = 40, 15, 16
 #: How much is read of the function around a cursor, before and after its line, and of the class after it.
 MAX_FUNCTION, MAX_CLASS = 8_000, 60_000
+#: How much of a long document is searched for a variable of the module at its start, before the cursor's line
+#: and after it, in code points: some 800 lines each. There may be a dozen names to search for.
+_MAX_SEARCHED = 30_000
 
 _IMPORT = re.compile(
     r"[ \t]*(?:from[ \t]+\.*[ \t]*[\w.]*[ \t]+)?import\b(?:[^\n()\\]|\\\r?\n|\((?:[^()#]|#[^\n]*)*\))*",
@@ -218,8 +221,13 @@ def assigned_types(text: str) -> dict[str, str]:
 
 
 def module_variable(split: SplitText, name: str) -> str:
-    """Return the type of a variable of the module, if it is annotated or set to what a call gives."""
-    for text in (f"\n{split.before}", split.after):
+    """Return the type of a variable of the module, if it is annotated or set to what a call gives.
+
+    Of a long document only the two ends and what is near the cursor are searched.
+    """
+    before, after = split.before, split.after[:_MAX_SEARCHED]
+    parts = (before,) if len(before) <= _MAX_SEARCHED else (before[:_MAX_SEARCHED], before[-_MAX_SEARCHED:])
+    for text in (*(f"\n{part}" for part in parts), after):
         for pattern in (f"\n{name} = ", f"\n{name}: "):
             at = text.find(pattern)
             if at >= 0:

@@ -13,6 +13,8 @@ _NAMES = re.compile(
     r"|(?<![\w.])(?P<chain>(?:super\(\)|[A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*)"
 )
 
+_ALONE = re.compile(r"\b[A-Za-z_]\w*\b(?!\.)")
+
 #: A name with its attributes: ``a.b`` is ``("a", "b")``.
 Chain = tuple[str, ...]
 
@@ -34,6 +36,8 @@ class Namer:
         self._bound = {one.bound for one in around.own.imports}
         self._known = self._bound | around.types.keys() | {around.instance, "super()"}
         self._has_star = any(one.name == "*" for one in around.own.imports)
+        #: The words of the function around that stand alone somewhere, such as its parameters and variables.
+        self._in_function = frozenset(_ALONE.findall(around.function))
         self._firsts: dict[str, Found | None] = {}
 
     def prefixes(self, chain: Chain) -> Iterator[Found | None]:
@@ -95,6 +99,6 @@ class Namer:
         if name in self._bound:
             return self.resolver.lookup(self._path, name)
         found = self.resolver.lookup(self._path, name)  # by a ``*``
-        if found is None and not re.search(rf"\b{re.escape(name)}\b(?!\.)", around.function):
+        if found is None and name not in self._in_function:
             return self._class_of(module_variable(self._split, name))
         return found

@@ -83,6 +83,7 @@ class Resolver:
         self._path = path
         self._own = own
         self._steps = 0
+        self._modules: dict[tuple[str, str], Module | None] = {}
 
     def is_own(self, found: Found) -> bool:
         """Whether something is defined in the document itself."""
@@ -226,6 +227,11 @@ class Resolver:
 
     def _module(self, path: str, written: str) -> Module | None:
         """Return the module that an import in the file at ``path`` names."""
+        if (path, written) not in self._modules:
+            self._modules[path, written] = self._find_module(path, written)
+        return self._modules[path, written]
+
+    def _find_module(self, path: str, written: str) -> Module | None:
         name = written.lstrip(".")
         parts = name.split(".") if name else []
         dots = len(written) - len(name)

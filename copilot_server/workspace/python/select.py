@@ -19,6 +19,8 @@ from copilot_server.workspace.types import Snippet
 CALLEE, BASE, UNUSED, FUNCTION, NEAR = 4.0, 2.0, 1.5, 2.0, 1.0
 #: The share of its worth that an instance has which is only passed on, and a base of a class that is named.
 LESS = 0.5
+#: The longest document in which uses of imported names are counted, in code points: some 2,500 lines.
+_MAX_SEARCHED = 100_000
 #: The share that a function or a constant has where it is used already. Its use shows what matters.
 PAST = 0.4
 
@@ -79,8 +81,11 @@ def _weighted(split: SplitText, around: Surroundings) -> Iterator[tuple[Chain, f
 def unused_imports(split: SplitText, around: Surroundings) -> Iterator[str]:
     """Yield the imported names that the document does not use yet, apart from the cursor's line.
 
-    Who imports something is about to use it.
+    Who imports something is about to use it. In a document so long that a search for each name would take
+    milliseconds, there are none.
     """
+    if len(split.before) + len(split.after) > _MAX_SEARCHED:
+        return
     for name in dict.fromkeys(one.bound for one in around.own.imports if one.bound):
         if not _is_used(name, split.before, split.after):
             yield name
