@@ -41,7 +41,7 @@ def judge(folder: Path, every: int, limit: int) -> tuple[Counter[str], list[str]
         try:
             if not workspace.wait(INDEXING_S):
                 raise SystemExit(f"{folder} was not indexed")
-            paths = [Path(one.path) for one in list_files(folder, exclusions)]
+            paths = [Path(one.path) for one in list_files(folder, exclusions) if one.path.endswith(".py")]
             random.Random(0).shuffle(paths)
             for path in paths[:limit]:
                 for cursor, text in _lines(path, every):
