@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 _REMEMBERED = 512
 #: A term that more windows have is too common to tell anything; a small workspace has fewer.
-MOST_WINDOWS, LEAST_WINDOWS, MOST_SHARE = 500, 20, 0.2
+MOST_WINDOWS, LEAST_WINDOWS, MOST_SHARE = 300, 20, 0.2
 #: How many files with a use of a name are looked at; with more, one is not hidden for certain.
 _USERS = 200
 
@@ -58,6 +58,8 @@ class Index:
         self._has_folder: dict[str, bool] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
         self._window_count: int | None = None
+        # What is too common stays so as files change, and is the dearest to look up.
+        self._common: LRUCache[str, bool] = LRUCache(_REMEMBERED)
         self._windows: LRUCache[str, tuple[int, ...] | None] = LRUCache(_REMEMBERED)
         self._defining: dict[str, tuple[str, ...]] = {}
         self._in_folder: dict[str, tuple[str, ...]] = {}
@@ -179,11 +181,15 @@ class Index:
     def windows_with(self, term: str) -> tuple[int, ...] | None:
         """Return the ids of the windows with a term; None if there are too many."""
         with self._lock:
+            if term in self._common:
+                return None
             if term not in self._windows:
                 most = min(MOST_WINDOWS, max(LEAST_WINDOWS, int(MOST_SHARE * self.window_count())))
                 none: tuple[int, ...] = ()
                 found = self._ask(lambda reader: reader.windows_with(term, most + 1), none)
                 self._windows[term] = found if len(found) <= most else None
+                if len(found) > MOST_WINDOWS:
+                    self._common[term] = True
             return self._windows[term]
 
     def location(self, window: int) -> Location | None:

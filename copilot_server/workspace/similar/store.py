@@ -40,7 +40,7 @@ def put(connection: sqlite3.Connection, path: str, windows: Sequence[Window]) ->
         return
     bodies = [" ".join(f"{family.code}{term}" for term in sorted(one.terms)) for one in windows]
     (start,) = connection.execute("SELECT coalesce(max(first), 0) FROM code").fetchone()
-    start += _count(connection, start) + 1
+    start = max(1, start + _count(connection, start))
     ends = " ".join(str(one.end) for one in windows)
     blob = zlib.compress("\n".join(bodies).encode())
     connection.execute("INSERT INTO code VALUES (?, ?, ?, ?)", (start, path, ends, blob))

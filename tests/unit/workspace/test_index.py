@@ -13,6 +13,8 @@ from copilot_server.workspace.files import SourceFile
 from copilot_server.workspace.index import Index
 from copilot_server.workspace.languages import read_names, summarize
 from copilot_server.workspace.overlay import Overlay
+from copilot_server.workspace.similar.store import Location
+from copilot_server.workspace.similar.windows import windows_of
 from copilot_server.workspace.store import Writer, open_for_writing
 
 PATH = "/w/pkg/a.py"
@@ -123,6 +125,29 @@ def test_a_damaged_database_has_no_answers_until_it_is_rebuilt(index: Index, wri
     with closing(open_for_writing(database)) as connection:
         put(Writer(connection), "y = 1")
         assert names(index) == ["y"]
+
+
+def test_windows_with_a_term_unless_it_is_too_common(
+    index: Index, writer: Writer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("copilot_server.workspace.index.MOST_WINDOWS", 3)
+
+    def put_windows(count: int) -> None:
+        for number in range(count):
+            path = f"/w/{number}.py"
+            writer.put([(SourceFile(path, 1, 1), "")], [(path, windows_of("alpha()"))])
+        index.version()
+
+    put_windows(3)
+    assert index.windows_with("pyalpha") == (1, 2, 3)
+    assert index.windows_with("pybeta") == ()
+    assert index.location(3) == Location("/w/2.py", 0, 1)
+    put_windows(4)
+    assert index.windows_with("pyalpha") is None
+    writer.remove([f"/w/{number}.py" for number in range(4)])
+    index.version()
+    assert index.windows_with("pyalpha") is None  # it is not looked up again
+    assert index.location(3) is None
 
 
 def test_nonsense_in_the_database_is_an_unknown_file(index: Index, writer: Writer, database: Path):
