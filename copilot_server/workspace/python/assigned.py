@@ -30,6 +30,7 @@ _DYNAMIC = re.compile(
 )
 
 
+_DYNAMIC_WORDS = ("setattr", "__dict__", "vars", "exec")
 _ON_SELF = re.compile(r"(?:setattr(?:__)?\s*\(|vars\s*\()\s*(?:self|cls)\b")
 
 
@@ -38,8 +39,11 @@ def sets_any(text: str, *, on_others: bool = False) -> bool:
 
     ``on_others``: only on anything but ``self`` and ``cls``.
     """
-    found = (one for one in _DYNAMIC.finditer(text) if not (on_others and _is_on_self(text, one)))
-    return any(found) or _LONG.search(text) is not None
+    if without_long_lines(text) != text:
+        return True
+    if not any(word in text for word in _DYNAMIC_WORDS):  # the usual case, with a fast check
+        return False
+    return any(not (on_others and _is_on_self(text, one)) for one in _DYNAMIC.finditer(text))
 
 
 def _is_on_self(text: str, found: re.Match[str]) -> bool:
@@ -50,7 +54,8 @@ def _is_on_self(text: str, found: re.Match[str]) -> bool:
 
 def without_long_lines(text: str) -> str:
     """Return a text without the lines that are not read."""
-    return _LONG.sub("", text)
+    is_long = max(map(len, text.split("\n"))) >= MAX_LINE
+    return _LONG.sub("", text) if is_long else text
 
 
 def set_attributes(text: str) -> Iterator[tuple[str, str]]:

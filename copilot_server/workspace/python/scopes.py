@@ -27,15 +27,18 @@ _SAME = frozenset(
 )
 _SAME_PARAMETERS = _SAME | {"contextmanager", "asynccontextmanager"}
 _PROPERTIES = frozenset({"property", "cached_property"})
+_DYNAMIC_WORDS = ("globals", "vars", "locals", "exec", "sys.modules", "__path__", "\nmatch")
 _DYNAMIC_MODULE = re.compile(
     r"\b(?:globals|vars|locals|exec)\s*\(|\bsys\.modules\b|\b__path__\b|^match\b.*:[ \t]*$", re.MULTILINE
 )
-#: Names that a module or a class may get other than by an assignment, a definition or an import.
-_OTHER = re.compile(
-    r"\bfor[ \t]+(?P<each>[^\n]*?)[ \t]in\b|\bas[ \t]+(?P<as>[(\w][^\n:]*)|\b(?P<walrus>\w+)[ \t]*:="
-    r"|^[ \t]*(?:global|del)[ \t]+(?P<global>[^\n#]+)",
-    re.MULTILINE,
+#: How a module or a class may get names other than by an assignment, a definition or an import. The patterns
+#: start with letters, which are found fast, and then look back whether a word starts there.
+_OTHERS = (
+    re.compile(r"for(?<!\wfor)[ \t]+(?P<names>[^\n]*?)[ \t]in\b"),
+    re.compile(r"as(?<!\was)[ \t]+(?P<names>[(\w][^\n:]*)"),
+    re.compile(r"global(?<!\wglobal)[ \t]+(?P<names>[^\n#]+)"),
 )
+_WALRUS = re.compile(r"\b(\w+)[ \t]*:=")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ALIASED = re.compile(r"(?!(?:True|False|None)\Z)[A-Za-z_][\w.]*")
 _OWN = frozenset({"self", "cls"})
@@ -48,31 +51,22 @@ def read_names(text: str) -> FileNames:
     reader = _Reader(is_broken=root.has_error or sets_any(text, on_others=True))
     reader.module(root, text)
     stars = tuple(one.module for one in reader.stars)
-    is_open = (
-        root.has_error
-        or without_long_lines(text) != text
-        or bool(_DYNAMIC_MODULE.search(text))
-        or "__getattr__" in reader.bindings
-    )
+    is_open = root.has_error or _is_dynamic(text) or "__getattr__" in reader.bindings
     return FileNames(
         reader.bindings,
         stars,
         reader.exports,
         reader.classes,
         reader.functions,
-        frozenset(reader.assigned | _assigned_outside(root, text)),
+        frozenset(reader.assigned_outside(text)),
         is_open,
     )
 
 
-def _assigned_outside(root: Node, text: str) -> set[str]:
-    """Return the attributes that are set on anything but ``self`` and ``cls`` in a class."""
-    classes = [raw(one) for one in root.named_children if _inner(one).type == "class_definition"]
-    outside = text
-    for one in classes:
-        outside = outside.replace(one, "", 1)
-    found = {name for _, name in set_attributes(outside)}
-    return found | {name for one in classes for of, name in set_attributes(one) if of not in _OWN}
+def _is_dynamic(text: str) -> bool:
+    """Whether a module may have names that its statements do not bind."""
+    may_be = text.startswith("match") or any(word in text for word in _DYNAMIC_WORDS)
+    return (may_be and _DYNAMIC_MODULE.search(text) is not None) or without_long_lines(text) != text
 
 
 def _inner(node: Node) -> Node:
@@ -88,7 +82,8 @@ class _Reader:
         self.exports: tuple[str, ...] | None = None
         self.classes: dict[str, ClassNames] = {}
         self.functions: dict[str, Signature] = {}
-        self.assigned: set[str] = set()
+        #: The classes of the module as text, and what is set in each.
+        self._classes: list[tuple[str, list[tuple[str, str]]]] = []
         self._is_broken = is_broken
 
     def module(self, root: Node, text: str) -> None:
@@ -98,6 +93,14 @@ class _Reader:
                 self._bind(name, binding)
         for name in _other_names(text):
             self.bindings.setdefault(name, Binding("unknown"))
+
+    def assigned_outside(self, text: str) -> set[str]:
+        """Return the attributes that are set on anything but ``self`` and ``cls`` in a class."""
+        found = set()
+        for of_class, attributes in self._classes:
+            text = text.replace(of_class, "", 1)
+            found |= {name for of, name in attributes if of not in _OWN}
+        return found | {name for _, name in set_attributes(text)}
 
     def _bind(self, name: str, binding: Binding) -> None:
         if binding.name == "*":
@@ -162,8 +165,12 @@ class _Reader:
                 if binding.type and not binding.type.endswith("()"):
                     types[name] = binding.type
             _note_property(statement, types)
-        types = {**_types_set(body, [name for _, name in set_attributes(text)]), **types}
-        names = {*bound, *(name for _, name in set_attributes(text)), *_class_level(text)}
+        found = list(set_attributes(text))
+        if not depth:
+            self._classes.append((text, found))
+        set_names = [name for _, name in found]
+        types = {**_types_set(body, set_names), **types}
+        names = {*bound, *set_names, *_other_names(text)}
         bases, is_certain = _bases(node.child_by_field_name("superclasses"))
         is_open = (
             not is_certain
@@ -223,14 +230,12 @@ def _set_by(function: Node) -> Iterator[tuple[str, str]]:
 
 
 def _other_names(text: str) -> Iterator[str]:
-    for found in _OTHER.finditer(without_long_lines(text)):
-        written = next((one for one in found.groups() if one), "")
-        yield from _WORD.findall(written)
-
-
-def _class_level(text: str) -> Iterator[str]:
-    """Yield names that a class may have by loops and the like in its body."""
-    return _other_names(text) if _OTHER.search(text) else iter(())
+    text = without_long_lines(text)
+    for pattern in _OTHERS:
+        for found in pattern.finditer(text):
+            yield from _WORD.findall(found["names"])
+    if ":=" in text:
+        yield from _WALRUS.findall(text)
 
 
 def _bases(arguments: Node | None) -> tuple[tuple[str, ...], bool]:
