@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser
@@ -26,6 +27,7 @@ _NESTED = frozenset(
 _MAX_DEPTH = 16
 
 
+@lru_cache(maxsize=1)  # of each file the heads are read, and then the names
 def parse(source: bytes) -> Node:
     """Parse Python, broken or not, and return the root of its tree."""
     return Parser(_PYTHON).parse(source).root_node
