@@ -134,6 +134,7 @@ class Pipeline:
         completion = self._finish(request, plan, self._engine.generate(generation, cancel))
         if request.prefetch:
             completion = replace(completion, source="ahead")
+        completion = replace(completion, candidates=self._judge(request, completion))
         self._cache.store(request.cursor, completion)
         completion = self._answer(request, completion)
         self._remember(uri, completion)
@@ -207,9 +208,16 @@ class Pipeline:
         """
         if request.invoked:
             return completion if completion.candidates else _any_sampled(request, completion)
-        likely = partial(is_likely, self._manifest.gate, self._eagerness, request.cursor)
-        shown = tuple(filter(likely, completion.candidates))
-        return replace(completion, candidates=shown, withheld=len(shown) < len(completion.candidates))
+        judged = self._judge(request, completion)
+        shown = tuple(one for one in judged if one.is_likely)
+        return replace(completion, candidates=shown, withheld=len(shown) < len(judged))
+
+    def _judge(self, request: CompletionRequest, completion: Completion) -> tuple[Candidate, ...]:
+        """Note which candidates are likely to be right. What was so remains it while the user types it."""
+        likely = partial(is_likely, self._manifest.gate, self._eagerness, completion.scope, request.cursor)
+        return tuple(
+            one if one.is_likely else replace(one, is_likely=likely(one)) for one in completion.candidates
+        )
 
     def _remember(self, uri: str, completion: Completion) -> None:
         """Keep the last suggestions for a document: the next ones often repeat a part of them."""
@@ -227,6 +235,7 @@ class Pipeline:
             candidates=rank(_quiet(known, plan.situation)),
             source="model",
             prompt_protocol=plan.prompt_protocol,
+            scope=plan.situation.scope,
             cancelled=cancelled,
             sampled=sampled,
             missing=missing,

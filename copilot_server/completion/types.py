@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from copilot_server.catalog import PromptProtocol
+from copilot_server.completion.scope.scope import Scope
 from copilot_server.context.document import Cursor
 from copilot_server.engine.base import FinishReason, Sampling, Written
 from copilot_server.workspace.types import SnippetSource
@@ -41,7 +42,8 @@ class Candidate:
     """A suggestion: insert ``text`` at the cursor in place of the ``replaced`` code points that follow it.
 
     ``tokens``: how many tokens the model wrote, which filters may have cut since; ``mean_logprob`` is the
-    mean of their log-probabilities. ``trace`` has them one by one, as far as the engine says.
+    mean of their log-probabilities. ``trace`` has them one by one, as far as the engine says. ``is_likely``:
+    it is likely enough to be right to be shown while the user types.
     """
 
     text: str
@@ -50,6 +52,7 @@ class Candidate:
     replaced: int = 0
     tokens: int = 0
     trace: tuple[Written, ...] = field(default=(), compare=False, repr=False)
+    is_likely: bool = field(default=False, compare=False)
 
     def logprobs(self, length: int) -> list[float]:
         """Return the log-probabilities of the tokens in the first ``length`` code points of the text.
@@ -101,6 +104,7 @@ class Completion:
 
     ``sampled``: every candidate in the order in which the model sampled them, including empty ones,
     duplicates and those that are not worth an interruption; for benchmarks.
+    ``scope``: what the candidates were meant to fill.
     ``withheld``: whether a suggestion was left out because it is not likely enough to be right.
     ``missing``: a name that does not exist and because of which a suggestion was left out; "" for none.
     """
@@ -112,3 +116,4 @@ class Completion:
     sampled: tuple[Candidate, ...] = ()
     withheld: bool = False
     missing: str = ""
+    scope: Scope = "line"

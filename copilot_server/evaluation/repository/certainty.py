@@ -9,8 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import get_args
 
 from copilot_server.catalog import Gate
+from copilot_server.completion.confidence import threshold
+from copilot_server.config import Eagerness
 from copilot_server.evaluation.passk import bootstrap_interval
 from copilot_server.evaluation.repository.scores import EXACT, KEPT, PRECISION, SHOWN, WITHHELD, contexts_of
 from copilot_server.evaluation.repository.types import (
@@ -74,25 +77,26 @@ def by_eagerness(done: Sequence[Done], gate: Gate | None) -> list[EagernessFigur
     """Return what the gate would show at each eagerness; nothing without a gate."""
     if gate is None:
         return []
-    thresholds = {"low": gate.low, "medium": gate.medium, "high": gate.high}
     return [
         figure
         for kind in KINDS
         for context in contexts_of(done)
-        for eagerness, threshold in thresholds.items()
-        for figure in _at(done, kind, context, eagerness, threshold)
+        for eagerness in get_args(Eagerness)
+        for figure in _at(done, kind, context, gate, eagerness)
     ]
 
 
 def _at(
-    done: Sequence[Done], kind: Kind, context: Context, eagerness: str, threshold: float
+    done: Sequence[Done], kind: Kind, context: Context, gate: Gate, eagerness: Eagerness
 ) -> Iterator[EagernessFigure]:
     tasks = [one for one in done if one.task.kind == kind]
     everything = [(each.task.path, one) for each in tasks for one in each.outcomes if one.context == context]
     offered = _offered(tasks, context)
+    scopes = {id(one): str(each.features.get("scope", "")) for each in tasks for one in each.outcomes}
 
     def is_shown(one: Outcome) -> bool:
-        return one.answer.offered and certainty(one.answer) >= threshold
+        least = threshold(gate, eagerness, scopes[id(one)])
+        return one.answer.offered and certainty(one.answer) >= least
 
     def is_exact(one: Outcome) -> bool:
         return is_shown(one) and one.right

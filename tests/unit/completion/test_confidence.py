@@ -89,8 +89,8 @@ def test_the_cursors_surroundings_are_features(drawn: str, name: str):
 def test_the_eagerness_says_how_likely_a_suggestion_must_be(eagerness: Eagerness, shown: bool):
     gate = Gate("nowhere", 0.0, {}, low=0.6, medium=0.4)
     cursor = cursor_in("x = ‸")
-    assert is_likely(gate, eagerness, cursor, candidate()) == shown
-    assert is_likely(None, eagerness, cursor, candidate())
+    assert is_likely(gate, eagerness, "line", cursor, candidate()) == shown
+    assert is_likely(None, eagerness, "line", cursor, candidate())
 
 
 def test_the_probability_is_a_logistic_function():

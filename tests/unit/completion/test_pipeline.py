@@ -157,9 +157,13 @@ def test_code_of_other_files_is_left_out_where_it_is_too_long(tiny: Pipeline):
 UNLIKELY = Gate("a test", intercept=0.0, weights={}, low=0.9, medium=0.6)
 
 
-def gated(tiny: Pipeline, eagerness: Eagerness = "medium") -> Pipeline:
-    """Return a pipeline in which every suggestion is right with a probability of one half."""
-    manifest = evolve(manifest_for_unknown("tiny"), gate=UNLIKELY)
+#: After 7 code points on the line the probability is 0.62, after 8 of them it is 0.34.
+FALLING = Gate("a test", intercept=21.3, weights={"log_prefix": -10.0}, low=0.9, medium=0.6)
+
+
+def gated(tiny: Pipeline, eagerness: Eagerness = "medium", gate: Gate = UNLIKELY) -> Pipeline:
+    """Return a pipeline in which by default every suggestion is right with a probability of one half."""
+    manifest = evolve(manifest_for_unknown("tiny"), gate=gate)
     limits = CompletionSettings(max_new_tokens=16, max_prompt_tokens=128, eagerness=eagerness)
     return Pipeline(tiny.engine, manifest, limits)
 
@@ -172,6 +176,22 @@ def test_while_the_user_types_only_what_is_likely_is_shown(tiny: Pipeline, eager
         assert (completion.source, len(completion.candidates)) == (source, shown)
         assert completion.withheld == (not shown)
         assert completion.sampled[0].text
+
+
+def test_what_was_likely_stays_while_the_user_types_it(tiny: Pipeline):
+    pipeline = gated(tiny, gate=FALLING)
+    (suggested,) = pipeline.complete(request("width = ‸"), NEVER).candidates
+    begun = suggested.text[: len(suggested.text) - len(suggested.text.lstrip()) + 1]
+    after = pipeline.complete(request(f"width = {begun}‸"), NEVER)
+    assert (after.source, [one.text for one in after.candidates]) == ("cache", [suggested.text[len(begun) :]])
+    assert not gated(tiny, gate=FALLING).complete(request(f"width = {begun}‸"), NEVER).candidates
+
+
+def test_the_body_of_a_function_may_be_less_likely(tiny: Pipeline):
+    cursor = "def double(x):\n    ‸"
+    assert gated(tiny).complete(request(cursor), NEVER).candidates
+    never = Gate("a test", intercept=-9.0, weights={}, low=0.9, medium=0.6)
+    assert not gated(tiny, gate=never).complete(request(cursor), NEVER).candidates
 
 
 def test_who_asks_for_a_suggestion_is_shown_any(tiny: Pipeline):
