@@ -75,7 +75,7 @@ async def test_an_engine_thread_that_fails_is_reported_once_and_goes_on(line: st
 
 @pytest.mark.model
 async def test_memory_that_runs_out_in_a_generation_is_reported_and_the_next_one_works() -> None:
-    options = {"speed": {"fast": False}, "completion": {"maxNewTokens": 2}}
+    options = {"speed": {"fast": False}, "completion": {"maxNewTokens": 2, "eagerness": "high"}}
     async with running_server("--device", "cpu") as client:
         await client.initialize(options=options)
         text = Path(statistics.__file__).read_text("utf-8")
