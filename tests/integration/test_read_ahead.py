@@ -38,7 +38,7 @@ def editor(pipeline: Pipeline) -> OpenEditor:
 
     @asynccontextmanager
     async def opened(*, ahead: bool = True) -> AsyncIterator[Wire]:
-        settings = CompletionSettings(max_prompt_tokens=384, max_new_tokens=16)
+        settings = CompletionSettings(max_prompt_tokens=384, max_new_tokens=16, eagerness="high")
         own = Pipeline(pipeline.engine, pipeline._manifest, settings, prefetch=ahead)
         wire = Wire(CopilotServer(Settings(), {}, lambda *_: own))
         wire.initialize()
