@@ -272,7 +272,9 @@ def test_benchmarks_get_all_that_the_model_wrote(dictated: Callable[..., Pipelin
 
 @pytest.fixture(scope="module")
 def real() -> Pipeline:
-    return open_pipeline(Settings(device="cpu", offline=True))
+    """The default model, whatever its gate makes of the short prompts here."""
+    completion = CompletionSettings(eagerness="high")
+    return open_pipeline(Settings(device="cpu", offline=True, completion=completion))
 
 
 @pytest.mark.model
