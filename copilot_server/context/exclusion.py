@@ -65,6 +65,8 @@ class Exclusions:
         self._patterns = GitIgnoreSpec.from_lines([*BUILT_IN, *(one.lower() for one in patterns)])
         self._folders = sorted((_path_of(one) for one in folders), key=len, reverse=True)
         self._fits = lru_cache(1024)(self._fits_a_pattern)
+        # The files of a folder share the folders above it.
+        self._matches = lru_cache(1024)(self._patterns.match_file)
 
     def excludes(self, uri: str) -> bool:
         """Whether the document must be neither completed nor read for context."""
@@ -86,7 +88,7 @@ class Exclusions:
         # The path from the root is checked as well: a workspace inside .ssh stays secret when it is opened.
         names = {path.lstrip("/"), _relative(path, self._folders)}
         paths = [one for name in names for one in _with_parents(PurePosixPath(name.lower()))]
-        return any(map(self._patterns.match_file, paths))
+        return any(map(self._matches, paths))
 
 
 def _path_of(uri: str) -> str:

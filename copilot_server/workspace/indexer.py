@@ -24,10 +24,9 @@ import filelock
 
 from copilot_server.context.exclusion import Exclusions
 from copilot_server.workspace.files import MAX_FILES, SourceFile, list_files
-from copilot_server.workspace.languages import read_bytes, read_names_of_bytes
+from copilot_server.workspace.languages import Content, read_bytes
 from copilot_server.workspace.names import FileNames
 from copilot_server.workspace.python.roots import PYTHON, top_level_modules
-from copilot_server.workspace.similar.windows import Window
 from copilot_server.workspace.store import Writer, delete, delete_unused, is_damage, open_for_writing
 from copilot_server.workspace.summary import FileSummary
 from copilot_server.workspace.tags.languages import family_of
@@ -120,11 +119,11 @@ def _index(job: Job, database: Path) -> Outcome:
         contents = _contents(changed, job, writer)
         while batch := list(islice(contents, 1 if job.is_careful else BATCH)):
             # A file counts as read once its summary is there, so that comes last.
-            writer.put_names((one.file.path, one.names.to_json(), one.names.uses()) for one in batch)
+            writer.put_names((file.path, one.names.to_json(), one.names.uses()) for file, one in batch)
             writer.put(
-                [(one.file, one.summary.to_json()) for one in batch],
-                [(one.file.path, one.windows) for one in batch],
-                {one.file.path: list(one.summary.names()) for one in batch if family_of(one.file.path)},
+                [(file, one.summary.to_json()) for file, one in batch],
+                [(file.path, one.windows) for file, one in batch],
+                {file.path: list(one.summary.names()) for file, one in batch if family_of(file.path)},
             )
         return Outcome(len(paths), len(changed), len(removed))
 
@@ -138,17 +137,7 @@ def _list(job: Job) -> Iterator[SourceFile]:
             yield file
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """What was read of a file."""
-
-    file: SourceFile
-    summary: FileSummary
-    windows: Sequence[Window]
-    names: FileNames
-
-
-def _contents(files: Iterable[SourceFile], job: Job, writer: Writer) -> Iterator[_Content]:
+def _contents(files: Iterable[SourceFile], job: Job, writer: Writer) -> Iterator[tuple[SourceFile, Content]]:
     for file in files:
         if job.is_careful:
             writer.put_names([(file.path, FileNames(is_open=True).to_json(), ())])
@@ -163,8 +152,7 @@ def _contents(files: Iterable[SourceFile], job: Job, writer: Writer) -> Iterator
             content = b""
         is_settled = len(content) == file.size and now_ns - file.mtime_ns > RACE_NS
         known = file if is_settled else SourceFile(file.path, -1, file.size)
-        names = read_names_of_bytes(file.path, content)
-        yield _Content(known, *read_bytes(file.path, content), names)
+        yield known, read_bytes(file.path, content)
         _end_after(0.0)
 
 

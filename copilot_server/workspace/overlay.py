@@ -6,9 +6,9 @@ import threading
 from dataclasses import dataclass
 
 from copilot_server.workspace.files import MAX_BYTES
-from copilot_server.workspace.languages import SUFFIXES, read_names, summarize
+from copilot_server.workspace.languages import SUFFIXES, UNREAD, read
 from copilot_server.workspace.names import FileNames, Use
-from copilot_server.workspace.similar.windows import Window, windows_of
+from copilot_server.workspace.similar.windows import Window
 from copilot_server.workspace.summary import FileSummary
 
 
@@ -155,15 +155,14 @@ class Overlay:
                     return
                 text = self._documents[path].text if path in self._documents else ""
             is_code = len(text) <= MAX_BYTES and "\0" not in text
-            summary = summarize(path, text) if is_code else FileSummary()
-            names = read_names(path, text) if is_code else FileNames(is_open=True)
-            windows = windows_of(text) if is_code else ()
+            found = read(path, text) if is_code else UNREAD
             with self._lock:
                 self._wanted.discard(path)
                 one = self._documents.get(path)
                 if one is not None:
-                    one.summary, one.names, one.uses = summary, names, frozenset(names.uses())
-                    one.read = ReadText(text, windows)
+                    one.summary, one.names = found.summary, found.names
+                    one.uses = frozenset(found.names.uses())
+                    one.read = ReadText(text, found.windows)
                     one.is_current = one.text == text
                     self.version += 1
 

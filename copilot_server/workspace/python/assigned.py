@@ -19,17 +19,18 @@ _TARGETS = re.compile(
     r"|\bas[ \t]+(?P<as>\(?[\w)\]]++\.[^\n:]*)",
     re.MULTILINE,
 )
+_BEFORE_TARGETS = ("for ", "for\t", "as ", "as\t")
 _FIRST_ARGUMENT = r"setattr(?:__)?\s*\(\s*(?:[^,()]|\([^()]*+\))++,\s*+"
 _LITERAL = re.compile(_FIRST_ARGUMENT + r"[rbuRBU]?([\"'])(?P<name>[A-Za-z_]\w*+)\1")
-#: Code that may set attributes of any name.
+#: Code that may set attributes of any name. Each part starts with letters, which are found fast, and then
+#: looks back whether a word starts there.
 _DYNAMIC = re.compile(
     _FIRST_ARGUMENT + r"(?![rbuRBU]?[\"'][A-Za-z_]\w*[\"']\s*[,)])"
-    r"|\b__dict__\s*(?:\[|=(?!=)|\|=|\.\s*(?:update|setdefault)\b)"
-    r"|\bvars\s*\([^()\n]*\)\s*(?:\[|\.\s*(?:update|setdefault)\b)"
-    r"|\bexec\s*\(|\b(?:setattr|__setattr__)\b(?!\s*\()"
+    r"|__dict__(?<!\w__dict__)\s*(?:\[|=(?!=)|\|=|\.\s*(?:update|setdefault)\b)"
+    r"|vars(?<!\wvars)\s*\([^()\n]*\)\s*(?:\[|\.\s*(?:update|setdefault)\b)"
+    r"|exec(?<!\wexec)\s*\("
+    r"|setattr(?<!\wsetattr)\b(?!\s*\()|__setattr__(?<!\w__setattr__)\b(?!\s*\()"
 )
-
-
 _DYNAMIC_WORDS = ("setattr", "__dict__", "vars", "exec")
 _ON_SELF = re.compile(r"(?:setattr(?:__)?\s*\(|vars\s*\()\s*(?:self|cls)\b")
 
@@ -60,13 +61,20 @@ def without_long_lines(text: str) -> str:
 
 def set_attributes(text: str) -> Iterator[tuple[str, str]]:
     """Yield the objects and the names of the attributes that code sets; an object is "" if it is unknown."""
-    text = without_long_lines(text)
-    for found in _SET.finditer(text):
+    # Nothing but a call of ``setattr`` goes on on the next line, so that most lines need not be searched.
+    lines = [line for line in text.split("\n") if "." in line and len(line) < MAX_LINE]
+    for found in _SET.finditer("\n".join(line for line in lines if "=" in line)):
         yield found["object"], found["name"]
-    for found in _TARGETS.finditer(text):
+    for found in _TARGETS.finditer("\n".join(filter(_may_have_targets, lines))):
         written = found["left"] or found["each"] or found["as"] or ""
         if "." in written and (found["left"] is None or "," in written):
             for one in _ATTRIBUTE.finditer(written):
                 yield one["object"], one["name"]
-    for found in _LITERAL.finditer(text):
-        yield "", found["name"]
+    if "setattr" in text:
+        for found in _LITERAL.finditer(without_long_lines(text)):
+            yield "", found["name"]
+
+
+def _may_have_targets(line: str) -> bool:
+    """Whether ``_TARGETS`` may find an attribute in a line, by a fast check."""
+    return ("," in line and "=" in line) or any(word in line for word in _BEFORE_TARGETS)

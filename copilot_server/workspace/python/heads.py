@@ -9,7 +9,15 @@ from functools import lru_cache
 from tree_sitter import Node
 
 from copilot_server.workspace.python.imports import IMPORTS, exported, read_import
-from copilot_server.workspace.python.nodes import dotted, one_line, parse, raw, shortened, statements
+from copilot_server.workspace.python.nodes import (
+    dotted,
+    first_of,
+    one_line,
+    parse,
+    raw,
+    shortened,
+    statements,
+)
 from copilot_server.workspace.summary import Definition, FileSummary, Import, Kind
 
 #: The longest texts that are kept, in code points.
@@ -32,7 +40,11 @@ _INITIALIZERS = frozenset({"__init__", "__post_init__", "__attrs_post_init__", "
 
 def summarize(text: str) -> FileSummary:
     """Return what ``text`` defines and imports, however broken it is."""
-    root = parse(text.encode("utf-8", "replace"))
+    return summary_of(parse(text.encode("utf-8", "replace")))
+
+
+def summary_of(root: Node) -> FileSummary:
+    """Return what a text defines and imports; ``root``: of its tree."""
     reader = _Module()
     for statement in statements(root):
         reader.read(statement)
@@ -50,11 +62,12 @@ class _Module:
         self.exports: list[str] | None = None
 
     def read(self, statement: Node) -> None:
-        if statement.type in IMPORTS:
+        type_ = statement.type
+        if type_ in IMPORTS:
             self.imports.extend(read_import(statement))
         elif len(self.definitions) >= MAX_DEFINITIONS:
             return
-        elif statement.type in _DEFINITIONS:
+        elif type_ in _DEFINITIONS:
             _add(self.definitions, _definition(statement, 0))
         elif (assigned := _assigned(statement)) is not None:
             self._assign(assigned)
@@ -80,12 +93,11 @@ def _add(found: dict[str, Definition], one: Definition | None) -> None:
 
 def _assigned(statement: Node) -> Node | None:
     """Return the assignment in a statement, if it is one."""
-    if statement.type == "type_alias_statement":
+    type_ = statement.type
+    if type_ == "type_alias_statement":
         return statement
-    if statement.type != "expression_statement" or not statement.named_children:
-        return None
-    first = statement.named_children[0]
-    return first if first.type in {"assignment", "augmented_assignment"} else None
+    first = first_of(statement) if type_ == "expression_statement" else None
+    return first if first is not None and first.type in {"assignment", "augmented_assignment"} else None
 
 
 def _definition(node: Node, depth: int) -> Definition | None:
@@ -114,14 +126,19 @@ def _with_decorators(decorators: tuple[str, ...], line: str) -> str:
 def _function(node: Node, decorators: tuple[str, ...]) -> Definition:
     name = raw(node.child_by_field_name("name"))
     returns = one_line(node.child_by_field_name("return_type"))
-    is_async = bool(node.children) and node.children[0].type == "async"
     generic = one_line(node.child_by_field_name("type_parameters"))
     parameters = _parameters(node.child_by_field_name("parameters"))
     arrow = f" -> {returns}" if returns else ""
-    line = f"{'async ' if is_async else ''}def {name}{generic}({parameters}){arrow}:"
+    line = f"{'async ' if is_async(node) else ''}def {name}{generic}({parameters}){arrow}:"
     kind: Kind = "property" if any(_decorator_name(one) in _PROPERTIES for one in decorators) else "function"
     doc = _doc(node.child_by_field_name("body"))
     return Definition(name, kind, _with_decorators(decorators, line), doc, returns)
+
+
+def is_async(function: Node) -> bool:
+    """Whether a function is defined by ``async def``."""
+    first = function.child(0) if function.child_count else None
+    return first is not None and first.type == "async"
 
 
 def _parameters(node: Node | None) -> str:
@@ -285,13 +302,17 @@ def types_of(parameters: Node) -> dict[str, str]:
     return {name: type_ for name, type_ in found.items() if not name.startswith("*")}
 
 
+def _first_statement(body: Node) -> Node | None:
+    """Return the first statement of a block, without making the nodes of all."""
+    children = map(body.named_child, range(body.named_child_count))
+    return next((one for one in children if one is not None and one.type != "comment"), None)
+
+
 def _doc(body: Node | None) -> str:
     """Return the first line of a docstring."""
-    first = next((one for one in body.named_children if one.type != "comment"), None) if body else None
-    if first is None or first.type != "expression_statement" or not first.named_children:
-        return ""
-    string = first.named_children[0]
-    if string.type != "string":
+    first = _first_statement(body) if body is not None else None
+    string = first_of(first) if first is not None and first.type == "expression_statement" else None
+    if string is None or string.type != "string":
         return ""
     content = "".join(raw(one) for one in string.named_children if one.type == "string_content")
     line = next((one.strip() for one in content.splitlines() if one.strip()), "")

@@ -42,6 +42,11 @@ def statements(block: Node, depth: int = 0) -> Iterator[Node]:
             yield from statements(child, depth + 1)
 
 
+def first_of(node: Node) -> Node | None:
+    """Return the first named child of a node, without making the others; None if there is none."""
+    return node.named_child(0) if node.named_child_count else None
+
+
 def raw(node: Node | None) -> str:
     """Return the text of a node; "" for None."""
     return "" if node is None else (node.text or b"").decode("utf-8", "replace")

@@ -7,16 +7,16 @@ open: any name may exist there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from tree_sitter import Node
 
 from copilot_server.workspace.names import Binding, ClassNames, FileNames, Signature
 from copilot_server.workspace.python.assigned import set_attributes, sets_any, without_long_lines
-from copilot_server.workspace.python.heads import types_of
+from copilot_server.workspace.python.heads import is_async, types_of
 from copilot_server.workspace.python.imports import IMPORTS, exported, read_import
-from copilot_server.workspace.python.nodes import dotted, one_line, parse, raw, statements
+from copilot_server.workspace.python.nodes import dotted, first_of, one_line, parse, raw, statements
 
 #: Decorators that leave the names of a class as they are, and those that write its constructor.
 _FIELDS = frozenset({"dataclass", "define", "frozen", "mutable", "attrs", "s", "attributes"})
@@ -29,7 +29,9 @@ _SAME_PARAMETERS = _SAME | {"contextmanager", "asynccontextmanager"}
 _PROPERTIES = frozenset({"property", "cached_property"})
 _DYNAMIC_WORDS = ("globals", "vars", "locals", "exec", "sys.modules", "__path__", "\nmatch")
 _DYNAMIC_MODULE = re.compile(
-    r"\b(?:globals|vars|locals|exec)\s*\(|\bsys\.modules\b|\b__path__\b|^match\b.*:[ \t]*$", re.MULTILINE
+    r"globals(?<!\wglobals)\s*\(|vars(?<!\wvars)\s*\(|locals(?<!\wlocals)\s*\(|exec(?<!\wexec)\s*\("
+    r"|sys(?<!\wsys)\.modules\b|__path__(?<!\w__path__)\b|match(?<![^\n]match)\b.*:[ \t]*$",
+    re.MULTILINE,
 )
 #: How a module or a class may get names other than by an assignment, a definition or an import. The patterns
 #: start with letters, which are found fast, and then look back whether a word starts there.
@@ -42,12 +44,18 @@ _WALRUS = re.compile(r"\b(\w+)[ \t]*:=")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ALIASED = re.compile(r"(?!(?:True|False|None)\Z)[A-Za-z_][\w.]*")
 _OWN = frozenset({"self", "cls"})
+_DEFINITIONS = frozenset({"class_definition", "function_definition"})
+_ASSIGNMENTS = frozenset({"assignment", "augmented_assignment"})
 _MAX_DEPTH = 3
 
 
 def read_names(text: str) -> FileNames:
     """Return the names that ``text`` binds. A text that does not parse is open."""
-    root = parse(text.encode("utf-8", "replace"))
+    return names_of(parse(text.encode("utf-8", "replace")), text)
+
+
+def names_of(root: Node, text: str) -> FileNames:
+    """Return the names that ``text`` binds; ``root``: of its tree."""
     reader = _Reader(is_broken=root.has_error or sets_any(text, on_others=True))
     reader.module(root, text)
     stars = tuple(one.module for one in reader.stars)
@@ -70,7 +78,8 @@ def _is_dynamic(text: str) -> bool:
 
 
 def _inner(node: Node) -> Node:
-    return node.child_by_field_name("definition") or node
+    """Return the definition in a decorated one, and any other node as it is."""
+    return (node.type == "decorated_definition" and node.child_by_field_name("definition")) or node
 
 
 class _Reader:
@@ -112,28 +121,31 @@ class _Reader:
 
     def _bound(self, statement: Node, owner: str, depth: int) -> Iterator[tuple[str, Binding]]:
         """Yield the names that a statement of a module or of the class ``owner`` binds."""
-        if statement.type in IMPORTS:
+        type_ = statement.type
+        if type_ in IMPORTS:
             for taken in read_import(statement):
                 yield taken.bound, Binding("import", taken.module, taken.name)
-        elif statement.type == "type_alias_statement":
+        elif type_ == "type_alias_statement":
             yield one_line(statement.child_by_field_name("left")).partition("[")[0], Binding("unknown")
-        elif _inner(statement).type in {"class_definition", "function_definition"}:
-            yield self._define(statement, owner, depth)
-        elif statement.type == "expression_statement":
+        elif type_ == "expression_statement":
             for one in statement.named_children:
                 yield from self._assign(one)
+        elif _inner(statement).type in _DEFINITIONS:
+            yield self._define(statement, owner, depth)
 
     def _assign(self, assigned: Node) -> Iterator[tuple[str, Binding]]:
-        if assigned.type not in {"assignment", "augmented_assignment"}:
+        type_ = assigned.type
+        if type_ not in _ASSIGNMENTS:
             return
         left, right = assigned.child_by_field_name("left"), assigned.child_by_field_name("right")
-        if raw(left) == "__all__":
+        written = raw(left)
+        if written == "__all__":
             self.exports = (*(self.exports or ()), *exported(right))
-        if left is not None and left.type == "identifier" and assigned.type == "assignment":
-            yield raw(left), _variable(assigned, right)
+        if left is not None and left.type == "identifier" and type_ == "assignment":
+            yield written, _variable(assigned, right)
         elif left is not None:
             # Of ``a.b = 1`` too: it does no harm.
-            yield from ((name, Binding("unknown")) for name in _WORD.findall(raw(left)))
+            yield from ((name, Binding("unknown")) for name in _WORD.findall(written))
         if right is not None:
             yield from self._assign(right)
 
@@ -141,7 +153,7 @@ class _Reader:
         node = _inner(statement)
         decorators = tuple(
             raw(one).lstrip("@").partition("(")[0].strip().rpartition(".")[2]
-            for one in statement.named_children
+            for one in (statement.named_children if node is not statement else ())
             if one.type == "decorator"
         )
         name = raw(node.child_by_field_name("name"))
@@ -157,9 +169,10 @@ class _Reader:
 
     def _class(self, node: Node, decorators: Sequence[str], whole: str, depth: int) -> ClassNames:
         body, text = node.child_by_field_name("body"), raw(node)
+        inner = tuple(statements(body)) if body is not None else ()
         bound: dict[str, Binding] = {}
         types: dict[str, str] = {}
-        for statement in statements(body) if body is not None else ():
+        for statement in inner:
             for name, binding in self._bound(statement, whole, depth + 1):
                 bound.setdefault(name, binding)
                 if binding.type and not binding.type.endswith("()"):
@@ -169,7 +182,7 @@ class _Reader:
         if not depth:
             self._classes.append((text, found))
         set_names = [name for _, name in found]
-        types = {**_types_set(body, set_names), **types}
+        types = {**_types_set(inner, set_names), **types}
         names = {*bound, *set_names, *_other_names(text)}
         bases, is_certain = _bases(node.child_by_field_name("superclasses"))
         is_open = (
@@ -199,7 +212,7 @@ def _variable(assigned: Node, right: Node | None) -> Binding:
 def _note_property(statement: Node, types: dict[str, str]) -> None:
     """Note what a property returns."""
     node = _inner(statement)
-    if node.type != "function_definition" or node is statement:
+    if node is statement or node.type != "function_definition":
         return
     decorators = (one for one in statement.named_children if one.type == "decorator")
     names = {raw(one).strip("@ \n").rpartition(".")[2] for one in decorators}
@@ -207,12 +220,15 @@ def _note_property(statement: Node, types: dict[str, str]) -> None:
         types[raw(node.child_by_field_name("name"))] = one_line(node.child_by_field_name("return_type"))
 
 
-def _types_set(body: Node | None, set_names: Sequence[str]) -> dict[str, str]:
-    """Return the types of the attributes that ``__init__`` sets, if nothing else in the class sets them."""
+def _types_set(inner: Iterable[Node], set_names: Sequence[str]) -> dict[str, str]:
+    """Return the types of the attributes that ``__init__`` sets, if nothing else in the class sets them.
+
+    ``inner``: the statements of the class.
+    """
     found: dict[str, str] = {}
-    for statement in statements(body) if body is not None else ():
-        if raw(_inner(statement).child_by_field_name("name")) == "__init__":
-            found |= dict(_set_by(_inner(statement)))
+    for node in map(_inner, inner):
+        if node.type == "function_definition" and raw(node.child_by_field_name("name")) == "__init__":
+            found |= dict(_set_by(node))
     return {name: type_ for name, type_ in found.items() if type_ and set_names.count(name) == 1}
 
 
@@ -222,7 +238,7 @@ def _set_by(function: Node) -> Iterator[tuple[str, str]]:
         return
     own, types = raw(parameters.named_children[0]), types_of(parameters)
     for statement in statements(body):
-        assigned = statement.named_children[0] if statement.named_children else statement
+        assigned = first_of(statement) or statement
         left = assigned.child_by_field_name("left") if assigned.type == "assignment" else None
         if left is not None and raw(left.child_by_field_name("object")) == own:
             binding = _variable(assigned, assigned.child_by_field_name("right"))
@@ -268,14 +284,17 @@ def _signature(node: Node, decorators: Sequence[str]) -> Signature:
     is_open = not _SAME_PARAMETERS.issuperset(decorators)
     parameters = node.child_by_field_name("parameters")
     for one in parameters.named_children if parameters is not None else ():
-        named = one.child_by_field_name("name") or (one.named_children[0] if one.named_children else one)
-        if "list_splat_pattern" in {one.type, named.type}:
+        type_ = one.type
+        if type_ == "identifier":
+            names.append(raw(one))
             continue
-        if one.type == "dictionary_splat_pattern" or named.type == "dictionary_splat_pattern":
+        named = one.child_by_field_name("name") or first_of(one) or one
+        types = (type_, named.type)
+        if "dictionary_splat_pattern" in types and "list_splat_pattern" not in types:
             is_open = True
-        elif one.type == "identifier" or named.type == "identifier":
-            names.append(raw(one if one.type == "identifier" else named))
-    is_plain = bool(node.children) and node.children[0].type != "async" and _SAME.issuperset(decorators)
+        elif types[1] == "identifier" and type_ != "list_splat_pattern":
+            names.append(raw(named))
+    is_plain = not is_async(node) and _SAME.issuperset(decorators)
     returns = one_line(node.child_by_field_name("return_type")) if is_plain else ""
     return Signature(tuple(names), is_open, returns)
 

@@ -38,13 +38,18 @@ def put(connection: sqlite3.Connection, path: str, windows: Sequence[Window]) ->
     family = family_of(path)
     if family is None or not windows:
         return
-    bodies = [" ".join(f"{family.code}{term}" for term in sorted(one.terms)) for one in windows]
+    bodies = [_body(family.code, sorted(one.terms)) for one in windows]
     (start,) = connection.execute("SELECT coalesce(max(first), 0) FROM code").fetchone()
     start = max(1, start + _count(connection, start))
     ends = " ".join(str(one.end) for one in windows)
     blob = zlib.compress("\n".join(bodies).encode())
     connection.execute("INSERT INTO code VALUES (?, ?, ?, ?)", (start, path, ends, blob))
     connection.executemany("INSERT INTO terms (rowid, body) VALUES (?, ?)", enumerate(bodies, start))
+
+
+def _body(code: str, terms: Sequence[str]) -> str:
+    """Return terms as the index has them, each with the code of its family before it."""
+    return code + f" {code}".join(terms) if terms else ""
 
 
 def remove(connection: sqlite3.Connection, path: str) -> None:

@@ -51,7 +51,14 @@ def _end(lines: Sequence[str], first: int) -> int:
     last = min(first + MOST, len(lines))
     if last == len(lines):
         return last
-    return min(range(first + LEAST, last + 1), key=lambda at: (_cost(lines, at), -at))
+    best, end = _cost(lines, last), last
+    for at in range(last - 1, first + LEAST - 1, -1):
+        if not best:  # no cost is lower
+            break
+        cost = _cost(lines, at)
+        if cost < best:
+            best, end = cost, at
+    return end
 
 
 def _cost(lines: Sequence[str], at: int) -> int:
