@@ -19,7 +19,6 @@ _TARGETS = re.compile(
     r"|\bas[ \t]+(?P<as>\(?[\w)\]]++\.[^\n:]*)",
     re.MULTILINE,
 )
-_BEFORE_TARGETS = ("for ", "for\t", "as ", "as\t")
 _FIRST_ARGUMENT = r"setattr(?:__)?\s*\(\s*(?:[^,()]|\([^()]*+\))++,\s*+"
 _LITERAL = re.compile(_FIRST_ARGUMENT + r"[rbuRBU]?([\"'])(?P<name>[A-Za-z_]\w*+)\1")
 #: Code that may set attributes of any name. Each part starts with letters, which are found fast, and then
@@ -77,4 +76,5 @@ def set_attributes(text: str) -> Iterator[tuple[str, str]]:
 
 def _may_have_targets(line: str) -> bool:
     """Whether ``_TARGETS`` may find an attribute in a line, by a fast check."""
-    return ("," in line and "=" in line) or any(word in line for word in _BEFORE_TARGETS)
+    is_like = ("," in line and "=" in line) or "for " in line or "as " in line
+    return is_like or ("\t" in line and ("for\t" in line or "as\t" in line))

@@ -39,31 +39,29 @@ def lines_of(text: str) -> list[str]:
 
 
 def _spans(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    costs = _costs(lines)
     first = 0
     while first < len(lines):
-        end = _end(lines, first)
+        end = _end(costs, first)
         yield first, end
         first = end
 
 
-def _end(lines: Sequence[str], first: int) -> int:
+def _end(costs: Sequence[int], first: int) -> int:
     """Return where a window ends: before the line that is indented least, if possible after a blank line."""
-    last = min(first + MOST, len(lines))
-    if last == len(lines):
+    last = min(first + MOST, len(costs))
+    if last == len(costs):
         return last
-    best, end = _cost(lines, last), last
-    for at in range(last - 1, first + LEAST - 1, -1):
-        if not best:  # no cost is lower
-            break
-        cost = _cost(lines, at)
-        if cost < best:
-            best, end = cost, at
-    return end
+    near = costs[first + LEAST : last + 1]
+    least = min(near)
+    return last - near[::-1].index(least)
 
 
-def _cost(lines: Sequence[str], at: int) -> int:
-    line = lines[at]
-    stripped = line.lstrip()
-    if not stripped:
-        return _BLANK
-    return len(line) - len(stripped) + (_AFTER_CODE if lines[at - 1].strip() else 0)
+def _costs(lines: Sequence[str]) -> list[int]:
+    """Return for each line what it costs to begin a window there."""
+    written = list(map(len, map(str.lstrip, lines)))
+    above = [0, *written]
+    return [
+        len(line) - length + (_AFTER_CODE if before else 0) if length else _BLANK
+        for line, length, before in zip(lines, written, above, strict=False)
+    ]
