@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_OPTIONAL = re.compile(r"(?:typing\.|t\.)?(?:Optional|Final|ClassVar|Required|NotRequired)\[(.*)\]")
+_OPTIONAL = re.compile(r"(?:typing\.|t\.)?(?:Optional|Final|ClassVar|Annotated|Required|NotRequired)\[(.*)\]")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 

@@ -12,16 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from copilot_server.workspace.python.annotations import class_named
 from copilot_server.workspace.summary import Definition, FileSummary, Import
 
 #: How many steps are made for one resolver: files may import each other without end.
 MAX_STEPS = 2000
 _MAX_DEPTH = 12
 _INITS = ("__init__.pyi", "__init__.py")
-_OPTIONAL = re.compile(r"(?:typing\.|t\.)?(?:Optional|Final|ClassVar|Annotated|Required|NotRequired)\[(.*)\]")
 #: A variable that is another name of something.
 _ALIAS = re.compile(r"\w+(?:: (?:Final|TypeAlias))? = (?!(?:True|False|None)\Z)([A-Za-z_][\w.]*)")
-_NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 
 class Files(Protocol):
@@ -156,7 +155,7 @@ class Resolver:
         if type_.endswith("()"):
             called = self.dotted(path, type_[:-2])
             return self.returned(called, depth) if isinstance(called, Target) else None
-        name = _class_name(type_)
+        name = class_named(type_)
         if owner is not None and name in {"Self", "typing.Self", owner.name}:
             return Target(path, owner, is_instance=True)
         found = self.dotted(path, name) if name else None
@@ -263,16 +262,3 @@ class Resolver:
 
 def _common(one: str, other: str) -> str:
     return os.path.commonpath([one, other])
-
-
-def _class_name(type_: str) -> str:
-    """Return the name of the one class that an annotation means, ``None`` aside; "" if there is none."""
-    type_ = type_.strip().strip("\"'").strip()
-    while found := _OPTIONAL.fullmatch(type_):
-        type_ = found[1].strip().strip("\"'")
-    parts = [one.strip() for one in type_.split("|") if one.strip() != "None"]
-    if len(parts) != 1:
-        return ""
-    named = _NAME.match(parts[0])
-    rest = parts[0][named.end() :] if named else parts[0]
-    return named[0] if named and (not rest or rest.startswith("[")) else ""
