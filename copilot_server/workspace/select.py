@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from copilot_server.workspace.summary import Definition
 from copilot_server.workspace.types import Snippet
 
 
@@ -32,6 +33,16 @@ class Limits:
     edited: int = 250
     threshold: float = 1.0
     major_score: float = 1.5
+
+
+@dataclass(slots=True)
+class Use:
+    """What is known of the uses of a definition: their highest worth, and the members that are named."""
+
+    definition: Definition
+    position: int
+    worth: float = 0.0
+    members: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from copilot_server.workspace.python.document import SplitText, Surroundings, without_imports
 from copilot_server.workspace.python.naming import Chain, Namer, chains
 from copilot_server.workspace.python.render import has_visible_members, render, words_of
 from copilot_server.workspace.python.resolve import Files, Found, Module, Target
-from copilot_server.workspace.select import Candidate, Limits, select
+from copilot_server.workspace.select import Candidate, Limits, Use, select
 from copilot_server.workspace.summary import Definition
 from copilot_server.workspace.types import Snippet
 
@@ -26,16 +26,6 @@ PAST = 0.4
 
 #: A variable that only renames something, or whose value is too long, says nothing.
 _ALIAS = re.compile(r"\w+ = (?:\.\.\.|(?!(?:True|False|None)\Z)[A-Za-z_][\w.]*)")
-
-
-@dataclass(slots=True)
-class _Use:
-    """What is known of the uses of a definition: their highest worth, and the members that are named."""
-
-    definition: Definition
-    position: int
-    worth: float = 0.0
-    members: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +46,7 @@ def select_stable(
     """Select what the code around the cursor names, without the cursor's line."""
     namer = Namer(files, path, split, around)
     words = words_of(f"{around.function}\n{around.near}")
-    uses: dict[tuple[str, str], _Use] = {}
+    uses: dict[tuple[str, str], Use] = {}
     for chain, worth in _weighted(split, around):
         for found in namer.deepest(chain):
             _note(uses, found, worth, namer)
@@ -109,7 +99,7 @@ def _is_word(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-def _note(uses: dict[tuple[str, str], _Use], found: Found, worth: float, namer: Namer) -> None:
+def _note(uses: dict[tuple[str, str], Use], found: Found, worth: float, namer: Namer) -> None:
     """Note the use of a definition in another file, and that of its bases."""
     if isinstance(found, Module) or namer.resolver.is_own(found):
         return
@@ -122,7 +112,7 @@ def _note(uses: dict[tuple[str, str], _Use], found: Found, worth: float, namer: 
         return
     key = (found.path, shown.name)
     is_new = key not in uses
-    use = uses.setdefault(key, _Use(shown, _position(namer, found.path, shown)))
+    use = uses.setdefault(key, Use(shown, _position(namer, found.path, shown)))
     if found.owner is not None:
         use.members.add(found.definition.name)
     use.worth = max(use.worth, worth)
@@ -142,7 +132,7 @@ def _position(namer: Namer, path: str, definition: Definition) -> int:
     return names.index(definition.name) if definition.name in names else len(names)
 
 
-def _candidate(path: str, use: _Use, words: frozenset[str]) -> Candidate:
+def _candidate(path: str, use: Use, words: frozenset[str]) -> Candidate:
     members = frozenset(use.members)
     return Candidate(
         (path, use.definition.name),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from copilot_server.workspace.python.document import SplitText
 from copilot_server.workspace.python.render import words_of
-from copilot_server.workspace.select import Candidate, Limits, append, select
+from copilot_server.workspace.select import Candidate, Limits, Use, append, select
 from copilot_server.workspace.summary import Definition
 from copilot_server.workspace.tags.document import Around, Link, declared_type, defines, is_used, links
 from copilot_server.workspace.tags.render import heads, names_of, render
@@ -48,16 +48,6 @@ _COMMON = word_set(
 )
 
 
-@dataclass(slots=True)
-class _Use:
-    """What is known of the uses of a definition: their highest worth, and the members that are named."""
-
-    definition: Definition
-    position: int
-    worth: float = 0.0
-    members: set[str] = field(default_factory=set)
-
-
 @dataclass(frozen=True, slots=True)
 class Selected:
     """The snippets that do not depend on the cursor's line; ``words``: those of the code around."""
@@ -71,7 +61,7 @@ def select_stable(split: SplitText, around: Around, files: Files, path: str, lim
     """Select what the code around the cursor names, without the cursor's line."""
     namer = _Namer(split, around, files, path)
     words = words_of(around.text)
-    uses: dict[tuple[str, str], _Use] = {}
+    uses: dict[tuple[str, str], Use] = {}
     for link, worth in _weighted(split, around):
         found = namer.known(link)
         if found:
@@ -196,7 +186,7 @@ class _Namer:
         return self.resolver.attribute(base, name) if base is not None else found
 
 
-def _note(uses: dict[tuple[str, str], _Use], found: Found, worth: float, namer: _Namer, link: Link) -> None:
+def _note(uses: dict[tuple[str, str], Use], found: Found, worth: float, namer: _Namer, link: Link) -> None:
     """Note the use of a definition in another file, and that of its bases."""
     if isinstance(found, Package):
         return
@@ -208,7 +198,7 @@ def _note(uses: dict[tuple[str, str], _Use], found: Found, worth: float, namer: 
     worth *= GUESSED if found.is_guessed else 1.0
     key = (found.path, shown.name)
     is_new = key not in uses
-    use = uses.setdefault(key, _Use(shown, namer.resolver.position(found.path, shown.name)))
+    use = uses.setdefault(key, Use(shown, namer.resolver.position(found.path, shown.name)))
     if found.owner is not None:
         use.members.add(found.definition.name)
     use.worth = max(use.worth, worth)
@@ -221,7 +211,7 @@ def _is_type(definition: Definition) -> bool:
     return definition.kind == "class" or _ALIAS.search(definition.head) is not None
 
 
-def _candidate(path: str, use: _Use, family: str, words: frozenset[str]) -> Candidate:
+def _candidate(path: str, use: Use, family: str, words: frozenset[str]) -> Candidate:
     shown, members = use.definition, frozenset(use.members)
     return Candidate(
         (path, shown.name),
