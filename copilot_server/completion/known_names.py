@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from copilot_server.completion.filters.draft import Draft, Filter, lexed
 from copilot_server.completion.filters.end_line_of_gap import end_line_of_gap
@@ -50,8 +49,7 @@ def with_known_names(
             continue
         draft = _cut(candidate, found.offset, situation)
         missing = missing or ("" if draft else found.name)
-        text, replaced = (draft.text, draft.replaced) if draft else ("", 0)
-        kept.append(replace(candidate, text=text, replaced=replaced))
+        kept.append(candidate.rewritten(draft.text, draft.replaced) if draft else candidate.rewritten("", 0))
     return tuple(kept), missing
 
 

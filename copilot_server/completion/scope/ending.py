@@ -64,7 +64,7 @@ class StopRule:
         """Return the offset at which the scope ends; None if ``text`` stays inside so far."""
         checked = next((one for one in self._checked if text.startswith(one.beginning)), None)
         if checked is None:
-            fills_bracket = _opens_bracket(self._situation) and _BLANK_LINE.match(text)
+            fills_bracket = _BLANK_LINE.match(text) and _opens_bracket(self._situation)
             checked = self._unread_in_bracket if fills_bracket else self._unread
         end = _FINDERS[self._situation.scope](text, checked, self._situation)
         if end is None:
