@@ -21,7 +21,7 @@ from copilot_server.workspace.indexer import Outcome
 from copilot_server.workspace.indexing import MAX_PATHS, Indexing
 from copilot_server.workspace.languages import SUFFIXES
 from copilot_server.workspace.overlay import Overlay
-from copilot_server.workspace.python.document import SplitText, read_code, surroundings
+from copilot_server.workspace.python.document import SplitText, read_code, read_imports, surroundings
 from copilot_server.workspace.python.line import select_on_line
 from copilot_server.workspace.python.missing import Suggested, judged_names
 from copilot_server.workspace.python.select import Selected, select_stable
@@ -31,6 +31,7 @@ from copilot_server.workspace.similar.families import BY_LANGUAGE, Family, famil
 from copilot_server.workspace.similar.search import Around
 from copilot_server.workspace.similar.source import SimilarCode
 from copilot_server.workspace.store import database_of
+from copilot_server.workspace.summary import Import
 from copilot_server.workspace.tags import select as tags
 from copilot_server.workspace.tags.document import depth_of, read_around
 from copilot_server.workspace.tags.languages import FAMILIES
@@ -189,22 +190,24 @@ class Workspace:
             return
         path, split = self._path(cursor), SplitText.at(cursor)
         self._index.version()  # what is remembered of an earlier one is forgotten
-        yield from judged_names(
-            self._index, Suggested(path, split, self._headers(path, split), text, replaced)
-        )
+        headers, imports = self._own_code(path, split)
+        yield from judged_names(self._index, Suggested(path, split, headers, imports, text, replaced))
 
     def _path(self, cursor: Cursor, suffix: str = ".py") -> str:
         # A document without a file is taken for one in the first folder, where its imports may begin.
         untitled = f"{next(iter(self._folders), '')}/untitled{suffix}"
         return _path_of(cursor.document.uri) or untitled
 
-    def _headers(self, path: str, split: SplitText) -> tuple[Header, ...]:
-        """Return the definitions around the cursor, which are known if snippets were asked for there."""
+    def _own_code(self, path: str, split: SplitText) -> tuple[tuple[Header, ...], tuple[Import, ...]]:
+        """Return the definitions around the cursor, and the document's imports.
+
+        They are known if snippets were asked for there.
+        """
         with self._lock:
             last = self._remembered.get(path)
         if last is not None and (last.before, last.after) == (split.before, split.after):
-            return last.headers
-        return read_code(split)[1]
+            return last.headers, last.selected.around.own.imports
+        return read_code(split)[1], read_imports(split.before, split.after)
 
     def _around(self, path: str, split: SplitText) -> Selected:
         """Return what is selected without the cursor's line; while somebody types there it is remembered."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from copilot_server.context.document import Cursor, Document
+from copilot_server.context.document import Cursor
 from copilot_server.context.indentation import column, indent_of, indent_unit
 from copilot_server.context.source.code import Code, plain_line_ends
 from copilot_server.context.source.definitions import Header, definitions_around
@@ -22,8 +22,8 @@ from copilot_server.workspace.summary import Definition, FileSummary, Import
 LINES_ABOVE, LINES_BELOW, ROUNDED = 40, 15, 16
 #: How much is read of the function around a cursor, before and after its line, and of the class after it.
 MAX_FUNCTION, MAX_CLASS = 8_000, 60_000
-#: How much of a long document is searched for a variable of the module at its start, before the cursor's line
-#: and after it, in code points: some 800 lines each. There may be a dozen names to search for.
+#: How much of a long document is searched for variables of the module at its start, before the cursor's line
+#: and after it, in code points: some 800 lines each.
 _MAX_SEARCHED = 30_000
 
 _IMPORT = re.compile(
@@ -36,6 +36,8 @@ _ASSIGNED = re.compile(
     r"(?:=[ \t]*(?:await[ \t]+)?(?P<called>[A-Za-z_][\w.]*)\(|=(?!=)|$)",
     re.MULTILINE,
 )
+# The line feed at the start is what makes it fast: nothing else is tried at the other characters.
+_VARIABLE = re.compile(r"\n(?P<line>(?P<name>\w+)(?: = |: )[^\n]*)")
 _MEMBER = re.compile(r"^(?P<indent>[ \t]*)(?:@|(?:async[ \t]+)?def\b|class\b)", re.MULTILINE)
 _PROPERTY = re.compile(
     r"@(?:functools\.)?(?:cached_)?property\s+def[ \t]+(?P<name>\w+)\(\w+\)[ \t]*->[ \t]*(?P<type>[^\n]+):"
@@ -53,12 +55,16 @@ _LAST_CALLEE = re.compile(r"(?:super\(\)(?:\.\w+)*|[A-Za-z_][\w.]*)\Z")
 
 @dataclass(frozen=True, slots=True)
 class SplitText:
-    """A document's text, cut into the cursor's physical line and what is before and after it."""
+    """A document's text, cut into the cursor's physical line and what is before and after it.
+
+    ``text``: the whole. It may have a carriage return at the end of the line, which ``suffix`` has not.
+    """
 
     before: str
     prefix: str
     suffix: str
     after: str
+    text: str = field(repr=False, compare=False)
 
     @classmethod
     def at(cls, cursor: Cursor) -> SplitText:
@@ -68,7 +74,7 @@ class SplitText:
         start = text.rfind("\n", 0, offset) + 1
         end = text.find("\n", offset)
         end = len(text) if end < 0 else end
-        return cls(text[:start], text[start:offset], text[offset:end].rstrip("\r"), text[end:])
+        return cls(text[:start], text[start:offset], text[offset:end].rstrip("\r"), text[end:], text)
 
     @property
     def column(self) -> int:
@@ -104,8 +110,7 @@ class Surroundings:
 
 def read_code(split: SplitText) -> tuple[Code, tuple[Header, ...]]:
     """Return the lines without the cursor's, and the definitions around it, outermost first."""
-    text = split.before + "\n" + split.after
-    code = Code.at(Cursor(Document("", "python", text), len(split.before)))
+    code = Code.begun(split.text, len(split.before), "\n" + split.after)
     return code, definitions_around(code, len(split.before), split.column)
 
 
@@ -124,7 +129,7 @@ def surroundings(split: SplitText, code: Code, headers: tuple[Header, ...]) -> S
     types = {name: type_ for one in functions for name, type_ in parameter_types(one.text).items()}
     owner, near = holder.name if holder is not None else "", _code_only(near_text(split, code))
     types |= assigned_types(function if headers else near)
-    return Surroundings(own, types, instance, owner, function, near, open_callees(split))
+    return Surroundings(own, types, instance, owner, function, near, open_callees(split, code))
 
 
 def read_imports(before: str, after: str) -> tuple[Import, ...]:
@@ -184,12 +189,14 @@ def _last_lines(text: str, count: int) -> str:
     return text[start:]
 
 
-def open_callees(split: SplitText) -> tuple[str, ...]:
-    """Return the names before the brackets that are open where the cursor's line starts."""
-    above = _last_lines(split.before, LINES_ABOVE)
-    code = Code.at(Cursor(Document("", "python", above), len(above)))
-    start, state = code.logical_line(len(above))
-    found, end = [], len(above)
+def open_callees(split: SplitText, code: Code) -> tuple[str, ...]:
+    """Return the names before the brackets that are open where the cursor's line starts.
+
+    ``code``: as ``read_code`` returns it. The brackets that are far above do not count.
+    """
+    above, end = split.before, len(split.before)
+    start, state = code.logical_line(end)
+    start, found = max(start, end - len(_last_lines(above, LINES_ABOVE))), []
     for _ in state.brackets if not state.quote else "":
         end = _last_open(above, start, end)
         callee = _LAST_CALLEE.search(above, start, end) if end >= 0 and above[end] == "(" else None
@@ -220,19 +227,18 @@ def assigned_types(text: str) -> dict[str, str]:
     return found
 
 
-def module_variable(split: SplitText, name: str) -> str:
-    """Return the type of a variable of the module, if it is annotated or set to what a call gives.
+def variable_lines(split: SplitText) -> dict[str, str]:
+    """Return the lines that annotate or set the variables of the module, the first one of each, by name.
 
     Of a long document only the two ends and what is near the cursor are searched.
     """
     before, after = split.before, split.after[:_MAX_SEARCHED]
     parts = (before,) if len(before) <= _MAX_SEARCHED else (before[:_MAX_SEARCHED], before[-_MAX_SEARCHED:])
+    found: dict[str, str] = {}
     for text in (*(f"\n{part}" for part in parts), after):
-        for pattern in (f"\n{name} = ", f"\n{name}: "):
-            at = text.find(pattern)
-            if at >= 0:
-                return assigned_types(text[at + 1 : text.find("\n", at + 1) + 1 or None]).get(name, "")
-    return ""
+        for one in _VARIABLE.finditer(text):
+            found.setdefault(one["name"], one["line"])
+    return found
 
 
 def _block(split: SplitText, code: Code, header: Header, most: int) -> str:

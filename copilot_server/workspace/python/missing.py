@@ -9,7 +9,6 @@ from itertools import islice
 
 from tree_sitter import Node
 
-from copilot_server.context.document import Cursor, Document
 from copilot_server.context.source.code import Code
 from copilot_server.context.source.definitions import Header
 from copilot_server.workspace.names import Binding
@@ -19,6 +18,7 @@ from copilot_server.workspace.python.imports import read_import
 from copilot_server.workspace.python.meanings import ClassAt, Meaning, NamedFiles
 from copilot_server.workspace.python.nodes import dotted, one_line, parse, raw
 from copilot_server.workspace.python.open_document import OpenDocument, decorators_start
+from copilot_server.workspace.summary import Import
 from copilot_server.workspace.types import MissingName
 
 #: The most names that are looked at, and occurrences of one name.
@@ -82,13 +82,14 @@ class _Region:
 class Suggested:
     """A ``text`` that is suggested at the cursor of ``split``, in the file at ``path``.
 
-    ``headers``: the definitions around the cursor. ``replaced``: how much of the rest of the line the text
-    replaces, in code points.
+    ``headers``: the definitions around the cursor. ``imports``: those of the document. ``replaced``: how much
+    of the rest of the line the text replaces, in code points.
     """
 
     path: str
     split: SplitText
     headers: tuple[Header, ...]
+    imports: tuple[Import, ...]
     text: str
     replaced: int = 0
 
@@ -117,7 +118,9 @@ class _Search:
 
     def __init__(self, files: NamedFiles, suggested: Suggested) -> None:
         split = suggested.split
-        self._document = OpenDocument(suggested.path, split.before, suggested.line, split.after)
+        self._document = OpenDocument(
+            suggested.path, split.before, suggested.line, split.after, suggested.imports
+        )
         self._existing = Existing(files, self._document)
         self._headers = suggested.headers
         self._region = _region(self._document.text, suggested)
@@ -299,7 +302,7 @@ def _statement(split: SplitText, end: int) -> tuple[int, str]:
 
     If the line starts in a string, that is where it ends.
     """
-    code = Code.at(Cursor(Document("", "python", split.before), len(split.before)))
+    code = Code.begun(split.text, len(split.before))
     start, state = code.logical_line(len(split.before))
     if state.quote:
         return len(split.before) + end, ""

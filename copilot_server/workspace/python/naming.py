@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 
-from copilot_server.workspace.python.document import SplitText, Surroundings, module_variable
+from copilot_server.workspace.python.document import (
+    SplitText,
+    Surroundings,
+    assigned_types,
+    variable_lines,
+)
 from copilot_server.workspace.python.resolve import Files, Found, Resolver, Target
 
 _NAMES = re.compile(
@@ -77,6 +83,14 @@ class Namer:
             self._firsts[name] = self._find(name)
         return self._firsts[name]
 
+    @cached_property
+    def _variable_lines(self) -> Mapping[str, str]:
+        return variable_lines(self._split)
+
+    def _module_type(self, name: str) -> str:
+        """Return the type of a variable of the module, if it is annotated or set to what a call gives."""
+        return assigned_types(self._variable_lines.get(name, "")).get(name, "")
+
     def _class_of(self, type_: str) -> Target | None:
         """Return the class that a type in the document means, as ``Definition.type`` has it."""
         chain = tuple(type_.removesuffix("()").split("."))
@@ -100,5 +114,5 @@ class Namer:
             return self.resolver.lookup(self._path, name)
         found = self.resolver.lookup(self._path, name)  # by a ``*``
         if found is None and name not in self._in_function:
-            return self._class_of(module_variable(self._split, name))
+            return self._class_of(self._module_type(name))
         return found

@@ -13,8 +13,8 @@ from functools import cached_property, lru_cache
 from copilot_server.context.indentation import indent_of
 from copilot_server.workspace.names import Binding, BindingKind, ClassNames
 from copilot_server.workspace.python.assigned import sets_any
-from copilot_server.workspace.python.document import read_imports
 from copilot_server.workspace.python.scopes import read_class
+from copilot_server.workspace.summary import Import
 
 #: Lines of decorators that are read above a definition.
 _MAX_DECORATOR_LINES = 20
@@ -43,12 +43,13 @@ class OpenDocument:
     """The text around a cursor with the suggestion in it. It is that of Python's file at ``path``.
 
     ``before`` and ``after``: the text without the cursor's line; ``line``: that line and what is suggested.
+    ``imports``: those of the text without the line.
     """
 
-    def __init__(self, path: str, before: str, line: str, after: str) -> None:
+    def __init__(self, path: str, before: str, line: str, after: str, imports: tuple[Import, ...]) -> None:
         self.path = path
         self.text = f"{before}{line}{after}"
-        self._imports = read_imports(before, after)
+        self._imports = imports
         #: Where in ``text`` the name starts that is looked at, which proves nothing about itself.
         self.ignored = -1
 

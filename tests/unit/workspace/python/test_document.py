@@ -11,11 +11,11 @@ from copilot_server.workspace.python.document import (
     Surroundings,
     assigned_types,
     import_statements,
-    module_variable,
     open_callees,
     read_code,
     read_imports,
     surroundings,
+    variable_lines,
 )
 from copilot_server.workspace.summary import Import
 from tests.support.cursor_text import cursor_in
@@ -26,15 +26,20 @@ def split_at(drawn: str) -> SplitText:
     return SplitText.at(cursor_in(drawn))
 
 
+def callees_at(drawn: str) -> tuple[str, ...]:
+    split = split_at(drawn)
+    return open_callees(split, read_code(split)[0])
+
+
 def around(drawn: str) -> Surroundings:
     split = split_at(drawn)
     return surroundings(split, *read_code(split))
 
 
 def test_a_text_is_cut_around_the_cursors_line():
-    assert split_at("a\nb‸c\r\nd") == SplitText("a\n", "b", "c", "\nd")
-    assert split_at("‸") == SplitText("", "", "", "")
-    assert split_at("a\rb‸\rc") == SplitText("a\n", "b", "", "\nc")
+    assert split_at("a\nb‸c\r\nd") == SplitText("a\n", "b", "c", "\nd", "a\nbc\r\nd")
+    assert split_at("‸") == SplitText("", "", "", "", "")
+    assert split_at("a\rb‸\rc") == SplitText("a\n", "b", "", "\nc", "a\nb\nc")
 
 
 @pytest.mark.parametrize(
@@ -108,19 +113,22 @@ def test_types_of_variables():
     }
 
 
-def test_a_variable_of_the_module():
-    split = split_at("one = Store()\ntwo: Store\n  three = Store()\n‸\nfour = Store()\n")
-    found = {name: module_variable(split, name) for name in ("one", "two", "three", "four")}
-    assert found == {"one": "Store()", "two": "Store", "three": "", "four": "Store()"}
+def test_the_lines_that_set_variables_of_the_module_first():
+    split = split_at("one = Store()\ntwo: Store\n  three = Store()\n‸\none = 1\nfour = Store()\n")
+    assert variable_lines(split) == {
+        "one": "one = Store()",
+        "two": "two: Store",
+        "four": "four = Store()",
+    }
 
 
 def test_callees_of_open_brackets():
-    assert open_callees(split_at("a(b.c(\n    d[\n‸")) == ("a", "b.c")
-    assert open_callees(split_at("a(b)\nc(\n‸")) == ("c",)
-    assert open_callees(split_at("super().f(\n‸")) == ("super().f",)
-    assert open_callees(split_at("a(b(1),\n  c(2), ‸")) == ("a",)
-    assert open_callees(split_at("a(\n'''\n‸")) == ()
-    assert open_callees(split_at("‸")) == ()
+    assert callees_at("a(b.c(\n    d[\n‸") == ("a", "b.c")
+    assert callees_at("a(b)\nc(\n‸") == ("c",)
+    assert callees_at("super().f(\n‸") == ("super().f",)
+    assert callees_at("a(b(1),\n  c(2), ‸") == ("a",)
+    assert callees_at("a(\n'''\n‸") == ()
+    assert callees_at("‸") == ()
 
 
 def test_the_class_around_the_cursor_has_what_instances_certainly_have():

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from copilot_server.context.document import Cursor, Document
-from copilot_server.workspace.python.document import SplitText, read_code
+from copilot_server.workspace.python.document import SplitText, read_code, read_imports
 from copilot_server.workspace.python.missing import Suggested, judged_names
 from tests.support.cursor_text import cursor_in
 from tests.support.memory_files import MemoryFiles
@@ -64,7 +64,8 @@ def missing(
     cursor = cursor_in(drawn)
     cursor = Cursor(Document(f"file:///w/{path}", "python", cursor.document.text), cursor.offset)
     split = SplitText.at(cursor)
-    suggested = Suggested(f"/w/{path}", split, read_code(split)[1], text, replaced)
+    headers, imports = read_code(split)[1], read_imports(split.before, split.after)
+    suggested = Suggested(f"/w/{path}", split, headers, imports, text, replaced)
     judged = judged_names(MemoryFiles(files), suggested)
     found = next((one for one, exists in judged if exists is False), None)
     assert found is None or not found.offset or text.startswith(found.name, found.offset)
