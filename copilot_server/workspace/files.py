@@ -55,10 +55,10 @@ def list_files(
     ``only``: absolute paths within the folder; others are left out. Excluded files are left out, and so are
     files in other languages, large ones, and what is not a regular file.
     """
-    is_within = _real_folders(folder)
+    is_within = real_folders(folder)
     count = 0
     for path in dict.fromkeys(_paths(str(folder), only, 0)):
-        found = _stat(path) if path.endswith(SUFFIXES) and is_within(os.path.dirname(path)) else None  # noqa: PTH120
+        found = regular_file(path) if path.endswith(SUFFIXES) and is_within(os.path.dirname(path)) else None  # noqa: PTH120
         if found is None or exclusions.excludes(path):
             continue
         if count == most:
@@ -68,7 +68,7 @@ def list_files(
         yield SourceFile(path, found.st_mtime_ns, found.st_size)
 
 
-def _real_folders(folder: Path) -> Callable[[str], bool]:
+def real_folders(folder: Path) -> Callable[[str], bool]:
     """Return a function that says whether no folder on the way from ``folder`` to a path is a link."""
 
     @cache
@@ -78,7 +78,7 @@ def _real_folders(folder: Path) -> Callable[[str], bool]:
     return is_within
 
 
-def _stat(path: str) -> os.stat_result | None:
+def regular_file(path: str) -> os.stat_result | None:
     """Return what is known of a regular file that is not too large and whose name is text."""
     try:
         path.encode()
