@@ -135,10 +135,11 @@ class Session:
     def apply_settings(self) -> None:
         """Do what changed settings ask for. A failed load is tried again: they may have removed its cause."""
         current = self.settings.current
-        self._exclusions = Exclusions(current.exclude, self.client.folders)
+        added = self.settings.added_exclude
+        self._exclusions = Exclusions(current.exclude, self.client.folders, added)
         self._excluded.clear()
         reads_others = current.enabled and current.workspace
-        self.workspace.follow(self.client.folders if reads_others else (), current.exclude)
+        self.workspace.follow(self.client.folders if reads_others else (), current.exclude, added)
         self.scheduler.debounce.enabled = current.debounce == "auto"
         self.statistics.configure(enabled=current.statistics)
         self.loader.load(again=True)

@@ -69,11 +69,9 @@ class Workspace:
         self._exclusions = exclusions
         self._limits = limits or Limits()
         self._overlay = Overlay()
-        database = database_of(cache, self._folders, exclusions.patterns)
+        database = database_of(cache, self._folders, exclusions.described)
         self._index = Index(database, self._folders, self._overlay, exclusions.excludes)
-        self._indexing = Indexing(
-            database, self._folders, exclusions.patterns, self._overlay, self._index.reopen
-        )
+        self._indexing = Indexing(database, self._folders, exclusions, self._overlay, self._index.reopen)
         self._recent = RecentEdits()
         self._similar = SimilarCode(self._index, self._limits.similar, self._may_read)
         self._lock = threading.Lock()

@@ -20,6 +20,9 @@ from copilot_server.errors import EngineError, ModelNotCachedError
 from copilot_server.fetch.progress import Progress
 from copilot_server.lsp.server import serve
 
+#: A model of the catalogue that is not on this machine, which a project's settings may name too.
+MISSING = "gpt-j-6b"
+
 
 class StandIn:
     """Suggests ``ok``, unless the cursor's line names something else to do."""
@@ -101,7 +104,7 @@ def _completion(*texts: str, replaced: int = 0, cancelled: bool = False) -> Comp
 
 
 def open_stand_in(settings: Settings, _progress: Progress) -> StandIn:
-    if settings.model == "missing":
+    if settings.model in ("missing", MISSING):
         raise ModelNotCachedError("The model is not on this machine.", remedy="Run `copilot-server pull`.")
     if settings.model == "broken":
         raise RuntimeError("/home/somebody/secret")
