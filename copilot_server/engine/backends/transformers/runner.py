@@ -268,8 +268,7 @@ class TransformersRunner:
 
 
 def _embedding_rows(model: PreTrainedModel) -> int:
-    embedding: torch.Tensor = model.get_input_embeddings().weight
-    return len(embedding)
+    return len(model.get_input_embeddings().get_parameter("weight"))
 
 
 def _sample(logits: torch.Tensor, choices: Sequence[Choice]) -> list[Drawn]:
