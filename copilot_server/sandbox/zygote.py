@@ -117,6 +117,9 @@ class _Zygote:
         self._null = os.open(os.devnull, os.O_RDWR)
         self._folder = settings["folder"]
         self._standing = _standing(self._folder)
+        if settings["filter"]:
+            # Kept by the module, so that no process of a program has to build the filter's common part.
+            seccomp.bpf(os.getpid())
 
     def serve(self) -> None:
         """Answer each request with how its processes ended, until the host has ended."""
@@ -152,7 +155,6 @@ class _Zygote:
             limits,
             [output, judge_job, answers[0], calls[1], verdict],
             lambda: judge.judge(3, 4, 5, 6),
-            trusted=True,
         )
         for descriptor in (*calls, *answers):
             os.close(descriptor)
@@ -160,25 +162,21 @@ class _Zygote:
     def _start_upstream(self, limits: dict[str, int], output: int, verdict: int, job: int) -> Iterator[int]:
         yield self._fork(limits, [output, job, verdict], lambda: upstream.run(3, 4))
 
-    def _fork(
-        self,
-        limits: dict[str, int],
-        descriptors: list[int],
-        run: Callable[[], None],
-        *,
-        trusted: bool = False,
-    ) -> int:
-        """Fork a process that has only these descriptors: the first as its output, the others from 3 on."""
+    def _fork(self, limits: dict[str, int], descriptors: list[int], run: Callable[[], None]) -> int:
+        """Fork a process that has only these descriptors: the first as its output, the others from 3 on.
+
+        The judge is confined as the solution is: its tests may come from a file that anybody has written.
+        """
         pid = os.fork()
         if pid:
             return pid
         try:
-            self._enter(limits, descriptors, trusted=trusted)
+            self._enter(limits, descriptors)
             run()
         finally:
             os._exit(1)
 
-    def _enter(self, limits: dict[str, int], descriptors: list[int], *, trusted: bool) -> None:
+    def _enter(self, limits: dict[str, int], descriptors: list[int]) -> None:
         output, *others = descriptors
         _arrange([self._null, output, output, *others])
         if sys.platform == "linux":
@@ -186,7 +184,7 @@ class _Zygote:
         os.setsid()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _limit(limits, enforce=self._settings["enforce"])
-        if self._settings["filter"] and not trusted:
+        if self._settings["filter"]:
             seccomp.confine(may_fork=self._settings["may_fork"])
 
     def _tidy(self) -> str:

@@ -1,4 +1,4 @@
-"""The sandbox: real bubblewrap, real processes. What hostile programs try is in ``test_hostile.py``."""
+"""The sandbox: real bubblewrap, real processes. What hostile programs try is in ``tests/hostile``."""
 
 from __future__ import annotations
 
