@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from copilot_server.engine.models.gguf_header import check_header
 from copilot_server.errors import DiskSpaceError, ModelError
 from copilot_server.fetch.derived import are_ours, derived_folder, make_private, remove, seal
 
@@ -31,7 +32,7 @@ def prepared_folder(gguf: Path) -> Path:
 
     Raises:
         DiskSpaceError: there is too little room for it.
-        ModelError: transformers cannot read the file as GGUF, or the folder belongs to another user.
+        ModelError: the file cannot be read as GGUF, or the folder belongs to another user.
     """
     try:
         folder = unpacked_folder(gguf)
@@ -62,6 +63,7 @@ def _identity(gguf: Path) -> str:
 
 
 def _prepare(gguf: Path, folder: Path) -> None:
+    check_header(gguf)
     _check_disk_space(gguf, folder.parent)
     from copilot_server.engine.models.unpacking import unpack  # noqa: PLC0415 - imports torch, seconds
 
