@@ -8,8 +8,9 @@ from copilot_server.engine.base import Engine, ReadingEngine
 
 #: How long a prompt of which nothing has been read before may take to read, in seconds.
 COLD_S = 1.0
-#: The fewest tokens, below which suggestions become worse than they become sooner, and the most: the default.
-FEWEST, MOST = 256, 1024
+#: The fewest tokens, and the most, which is the default. With 256 the 0.5B is right two thirds as often as
+#: with 1024, with 512 five sixths (benchmarks/LOG.md), so that a slow machine reads for longer than COLD_S.
+FEWEST, MOST = 512, 1024
 #: Budgets are whole multiples of this, so that a speed which is measured a little differently seldom changes
 #: the budget, and with it where windows begin.
 STEP = 128

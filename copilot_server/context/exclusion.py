@@ -55,18 +55,27 @@ def check_pattern(pattern: str) -> None:
 class Exclusions:
     """Decides whether a document is excluded, by the patterns and by the ignore files now on disk."""
 
-    def __init__(self, patterns: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
+    def __init__(
+        self, patterns: Sequence[str] = (), folders: Sequence[str] = (), added: Sequence[str] = ()
+    ) -> None:
         """``patterns``: the user's. ``folders``: URIs of the workspace's folders, where patterns may begin.
 
-        Patterns ignore case, as file systems on Windows and macOS do.
+        ``added``: a project's own patterns. They exclude more, and include nothing that the built-in ones and
+        the user's exclude. Patterns ignore case, as file systems on Windows and macOS do.
         """
-        #: The user's patterns, from which another process can make the same exclusions.
-        self.patterns = tuple(patterns)
+        #: The patterns, from which another process can make the same exclusions.
+        self.patterns, self.added = tuple(patterns), tuple(added)
         self._patterns = GitIgnoreSpec.from_lines([*BUILT_IN, *(one.lower() for one in patterns)])
+        self._added = GitIgnoreSpec.from_lines([one.lower() for one in added])
         self._folders = sorted((_path_of(one) for one in folders), key=len, reverse=True)
         self._fits = lru_cache(1024)(self._fits_a_pattern)
         # The files of a folder share the folders above it.
-        self._matches = lru_cache(1024)(self._patterns.match_file)
+        self._matches = lru_cache(1024)(self._matches_a_pattern)
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        """All patterns as one list, which is another one for each way to exclude files."""
+        return (*self.patterns, *(("", *self.added) if self.added else ()))
 
     def excludes(self, uri: str) -> bool:
         """Whether the document must be neither completed nor read for context."""
@@ -83,6 +92,9 @@ class Exclusions:
 
     def _reason(self, path: str) -> str | None:
         return _EXCLUDED if self._fits(path) else _ignored_on_disk(PurePosixPath(path))
+
+    def _matches_a_pattern(self, path: str) -> bool:
+        return self._patterns.match_file(path) or self._added.match_file(path)
 
     def _fits_a_pattern(self, path: str) -> bool:
         # The path from the root is checked as well: a workspace inside .ssh stays secret when it is opened.

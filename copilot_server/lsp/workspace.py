@@ -27,7 +27,7 @@ class WorkspaceFiles:
     def __init__(self, documents: Documents) -> None:
         """``documents``: what the editor has open."""
         self._documents = documents
-        self._followed: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        self._followed: tuple[tuple[str, ...], ...] = ((), (), ())
         self._workspace: Workspace | None = None
 
     @property
@@ -35,12 +35,16 @@ class WorkspaceFiles:
         """Where prompts find code of other files; None as long as there is nothing to find."""
         return self._workspace
 
-    def follow(self, folders: Sequence[str], exclude: Sequence[str]) -> None:
-        """Take the folders to index, as URIs, and the patterns of the files to leave out."""
-        if (tuple(folders), tuple(exclude)) == self._followed:
+    def follow(self, folders: Sequence[str], exclude: Sequence[str], added: Sequence[str] = ()) -> None:
+        """Take the folders to index, as URIs, and the patterns of the files to leave out.
+
+        ``added``: a project's own patterns, as in ``Exclusions``.
+        """
+        followed = tuple(folders), tuple(exclude), tuple(added)
+        if followed == self._followed:
             return
         self.close()
-        self._followed = tuple(folders), tuple(exclude)
+        self._followed = followed
         for document in self._documents:
             self.opened(document)
 
@@ -74,13 +78,13 @@ class WorkspaceFiles:
             self._workspace = None
 
     def _begin(self) -> None:
-        folders, exclude = self._followed
+        folders, exclude, added = self._followed
         paths = [path for one in folders if (path := _path_of(one)) is not None]
         if not paths:
             return
         # Who starts an editor in an active environment works in it.
         virtual_env = os.environ.get("VIRTUAL_ENV", "")
-        exclusions = Exclusions(exclude, folders)
+        exclusions = Exclusions(exclude, folders, added)
         self._workspace = Workspace(paths, exclusions, home() / _INDEXES, virtual_env=virtual_env)
         for one in self._documents:
             self._workspace.opened(one.uri, one.language_id, one.text)

@@ -44,9 +44,10 @@ _LOCK_S = 600.0
 class Job:
     """Bring ``database`` up to date.
 
-    ``paths``: only these files may have changed; None for any. ``file_cpu_s``: how much processor time a file
-    may take; the process ends if one takes more. ``is_careful``: each file is saved as an empty one before it
-    is read, so that one that ends the process is not read again.
+    ``patterns`` and ``added``: what is excluded, as in ``Exclusions``. ``paths``: only these files may have
+    changed; None for any. ``file_cpu_s``: how much processor time a file may take; the process ends if one
+    takes more. ``is_careful``: each file is saved as an empty one before it is read, so that one that ends
+    the process is not read again.
     """
 
     database: str
@@ -55,6 +56,7 @@ class Job:
     paths: tuple[str, ...] | None = None
     file_cpu_s: float = 0.0
     is_careful: bool = False
+    added: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return the job as one line."""
@@ -64,7 +66,7 @@ class Job:
     def from_json(cls, line: str) -> Job:
         """Read what ``to_json`` wrote."""
         fields = json.loads(line)
-        for name in ("folders", "patterns", "paths"):
+        for name in ("folders", "patterns", "paths", "added"):
             fields[name] = None if fields[name] is None else tuple(fields[name])
         return cls(**fields)
 
@@ -127,7 +129,7 @@ def _index(job: Job, database: Path) -> Outcome:
 
 
 def _list(job: Job) -> Iterator[SourceFile]:
-    exclusions = Exclusions(job.patterns, [Path(folder).as_uri() for folder in job.folders])
+    exclusions = Exclusions(job.patterns, [Path(folder).as_uri() for folder in job.folders], job.added)
     left = MAX_FILES
     for folder in job.folders:
         for file in list_files(Path(folder), exclusions, job.paths or (), left):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from copilot_server.context.exclusion import Exclusions
 from copilot_server.workspace.indexer import Job, Outcome
 from copilot_server.workspace.overlay import Overlay
 
@@ -38,11 +39,12 @@ class Indexing:
         self,
         database: Path,
         folders: Sequence[str],
-        patterns: Sequence[str],
+        exclusions: Exclusions,
         overlay: Overlay,
         indexed: Callable[[], None],
     ) -> None:
-        self._job = Job(str(database), tuple(folders), tuple(patterns), file_cpu_s=FILE_CPU_S)
+        patterns, added = exclusions.patterns, exclusions.added
+        self._job = Job(str(database), tuple(folders), patterns, added=added, file_cpu_s=FILE_CPU_S)
         self._overlay = overlay
         self._indexed = indexed
         self._changed = threading.Condition()

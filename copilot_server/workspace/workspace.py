@@ -84,11 +84,9 @@ class Workspace:
         self._exclusions = exclusions
         self._limits = limits or Limits()
         self._overlay = Overlay()
-        database = database_of(cache, self._folders, exclusions.patterns)
+        database = database_of(cache, self._folders, exclusions.described)
         self._index = Index(database, self._folders, self._overlay, exclusions.excludes)
-        self._indexing = Indexing(
-            database, self._folders, exclusions.patterns, self._overlay, self._index.reopen
-        )
+        self._indexing = Indexing(database, self._folders, exclusions, self._overlay, self._index.reopen)
         self._environment = Environment(self._index, exclusions.excludes, virtual_env)
         #: How long ``snippets`` waits for what is read of the environment. Where somebody types, not at all.
         self.wait_s = 0.0

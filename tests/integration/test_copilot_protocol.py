@@ -282,7 +282,7 @@ async def test_a_projects_own_settings_do_not_send_source_to_a_remote_engine(set
         await client.initialize(options={"engine": "https://gpu.example.com"})
         client.notify("workspace/didChangeConfiguration", {"settings": settings})
         message = await client.notification("window/showMessage")
-        assert "`engine` and `remote` are taken from the settings file" in message["message"]
+        assert "is taken from the settings file, from flags" in message["message"]
         await client.request("checkStatus")
         assert {one["engine"] for one in client.messages("didChangeStatus")} == {"gpu.example.com"}
 

@@ -28,6 +28,7 @@ from tests.support.lsp_client import (
     inline_params,
     running_server,
 )
+from tests.support.lsp_stand_in import MISSING
 from tests.support.paths import TESTS
 
 INLINE = "textDocument/inlineCompletion"
@@ -257,7 +258,7 @@ async def test_after_a_failed_load_a_model_that_is_there_can_be_chosen() -> None
     async with stand_in() as client:
         await client.initialize(options={"model": "missing"})
         await client.notification("window/showMessage")
-        client.notify("workspace/didChangeConfiguration", {"settings": {"model": "good"}})
+        client.notify("workspace/didChangeConfiguration", {"settings": {"model": "qwen2.5-coder-0.5b"}})
         uri = client.open("x = ")
         assert await texts(client, uri, 0, 4) == ["ok"]
         assert await client.shut_down() == 0
@@ -388,7 +389,7 @@ async def test_settings_of_a_suggestion_change_without_loading_the_model_again(c
 async def test_another_model_is_loaded_in_place_of_the_first(client: LspClient) -> None:
     uri = client.open("x = ")
     assert await texts(client, uri, 0, 4) == ["ok"]
-    client.notify("workspace/didChangeConfiguration", {"settings": {"model": "missing"}})
+    client.notify("workspace/didChangeConfiguration", {"settings": {"model": MISSING}})
     assert await texts(client, uri, 0, 4) == []
     assert "not on this machine" in (await client.notification("window/showMessage"))["message"]
 

@@ -19,6 +19,10 @@ from copilot_server.engine.base import Cancel
 from copilot_server.errors import EngineError, ModelNotCachedError
 from copilot_server.fetch.progress import Progress
 from copilot_server.lsp.server import serve
+from copilot_server.lsp.wire.token import make_token
+
+#: A model of the catalogue that is not on this machine, which a project's settings may name too.
+MISSING = "gpt-j-6b"
 
 
 class StandIn:
@@ -101,7 +105,7 @@ def _completion(*texts: str, replaced: int = 0, cancelled: bool = False) -> Comp
 
 
 def open_stand_in(settings: Settings, _progress: Progress) -> StandIn:
-    if settings.model == "missing":
+    if settings.model in ("missing", MISSING):
         raise ModelNotCachedError("The model is not on this machine.", remedy="Run `copilot-server pull`.")
     if settings.model == "broken":
         raise RuntimeError("/home/somebody/secret")
@@ -125,6 +129,7 @@ def main() -> None:
     parser.add_argument("--seen", type=Path)
     parser.add_argument("--metrics")
     parser.add_argument("--keep-alive", action="store_true")
+    parser.add_argument("--no-token", action="store_true")
     given = parser.parse_args()
     StandIn.seen = given.seen
     flags = {"model": given.model}
@@ -134,6 +139,7 @@ def main() -> None:
         given.transport,
         "127.0.0.1",
         given.port,
+        token=None if given.no_token else make_token(),
         keep_alive=given.keep_alive,
         metrics=given.metrics,
         flags=flags,

@@ -23,6 +23,8 @@ export const reader: Reader = {
       (value) => value !== undefined,
     );
   },
+  users: (name) => section().inspect(name)?.globalValue,
+  workspaces: (name) => section().inspect(name)?.workspaceValue,
 };
 
 /** The value of a text setting. */

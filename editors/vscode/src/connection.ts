@@ -10,7 +10,7 @@ import {
   type Middleware,
 } from "vscode-languageclient/node";
 import { isWantedIn, reader, SECTION, SELECTOR } from "./configuration";
-import { chosenSettings, type Values } from "./core/settings";
+import { chosenSettings, type StartSettings } from "./core/settings";
 import { readStatus, type ServerStatus } from "./core/status";
 import { ServerProcess } from "./serverProcess";
 
@@ -20,7 +20,7 @@ export interface ConnectionParts {
   /** The folder that the server runs in. */
   readonly folder: string;
   readonly log: vscode.LogOutputChannel;
-  readonly settings: Values;
+  readonly settings: StartSettings;
   readonly onStatus: (status: ServerStatus) => void;
   /** Called once if the server ends without being stopped, with how it ended and what it wrote. */
   readonly onGone: (ending: string, complaint: string | undefined) => void;
@@ -106,7 +106,7 @@ const MIDDLEWARE: Middleware = {
   // Our own item in the status bar shows the progress of loading.
   handleWorkDoneProgress: () => undefined,
   workspace: {
-    // The section also has settings that do not belong to the server.
+    // The section also has settings that do not belong to the server, and some that it takes only at its start.
     configuration: (params) =>
       params.items.map(({ section }) => (section === SECTION ? chosenSettings(reader) : null)),
   },

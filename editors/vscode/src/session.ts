@@ -6,7 +6,13 @@ import { isWantedIn, reader, SECTION, text } from "./configuration";
 import { Connection } from "./connection";
 import { afterCrash, type Crashes } from "./core/backoff";
 import type { Found } from "./core/locate";
-import { changedSettings, chosenSettings, haveChanged, needsRestart, type Values } from "./core/settings";
+import {
+  changedSettings,
+  haveChanged,
+  needsRestart,
+  startSettings,
+  type StartSettings,
+} from "./core/settings";
 import { UNKNOWN_STATUS, type Phase } from "./core/status";
 import { locateServer, missingMessage } from "./server";
 
@@ -20,7 +26,7 @@ export class Session implements vscode.Disposable {
   private ended: Promise<unknown> = Promise.resolve();
   /** Counts starts and stops, so that an attempt notices that a newer one has replaced it. */
   private turn = 0;
-  private started: Values = {};
+  private started: StartSettings = {};
   private crashes: Crashes = [];
   private restartTimer: NodeJS.Timeout | undefined;
   private hasOffered = false;
@@ -131,7 +137,7 @@ export class Session implements vscode.Disposable {
   }
 
   private makeConnection(program: string): Connection {
-    this.started = chosenSettings(reader);
+    this.started = startSettings(reader);
     const connection: Connection = new Connection({
       program,
       args: ["--log-level", text("logLevel") || "warning"],

@@ -8,9 +8,11 @@ import {
   changedSettings,
   chosenSettings,
   haveChanged,
+  isGuarded,
   needsRestart,
   selfTestFlags,
   SERVER_SETTINGS,
+  startSettings,
   type Reader,
 } from "../src/core/settings";
 
@@ -65,15 +67,25 @@ interface ServerSetting {
   readonly limits: Readonly<Record<string, number>>;
 }
 
+/** What the server says a later configuration may not set freely. */
+const SERVERS_GUARDED = `
+import json
+from copilot_server.lsp.settings import GUARDED
+print(json.dumps(list(GUARDED)))
+`;
+
 function serverSettings(): ReadonlyMap<string, ServerSetting> {
+  const settings = askServer(SERVERS) as Record<string, ServerSetting>;
+  return new Map(Object.entries(settings).map(([name, setting]) => [camelCase(name), setting]));
+}
+
+function askServer(program: string): unknown {
   const root = path.resolve(import.meta.dirname, "../../../..");
   const python = [process.env["COPILOT_SERVER_PYTHON"], path.join(root, ".venv/bin/python")].find(
     (file) => file !== undefined && existsSync(file),
   );
   assert.ok(python, "The server is not installed: run `make install` in the root of the repository.");
-  const said = execFileSync(python, ["-c", SERVERS], { cwd: root, encoding: "utf8" });
-  const settings = JSON.parse(said) as Record<string, ServerSetting>;
-  return new Map(Object.entries(settings).map(([name, setting]) => [camelCase(name), setting]));
+  return JSON.parse(execFileSync(python, ["-c", program], { cwd: root, encoding: "utf8" }));
 }
 
 function camelCase(name: string): string {
@@ -161,23 +173,51 @@ test("every command has a name in the palette, and every key runs one of our com
   }
 });
 
-function readerOf(set: Readonly<Record<string, unknown>>): Reader {
+type Given = Readonly<Record<string, unknown>>;
+
+/** Settings as VS Code has them: a workspace's value replaces the user's. */
+function readerOf(users: Given, workspaces: Given = {}): Reader {
+  const set = { ...users, ...workspaces };
   return {
     value: (name) => set[name] ?? DECLARED.get(name)?.["default"],
     fallback: (name) => DECLARED.get(name)?.["default"],
     isSet: (name) => name in set,
+    users: (name) => users[name],
+    workspaces: (name) => workspaces[name],
   };
 }
 
-test("only settings that have been set are sent, so that the server's own file applies to the rest", () => {
-  assert.deepEqual(chosenSettings(readerOf({})), {});
-  assert.deepEqual(chosenSettings(readerOf({ "completion.candidates": 5, offline: true })), {
-    "completion.candidates": 5,
-    offline: true,
-  });
+test("what the server guards is the user's own, or is passed on as the workspace's", () => {
+  const guarded = new Set(askServer(SERVERS_GUARDED) as string[]);
+  for (const name of SERVER_SETTINGS) {
+    const isTheirs = guarded.has(name.split(".")[0] ?? "");
+    assert.equal(isGuarded(name), isTheirs, name);
+    if (isTheirs && DECLARED.get(name)?.["scope"] !== "machine") {
+      const start = startSettings(readerOf({ [name]: "user" }, { [name]: "workspace" }));
+      assert.deepEqual(start, { [name]: "user", projectSettings: { [name]: "workspace" } }, name);
+    }
+    if (isTheirs) {
+      assert.deepEqual(chosenSettings(readerOf({ [name]: "user" }, { [name]: "workspace" })), {}, name);
+      assert.equal(needsRestart(readerOf({ [name]: "other" }), { [name]: "user" }), true, name);
+    }
+  }
 });
 
-test("a server is restarted for another engine, and notified of all other changes", () => {
+test("a workspace's exclusions are added to the user's", () => {
+  const start = startSettings(readerOf({ exclude: ["own.py"] }, { exclude: ["!.env"], enabled: false }));
+  assert.deepEqual(start, { exclude: ["own.py"], enabled: false, projectSettings: { exclude: ["!.env"] } });
+  assert.deepEqual(startSettings(readerOf({ exclude: ["!.env"] })), { exclude: ["!.env"] });
+});
+
+test("only settings that have been set are sent, so that the server's own file applies to the rest", () => {
+  assert.deepEqual(chosenSettings(readerOf({})), {});
+  assert.deepEqual(startSettings(readerOf({})), {});
+  const set = { "completion.candidates": 5, offline: true };
+  assert.deepEqual(startSettings(readerOf(set)), set);
+  assert.deepEqual(chosenSettings(readerOf(set)), { "completion.candidates": 5 });
+});
+
+test("a server is restarted for what only its start may set, and notified of all other changes", () => {
   const engine = ["https://gpu.example.com"];
   const started = { engine, "remote.allowHttp": false, enabled: false };
   const cases: [Readonly<Record<string, unknown>>, boolean, boolean][] = [
@@ -185,6 +225,8 @@ test("a server is restarted for another engine, and notified of all other change
     [{ ...started, enabled: true }, false, true],
     [{ ...started, engine: [...engine, "https://b"] }, true, true],
     [{ ...started, "remote.allowHttp": true }, true, true],
+    [{ ...started, exclude: ["a"] }, true, true],
+    [{ ...started, model: "m" }, true, true],
     [{ enabled: false, "remote.allowHttp": false }, true, true],
   ];
   for (const [now, anew, changed] of cases) {

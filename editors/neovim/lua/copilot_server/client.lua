@@ -15,7 +15,8 @@ end
 
 ---@param params lsp.InitializeParams
 local function before_init(params)
-  local options = vim.tbl_deep_extend('force', config.get().settings, params.initializationOptions or {})
+  local given = params.initializationOptions or {}
+  local options = vim.tbl_deep_extend('force', config.get().settings, given, server.chosen)
   params.initializationOptions = next(options) and options or vim.empty_dict()
   -- The server offers ordinary completion to a client that does not support ghost text.
   local ghost_text = config.get().ghost_text and { dynamicRegistration = false } or nil

@@ -67,7 +67,7 @@ end
 
 ---@param chosen string
 local function change_model(chosen)
-  server.change_setting('model', chosen)
+  server.choose_setting('model', chosen)
 end
 
 ---@param model table

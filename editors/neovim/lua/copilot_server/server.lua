@@ -5,7 +5,6 @@ local config = require('copilot_server.config')
 local M = {}
 
 M.NAME = 'copilot_server'
-M.SECTION = 'copilot-server'
 
 local IS_011 = vim.fn.has('nvim-0.11') == 1
 local WINDOW_S = 300
@@ -13,6 +12,8 @@ local PAUSE_MS = 1000
 
 ---@type table<integer, true> clients that are being stopped
 local asked_to_stop = {}
+---@type table<string, any> settings that the user has chosen since Neovim started
+M.chosen = {}
 ---@type number[] the times of restarts, in seconds
 local restarts_s = {}
 
@@ -39,6 +40,21 @@ local function configured_command()
   return type(cmd) == 'table' and cmd or nil
 end
 
+--- The program in the folders of PATH. A relative folder would mean another program in each project, and
+--- Windows would look into the current folder first.
+---@param name string
+---@return string[]
+local function on_path(name)
+  local is_windows = vim.fn.has('win32') == 1
+  local programs = {}
+  for _, folder in ipairs(vim.split(vim.env.PATH or '', is_windows and ';' or ':', { plain = true })) do
+    if folder:match(is_windows and '^%a:[/\\]' or '^/') then
+      table.insert(programs, folder .. '/' .. name .. (is_windows and '.exe' or ''))
+    end
+  end
+  return programs
+end
+
 --- The command that starts the server: the user's, the one on PATH, or that of the plugin's own clone.
 ---@return string[]? command nil if there is none
 function M.command()
@@ -49,9 +65,11 @@ function M.command()
     return vim.fn.executable(words[1]) == 1 and words or nil
   end
   local bin = vim.fn.has('win32') == 1 and 'Scripts/copilot-server.exe' or 'bin/copilot-server'
-  for _, program in ipairs({ 'copilot-server', clone() .. '/.venv/' .. bin }) do
+  local programs = on_path('copilot-server')
+  table.insert(programs, clone() .. '/.venv/' .. bin)
+  for _, program in ipairs(programs) do
     if vim.fn.executable(program) == 1 then
-      return { vim.fn.exepath(program) }
+      return { vim.fn.fnamemodify(program, ':p') }
     end
   end
 end
@@ -139,20 +157,6 @@ function M.stop(client)
   end
 end
 
---- Change one setting of the running server.
----@param name string
----@param value any
-function M.change_setting(name, value)
-  local client = M.client()
-  if not client then
-    M.notify('the server is not running. :CopilotServer restart starts it', vim.log.levels.WARN)
-    return
-  end
-  local settings = vim.tbl_deep_extend('force', client.settings or {}, { [M.SECTION] = { [name] = value } })
-  client.settings = settings
-  M.send(client, 'workspace/didChangeConfiguration', { settings = settings })
-end
-
 ---@return boolean
 local function may_restart()
   local now_s = vim.uv.now() / 1000
@@ -210,6 +214,19 @@ function M.restart()
     end
   end
   start_when_stopped()
+end
+
+--- Start the server again with a setting that the user has chosen. A running server could not tell it from
+--- one that a project's files have set, and takes any model only at its start.
+---@param name string
+---@param value any
+function M.choose_setting(name, value)
+  if not M.client() then
+    M.notify('the server is not running. :CopilotServer restart starts it', vim.log.levels.WARN)
+    return
+  end
+  M.chosen[name] = value
+  M.restart()
 end
 
 return M

@@ -39,35 +39,71 @@ export const SERVER_SETTINGS = [
 export type ServerSetting = (typeof SERVER_SETTINGS)[number];
 export type Values = Readonly<Partial<Record<ServerSetting, unknown>>>;
 
-/** Reads a setting: its value, its default, and whether it is set. */
+/**
+ * What the server lets only its start set freely (`GUARDED` in `copilot_server/lsp/settings.py`): where source is sent,
+ * which weights are loaded, which files are read, and what is written to the disk.
+ */
+export function isGuarded(name: ServerSetting): boolean {
+  return (GUARDED as readonly string[]).includes(name.split(".", 1)[0] ?? name);
+}
+
+const GUARDED = ["model", "offline", "exclude", "workspace", "statistics", "engine", "remote"] as const;
+/** Those of them that a workspace may set, too. The server lets a workspace only exclude more, or switch off. */
+const SHARED = ["exclude", "workspace", "statistics"] as const satisfies readonly ServerSetting[];
+
+/** What a server is started with: the settings, and apart from the user's own those that the workspace has. */
+export type StartSettings = Values & { readonly projectSettings?: Values };
+
+/** Reads a setting: its value, its default, whether it is set, and the user's and the workspace's own values. */
 export interface Reader {
   value(name: ServerSetting): unknown;
   fallback(name: ServerSetting): unknown;
   isSet(name: ServerSetting): boolean;
+  users(name: ServerSetting): unknown;
+  workspaces(name: ServerSetting): unknown;
 }
 
 /**
  * The settings to start a server with, which are those that have been set.
  * A default that was sent too would override the server's own settings file.
  */
-export function chosenSettings(reader: Reader): Values {
-  const chosen = SERVER_SETTINGS.filter((name) => reader.isSet(name));
-  return Object.fromEntries(chosen.map((name) => [name, reader.value(name)]));
+export function startSettings(reader: Reader): StartSettings {
+  const own = SERVER_SETTINGS.filter((name) => reader.isSet(name) && !isShared(name));
+  const projects = given(SHARED, (name) => reader.workspaces(name));
+  return {
+    ...given(own, (name) => reader.value(name)),
+    ...given(SHARED, (name) => reader.users(name)),
+    ...(Object.keys(projects).length > 0 ? { projectSettings: projects } : {}),
+  };
 }
 
-/**
- * Whether a server that was started with other settings must be restarted. It reads the settings of remote engines,
- * which decide where source is sent, only when it starts.
- */
-export function needsRestart(reader: Reader, started: Values): boolean {
-  const chosen = chosenSettings(reader);
-  const settled = SERVER_SETTINGS.filter((name) => name === "engine" || name.startsWith("remote."));
-  return settled.some((name) => !isDeepStrictEqual(chosen[name], started[name]));
+/** The settings that have been set and that the server takes while it runs. */
+export function chosenSettings(reader: Reader): Values {
+  const chosen = SERVER_SETTINGS.filter((name) => reader.isSet(name) && !isGuarded(name));
+  return given(chosen, (name) => reader.value(name));
+}
+
+/** Whether a server that was started with other settings must be restarted. */
+export function needsRestart(reader: Reader, started: StartSettings): boolean {
+  const chosen = startSettings(reader);
+  const guarded = SERVER_SETTINGS.filter(isGuarded);
+  return (["projectSettings", ...guarded] as const).some(
+    (name) => !isDeepStrictEqual(chosen[name], started[name]),
+  );
+}
+
+function isShared(name: ServerSetting): boolean {
+  return (SHARED as readonly string[]).includes(name);
+}
+
+function given(names: readonly ServerSetting[], read: (name: ServerSetting) => unknown): Values {
+  const values = names.map((name) => [name, read(name)] as const);
+  return Object.fromEntries(values.filter(([, value]) => value !== undefined));
 }
 
 /** Whether these settings must be sent to a server that was started with other ones. */
-export function haveChanged(reader: Reader, started: Values): boolean {
-  return !isDeepStrictEqual(chosenSettings(reader), started);
+export function haveChanged(reader: Reader, started: StartSettings): boolean {
+  return !isDeepStrictEqual(startSettings(reader), started);
 }
 
 /**
@@ -90,8 +126,10 @@ export function selfTestFlags(reader: Reader): readonly string[] {
  * The server keeps the settings of its start until it gets others, so a setting that has since been removed is
  * sent with its default.
  */
-export function changedSettings(reader: Reader, started: Values): Values {
-  const removed = SERVER_SETTINGS.filter((name) => name in started && !reader.isSet(name));
+export function changedSettings(reader: Reader, started: StartSettings): Values {
+  const removed = SERVER_SETTINGS.filter(
+    (name) => name in started && !reader.isSet(name) && !isGuarded(name),
+  );
   const defaults = Object.fromEntries(removed.map((name) => [name, reader.fallback(name)]));
   return { ...defaults, ...chosenSettings(reader) };
 }

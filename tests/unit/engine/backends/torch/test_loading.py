@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -49,6 +51,32 @@ def test_a_missing_tensor_or_file_is_a_model_error(folder: Path, tmp_path: Path)
     (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
     with pytest.raises(ModelError, match="safetensors"):
         open_torch_runner(tmp_path, CPU, "float32")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("model.layers.1.mlp.gate_proj.weight", lambda tensor: tensor.repeat(2, 1)),
+        ("model.layers.0.mlp.down_proj.weight", lambda tensor: tensor[:, :-1]),
+        ("model.layers.0.self_attn.k_proj.bias", lambda tensor: tensor[:4]),
+        ("model.layers.1.self_attn.v_proj.bias", lambda _: None),
+        ("model.embed_tokens.weight", lambda tensor: tensor[:-1]),
+        ("model.norm.weight", lambda tensor: tensor[None]),
+        ("model.norm.weight", lambda tensor: tensor.to(torch.int32)),
+    ],
+)
+def test_a_tensor_of_another_shape_or_kind_is_refused(
+    name: str, change: Callable[[Any], torch.Tensor | None], folder: Path
+):
+    """Triton's kernels read as many numbers as the architecture says."""
+    source = folder_source(folder)
+    architecture = architecture_of(folder)
+    make_torch_runner(source, architecture, CPU, "float32")
+    with pytest.raises(ModelError, match="self_attn.v_proj" if "v_proj" in name else name) as caught:
+        make_torch_runner(
+            lambda n: change(source(n)) if n == name else source(n), architecture, CPU, "float32"
+        )
+    assert caught.value.remedy
 
 
 def test_weights_in_several_files(folder: Path, tmp_path: Path):
