@@ -40,8 +40,7 @@ class Patterns:
         Raises:
             ValueError: one of them is not valid; blank lines and comments are.
         """
-        rules = [(len(line), _read(line)) for line in lines]
-        rules = [(size, rule) for size, rule in rules if rule is not None]
+        rules = [(len(line), rule) for line in lines if (rule := _read(line)) is not None]
         #: How many steps matching takes at most for each character of a path.
         self.steps = sum(size + _OVERHEAD for size, _ in rules)
         self._rules = tuple(rule for _, rule in reversed(rules))
