@@ -18,6 +18,9 @@ from cattrs.errors import CattrsError
 from copilot_server.context.exclusion import check_pattern
 from copilot_server.errors import ConfigError
 
+#: The most patterns in a setting; a project may send some.
+MAX_PATTERNS = 1000
+
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 
 Device = Literal["auto", "cuda", "mps", "cpu"]
@@ -159,8 +162,8 @@ class Settings:
     #: built-in ones (``context.exclusion.BUILT_IN``), so that ``!name`` revokes one of those.
     exclude: tuple[str, ...] = field(
         default=(),
-        metadata={"allowed": "a list of patterns as in .gitignore"},
-        validator=validators.deep_iterable(_pattern),
+        metadata={"allowed": f"a list of patterns as in .gitignore, at most {MAX_PATTERNS}"},
+        validator=[validators.max_len(MAX_PATTERNS), validators.deep_iterable(_pattern)],
     )
     #: Wait for a pause in the typing if the model is slower than the typing; ``off`` never waits.
     debounce: Debounce = "auto"

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from copilot_server.sandbox import candidate, folder, judge, seccomp, upstream
+from copilot_server.sandbox import candidate, disk, folder, judge, seccomp, upstream
 
 #: What most programs import; imported once, here.
 _MODULES = (
@@ -135,16 +135,19 @@ class _Zygote:
         deadline = time.monotonic() + request["timeout_s"]
         start = self._start_strict if request["check"] == "strict" else self._start_upstream
         pids: list[int] = []
+        most = self._settings["watched_bytes"]
+        watch = disk.Watch(self._folder, most) if most else None
         try:
             for pid in start(request["resources"], *descriptors):
                 pids.append(pid)  # noqa: PERF402 - if one cannot be made, the others must be ended
             for descriptor in descriptors:
                 os.close(descriptor)
-            timed_out = not _wait(pids[-1], deadline)
-            codes = _codes(pids)
+            timed_out = not _wait(pids[-1], deadline, watch)
+            codes = _codes(pids, watch)
         finally:
             _end(pids)
-        return {"timed_out": timed_out, "codes": codes, "stale": self._tidy()}
+        excess = watch.excess if watch else ""
+        return {"timed_out": timed_out, "codes": codes, "excess": excess, "stale": self._tidy()}
 
     def _start_strict(
         self, limits: dict[str, int], output: int, verdict: int, job: int, judge_job: int
@@ -231,8 +234,8 @@ def _is_first() -> bool:
     return os.getpid() == 1
 
 
-def _wait(pid: int, deadline: float) -> bool:
-    """Wait; return whether the process, or the host, ended before the deadline."""
+def _wait(pid: int, deadline: float, watch: disk.Watch | None) -> bool:
+    """Wait until the process or the host ends, the deadline or an excess; return whether one has ended."""
     if not hasattr(os, "pidfd_open"):
         while (ended := _code(pid) is not None) is False and time.monotonic() < deadline:
             time.sleep(_POLL_S)
@@ -242,16 +245,21 @@ def _wait(pid: int, deadline: float) -> bool:
         poll = select.poll()
         poll.register(ending, select.POLLIN)
         poll.register(_CONTROL, select.POLLRDHUP)
-        return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
+        while True:
+            left_s = max(0.0, deadline - time.monotonic())
+            if poll.poll((min(left_s, watch.pause_s) if watch else left_s) * 1000):
+                return True
+            if time.monotonic() >= deadline or (watch and watch.exceeded()):
+                return False
     finally:
         os.close(ending)
 
 
-def _codes(pids: list[int]) -> list[int | None]:
+def _codes(pids: list[int], watch: disk.Watch | None) -> list[int | None]:
     """Return each process's exit status, or its signal as a negative; None if it still runs."""
     codes = [_code(pid) for pid in pids]
     if codes[-1] == judge.CANDIDATE_GONE and codes[0] is None:
-        _wait(pids[0], time.monotonic() + _EXIT_GRACE_S)
+        _wait(pids[0], time.monotonic() + _EXIT_GRACE_S, watch)
         codes[0] = _code(pids[0])
     return codes
 
