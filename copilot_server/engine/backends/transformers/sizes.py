@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from copilot_server.engine.models.architecture import SIZES
 from copilot_server.errors import ModelError
@@ -59,7 +59,7 @@ def _described(folder: Path) -> int:
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     try:
         with torch.device("meta"):  # which takes no memory
-            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+            model: PreTrainedModel = AutoModelForCausalLM.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
     except Exception as error:  # noqa: BLE001 - a model that cannot be made there may still load
         _LOG.debug("the size of %s is not known: %r", folder.name, error)
         return 0
