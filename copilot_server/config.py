@@ -122,6 +122,14 @@ class RemoteSettings:
     fim: Infilling = "auto"
     #: A file that holds the API key; if empty, the variable COPILOT_SERVER_API_KEY may hold it.
     api_key_file: str = ""
+    #: The hosts that get the API key, each with or without a port. If empty, the engines must have one host.
+    api_key_hosts: tuple[str, ...] = field(
+        default=(),
+        metadata={"allowed": "a list of hosts, as in gpu.example.com or gpu.example.com:8000"},
+        validator=validators.deep_iterable(validators.matches_re(_HOST_AND_PORT)),
+    )
+    #: Send the API key unencrypted, also within this machine.
+    api_key_over_http: bool = False
     #: Allow source to be sent unencrypted to other machines.
     allow_http: bool = False
     #: The longest wait for a connection.
