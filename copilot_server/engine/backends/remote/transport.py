@@ -29,12 +29,15 @@ MOST_FOR_A_TOKEN = 32 << 10
 #: The longest wait that an engine may ask for, in seconds.
 LONGEST_WAIT_S = 30.0
 
-_KEY_REMEDY = f"Set {VARIABLE}, or remote.api_key_file to a file with the key."
+_KEY_REMEDY = (
+    f"Set {VARIABLE}, or remote.api_key_file to a file with the key; remote.api_key_hosts says who gets it, "
+    "and over plain http nobody does without remote.api_key_over_http."
+)
 _TRUST_REMEDY = "Add the authority that signed it to this machine's certificates."
 
 
-def make_client(api_key: ApiKey, *, connect_timeout_s: float, is_encrypted: bool) -> httpx.AsyncClient:
-    """A client for one engine.
+def make_client(api_key: ApiKey | None, *, connect_timeout_s: float, is_encrypted: bool) -> httpx.AsyncClient:
+    """A client for one engine; ``api_key`` is None if it gets none.
 
     Certificates are checked against the machine's own store. Redirections are never followed, so that source
     and key go nowhere else. Proxies that the environment names are used for encrypted connections only.
