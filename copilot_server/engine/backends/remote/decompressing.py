@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import cast
 
 import httpx
 
@@ -29,7 +30,7 @@ async def plain_bytes(response: httpx.Response, most: int) -> AsyncGenerator[byt
     encoding = response.headers.get("content-encoding", ACCEPTED).strip().lower()
     if encoding not in (ACCEPTED, "gzip", "x-gzip", "deflate"):
         raise malformed("data in an unknown encoding")
-    raw = response.aiter_raw()
+    raw = cast("AsyncGenerator[bytes]", response.aiter_raw())
     left = most
     async with aclosing(raw if encoding == ACCEPTED else _inflated(raw)) as pieces:
         async for piece in pieces:
