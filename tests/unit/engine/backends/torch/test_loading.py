@@ -11,6 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from copilot_server.engine.backends.torch.loading import (
+    MOST_KV_TOKENS,
     Options,
     make_torch_runner,
     open_torch_runner,
@@ -110,4 +111,22 @@ def test_random_weights_run_in_every_format(dtype: str):
     )
     runner = make_torch_runner(random_source(shape, device=CPU), shape, CPU, dtype, Options(kv_tokens=1024))
     assert runner.dtype == dtype
+    assert len(greedy(runner, random_tokens(20), 4)) == 4
+
+
+def test_a_context_beyond_every_cache_takes_no_memory():
+    """The table of its positions would: of these, four gigabytes."""
+    shape = Architecture(
+        layers=1,
+        hidden=64,
+        heads=1,
+        kv_heads=1,
+        head_dim=64,
+        intermediate=64,
+        vocab_size=600,
+        context_length=2**24,
+    )
+    source = random_source(shape, device=CPU)
+    runner = make_torch_runner(source, shape, CPU, "float32", Options(kv_tokens=1024))
+    assert runner.decoder.architecture.context_length == MOST_KV_TOKENS
     assert len(greedy(runner, random_tokens(20), 4)) == 4
