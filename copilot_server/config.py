@@ -153,7 +153,8 @@ def _check_url(_section: object, _attribute: object, url: str) -> None:
 class Settings:
     """Everything a user can set. The order of precedence: flags, the editor, the file, these defaults."""
 
-    #: A model's id, a hub name, a folder or a ``.gguf`` file.
+    #: A model's id, a hub's ``org/name``, or the path of a folder or a ``.gguf`` file, which is absolute or
+    #: begins with ``./``, ``../`` or ``~``.
     model: str = field(default=DEFAULT_MODEL, validator=validators.min_len(1))
     device: Device = "auto"
     dtype: Dtype = "auto"

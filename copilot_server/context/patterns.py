@@ -160,6 +160,8 @@ def _class(content: str) -> str:
     """Translate what stands between brackets."""
     negated = content[:1] in ("!", "^")
     chars = re.findall(r"\\.|.", content[1:] if negated else content, re.DOTALL)
+    if not chars:
+        raise _NoMatchError
     parts, index = [], 0
     while index < len(chars):
         low = chars[index][-1]
