@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 KERNELS := $(wildcard copilot_server/engine/backends/cpu/kernels/*.[ch])
 
-.PHONY: install run check lint format test test-long test-editors browser emacs compilers sanitize bench clean release
+.PHONY: install run check lint format test test-long test-editors browser emacs compilers sanitize hostile bench clean release
 .PHONY: vllm transformers-serve engine-llamacpp engine-vllm test-engine
 .PHONY: vsix lint-vscode editors-vscode docs-vscode
 
@@ -74,6 +74,11 @@ compilers:
 # The kernels under AddressSanitizer and UndefinedBehaviorSanitizer, their thread pool under ThreadSanitizer.
 sanitize: install
 	$(BIN)/pytest -m '' -v -s tests/integration/test_sanitize.py
+
+# Attacks, each with a benign twin: hostile programs, problem sets and whatever else is in tests/hostile. Prints a table;
+# fails if an attack succeeded or a twin failed.
+hostile: install
+	$(BIN)/pytest -q -r '' -m '' tests/hostile
 
 # Remote engines, each in a virtual environment of its own, for the long tests and for `make engine-vllm`.
 vllm: install

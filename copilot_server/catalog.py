@@ -5,6 +5,8 @@ Nothing here reaches the network or loads a model. ``models/*.toml`` holds one m
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -25,6 +27,8 @@ FimLayout = Literal["psm", "spm"]
 #: How a model may be prompted: the text so far; prefix-suffix-middle; a chat whose answer has already begun.
 PromptProtocol = Literal["causal", "fim", "chat-prefill"]
 ModelKind = Literal["gguf", "transformers"]
+
+_LOG = logging.getLogger(__name__)
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _NEAR_ENOUGH_PERCENT = 60
@@ -289,21 +293,44 @@ def find_served(name: str) -> Manifest | None:
 def resolve(name: str) -> ModelRef:
     """Resolve what ``--model`` names: an id, a ``.gguf`` file, a transformers model's folder, or a hub name.
 
+    A file or a folder is named by a path that is absolute or begins with ``./``, ``../`` or ``~``: an editor
+    starts the server in a project, whose folder ``org/name`` must not take the place of a model of the hub.
+
     Raises:
         UnknownModelError: it is none of these.
     """
-    path = Path(name).expanduser()
     for manifest in all_manifests():
         if name in {manifest.id, manifest.upstream}:
             return ModelRef(name, _kind_of(manifest), manifest)
+    if _is_path(name):
+        return _at(name)
+    if name.lower().endswith(".gguf") or not _HUB_NAME.fullmatch(name):
+        raise _unknown(name)
+    if Path(name).exists():
+        _LOG.warning(
+            "%s is taken for a model of the hub; write ./%s for the folder of that name.", name, name
+        )
+    source = HubSource(repository=name, revision="main")
+    return ModelRef(name, "transformers", evolve(manifest_for_unknown(name), sources=(source,)))
+
+
+def _is_path(name: str) -> bool:
+    beginnings = ("./", "../", "~", *((".\\", "..\\") if os.name == "nt" else ()))
+    return name.startswith(beginnings) or name in (".", "..") or Path(name).is_absolute()
+
+
+def _at(name: str) -> ModelRef:
+    """Return the user's own file or folder.
+
+    Raises:
+        UnknownModelError: there is no model at this path.
+    """
+    path = Path(name).expanduser()
     if path.is_file() and path.suffix.lower() == ".gguf":
         return ModelRef(name, "gguf", manifest_for_unknown(name), path.resolve())
     if (path / "config.json").is_file():
         return ModelRef(name, "transformers", manifest_for_unknown(name), path.resolve())
-    if path.exists() or path.suffix.lower() == ".gguf" or not _HUB_NAME.fullmatch(name):
-        raise _unknown(name)
-    source = HubSource(repository=name, revision="main")
-    return ModelRef(name, "transformers", evolve(manifest_for_unknown(name), sources=(source,)))
+    raise _unknown(name)
 
 
 def manifest_for_unknown(name: str) -> Manifest:
@@ -326,6 +353,9 @@ def _named_after_id(folder: Path) -> Iterator[Manifest]:
 
 def _unknown(name: str) -> UnknownModelError:
     path = Path(name).expanduser()
+    if name and not _is_path(name) and path.exists():
+        remedy = f"Write ./{name} for what lies in the current folder."
+        return UnknownModelError(f"No model is called {name!r}.", remedy=remedy)
     if path.is_dir():
         return UnknownModelError(
             f"{name} is not a folder of a transformers model.",
@@ -335,7 +365,7 @@ def _unknown(name: str) -> UnknownModelError:
         return UnknownModelError(f"There is no file {name}.", remedy="Check the path.")
     near = _near_ids(name)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    remedy = f"{hint}`copilot-server models` lists them; a folder, a .gguf file or org/name works too."
+    remedy = f"{hint}`copilot-server models` lists them; org/name, /a/folder or ./file.gguf works too."
     return UnknownModelError(f"No model is called {name!r}.", remedy=remedy)
 
 

@@ -18,6 +18,9 @@ from cattrs.errors import CattrsError
 from copilot_server.context.exclusion import check_pattern
 from copilot_server.errors import ConfigError
 
+#: The most patterns in a setting; a project may send some.
+MAX_PATTERNS = 1000
+
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 
 Device = Literal["auto", "cuda", "mps", "cpu"]
@@ -119,6 +122,14 @@ class RemoteSettings:
     fim: Infilling = "auto"
     #: A file that holds the API key; if empty, the variable COPILOT_SERVER_API_KEY may hold it.
     api_key_file: str = ""
+    #: The hosts that get the API key, each with or without a port. If empty, the engines must have one host.
+    api_key_hosts: tuple[str, ...] = field(
+        default=(),
+        metadata={"allowed": "a list of hosts, as in gpu.example.com or gpu.example.com:8000"},
+        validator=validators.deep_iterable(validators.matches_re(_HOST_AND_PORT)),
+    )
+    #: Send the API key unencrypted, also within this machine.
+    api_key_over_http: bool = False
     #: Allow source to be sent unencrypted to other machines.
     allow_http: bool = False
     #: The longest wait for a connection.
@@ -142,7 +153,8 @@ def _check_url(_section: object, _attribute: object, url: str) -> None:
 class Settings:
     """Everything a user can set. The order of precedence: flags, the editor, the file, these defaults."""
 
-    #: A model's id, a hub name, a folder or a ``.gguf`` file.
+    #: A model's id, a hub's ``org/name``, or the path of a folder or a ``.gguf`` file, which is absolute or
+    #: begins with ``./``, ``../`` or ``~``.
     model: str = field(default=DEFAULT_MODEL, validator=validators.min_len(1))
     device: Device = "auto"
     dtype: Dtype = "auto"
@@ -159,8 +171,8 @@ class Settings:
     #: built-in ones (``context.exclusion.BUILT_IN``), so that ``!name`` revokes one of those.
     exclude: tuple[str, ...] = field(
         default=(),
-        metadata={"allowed": "a list of patterns as in .gitignore"},
-        validator=validators.deep_iterable(_pattern),
+        metadata={"allowed": f"a list of patterns as in .gitignore, at most {MAX_PATTERNS}"},
+        validator=[validators.max_len(MAX_PATTERNS), validators.deep_iterable(_pattern)],
     )
     #: Wait for a pause in the typing if the model is slower than the typing; ``off`` never waits.
     debounce: Debounce = "auto"

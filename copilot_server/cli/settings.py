@@ -24,7 +24,7 @@ class SettingsFlags:
 
     model: str | None = flag(
         default=None,
-        help="A model's id, a hub name, a local folder or a .gguf file.",
+        help="A model's id, a hub's org/name, or a folder or .gguf file as /path, ./path or ~/path.",
         name="--model",
         metavar="NAME",
     )

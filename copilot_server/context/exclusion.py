@@ -6,7 +6,9 @@ pattern that matches decides, deeper ignore files take precedence, and nothing i
 included again.
 
 An ignore file that cannot be read completely excludes everything below it: a missing suggestion does less
-harm than a secret that the model reads.
+harm than a secret that the model reads. A repository brings such files, and this is asked at keys, so what
+they may cost is limited: regular files alone are read, and where too many patterns meet too deep a path, the
+file is excluded.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from pathspec import GitIgnoreSpec
+from copilot_server.context.patterns import MAX_PATTERN, Patterns
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +38,18 @@ BUILT_IN = (
     *("**/.docker/config.json", "**/.kube/config", "*.tfstate", "*.tfvars", "node_modules/", ".git/"),
 )
 #: The largest ignore file that is read, in bytes. Nobody writes a larger one by hand.
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 16
+#: The most steps that matching may take for one file: some tenths of a second.
+MAX_STEPS = 100_000_000
+#: The longest path of a file that is not excluded, in characters.
+MAX_PATH = 4096
 
 _EXCLUDED = "This file is excluded."
+_TOO_MUCH = (
+    f"This file is excluded: the {IGNORE_FILE} files above it have too many patterns for so deep a path."
+)
+_NOT_REGULAR = "it is not a regular file"
+_TOO_LARGE = f"it is larger than {MAX_BYTES >> 10} KiB"
 #: The errors of ``stat`` that mean that there is no ignore file.
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
@@ -49,7 +60,7 @@ def check_pattern(pattern: str) -> None:
     Raises:
         ValueError: it is not a valid pattern of .gitignore.
     """
-    GitIgnoreSpec.from_lines([pattern])
+    Patterns([pattern])
 
 
 class Exclusions:
@@ -65,8 +76,8 @@ class Exclusions:
         """
         #: The patterns, from which another process can make the same exclusions.
         self.patterns, self.added = tuple(patterns), tuple(added)
-        self._patterns = GitIgnoreSpec.from_lines([*BUILT_IN, *(one.lower() for one in patterns)])
-        self._added = GitIgnoreSpec.from_lines([one.lower() for one in added])
+        self._patterns = Patterns([*BUILT_IN, *(one.lower() for one in patterns)])
+        self._added = Patterns([one.lower() for one in added])
         self._folders = sorted((_path_of(one) for one in folders), key=len, reverse=True)
         self._fits = lru_cache(1024)(self._fits_a_pattern)
         # The files of a folder share the folders above it.
@@ -91,16 +102,19 @@ class Exclusions:
         return next((why for one in paths if (why := self._reason(one)) is not None), None)
 
     def _reason(self, path: str) -> str | None:
-        return _EXCLUDED if self._fits(path) else _ignored_on_disk(PurePosixPath(path))
+        if len(path) > MAX_PATH or self._fits(path):
+            return _EXCLUDED
+        return _ignored_on_disk(PurePosixPath(path))
 
     def _matches_a_pattern(self, path: str) -> bool:
-        return self._patterns.match_file(path) or self._added.match_file(path)
+        return self._patterns.excludes(path) or self._added.excludes(path)
 
     def _fits_a_pattern(self, path: str) -> bool:
         # The path from the root is checked as well: a workspace inside .ssh stays secret when it is opened.
         names = {path.lstrip("/"), _relative(path, self._folders)}
         paths = [one for name in names for one in _with_parents(PurePosixPath(name.lower()))]
-        return any(map(self._matches, paths))
+        steps = (self._patterns.steps + self._added.steps) * sum(map(len, paths))
+        return steps > MAX_STEPS or any(map(self._matches, paths))
 
 
 def _path_of(uri: str) -> str:
@@ -129,7 +143,7 @@ def _with_parents(path: PurePosixPath) -> Iterator[str]:
 class _IgnoreFile:
     """The patterns of an ignore file, or why it excludes everything below it."""
 
-    patterns: GitIgnoreSpec
+    patterns: Patterns
     error: str | None = None
 
 
@@ -141,9 +155,10 @@ def _ignored_on_disk(path: PurePosixPath) -> str | None:
     error = next((ignore.error for _, ignore in ignores if ignore.error is not None), None)
     if error is not None:
         return error
-    parents = [f"{parent}/" for parent in reversed(path.parents[:-1])]
-    is_excluded = bool(ignores) and any(_verdict(one, ignores) for one in (*parents, str(path)))
-    return _EXCLUDED if is_excluded else None
+    paths = [*(f"{parent}/" for parent in reversed(path.parents[:-1])), str(path)] if ignores else []
+    if sum(ignore.patterns.steps for _, ignore in ignores) * sum(map(len, paths)) > MAX_STEPS:
+        return _TOO_MUCH
+    return _EXCLUDED if any(_verdict(one, ignores) for one in paths) else None
 
 
 def _verdict(path: str, ignores: Sequence[tuple[PurePosixPath, _IgnoreFile]]) -> bool:
@@ -151,9 +166,9 @@ def _verdict(path: str, ignores: Sequence[tuple[PurePosixPath, _IgnoreFile]]) ->
     for folder, ignore in ignores:
         above = f"{str(folder).rstrip('/')}/"
         if path.startswith(above) and path != above:
-            include = ignore.patterns.check_file(path[len(above) :]).include
-            if include is not None:
-                return include
+            verdict = ignore.patterns.verdict(path[len(above) :])
+            if verdict is not None:
+                return verdict
     return False
 
 
@@ -166,9 +181,9 @@ def _ignore_file(folder: str) -> _IgnoreFile | None:
     except OSError as error:
         return None if error.errno in _ABSENT else _unreadable(path, error.strerror)
     if not stat.S_ISREG(found.st_mode):
-        return _unreadable(path, "it is not a regular file")
+        return _unreadable(path, _NOT_REGULAR)
     if found.st_size > MAX_BYTES:
-        return _unreadable(path, f"it is larger than {MAX_BYTES >> 20} MiB")
+        return _unreadable(path, _TOO_LARGE)
     return _read_ignore_file(path, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
 
 
@@ -176,21 +191,31 @@ def _ignore_file(folder: str) -> _IgnoreFile | None:
 def _unreadable(path: str, why: str) -> _IgnoreFile:
     logger.warning("%s cannot be read (%s), so everything below it is excluded", path, why)
     reason = f"This file is excluded: {path} cannot be read ({why})."
-    return _IgnoreFile(GitIgnoreSpec.from_lines(["*"]), reason)
+    return _IgnoreFile(Patterns(["*"]), reason)
 
 
 @lru_cache(256)
 def _read_ignore_file(path: str, _mtime_ns: int, _ctime_ns: int, _size: int) -> _IgnoreFile:
     """Read an ignore file. The cache makes this happen only once after each change."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            content = file.read(MAX_BYTES + 1)
+        content = _content(path)
+        if content is None:  # it has been replaced since ``stat``
+            return _unreadable(path, _NOT_REGULAR)
     except OSError as error:
         return _unreadable(path, error.strerror)
     if len(content) > MAX_BYTES:  # it has grown since ``stat``
-        return _unreadable(path, f"it is larger than {MAX_BYTES >> 20} MiB")
+        return _unreadable(path, _TOO_LARGE)
     lines = content.decode("utf-8-sig", errors="replace").splitlines()
-    return _IgnoreFile(GitIgnoreSpec.from_lines(_readable(path, lines)))
+    if any(len(line) > MAX_PATTERN for line in lines):
+        return _unreadable(path, f"it has a line of more than {MAX_PATTERN} characters")
+    return _IgnoreFile(Patterns(_readable(path, lines)))
+
+
+def _content(path: str) -> bytes | None:
+    """Return the beginning of a regular file, and None for anything else; a pipe is not waited for."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(MAX_BYTES + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
 
 
 def _readable(path: str, lines: Sequence[str]) -> Iterator[str]:

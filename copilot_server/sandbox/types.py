@@ -15,10 +15,11 @@ Check = Literal["strict", "upstream"]
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A solution that nobody has read, and its test.
+    """A solution and its test, neither of which anybody has read.
 
     ``test`` defines ``check(candidate)``; ``entry_point`` names the function of ``solution`` to be checked.
-    ``setup`` is trusted text that the test may use, such as the helpers in a problem's prompt.
+    ``setup`` is text that the test may use, such as the helpers in a problem's prompt. Test and setup decide
+    the verdict, and are confined as the solution is.
     """
 
     solution: str

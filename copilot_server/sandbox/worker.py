@@ -17,10 +17,11 @@ from typing import IO, Any
 
 from copilot_server.errors import SandboxUnavailableError
 from copilot_server.sandbox import folder
+from copilot_server.sandbox.disk import Excess
 from copilot_server.sandbox.types import Check, Limits
 
 #: The modules that run inside, in the order of their imports.
-_MODULES = ("failure", "folder", "wire", "candidate", "judge", "upstream", "seccomp", "zygote")
+_MODULES = ("failure", "folder", "disk", "wire", "candidate", "judge", "upstream", "seccomp", "zygote")
 # No user packages and no site module, UTF-8 whatever the locale, and no bytecode files.
 _PYTHON_FLAGS = ("-s", "-P", "-S", "-B", "-X", "utf8", "-c")
 #: Loads the modules from the text that the control socket delivers, and serves.
@@ -55,7 +56,8 @@ class Launch:
     ``folder``: the folder that programs may write to, as the zygote sees it. It is emptied after each
     program. ``first``: whether the zygote is the first process of a PID namespace, with users and files of
     its own. If not, the folder is a folder of the host, made for this zygote. ``preload``: the packages that
-    it imports first: their files by their names.
+    it imports first: their files by their names. ``watched_bytes``: the most that a program may take in the
+    folder, if the folder's file system does not limit it; 0 if it does, or nothing is to be limited.
     """
 
     argv: list[str]
@@ -65,11 +67,12 @@ class Launch:
     enforce: bool = True
     filter: bool = True
     may_fork: bool = True
+    watched_bytes: int = 0
     preload: dict[str, str] = field(default_factory=dict)
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that are sent to the zygote."""
-        names = ("folder", "first", "run_as", "enforce", "filter", "may_fork", "preload")
+        names = ("folder", "first", "run_as", "enforce", "filter", "may_fork", "watched_bytes", "preload")
         return {name: getattr(self, name) for name in names}
 
 
@@ -78,7 +81,8 @@ class Ended:
     """The end of a program: the verdict pipe's bytes, the start of the output, and how the processes ended.
 
     ``codes``: the exit status of the solution's process, then of the judge's; a signal is negative, None
-    means that the process still ran.
+    means that the process still ran. ``excess``: whether the program was ended since it took too much of the
+    disk, or is suspected of it.
     """
 
     verdict: bytes
@@ -86,6 +90,7 @@ class Ended:
     codes: tuple[int | None, ...]
     timed_out: bool
     wall_s: float
+    excess: Excess = ""
 
 
 class Worker:
@@ -167,7 +172,8 @@ class Worker:
             ended = json.loads(reply)
             self.stale = ended["stale"]
             said = verdict.read(_MAX_VERDICT_BYTES) if _readable(verdict) else b""
-            return Ended(said, bytes(kept), tuple(ended["codes"]), ended["timed_out"], wall_s)
+            codes, timed_out, excess = tuple(ended["codes"]), ended["timed_out"], ended["excess"]
+            return Ended(said, bytes(kept), codes, timed_out, wall_s, excess)
 
     def _resources(self, check: Check, limits: Limits) -> dict[str, int]:
         resources = limits.resources()

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from copilot_server.sandbox import candidate, folder, judge, seccomp, upstream
+from copilot_server.sandbox import candidate, disk, folder, judge, seccomp, upstream
 
 #: What most programs import; imported once, here.
 _MODULES = (
@@ -117,6 +117,9 @@ class _Zygote:
         self._null = os.open(os.devnull, os.O_RDWR)
         self._folder = settings["folder"]
         self._standing = _standing(self._folder)
+        if settings["filter"]:
+            # Kept by the module, so that no process of a program has to build the filter's common part.
+            seccomp.bpf(os.getpid())
 
     def serve(self) -> None:
         """Answer each request with how its processes ended, until the host has ended."""
@@ -132,16 +135,19 @@ class _Zygote:
         deadline = time.monotonic() + request["timeout_s"]
         start = self._start_strict if request["check"] == "strict" else self._start_upstream
         pids: list[int] = []
+        most = self._settings["watched_bytes"]
+        watch = disk.Watch(self._folder, most) if most else None
         try:
             for pid in start(request["resources"], *descriptors):
                 pids.append(pid)  # noqa: PERF402 - if one cannot be made, the others must be ended
             for descriptor in descriptors:
                 os.close(descriptor)
-            timed_out = not _wait(pids[-1], deadline)
-            codes = _codes(pids)
+            timed_out = not _wait(pids[-1], deadline, watch)
+            codes = _codes(pids, watch)
         finally:
             _end(pids)
-        return {"timed_out": timed_out, "codes": codes, "stale": self._tidy()}
+        excess = watch.excess if watch else ""
+        return {"timed_out": timed_out, "codes": codes, "excess": excess, "stale": self._tidy()}
 
     def _start_strict(
         self, limits: dict[str, int], output: int, verdict: int, job: int, judge_job: int
@@ -152,7 +158,6 @@ class _Zygote:
             limits,
             [output, judge_job, answers[0], calls[1], verdict],
             lambda: judge.judge(3, 4, 5, 6),
-            trusted=True,
         )
         for descriptor in (*calls, *answers):
             os.close(descriptor)
@@ -160,25 +165,21 @@ class _Zygote:
     def _start_upstream(self, limits: dict[str, int], output: int, verdict: int, job: int) -> Iterator[int]:
         yield self._fork(limits, [output, job, verdict], lambda: upstream.run(3, 4))
 
-    def _fork(
-        self,
-        limits: dict[str, int],
-        descriptors: list[int],
-        run: Callable[[], None],
-        *,
-        trusted: bool = False,
-    ) -> int:
-        """Fork a process that has only these descriptors: the first as its output, the others from 3 on."""
+    def _fork(self, limits: dict[str, int], descriptors: list[int], run: Callable[[], None]) -> int:
+        """Fork a process that has only these descriptors: the first as its output, the others from 3 on.
+
+        The judge is confined as the solution is: its tests may come from a file that anybody has written.
+        """
         pid = os.fork()
         if pid:
             return pid
         try:
-            self._enter(limits, descriptors, trusted=trusted)
+            self._enter(limits, descriptors)
             run()
         finally:
             os._exit(1)
 
-    def _enter(self, limits: dict[str, int], descriptors: list[int], *, trusted: bool) -> None:
+    def _enter(self, limits: dict[str, int], descriptors: list[int]) -> None:
         output, *others = descriptors
         _arrange([self._null, output, output, *others])
         if sys.platform == "linux":
@@ -186,7 +187,7 @@ class _Zygote:
         os.setsid()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _limit(limits, enforce=self._settings["enforce"])
-        if self._settings["filter"] and not trusted:
+        if self._settings["filter"]:
             seccomp.confine(may_fork=self._settings["may_fork"])
 
     def _tidy(self) -> str:
@@ -233,8 +234,8 @@ def _is_first() -> bool:
     return os.getpid() == 1
 
 
-def _wait(pid: int, deadline: float) -> bool:
-    """Wait; return whether the process, or the host, ended before the deadline."""
+def _wait(pid: int, deadline: float, watch: disk.Watch | None) -> bool:
+    """Wait until the process or the host ends, the deadline or an excess; return whether one has ended."""
     if not hasattr(os, "pidfd_open"):
         while (ended := _code(pid) is not None) is False and time.monotonic() < deadline:
             time.sleep(_POLL_S)
@@ -244,16 +245,21 @@ def _wait(pid: int, deadline: float) -> bool:
         poll = select.poll()
         poll.register(ending, select.POLLIN)
         poll.register(_CONTROL, select.POLLRDHUP)
-        return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
+        while True:
+            left_s = max(0.0, deadline - time.monotonic())
+            if poll.poll((min(left_s, watch.pause_s) if watch else left_s) * 1000):
+                return True
+            if time.monotonic() >= deadline or (watch and watch.exceeded()):
+                return False
     finally:
         os.close(ending)
 
 
-def _codes(pids: list[int]) -> list[int | None]:
+def _codes(pids: list[int], watch: disk.Watch | None) -> list[int | None]:
     """Return each process's exit status, or its signal as a negative; None if it still runs."""
     codes = [_code(pid) for pid in pids]
     if codes[-1] == judge.CANDIDATE_GONE and codes[0] is None:
-        _wait(pids[0], time.monotonic() + _EXIT_GRACE_S)
+        _wait(pids[0], time.monotonic() + _EXIT_GRACE_S, watch)
         codes[0] = _code(pids[0])
     return codes
 

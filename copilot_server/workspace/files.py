@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pathspec import GitIgnoreSpec
-
 from copilot_server.context.exclusion import Exclusions
+from copilot_server.context.patterns import Patterns
 from copilot_server.workspace.git import GIT, git_environment
 from copilot_server.workspace.languages import SUFFIXES
 
@@ -55,10 +54,10 @@ def list_files(
     ``only``: absolute paths within the folder; others are left out. Excluded files are left out, and so are
     files in other languages, large ones, and what is not a regular file.
     """
-    is_within = _real_folders(folder)
+    is_within = real_folders(folder)
     count = 0
     for path in dict.fromkeys(_paths(str(folder), only, 0)):
-        found = _stat(path) if path.endswith(SUFFIXES) and is_within(os.path.dirname(path)) else None  # noqa: PTH120
+        found = regular_file(path) if path.endswith(SUFFIXES) and is_within(os.path.dirname(path)) else None  # noqa: PTH120
         if found is None or exclusions.excludes(path):
             continue
         if count == most:
@@ -68,7 +67,7 @@ def list_files(
         yield SourceFile(path, found.st_mtime_ns, found.st_size)
 
 
-def _real_folders(folder: Path) -> Callable[[str], bool]:
+def real_folders(folder: Path) -> Callable[[str], bool]:
     """Return a function that says whether no folder on the way from ``folder`` to a path is a link."""
 
     @cache
@@ -78,7 +77,7 @@ def _real_folders(folder: Path) -> Callable[[str], bool]:
     return is_within
 
 
-def _stat(path: str) -> os.stat_result | None:
+def regular_file(path: str) -> os.stat_result | None:
     """Return what is known of a regular file that is not too large and whose name is text."""
     try:
         path.encode()
@@ -155,7 +154,7 @@ def _outermost_repository(path: str, folder: str) -> str:
 
 def _walk(top: str, depth: int) -> Iterator[str]:
     """Yield the source files below ``top`` that are neither hidden nor named by a ``.gitignore``."""
-    seen, waiting = 0, [(top, tuple[tuple[str, GitIgnoreSpec], ...]())]
+    seen, waiting = 0, [(top, tuple[tuple[str, Patterns], ...]())]
     while waiting:
         folder, above = waiting.pop()
         specs = _with_ignore_file(folder, above)
@@ -182,7 +181,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         return []
 
 
-def _is_skipped(entry: os.DirEntry[str], specs: Iterable[tuple[str, GitIgnoreSpec]]) -> bool:
+def _is_skipped(entry: os.DirEntry[str], specs: Iterable[tuple[str, Patterns]]) -> bool:
     is_folder = entry.is_dir(follow_symlinks=False)
     if entry.name.startswith(".") or (is_folder and entry.name in _SKIPPED):
         return True
@@ -190,15 +189,15 @@ def _is_skipped(entry: os.DirEntry[str], specs: Iterable[tuple[str, GitIgnoreSpe
         return True
     for folder, spec in specs:  # the deepest first: it decides
         name = os.path.relpath(entry.path, folder) + ("/" if is_folder else "")
-        include = spec.check_file(name).include
+        include = spec.verdict(name)
         if include is not None:
             return include
     return False
 
 
 def _with_ignore_file(
-    folder: str, above: tuple[tuple[str, GitIgnoreSpec], ...]
-) -> tuple[tuple[str, GitIgnoreSpec], ...] | None:
+    folder: str, above: tuple[tuple[str, Patterns], ...]
+) -> tuple[tuple[str, Patterns], ...] | None:
     """Put the folder's own ``.gitignore`` before those ``above``; None if it cannot be read."""
     path = Path(folder, _IGNORE_FILE)
     try:
@@ -207,7 +206,7 @@ def _with_ignore_file(
             return above
         if found.st_size > MAX_BYTES:
             return None
-        spec = GitIgnoreSpec.from_lines(path.read_text("utf-8", "replace").splitlines())
+        spec = Patterns(path.read_text("utf-8", "replace").splitlines())
     except FileNotFoundError:
         return above
     except (OSError, ValueError):

@@ -70,6 +70,20 @@ class Index:
             self._hidden = paths
             self._openings += 1
 
+    @property
+    def workspace(self) -> Index:
+        """The index itself: it has no files but the workspace's."""
+        return self
+
+    def is_outside(self, path: str) -> bool:
+        """Whether a file is one of an installed package, as none is."""
+        del path
+        return False
+
+    def is_hidden(self, path: str) -> bool:
+        """Whether a file is treated as unknown."""
+        return path in self._hidden
+
     def version(self) -> tuple[int, ...]:
         """Return what changes whenever an answer may; what is remembered is forgotten then."""
         with self._lock:

@@ -10,7 +10,6 @@ import contextlib
 import json
 import logging
 import os
-import signal
 import sqlite3
 import sys
 import threading
@@ -23,6 +22,7 @@ from pathlib import Path
 import filelock
 
 from copilot_server.context.exclusion import Exclusions
+from copilot_server.workspace.background import end_after, lower_priority
 from copilot_server.workspace.files import MAX_FILES, SourceFile, list_files
 from copilot_server.workspace.languages import Content, read_bytes
 from copilot_server.workspace.names import FileNames
@@ -37,8 +37,6 @@ logger = logging.getLogger(__name__)
 BATCH = 100
 #: A file that was changed so shortly before it was read may change again without a later time.
 RACE_NS = 50_000_000
-#: At 10, Linux gives a process a tenth of what it gives to one of the usual priority; at 19, a seventieth.
-NICENESS = 10
 _LOCK_S = 600.0
 
 
@@ -144,7 +142,7 @@ def _contents(files: Iterable[SourceFile], job: Job, writer: Writer) -> Iterator
         if job.is_careful:
             writer.put_names([(file.path, FileNames(is_open=True).to_json(), ())])
             writer.put([(file, FileSummary().to_json())])
-        _end_after(job.file_cpu_s)
+        end_after(job.file_cpu_s)
         now_ns = time.time_ns()
         try:
             # A link may have taken the file's place since it was listed.
@@ -155,16 +153,7 @@ def _contents(files: Iterable[SourceFile], job: Job, writer: Writer) -> Iterator
         is_settled = len(content) == file.size and now_ns - file.mtime_ns > RACE_NS
         known = file if is_settled else SourceFile(file.path, -1, file.size)
         yield known, read_bytes(file.path, content)
-        _end_after(0.0)
-
-
-def _end_after(cpu_s: float) -> None:
-    """Let the system end this process after so much processor time, whatever it does then; 0 for never.
-
-    A parser in C can be interrupted in no other way.
-    """
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_PROF, cpu_s)
+        end_after(0.0)
 
 
 def _end_with_the_server() -> None:
@@ -173,17 +162,11 @@ def _end_with_the_server() -> None:
     os._exit(1)
 
 
-def _lower_priority() -> None:
-    """Leave the processor to the editor and the engine, but not for ever where they are always busy."""
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do the job that standard input names, and print its outcome as JSON."""
     del arguments
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
-    _lower_priority()
+    lower_priority()
     job = Job.from_json(sys.stdin.readline())
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     try:

@@ -51,7 +51,8 @@ class Candidate:
 
     ``key``: what it is, so that nothing is selected twice. ``order``: where it stands among the others.
     ``render``: returns its text with at most the given length; "" if it cannot be so short. ``is_called``:
-    the cursor's line names just this, and not only what it is a part of.
+    the cursor's line names just this, and not only what it is a part of. ``is_outside``: it is not of the
+    workspace, and comes after what is worth as much and is.
     """
 
     key: tuple[str, ...]
@@ -60,6 +61,7 @@ class Candidate:
     order: tuple[str, int]
     render: Callable[[int], str]
     is_called: bool = False
+    is_outside: bool = False
 
 
 def select(candidates: Iterable[Candidate], limits: Limits) -> tuple[Snippet, ...]:
@@ -68,7 +70,7 @@ def select(candidates: Iterable[Candidate], limits: Limits) -> tuple[Snippet, ..
     A small change of the text around the cursor changes the scores more often than the choice, and the order
     of the files never.
     """
-    ranked = sorted(candidates, key=lambda one: (-one.score, one.order))
+    ranked = sorted(candidates, key=lambda one: (-one.score, one.is_outside, one.order))
     chosen, left, seen = [], limits.stable, set()
     for one in ranked:
         if one.score < limits.threshold or one.key in seen:
@@ -87,9 +89,8 @@ def append(chosen: Sequence[Snippet], candidates: Iterable[Candidate], limits: L
     shown = {(one.path, one.text) for one in chosen}
     added: list[Snippet] = []
     for one in candidates:
-        text = one.render(
-            min(left, limits.one) if one.is_called else min(left - limits.reserve, limits.minor)
-        )
+        room = left if one.is_called and not one.is_outside else left - limits.reserve
+        text = one.render(min(room, limits.one if one.is_called else limits.minor))
         if text and one.score >= limits.threshold and (one.path, text) not in shown:
             shown.add((one.path, text))
             left -= len(text)

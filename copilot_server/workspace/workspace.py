@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -16,15 +17,23 @@ from cachetools import LRUCache
 from copilot_server.context.document import Cursor
 from copilot_server.context.exclusion import Exclusions
 from copilot_server.context.source.definitions import Header
+from copilot_server.workspace.environment.environment import Environment
+from copilot_server.workspace.environment.known import EnvironmentFiles
 from copilot_server.workspace.index import Index
 from copilot_server.workspace.indexer import Outcome
 from copilot_server.workspace.indexing import MAX_PATHS, Indexing
 from copilot_server.workspace.languages import SUFFIXES
 from copilot_server.workspace.overlay import Overlay
-from copilot_server.workspace.python.document import SplitText, read_code, read_imports, surroundings
+from copilot_server.workspace.python.document import (
+    SplitText,
+    Surroundings,
+    read_code,
+    read_imports,
+    surroundings,
+)
 from copilot_server.workspace.python.line import select_on_line
 from copilot_server.workspace.python.missing import Suggested, judged_names
-from copilot_server.workspace.python.select import Selected, select_stable
+from copilot_server.workspace.python.select import Selected, ask_for_imports, select_stable
 from copilot_server.workspace.recent import RecentEdits
 from copilot_server.workspace.select import Limits
 from copilot_server.workspace.similar.families import BY_LANGUAGE, Family, family_of
@@ -59,11 +68,17 @@ class _Remembered:
 class Workspace:
     """The folders of a workspace. Every method may be called from any thread, and none waits for the index.
 
-    ``cache``: the folder for the index. Nothing is read before ``start``.
+    ``cache``: the folder for the index. Nothing is read before ``start``, and of the Python environment
+    nothing before somebody asks for snippets. ``virtual_env``: the environment that is active, if any.
     """
 
     def __init__(
-        self, folders: Sequence[Path], exclusions: Exclusions, cache: Path, limits: Limits | None = None
+        self,
+        folders: Sequence[Path],
+        exclusions: Exclusions,
+        cache: Path,
+        limits: Limits | None = None,
+        virtual_env: str = "",
     ) -> None:
         self._folders = tuple(dict.fromkeys(os.path.realpath(folder) for folder in folders))
         self._exclusions = exclusions
@@ -72,6 +87,9 @@ class Workspace:
         database = database_of(cache, self._folders, exclusions.described)
         self._index = Index(database, self._folders, self._overlay, exclusions.excludes)
         self._indexing = Indexing(database, self._folders, exclusions, self._overlay, self._index.reopen)
+        self._environment = Environment(self._index, exclusions.excludes, virtual_env)
+        #: How long ``snippets`` waits for what is read of the environment. Where somebody types, not at all.
+        self.wait_s = 0.0
         self._recent = RecentEdits()
         self._similar = SimilarCode(self._index, self._limits.similar, self._may_read)
         self._lock = threading.Lock()
@@ -88,16 +106,19 @@ class Workspace:
         self._indexing.start()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until everything known so far is indexed.
+        """Wait until everything known so far is indexed, and what was asked for of the environment is read.
 
         Returns:
             False if it is not after ``timeout_s``, or if indexing has failed.
         """
+        end_s = time.monotonic() + timeout_s
         self._overlay.want_all()
-        return self._indexing.wait(timeout_s)
+        is_indexed = self._indexing.wait(timeout_s)
+        return is_indexed and self._environment.wait(max(0.0, end_s - time.monotonic()))
 
     def close(self) -> None:
         """Stop indexing, and close the index."""
+        self._environment.close()
         self._indexing.close()
         self._index.close()
 
@@ -156,12 +177,30 @@ class Workspace:
         similar = self._similar.at(Around(split.before, split.after, path, family))
         found = [*self._edited(path, split, family), *similar]
         if language in WITH_HEADS:
-            selected = self._around(path, split)
-            found += selected.snippets
-            found += select_on_line(split, selected, self._index, path, self._limits)
+            found += self._by_names(path, split)
         elif language in FAMILIES:
             found += self._by_tags(path, split, FAMILIES[language])
         return tuple(self._relative(one) for one in found if self._may_read(one.path))
+
+    def _by_names(self, path: str, split: SplitText) -> tuple[Snippet, ...]:
+        """Return the heads that Python code names. What is missing of the environment is looked for."""
+        version = self._environment.version
+        files = self._environment.files(path)
+        selected = self._around(path, split, files, version)
+        added = select_on_line(split, selected, files, path, self._limits)
+        if files.is_incomplete:
+            self._environment.look(path, lambda more: self._look(path, split, selected.around, more))
+            is_known = self.wait_s and self._environment.wait(self.wait_s)
+            if is_known and self._environment.version != version:
+                return self._by_names(path, split)
+        return (*selected.snippets, *added)
+
+    def _look(self, path: str, split: SplitText, around: Surroundings, files: EnvironmentFiles) -> None:
+        """Ask for all that ``snippets`` asks for there, and for what the document imports."""
+        if files.has_site:
+            selected = select_stable(split, around, files, path, self._limits)
+            select_on_line(split, selected, files, path, self._limits)
+            ask_for_imports(split, around, files, path)
 
     def _edited(self, path: str, split: SplitText, family: Family) -> tuple[Snippet, ...]:
         """Return what was edited last elsewhere, in files of the document's family that are in the index."""
@@ -207,16 +246,20 @@ class Workspace:
             return last.headers, last.selected.around.own.imports
         return read_code(split)[1], read_imports(split.before, split.after)
 
-    def _around(self, path: str, split: SplitText) -> Selected:
-        """Return what is selected without the cursor's line; while somebody types there it is remembered."""
-        (code, headers), version = read_code(split), self._index.version()
+    def _around(self, path: str, split: SplitText, files: EnvironmentFiles, of_files: int) -> Selected:
+        """Return what is selected without the cursor's line; while somebody types there it is remembered.
+
+        ``of_files``: the version of ``files``.
+        """
+        (code, headers), version = read_code(split), (*self._index.version(), of_files)
         with self._lock:
             last = self._remembered.get(path)
         known = (split.before, split.after, headers, version)
         if last is not None and (last.before, last.after, last.headers, last.version) == known:
             return last.selected
         around = surroundings(split, code, headers)
-        selected = select_stable(split, around, self._index, path, self._limits)
+        known_files = files if files.has_site else self._index
+        selected = select_stable(split, around, known_files, path, self._limits)
         with self._lock:
             self._remembered[path] = _Remembered(*known, selected)
         return selected
@@ -238,10 +281,11 @@ class Workspace:
 
     def _may_read(self, path: str) -> bool:
         # What is excluded may have changed since the file was indexed.
-        return self._index.may_be_read(path)
+        return all(map(self._index.may_be_read, {path, self._environment.source(path)}))
 
     def _relative(self, snippet: Snippet) -> Snippet:
-        folders = (one for one in self._folders if snippet.path.startswith(f"{one}/"))
+        known = (*self._folders, *self._environment.sites)
+        folders = (one for one in known if snippet.path.startswith(f"{one}/"))
         folder = max(folders, key=len, default="")
         return replace(snippet, path=snippet.path[len(folder) :].lstrip("/"))
 

@@ -102,7 +102,8 @@ def test_the_key_of_a_file_is_sent_and_never_shown(
     file = tmp_path / "key"
     file.write_text("sk-very-secret\n")
     settings = Settings(
-        engine=(proxy.url,), remote=RemoteSettings(api_key_file=str(file), read_timeout_s=120.0)
+        engine=(proxy.url,),
+        remote=RemoteSettings(api_key_file=str(file), api_key_over_http=True, read_timeout_s=120.0),
     )
     pipeline = open_pipeline(settings)
     complete(pipeline, "numbers = [1, 2,")
@@ -118,7 +119,7 @@ def test_the_key_of_a_file_is_sent_and_never_shown(
 def test_a_missing_key_file_is_reported_and_read_again(proxy: FaultProxy, tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("first")
-    remote = RemoteSettings(api_key_file=str(file), read_timeout_s=120.0)
+    remote = RemoteSettings(api_key_file=str(file), api_key_over_http=True, read_timeout_s=120.0)
     pipeline = open_pipeline(Settings(engine=(proxy.url,), remote=remote))
     file.unlink()
     with pytest.raises(EngineUnavailableError, match=r"is not asked: The file .* cannot be read"):

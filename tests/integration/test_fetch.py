@@ -20,6 +20,7 @@ import pytest
 
 from copilot_server import fetch
 from copilot_server.catalog import find
+from copilot_server.fetch.derived import seal
 from copilot_server.fetch.store import RESERVE_BYTES
 from tests.support.hub_server import COMMIT, Hub, running_hub
 from tests.support.paths import REPOSITORY as CHECKOUT
@@ -270,11 +271,11 @@ class TestSnapshot:
         assert snapshot.run("ensure-offline")["path"] == str(folder)
         assert not hub.requests
 
-    def test_bin_files_are_fetched_where_there_is_nothing_safer(self, snapshot: Machine, hub: Hub):
+    def test_pickles_are_not_fetched_even_if_there_is_nothing_else(self, snapshot: Machine, hub: Hub):
+        """Reading a pickle may run code. That the same repository is fetched otherwise is tested above."""
         del hub.files[f"{REPOSITORY}/model.safetensors"]
-        snapshot.run()
-        names = {path.name for path in (snapshot.folder / "snapshot").iterdir()}
-        assert "pytorch_model.bin" in names
+        assert "no weights in safetensors" in snapshot.run()["message"]
+        assert not list(snapshot.folder.rglob("*.bin*"))
 
     def test_a_repository_without_weights_is_reported(self, snapshot: Machine, hub: Hub):
         for name in ("model.safetensors", "pytorch_model.bin"):
@@ -305,6 +306,31 @@ class TestSnapshot:
         result = snapshot.run()
         assert result["error"] == "DownloadError"
         assert "cannot be reached" in result["message"]
+
+
+class TestMade:
+    """What was unpacked and packed from a model is what its engine reads, so it is verified as well."""
+
+    def test_what_was_made_of_the_model_is_removed_where_it_has_changed(self, machine: Machine):
+        machine.run()
+        unpacked = machine.folder / "tiny-0123456789ab"
+        unpacked.mkdir(mode=0o700)
+        weights, packed = unpacked / "model.safetensors", unpacked / "packed-int8.weights"
+        for path in (weights, packed):
+            path.write_bytes(b"made of the model")
+            path.chmod(0o600)
+        seal(packed)
+        seal(unpacked)
+        assert machine.run("verify")["error"] is None
+        assert packed.exists()
+        packed.write_bytes(b"other weights")
+        assert machine.run("verify")["error"] is None
+        assert not packed.exists()
+        assert weights.exists()
+        weights.write_bytes(b"other weights")
+        assert machine.run("verify")["error"] is None
+        assert not unpacked.exists()
+        assert machine.path.read_bytes() == CONTENT
 
 
 class TestCache:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot_server.engine.models.gguf import unpacked_folder
 from tests.support.lsp_client import inline_params, running_server
 from tests.support.tiny_gguf import build_tiny_gguf
 
@@ -32,7 +33,7 @@ async def test_a_server_that_unpacks_its_model_prints_nothing(gguf: Path) -> Non
         await client.request("textDocument/inlineCompletion", inline_params(uri, 2, 13, invoked=True))
         assert await client.shut_down() == 0
         assert client.stderr == b""
-    assert [folder for folder in gguf.parent.iterdir() if folder.is_dir()], "nothing has been unpacked"
+    assert list(unpacked_folder(gguf).glob("*.safetensors")), "nothing has been unpacked"
 
 
 def printed(gguf: Path, before: str) -> str:

@@ -1,4 +1,4 @@
-"""The sandbox: real bubblewrap, real processes. What hostile programs try is in ``test_hostile.py``."""
+"""The sandbox: real bubblewrap, real processes. What hostile programs try is in ``tests/hostile``."""
 
 from __future__ import annotations
 
@@ -507,6 +507,21 @@ class TestTiers:
             assert opened.run(script("import numpy")).error == ""
             left = script("import os\nassert os.listdir('.') == []\nopen('left', 'w').write('x')")
             assert [opened.run(left).error for _ in range(2)] == ["", ""]
+
+    @pytest.mark.skipif(bool(landlock.unavailable()), reason="this kernel has no Landlock")
+    @pytest.mark.parametrize(("suspicions", "error"), [(3, ""), (1, "took more of the disk than it may")])
+    def test_a_program_is_run_again_where_others_may_have_filled_the_disk(
+        self, monkeypatch: pytest.MonkeyPatch, suspicions: int, error: str
+    ):
+        monkeypatch.setattr(host, "_SUSPICIONS", suspicions)
+        tier = next(tier for tier in tiers.tiers() if tier.name.startswith("Landlock"))
+        text = script(f"import time\nopen('{MARK}', 'w').close()\ntime.sleep(1)")
+        with Sandbox(tier, limits=PATIENT, workers=1) as opened, tempfile.TemporaryFile() as file:
+            running = opened.submit(text)
+            folder = Path(tempfile.gettempdir())
+            wait_until(lambda: list(folder.glob(f"copilot-server-sandbox-*/{MARK}")))
+            os.posix_fallocate(file.fileno(), 0, 8 * PATIENT.disk_bytes)
+            assert running.result().error == error
 
     def test_no_sandbox_is_an_error_with_a_remedy(self, monkeypatch: pytest.MonkeyPatch):
         without_sandboxes(monkeypatch)

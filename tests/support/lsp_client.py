@@ -13,8 +13,10 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -25,6 +27,20 @@ Message = dict[str, Any]
 PATIENCE_S = 300.0
 
 GHOST_TEXT = {"textDocument": {"inlineCompletion": {}}, "window": {"workDoneProgress": True}}
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where a server listens, and what an editor presents in initializationOptions."""
+
+    url: str
+    token: str | None = None
+
+    @property
+    def port(self) -> int:
+        port = urlsplit(self.url).port
+        assert port is not None
+        return port
 
 
 class ResponseError(Exception):
@@ -94,11 +110,13 @@ class SocketWire:
 class LspClient:
     """One connection to a server. ``received`` holds every message that came, in order."""
 
-    def __init__(self, wire: _Wire, process: asyncio.subprocess.Process, port: int | None = None) -> None:
+    def __init__(
+        self, wire: _Wire, process: asyncio.subprocess.Process, listening: Listening | None = None
+    ) -> None:
         self.wire = wire
         self.process = process
         #: Where the server listens, unless it is on stdio.
-        self.port = port
+        self.listening = listening
         self.received: list[Message] = []
         self.stderr = b""
         #: How to answer the server's requests, by method.
@@ -162,7 +180,9 @@ class LspClient:
 
     # The life of a session.
 
-    async def initialize(self, capabilities: object = GHOST_TEXT, options: object = None, **more: Any) -> Any:
+    async def initialize(self, capabilities: object = GHOST_TEXT, options: Any = None, **more: Any) -> Any:
+        if self.listening is not None and self.listening.token is not None:
+            options = {**(options or {}), "token": self.listening.token}
         params = {"processId": None, "capabilities": capabilities, "initializationOptions": options, **more}
         result = await self.request("initialize", params)
         self.notify("initialized", {})
@@ -246,8 +266,8 @@ async def running_server(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    port = None if transport == "stdio" else await _port(process)
-    client = LspClient(await _wire(process, transport, port), process, port)
+    listening = None if transport == "stdio" else await read_listening(process)
+    client = LspClient(await _wire(process, listening), process, listening)
     client.read_stderr()
     try:
         yield client
@@ -258,26 +278,33 @@ async def running_server(
 @asynccontextmanager
 async def another_editor(first: LspClient, transport: Transport) -> AsyncIterator[LspClient]:
     """Connect one more editor to the server of ``first``."""
-    client = LspClient(await _wire(first.process, transport, first.port), first.process, first.port)
+    assert first.listening is not None
+    assert first.listening.url.startswith(transport)
+    client = LspClient(await _wire(first.process, first.listening), first.process, first.listening)
     try:
         yield client
     finally:
         await client.disconnect()
 
 
-async def _wire(process: asyncio.subprocess.Process, transport: Transport, port: int | None) -> _Wire:
+async def _wire(process: asyncio.subprocess.Process, listening: Listening | None) -> _Wire:
     assert process.stdin is not None
     assert process.stdout is not None
-    if transport == "stdio":
+    if listening is None:
         return StreamWire(process.stdout, process.stdin)
-    if transport == "tcp":
-        return StreamWire(*await asyncio.open_connection("127.0.0.1", port))
-    return SocketWire(await connect(f"ws://127.0.0.1:{port}", max_size=None))
+    if listening.url.startswith("tcp"):
+        return StreamWire(*await asyncio.open_connection("127.0.0.1", listening.port))
+    return SocketWire(await connect(listening.url, max_size=None))
 
 
-async def _port(process: asyncio.subprocess.Process) -> int:
-    """Read the port from the line in which the server says where it listens."""
+async def read_listening(process: asyncio.subprocess.Process, *, has_token: bool = True) -> Listening:
+    """Read where the server says that it listens, and what to present there.
+
+    ``has_token``: whether it says a token over TCP; over WebSocket it is in the URL.
+    """
     assert process.stderr is not None
     async with asyncio.timeout(PATIENCE_S):
-        line = await process.stderr.readline()
-    return int(line.rsplit(b":", 1)[1])
+        url = (await process.stderr.readline()).decode().split()[-1]
+        says_token = has_token and url.startswith("tcp")
+        token = (await process.stderr.readline()).decode().split()[-1] if says_token else None
+    return Listening(url, token)

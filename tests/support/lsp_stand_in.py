@@ -19,6 +19,7 @@ from copilot_server.engine.base import Cancel
 from copilot_server.errors import EngineError, ModelNotCachedError
 from copilot_server.fetch.progress import Progress
 from copilot_server.lsp.server import serve
+from copilot_server.lsp.wire.token import make_token
 
 #: A model of the catalogue that is not on this machine, which a project's settings may name too.
 MISSING = "gpt-j-6b"
@@ -128,6 +129,7 @@ def main() -> None:
     parser.add_argument("--seen", type=Path)
     parser.add_argument("--metrics")
     parser.add_argument("--keep-alive", action="store_true")
+    parser.add_argument("--no-token", action="store_true")
     given = parser.parse_args()
     StandIn.seen = given.seen
     flags = {"model": given.model}
@@ -137,6 +139,7 @@ def main() -> None:
         given.transport,
         "127.0.0.1",
         given.port,
+        token=None if given.no_token else make_token(),
         keep_alive=given.keep_alive,
         metrics=given.metrics,
         flags=flags,

@@ -25,6 +25,14 @@ class MemoryFiles:
         self.excluded: set[str] = set()
         self.read: list[str] = []
 
+    @property
+    def workspace(self) -> MemoryFiles:
+        return self
+
+    def is_outside(self, path: str) -> bool:
+        del path
+        return False
+
     def summary(self, path: str) -> FileSummary | None:
         self.read.append(path)
         return self._files.get(path)

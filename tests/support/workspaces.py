@@ -50,10 +50,15 @@ def cursor_at(path: Path, drawn: str, language_id: str = "python") -> Cursor:
 
 @contextmanager
 def opened(
-    folder: Path, cache: Path, patterns: Sequence[str] = (), limits: Limits | None = None
+    folder: Path,
+    cache: Path,
+    patterns: Sequence[str] = (),
+    limits: Limits | None = None,
+    virtual_env: str = "",
 ) -> Iterator[Workspace]:
     """Index a folder."""
-    workspace = Workspace([folder], Exclusions(patterns, [folder.as_uri()]), cache, limits)
+    exclusions = Exclusions(patterns, [folder.as_uri()])
+    workspace = Workspace([folder], exclusions, cache, limits, virtual_env)
     workspace.start()
     try:
         assert workspace.wait(PATIENCE_S)

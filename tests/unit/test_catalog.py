@@ -101,16 +101,45 @@ class TestResolve:
         assert (ref.kind, ref.path) == ("gguf", path)
         assert ref.manifest == catalog.manifest_for_unknown(str(path))
 
-    def test_a_folder_of_a_transformers_model_goes_before_a_hub_name(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    def test_a_projects_folder_does_not_take_the_place_of_a_model_of_the_hub(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ):
         monkeypatch.chdir(tmp_path)
         folder = tmp_path / "org" / "name"
         folder.mkdir(parents=True)
-        with pytest.raises(UnknownModelError, match="not a folder of a transformers model"):
-            resolve("org/name")
         (folder / "config.json").write_text("{}")
-        assert resolve("org/name").path == folder
+        ref = resolve("org/name")
+        assert (ref.path, ref.manifest.upstream) == (None, "org/name")
+        assert "write ./org/name for the folder" in caplog.text
+
+    @pytest.mark.parametrize("name", ["./org/name", "../here/org/name", "~/here/org/name", "{}/org/name"])
+    def test_a_folder_is_named_by_a_path(self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        here = tmp_path / "here"
+        folder = here / "org" / "name"
+        folder.mkdir(parents=True)
+        monkeypatch.chdir(here)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        with pytest.raises(UnknownModelError, match="not a folder of a transformers model"):
+            resolve(name.format(here))
+        (folder / "config.json").write_text("{}")
+        assert resolve(name.format(here)).path == folder
+
+    @pytest.mark.parametrize("name", ["mine.gguf", "some/mine.gguf", "folder"])
+    def test_what_lies_in_the_current_folder_is_named_with_a_dot(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.chdir(tmp_path)
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        if path.suffix:
+            path.write_bytes(b"GGUF")
+        else:
+            path.mkdir()
+            (path / "config.json").write_text("{}")
+        with pytest.raises(UnknownModelError) as caught:
+            resolve(name)
+        assert f"Write ./{name} " in caught.value.remedy
+        assert resolve(f"./{name}").path == path
 
     @pytest.mark.parametrize("name", ["no/such/file.gguf", "org/name.gguf", "./nothing", "a b/c", ""])
     def test_what_is_none_of_these_is_refused(

@@ -239,6 +239,8 @@ def test_how_an_engine_is_asked_is_read_from_a_file(file: Path) -> None:
         ),
         ("deadline_s = '9'", "`remote.deadline_s` must be a number of seconds from 1 to 3600, not '9'."),
         ("fim = 'infill'", '`remote.fim` must be one of "auto", "prompt", "suffix", not \'infill\'.'),
+        ("api_key_hosts = 'gpu'", "`remote.api_key_hosts` must be a list of hosts"),
+        ("api_key_hosts = ['me@gpu']", "`remote.api_key_hosts` must be a list of hosts"),
         ("allow_http = 1", "`remote.allow_http` must be true or false, not 1."),
         ("api_key = 's3cret'", "There is no setting `remote.api_key`. Did you mean `remote.api_key_file`?"),
     ],

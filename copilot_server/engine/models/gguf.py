@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from filelock import FileLock
 
-from copilot_server.errors import DiskSpaceError
-from copilot_server.fetch import home
+from copilot_server.engine.models.gguf_header import check_header
+from copilot_server.errors import DiskSpaceError, ModelError
+from copilot_server.fetch.derived import are_ours, derived_folder, make_private, remove, seal
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,26 +25,30 @@ SAMPLES, SAMPLE_BYTES = 64, 16384
 def prepared_folder(gguf: Path) -> Path:
     """The folder with a GGUF file's weights in bfloat16 safetensors; it is created if it does not exist.
 
-    It lies beside the file, or among the cached models if the file's folder is read-only. Unpacking takes up
-    to a minute. The weights were trained in bfloat16; rounding to it loses far less than the quantization
-    of the file has lost already.
+    It lies beside a file that was pulled, and among the cached models for any other, beside which anybody may
+    have put a folder of that name. One that others may write to is written again. Unpacking takes up to a
+    minute. The weights were trained in bfloat16; rounding to it loses far less than the quantization of the
+    file has lost already.
 
     Raises:
         DiskSpaceError: there is too little room for it.
-        ModelError: transformers cannot read the file as GGUF.
+        ModelError: the file cannot be read as GGUF, or the folder belongs to another user.
     """
-    folder = unpacked_folder(gguf)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            _prepare(gguf, folder)
+    try:
+        folder = unpacked_folder(gguf)
+        with FileLock(f"{folder}.lock"):
+            if not (folder.is_dir() and are_ours(folder)):
+                remove(folder)
+                _prepare(gguf, folder)
+    except OSError as error:
+        msg = f"{gguf} cannot be unpacked ({error})."
+        raise ModelError(msg, remedy="Check its permissions and those of the cached models.") from error
     return folder
 
 
 def unpacked_folder(gguf: Path) -> Path:
     """The folder that ``prepared_folder`` unpacks a GGUF file into, whether or not it exists yet."""
-    parent = gguf.parent if os.access(gguf.parent, os.W_OK) else home() / "prepared"
-    return parent / f"{gguf.stem}-{_identity(gguf)}"
+    return derived_folder(gguf) / f"{gguf.stem}-{_identity(gguf)}"
 
 
 def _identity(gguf: Path) -> str:
@@ -59,13 +63,17 @@ def _identity(gguf: Path) -> str:
 
 
 def _prepare(gguf: Path, folder: Path) -> None:
+    check_header(gguf)
     _check_disk_space(gguf, folder.parent)
     from copilot_server.engine.models.unpacking import unpack  # noqa: PLC0415 - imports torch, seconds
 
     _LOG.info("unpacking %s, once", gguf.name)
     with tempfile.TemporaryDirectory(prefix=".preparing-", dir=folder.parent) as scratch:
-        unpack(gguf, Path(scratch) / "model")
-        (Path(scratch) / "model").replace(folder)
+        made = Path(scratch) / "model"
+        unpack(gguf, made)
+        make_private(made)
+        made.replace(folder)
+    seal(folder)
 
 
 def _check_disk_space(gguf: Path, folder: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from contextlib import redirect_stderr
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from safetensors.torch import save_file
@@ -22,18 +24,30 @@ def unpack(gguf: Path, folder: Path) -> None:
         ModelError: transformers cannot read the file as GGUF.
     """
     silence_transformers()
-    _write(_read(gguf), gguf, folder)
+    try:
+        with TemporaryDirectory(prefix=".reading-", dir=folder.parent) as scratch:
+            alone = _alone(gguf, Path(scratch))
+            _write(_read(alone), alone, folder)
+    except Exception as error:  # a file that anybody may have made raises anything
+        msg = f"{gguf} is not a GGUF file that transformers can read ({error})."
+        raise ModelError(msg, remedy="Check the file, or name the model's folder in safetensors.") from error
+
+
+def _alone(gguf: Path, scratch: Path) -> Path:
+    """The file in an otherwise empty folder: transformers also reads what has certain names beside it."""
+    alone = scratch / "model.gguf"
+    try:
+        alone.symlink_to(gguf.resolve())
+    except OSError:  # Windows allows links to administrators only
+        shutil.copyfile(gguf, alone)
+    return alone
 
 
 def _read(gguf: Path) -> PreTrainedModel:
-    try:
-        with redirect_stderr(io.StringIO()):  # a progress bar that cannot be turned off would fill the log
-            return AutoModelForCausalLM.from_pretrained(
-                gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16
-            )
-    except (ValueError, OSError, KeyError, IndexError, NotImplementedError) as error:
-        msg = f"{gguf} is not a GGUF file that transformers can read ({error})."
-        raise ModelError(msg, remedy="Check the file, or name the model's folder in safetensors.") from error
+    with redirect_stderr(io.StringIO()):  # a progress bar that cannot be turned off would fill the log
+        return AutoModelForCausalLM.from_pretrained(
+            gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16, trust_remote_code=False
+        )
 
 
 def _write(model: PreTrainedModel, gguf: Path, folder: Path) -> None:
@@ -50,7 +64,8 @@ def _write(model: PreTrainedModel, gguf: Path, folder: Path) -> None:
     model.generation_config.save_pretrained(folder)
     tensors = {name: weight.contiguous() for name, weight in weights.items()}
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
-    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
+    tokenizer.save_pretrained(folder)
 
 
 def _was_tied(weights: dict[str, torch.Tensor]) -> bool:

@@ -39,7 +39,10 @@ def open_workspace(
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="copilot-server-index-", ignore_cleanup_errors=True) as cache:
-        workspace = Workspace([folder], Exclusions(exclude, [folder.as_uri()]), Path(cache))
+        exclusions = Exclusions(exclude, [folder.as_uri()])
+        # Figures must depend neither on the active environment nor on how fast packages are read.
+        workspace = Workspace([folder], exclusions, Path(cache))
+        workspace.wait_s = INDEXING_S
         try:
             notify("Indexing the files ...")
             workspace.start()

@@ -10,7 +10,7 @@ from copilot_server.workspace.python.document import SplitText
 from copilot_server.workspace.python.naming import Chain, Namer, chains
 from copilot_server.workspace.python.render import is_field, members_of_module, names_of_members, render
 from copilot_server.workspace.python.resolve import Files, Found, Module, Target
-from copilot_server.workspace.python.select import Selected
+from copilot_server.workspace.python.select import OUTSIDE, Selected
 from copilot_server.workspace.select import Candidate, Limits, append
 from copilot_server.workspace.summary import Definition
 from copilot_server.workspace.types import Snippet
@@ -28,16 +28,17 @@ def select_on_line(
     split: SplitText, selected: Selected, files: Files, path: str, limits: Limits
 ) -> tuple[Snippet, ...]:
     """Return what the names on the cursor's line add. Names that follow add more, and change nothing."""
-    line = _Line(selected, Namer(files, path, split, selected.around))
+    line = _Line(selected, Namer(files, path, split, selected.around), files.is_outside)
     return append(selected.snippets, line.candidates(split), limits)
 
 
 class _Line:
     """The names on a line, and what of their definitions is selected already."""
 
-    def __init__(self, selected: Selected, namer: Namer) -> None:
+    def __init__(self, selected: Selected, namer: Namer, is_outside: Callable[[str], bool]) -> None:
         self._selected = selected
         self._namer = namer
+        self._is_outside = is_outside
 
     def candidates(self, split: SplitText) -> Iterator[Candidate]:
         """Yield what the line names, each part of a chain apart, from what can follow to what does.
@@ -62,10 +63,10 @@ class _Line:
             whole, words = found.definition, self._selected.words
             text = self._shown(found.path, whole)
             if not text:
-                yield _candidate(found.path, whole.name, lambda length: render(whole, length, (), words))
+                yield self._candidate(found.path, whole.name, lambda length: render(whole, length, (), words))
             elif left := [one for one in whole.members if not _names(text, one.name)]:
                 key = f"{whole.name}."
-                yield _candidate(
+                yield self._candidate(
                     found.path, key, lambda length: names_of_members(whole, left, min(length, MAX_NAMES))
                 )
 
@@ -89,7 +90,7 @@ class _Line:
         text = self._shown(found.path, found.definition)
         if not text or not all(_names(text, one.name) for one in fields):
             only = replace(found.definition, doc="", members=fields)
-            yield _candidate(found.path, only.name, lambda length: render(only, length), is_called=True)
+            yield self._candidate(found.path, only.name, lambda length: render(only, length), is_called=True)
 
     def _part(self, path: str, owner: Definition | None, part: Definition) -> Iterator[Candidate]:
         """Yield a definition, alone or in the class ``owner``, if no snippet shows it."""
@@ -100,14 +101,22 @@ class _Line:
             shown, is_shown = replace(owner, doc="", members=(part,)), f"def {part.name}(" in text
         if not is_shown:
             key = f"{shown.name}.{part.name}"
-            yield _candidate(path, key, lambda length: _rendered(shown, part, length), is_called=True)
+            yield self._candidate(path, key, lambda length: _rendered(shown, part, length), is_called=True)
 
     def _module(self, module: Module) -> Iterator[Candidate]:
         path = next(iter(self._namer.resolver.files_of(module)), "")
         summary = self._namer.resolver.summary(path) if path else None
         definitions, words = summary.definitions if summary is not None else (), self._selected.words
-        if definitions:
-            yield _candidate(path, "", lambda length: members_of_module(definitions, length, words))
+        # What a package outside of the workspace has is too much to list each time that its name is typed.
+        if definitions and not self._is_outside(path):
+            yield self._candidate(path, "", lambda length: members_of_module(definitions, length, words))
+
+    def _candidate(
+        self, path: str, key: str, render_in: Callable[[int], str], *, is_called: bool = False
+    ) -> Candidate:
+        is_outside = self._is_outside(path)
+        worth = WORTH * OUTSIDE if is_outside else WORTH
+        return Candidate((path, key), path, worth, (path, 0), render_in, is_called, is_outside)
 
     def _shown(self, path: str, definition: Definition) -> str:
         """Return the snippets of a file that show a definition, as one text."""
@@ -131,7 +140,3 @@ def _rendered(shown: Definition, part: Definition, length: int) -> str:
 
 def _names(text: str, name: str) -> bool:
     return re.search(rf"\b{re.escape(name)}\b", text) is not None
-
-
-def _candidate(path: str, key: str, render_in: Callable[[int], str], *, is_called: bool = False) -> Candidate:
-    return Candidate((path, key), path, WORTH, (path, 0), render_in, is_called)

@@ -24,7 +24,16 @@ _ALIAS = re.compile(r"\w+(?:: (?:Final|TypeAlias))? = (?!(?:True|False|None)\Z)(
 
 
 class Files(Protocol):
-    """What is known of the files of a workspace."""
+    """What is known of the files of a workspace, and perhaps of those of packages that are installed."""
+
+    @property
+    def workspace(self) -> Files:
+        """The files of the workspace alone."""
+        ...
+
+    def is_outside(self, path: str) -> bool:
+        """Whether a file is one of an installed package."""
+        ...
 
     @property
     def folders(self) -> Sequence[str]:

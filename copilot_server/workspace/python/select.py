@@ -19,6 +19,8 @@ from copilot_server.workspace.types import Snippet
 CALLEE, BASE, UNUSED, FUNCTION, NEAR = 4.0, 2.0, 1.5, 2.0, 1.0
 #: The share of its worth that an instance has which is only passed on, and a base of a class that is named.
 LESS = 0.5
+#: The share of its worth that a definition of an installed package has. Models know the common ones.
+OUTSIDE = 0.5
 #: The longest document in which uses of imported names are counted, in code points: some 2,500 lines.
 _MAX_SEARCHED = 100_000
 #: The share that a function or a constant has where it is used already. Its use shows what matters.
@@ -43,24 +45,58 @@ class Selected:
 def select_stable(
     split: SplitText, around: Surroundings, files: Files, path: str, limits: Limits
 ) -> Selected:
-    """Select what the code around the cursor names, without the cursor's line."""
-    namer = Namer(files, path, split, around)
+    """Select what the code around the cursor names, without the cursor's line.
+
+    Of definitions of installed packages only the closest uses count.
+    """
+    namer = Namer(files.workspace, path, split, around)
     words = words_of(f"{around.function}\n{around.near}")
     uses: dict[tuple[str, str], Use] = {}
     for chain, worth in _weighted(split, around):
         for found in namer.deepest(chain):
             _note(uses, found, worth, namer)
-    candidates = (_candidate(path, use, words) for (path, _), use in uses.items())
+    candidates = [_candidate(path, use, words) for (path, _), use in uses.items()]
+    if files is not files.workspace:
+        outside = _outside(split, around, files, path)
+        candidates += (_candidate(path, use, words, is_outside=True) for (path, _), use in outside.items())
     return Selected(select(candidates, limits), around, words)
 
 
-def _weighted(split: SplitText, around: Surroundings) -> Iterator[tuple[Chain, float]]:
-    """Yield the names around the cursor with their worth."""
+def ask_for_imports(split: SplitText, around: Surroundings, files: Files, path: str) -> None:
+    """Ask for what the document imports, so that it is known before the first use of it is typed."""
+    namer = Namer(files, path, split, around)
+    for name in dict.fromkeys(one.bound for one in around.own.imports if one.bound):
+        found = next(namer.deepest((name,)), None)
+        if isinstance(found, Module):
+            for file in namer.resolver.files_of(found):
+                files.summary(file)
+
+
+def _outside(split: SplitText, around: Surroundings, files: Files, path: str) -> dict[tuple[str, str], Use]:
+    """Return the closest uses of definitions of installed packages: what is called, and bases."""
+    namer = Namer(files, path, split, around)
+    uses: dict[tuple[str, str], Use] = {}
+    for chain, worth in _closest(around):
+        found = next(namer.deepest(chain), None)
+        if isinstance(found, Target) and files.is_outside(found.path):
+            shown = found.owner or found.definition
+            if not _says_nothing(shown, worth * OUTSIDE):
+                _use(uses, found, worth * OUTSIDE, namer)
+    return uses
+
+
+def _closest(around: Surroundings) -> Iterator[tuple[Chain, float]]:
+    """Yield what is called where the cursor's line starts, and the bases of the class around it."""
     for callee in around.callees:
         yield tuple(callee.split(".")), CALLEE
     for definition in around.own.definitions:
         for base in definition.bases:
             yield tuple(base.split(".")), BASE
+
+
+def _weighted(split: SplitText, around: Surroundings) -> Iterator[tuple[Chain, float]]:
+    """Yield the names around the cursor with their worth."""
+    yield from _closest(around)
     text, worth = (around.function, FUNCTION) if around.function else (around.near, NEAR)
     for chain in chains(without_imports(text)):
         yield chain, worth
@@ -110,15 +146,20 @@ def _note(uses: dict[tuple[str, str], Use], found: Found, worth: float, namer: N
         worth *= LESS
     if _says_nothing(shown, worth):
         return
-    key = (found.path, shown.name)
-    is_new = key not in uses
-    use = uses.setdefault(key, Use(shown, _position(namer, found.path, shown)))
-    if found.owner is not None:
-        use.members.add(found.definition.name)
-    use.worth = max(use.worth, worth)
+    is_new = (found.path, shown.name) not in uses
+    _use(uses, found, worth, namer)
     if is_new and shown.kind == "class":
         for base in namer.resolver.bases(Target(found.path, shown)):
             _note(uses, base, worth * LESS, namer)
+
+
+def _use(uses: dict[tuple[str, str], Use], found: Target, worth: float, namer: Namer) -> None:
+    """Note the use of a definition, or of a member of it."""
+    shown = found.owner or found.definition
+    use = uses.setdefault((found.path, shown.name), Use(shown, _position(namer, found.path, shown)))
+    if found.owner is not None:
+        use.members.add(found.definition.name)
+    use.worth = max(use.worth, worth)
 
 
 def _says_nothing(definition: Definition, worth: float) -> bool:
@@ -132,7 +173,7 @@ def _position(namer: Namer, path: str, definition: Definition) -> int:
     return names.index(definition.name) if definition.name in names else len(names)
 
 
-def _candidate(path: str, use: Use, words: frozenset[str]) -> Candidate:
+def _candidate(path: str, use: Use, words: frozenset[str], *, is_outside: bool = False) -> Candidate:
     members = frozenset(use.members)
     return Candidate(
         (path, use.definition.name),
@@ -140,4 +181,5 @@ def _candidate(path: str, use: Use, words: frozenset[str]) -> Candidate:
         use.worth,
         (path, use.position),
         lambda length: render(use.definition, length, members, words),
+        is_outside=is_outside,
     )

@@ -69,7 +69,7 @@ async function listModels(session: Session): Promise<readonly Model[] | undefine
 async function askForName(current: string): Promise<string | undefined> {
   const name = await vscode.window.showInputBox({
     title: "Copilot Server: the model",
-    prompt: "A hub's org/name, a folder on this machine, or a .gguf file",
+    prompt: "A hub's org/name, or the absolute path of a folder or a .gguf file",
     value: current,
     validateInput: (value) => (value.trim() === "" ? "Name a model." : undefined),
   });

@@ -131,7 +131,7 @@ test("a workspace cannot make the extension run a program, or fetch a model", ()
 test("a workspace cannot send source elsewhere", () => {
   const restricted = manifest.capabilities.untrustedWorkspaces.restrictedConfigurations;
   const sending = SERVER_SETTINGS.filter((name) => name === "engine" || name.startsWith("remote."));
-  assert.equal(sending.length, 8);
+  assert.equal(sending.length, 10);
   for (const name of sending) {
     assert.equal(DECLARED.get(name)?.["scope"], "machine", name);
     assert.ok(restricted.includes(`copilot-server.${name}`), name);
@@ -141,7 +141,7 @@ test("a workspace cannot send source elsewhere", () => {
 
 test("no setting holds a key, and no URL may", () => {
   const named = [...DECLARED.keys()].filter((name) => /key|password|secret|token(?!s)/i.test(name));
-  assert.deepEqual(named, ["remote.apiKeyFile"]);
+  assert.deepEqual(named, ["remote.apiKeyFile", "remote.apiKeyHosts", "remote.apiKeyOverHttp"]);
   const { pattern } = DECLARED.get("engine")?.["items"] as { readonly pattern: string };
   assert.match("https://gpu.example.com:8000/v1", new RegExp(pattern, "u"));
   assert.match("http://127.0.0.1:8080", new RegExp(pattern, "u"));

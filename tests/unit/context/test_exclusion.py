@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot_server.context import exclusion
 from copilot_server.context.exclusion import MAX_BYTES, Exclusions, check_pattern
 
 
@@ -128,11 +129,12 @@ def test_an_ignore_file_that_cannot_be_read_excludes_everything(
 @pytest.mark.parametrize("more", [0, 1])
 def test_an_ignore_file_that_is_too_large_excludes_everything(more: int, tmp_path: Path) -> None:
     pattern = b"secret.py\n"
-    (tmp_path / ".copilotignore").write_bytes(b"#" * (MAX_BYTES + more - len(pattern) - 1) + b"\n" + pattern)
+    blank = b"\n" * (MAX_BYTES + more - len(pattern))
+    (tmp_path / ".copilotignore").write_bytes(blank + pattern)
     exclusions, uri = Exclusions(), (tmp_path / "deep" / "a.py").as_uri()
     assert exclusions.excludes((tmp_path / "secret.py").as_uri())
     assert exclusions.excludes(uri) == bool(more)
-    reason = ".copilotignore cannot be read (it is larger than 1 MiB)"
+    reason = ".copilotignore cannot be read (it is larger than 64 KiB)"
     assert (reason in (exclusions.reason(uri) or "")) == bool(more)
 
 
@@ -166,3 +168,53 @@ def test_patterns_are_checked() -> None:
     check_pattern("*.py")
     with pytest.raises(ValueError, match="!"):
         check_pattern("!")
+
+
+# What a hostile repository may bring.
+
+
+def test_a_pipe_that_takes_the_place_of_a_file_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the file had been replaced between looking at it and opening it."""
+    (tmp_path / "regular").write_text("a.py")
+    regular = (tmp_path / "regular").stat()
+    os.mkfifo(tmp_path / ".copilotignore")
+    exclusions, uri = Exclusions(), (tmp_path / "a.txt").as_uri()
+    monkeypatch.setattr(exclusion.os, "stat", lambda _path: regular)
+    assert "not a regular file" in (exclusions.reason(uri) or "")
+
+
+@pytest.mark.parametrize("name", ["a" * 250, "a/" * 100 + "a" * 50])
+@pytest.mark.parametrize(
+    "pattern", ["*a" * 8 + "*b", "**/a*" * 40 + "/b", "*" * 500 + "b", "[a-c]*" * 40 + "d"]
+)
+def test_no_pattern_makes_matching_hang(tmp_path: Path, pattern: str, name: str) -> None:
+    """Tried one way after the other, eight stars take centuries for such a name."""
+    (tmp_path / ".copilotignore").write_text(f"{pattern}\nsecret.txt\n")
+    exclusions = Exclusions([pattern], [tmp_path.as_uri()], [pattern])
+    assert not exclusions.excludes((tmp_path / name).as_uri())
+    assert exclusions.excludes((tmp_path / "secret.txt").as_uri())
+
+
+def test_too_many_patterns_for_too_deep_a_path_exclude_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".copilotignore").write_text("*ab\n" * 5_000)
+    exclusions = Exclusions()
+    deep = exclusions.reason((tmp_path / ("d/" * 60) / "x.py").as_uri())
+    assert "too many patterns" in (deep or "")
+    assert exclusions.reason((tmp_path / "x.py").as_uri()) is None
+
+
+def test_a_line_that_is_too_long_excludes_everything(tmp_path: Path) -> None:
+    (tmp_path / ".copilotignore").write_text("a" * 1025)
+    assert "a line of more than 1024" in (Exclusions().reason((tmp_path / "x.py").as_uri()) or "")
+    (tmp_path / ".copilotignore").write_text("a" * 1024)
+    assert Exclusions().reason((tmp_path / "x.py").as_uri()) is None
+
+
+def test_what_a_project_adds_takes_nothing_back() -> None:
+    exclusions = Exclusions(["own.py"], ["file:///w"], ["!.env", "!own.py", "!*", "*.txt", "!open.txt"])
+    names = (".env", "own.py", "a.txt", "open.txt", "a.py")
+    found = [exclusions.excludes(f"file:///w/{name}") for name in names]
+    assert found == [True, True, True, False, False]
+    assert Exclusions(["a", "b"]).described != Exclusions(["a"], added=["b"]).described

@@ -16,7 +16,7 @@ from copilot_server.engine.backends.cpu.model import build_model, table_width
 from copilot_server.engine.backends.cpu.weights import Weights
 from copilot_server.engine.decoding.sampling import choose_token
 from copilot_server.engine.paging import BlockAllocator
-from copilot_server.engine.runner import Choice, Chunk, Drawn
+from copilot_server.engine.runner import Choice, Chunk, Drawn, outside_vocabulary
 from copilot_server.errors import EngineError
 
 Array = npt.NDArray[Any]
@@ -162,9 +162,7 @@ class CpuRunner:
         size = self._weights.architecture.vocab_size
         outside = token_ids[(token_ids < 0) | (token_ids >= size)]
         if len(outside):
-            msg = f"The tokenizer gave the token {outside[0]}, but the model's vocabulary has {size} tokens."
-            remedy = "Its tokenizer and its weights do not belong together: fetch the model again."
-            raise EngineError(msg, remedy=remedy)
+            raise outside_vocabulary(int(outside[0]), size)
         return token_ids.astype(np.int32)
 
     def _grow_buffers(self, tokens: int, wanted: int) -> None:

@@ -10,7 +10,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
@@ -39,7 +38,7 @@ from copilot_server.engine.backends.cpu.tensors import (
 )
 from copilot_server.engine.models.architecture import Architecture
 from copilot_server.errors import DiskSpaceError, ModelError
-from copilot_server.fetch import home
+from copilot_server.fetch.derived import derived_folder, is_ours, seal
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,9 +60,9 @@ class Weights:
 def open_weights(folder: Path, architecture: Architecture, dtype: Dtype) -> Weights:
     """Map the packed weights of the model in ``folder``, and pack them first if no file holds them yet.
 
-    Packing takes seconds, and in int8 one byte per weight on disk. The file lies beside the model's own, or
-    among the cached models if that folder is read-only. A packed file that came with the model is hostile
-    input like everything there: if its tensors are not those of the architecture, it is written again.
+    Packing takes seconds, and in int8 one byte per weight on disk. The file lies beside the weights of a
+    model that was pulled, and among the cached models for any other: what came with a folder is not believed.
+    A packed file that others may write to, or with other tensors than the architecture's, is written again.
 
     Raises:
         DiskSpaceError: there is too little room for it.
@@ -78,7 +77,7 @@ def open_weights(folder: Path, architecture: Architecture, dtype: Dtype) -> Weig
         ),
     }
     # The suffix differs, since engines that read every *.safetensors of a folder would read this one too.
-    path = _packed_folder(folder) / f"packed-{dtype}.weights"
+    path = derived_folder(folder) / f"packed-{dtype}.weights"
     with FileLock(f"{path}.lock"):
         tensors = _map_current(path, about, architecture, dtype)
         if tensors is None:
@@ -88,20 +87,12 @@ def open_weights(folder: Path, architecture: Architecture, dtype: Dtype) -> Weig
     return Weights(architecture, dtype, {name: array for name, (_, array) in tensors.items()})
 
 
-def _packed_folder(folder: Path) -> Path:
-    if os.access(folder, os.W_OK):
-        return folder
-    cached = home() / "prepared" / f"{folder.name}-{sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
-    cached.mkdir(parents=True, exist_ok=True)
-    return cached
-
-
 def _map_current(
     path: Path, about: Mapping[str, str], architecture: Architecture, dtype: Dtype
 ) -> Tensors | None:
     """The tensors of the packed file; None where it has to be written (again)."""
     try:
-        if metadata(path) != about:
+        if not is_ours(path) or metadata(path) != about:
             return None
         tensors = map_tensors(path)
     except (OSError, ValueError):
@@ -127,6 +118,7 @@ def _pack(
     try:
         write_tensors(Path(scratch), layout, _parts(tensors, architecture, dtype), about)
         Path(scratch).replace(path)
+        seal(path)
     finally:
         Path(scratch).unlink(missing_ok=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +12,9 @@ from typing import Any, Literal
 from copilot_server.engine.backends.remote.failures import Unanswered, malformed
 
 Finish = Literal["stop", "length"]
+
+#: JSON can name half of a surrogate pair, which no text that is sent on can hold.
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _FINISHES: dict[str, Finish] = {
     "stop": "stop",
@@ -52,7 +56,7 @@ def read_piece(data: str) -> Piece | None:
     """
     try:
         event = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise malformed("not JSON") from None
     if isinstance(event, dict) and event.get("error"):
         raise Unanswered("broke off its answer with an error")
@@ -70,7 +74,7 @@ def _piece(choice: Mapping[str, Any]) -> Piece:
     if reason is not None and reason not in _FINISHES:
         raise Unanswered("broke off its answer")
     return Piece(
-        text=text,
+        text=_LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text),
         tokens=tuple(_tokens(choice.get("logprobs"))),
         finish=None if reason is None else _FINISHES[reason],
         stopped_by=stopped_by if isinstance(stopped_by, str) else "",
@@ -94,4 +98,4 @@ def _pair(text: object, logprob: object) -> tuple[str, float]:
     if not isinstance(text, str):
         raise TypeError
     value = 0.0 if logprob is None else float(logprob)  # type: ignore[arg-type]  # a wrong type is caught
-    return text, value if math.isfinite(value) else 0.0
+    return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text), value if math.isfinite(value) else 0.0

@@ -1,13 +1,16 @@
-"""An engine's API key, read from a file or the environment, and never shown."""
+"""An engine's API key, read from a file or the environment, never shown, and sent to few."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
+from copilot_server.config import RemoteSettings
+from copilot_server.engine.backends.remote.endpoint import Endpoint
 from copilot_server.engine.backends.remote.failures import Unanswered
 from copilot_server.errors import ConfigError
 
@@ -60,6 +63,39 @@ class ApiKey(httpx.Auth):
         if key:
             request.headers["Authorization"] = f"Bearer {key}"
         yield request
+
+
+def endpoints_with_key(endpoints: Sequence[Endpoint], remote: RemoteSettings) -> frozenset[Endpoint]:
+    """Return the engines that get the API key.
+
+    Over plain http nobody gets it unless the user says so, not even on this machine: any of its programs may
+    listen on a port before the engine does.
+
+    Raises:
+        ConfigError: several hosts could get it and none is named, or one is named that must not.
+    """
+    may = [one for one in endpoints if one.is_encrypted or remote.api_key_over_http]
+    names = {name.lower() for name in remote.api_key_hosts}
+    if not names:
+        hosts = dict.fromkeys(_hostname(one) for one in may)
+        if len(hosts) > 1:
+            raise ConfigError(
+                f"It is not clear which of these hosts get the API key: {', '.join(hosts)}.",
+                remedy="Name them in remote.api_key_hosts.",
+            )
+        return frozenset(may)
+    named = [one for one in endpoints if names & {one.host.lower(), _hostname(one)}]
+    for one in named:
+        if one not in may:
+            raise ConfigError(
+                f"The API key would be sent unencrypted to {one.host}.",
+                remedy="Give it an https URL, or set remote.api_key_over_http.",
+            )
+    return frozenset(named)
+
+
+def _hostname(endpoint: Endpoint) -> str:
+    return (urlsplit(endpoint.root).hostname or "").lower()
 
 
 def _checked(key: str, what: str) -> str:

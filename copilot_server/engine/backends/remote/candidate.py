@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from copilot_server.catalog import FimTokens
 from copilot_server.engine.backends.remote.answers import Piece, Token
 from copilot_server.engine.backends.remote.escaping import Escaping, split_infill
+from copilot_server.engine.backends.remote.failures import malformed
 from copilot_server.engine.base import FinishReason, Generation, GenerationRequest, Written
 from copilot_server.engine.decoding.stops import first_stop
 
 #: How many alternatives to request for each token while the output is forced: as many as vLLM gives by
 #: default (``--max-logprobs``).
 ALTERNATIVES = 20
+#: The most code points of a token, on average over an answer. The longest tokens are runs of some 128 blanks.
+MOST_OF_A_TOKEN = 256
 #: Stands for a character whose first bytes were in one token and whose last bytes never came.
 _CUT_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 
@@ -104,8 +107,12 @@ class RemoteCandidate:
 
         Then the candidate is finished, or has to be asked for again, since the output did not begin as it
         must.
+
+        Raises:
+            Unanswered: there is far more text, or there are more tokens, than was asked for.
         """
         self._begun()
+        self._check_size(piece)
         tokens = piece.tokens or ((Token(piece.text, 0.0),) if piece.text else ())
         end = len(self._raw)
         for token in tokens:
@@ -149,6 +156,14 @@ class RemoteCandidate:
         if self.on_begin is not None:
             on_begin, self.on_begin = self.on_begin, None
             on_begin()
+
+    def _check_size(self, piece: Piece) -> None:
+        """Refuse what an engine that keeps to ``max_tokens`` cannot send."""
+        most = self._request.sampling.max_new_tokens
+        characters = len(self._raw) + len(piece.text) - len(self._request.prompt.forced)
+        # Tokens that a stop text is made of, or that the forced beginning was, are not in the trace.
+        if characters > MOST_OF_A_TOKEN * (most + 1) or len(piece.tokens) > 2 * most + MOST_OF_A_TOKEN:
+            raise malformed("more text than it was asked for")
 
     def _begin_stream(self) -> None:
         self._raw = self._head

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 from attrs import evolve
 
 from copilot_server.catalog import FimTokens, Manifest, Protocols, find_served, manifest_for_unknown, resolve
 from copilot_server.config import DEFAULT_MODEL, Settings
-from copilot_server.engine.backends.remote.api_key import ApiKey
+from copilot_server.engine.backends.remote.api_key import ApiKey, endpoints_with_key
 from copilot_server.engine.backends.remote.endpoint import Endpoint, read_endpoints
 from copilot_server.engine.backends.remote.event_loop import EventLoop
 from copilot_server.engine.backends.remote.failures import Unanswered
@@ -32,17 +32,20 @@ def connect(settings: Settings) -> RemoteEngine:
     """The engine that ``settings.engine`` names, once it has reported what it serves.
 
     Raises:
-        ConfigError: source would go unencrypted over a network, or the API key cannot be read.
+        ConfigError: source would go unencrypted over a network, the API key cannot be read, or it is not
+            clear who gets it.
         EngineUnavailableError: no engine can be reached.
         EngineError: it is not clear which of its models is meant.
     """
     remote = settings.remote
     endpoints = read_endpoints(settings.engine, allow_http=remote.allow_http)
     api_key = ApiKey(remote.api_key_file)
+    signed = endpoints_with_key(endpoints, remote) if api_key.read() else frozenset[Endpoint]()
+    keys = {one: api_key if one in signed else None for one in endpoints}
     _LOG.warning("The text around the cursor is sent to the engine at %s.", settings.engine_hosts)
     loop = EventLoop("remote-engine")
     try:
-        replicas = _replicas(endpoints, api_key, settings)
+        replicas = _replicas(keys, settings)
         loop.start(replicas.watch())
         loop.start(_meet(replicas)).result()
         return _engine(loop, replicas, settings)
@@ -51,12 +54,12 @@ def connect(settings: Settings) -> RemoteEngine:
         raise
 
 
-def _replicas(endpoints: Sequence[Endpoint], api_key: ApiKey, settings: Settings) -> Replicas:
+def _replicas(keys: Mapping[Endpoint, ApiKey | None], settings: Settings) -> Replicas:
     connect_s = settings.remote.connect_timeout_s
     return Replicas(
         [
-            Replica(one, make_client(api_key, connect_timeout_s=connect_s, is_encrypted=one.is_encrypted))
-            for one in endpoints
+            Replica(one, make_client(key, connect_timeout_s=connect_s, is_encrypted=one.is_encrypted))
+            for one, key in keys.items()
         ],
         settings.remote.model,
     )

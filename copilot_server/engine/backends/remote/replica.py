@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from dataclasses import dataclass, replace
@@ -16,7 +17,9 @@ from copilot_server.engine.backends.remote.dialect import request_body
 from copilot_server.engine.backends.remote.endpoint import Endpoint
 from copilot_server.engine.backends.remote.failures import Unanswered
 from copilot_server.engine.backends.remote.served import SHOWN_CHARACTERS, Served, ask_what_is_served
-from copilot_server.engine.backends.remote.transport import named_failures, stream
+from copilot_server.engine.backends.remote.transport import ask, in_time, stream
+
+_LOG = logging.getLogger(__name__)
 
 #: After how many seconds without a request an engine's health is checked.
 IDLE_S = 10.0
@@ -132,14 +135,19 @@ class Replica:
         self.breaker.failed(failure.problem, at_once=failure.is_down)
 
     async def check(self, wanted: str) -> None:
-        """Check its health. One that was unreachable is then used again, and one that failed gets a trial."""
+        """Check its health. One that was unreachable is then used again, and one that failed gets a trial.
+
+        Whatever it answers, this returns, so that the other engines are checked as well.
+        """
         self._asked_s = time.monotonic()
         try:
-            await self._check_health()
-            if self.served is None or self.breaker.state == "open":
-                self._take(await ask_what_is_served(self.client, self.endpoint, wanted))
+            async with in_time(self.client):
+                await self._ask_about_itself(wanted)
         except Unanswered as failure:
             self._is_not_well(failure)
+        except Exception as error:  # noqa: BLE001 - no answer may end the watching of the other engines
+            _LOG.debug("checking the engine at %s failed", self.endpoint.host, exc_info=error)
+            self._is_not_well(Unanswered(f"cannot be asked ({type(error).__name__})"))
         else:
             if self._is_unreachable:
                 self.succeeded()
@@ -155,11 +163,12 @@ class Replica:
         if counts:
             self.failed(replace(failure, is_down=True, is_unreachable=not self.has_changed))
 
-    async def _check_health(self) -> None:
-        with named_failures():
-            response = await self.client.get(f"{self.endpoint.root}/health")
-        if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise Unanswered(f"is not well (HTTP {response.status_code})")
+    async def _ask_about_itself(self, wanted: str) -> None:
+        health = await ask(self.client, f"{self.endpoint.root}/health")
+        if health.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise Unanswered(f"is not well (HTTP {health.status})")
+        if self.served is None or self.breaker.state == "open":
+            self._take(await ask_what_is_served(self.client, self.endpoint, wanted))
 
     def _take(self, served: Served) -> None:
         self.has_changed = self.served is not None and served.model != self.served.model

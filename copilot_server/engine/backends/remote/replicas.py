@@ -96,17 +96,21 @@ class Replicas:
     async def watch(self) -> None:
         """Check the engines regularly until cancelled, and then close the connections."""
         try:
-            while True:
-                await asyncio.sleep(LOOK_S)
-                await self.check([one for one in self.all if one.check_is_due])
+            # Each on its own, so that one that is slow to answer holds up no other.
+            await asyncio.gather(*map(self._watch, self.all))
         finally:
             await asyncio.gather(*(one.client.aclose() for one in self.all))
 
     async def check(self, due: Sequence[Replica]) -> None:
         """Check the health of these engines."""
-        if due:
-            await asyncio.gather(*(one.check(self._wanted) for one in due))
-            self._changed()
+        await asyncio.gather(*(one.check(self._wanted) for one in due))
+        self._changed()
+
+    async def _watch(self, one: Replica) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if one.check_is_due:
+                await self.check([one])
 
     async def _written(
         self, replica: Replica, candidate: RemoteCandidate, patience: Patience, deadline_s: float | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,14 @@ import httpx
 from copilot_server.engine.backends.remote.dialect import PLAIN, Dialect, dialect_of
 from copilot_server.engine.backends.remote.endpoint import Endpoint
 from copilot_server.engine.backends.remote.failures import Unanswered, malformed
-from copilot_server.engine.backends.remote.transport import check_status, named_failures
+from copilot_server.engine.backends.remote.transport import Reply, ask, check_status, in_time
 
 #: How much of a model's name is shown. The user has to repeat it whole, and llama.cpp's is a file's path.
 SHOWN_CHARACTERS = 200
+#: The longest name that a model may have, in code points: it may be a file's path.
+LONGEST_NAME = 4096
+#: The largest id of a token, and the longest context, that an engine may report.
+MOST_TOKENS = (1 << 31) - 1
 _NAME_ONE = "Set remote.model to the name of the one to use."
 
 
@@ -41,15 +46,15 @@ async def ask_what_is_served(client: httpx.AsyncClient, endpoint: Endpoint, want
     Raises:
         Unanswered: it cannot be asked, or it is not clear which model is meant.
     """
-    with named_failures():
-        response = await client.get(f"{endpoint.api}/models")
-        if response.status_code in (404, 500, 501):
-            return _unlisted(wanted, response.status_code)
-        check_status(response)
-        model = _chosen(_listed(response), wanted)
-        dialect = dialect_of(str(model.get("owned_by", "")))
-        version, context_length = await _about(client, endpoint, dialect, model)
-        return Served(model["id"], dialect, version, context_length)
+    reply = await ask(client, f"{endpoint.api}/models")
+    if reply.status in (404, 500, 501):
+        return _unlisted(wanted, reply.status)
+    check_status(reply.status, reply.headers)
+    model = _chosen(_listed(reply), wanted)
+    owner = model.get("owned_by")
+    dialect = dialect_of(owner if isinstance(owner, str) else "")
+    version, context_length = await _about(client, endpoint, dialect, model)
+    return Served(model["id"], dialect, version, context_length)
 
 
 async def control_ids(
@@ -61,17 +66,17 @@ async def control_ids(
         Unanswered: it cannot be asked.
     """
     found: dict[str, int | None] = {}
-    for name in names:
-        # vLLM and llama.cpp have different names for the same fields, and each ignores the other's.
-        body = {"model": served.model, "prompt": name, "content": name, "add_special_tokens": False}
-        with named_failures():
-            response = await client.post(f"{endpoint.root}/tokenize", json=body | {"add_special": False})
-        if response.status_code != httpx.codes.OK:
-            return None
-        tokens = _json(response).get("tokens")
-        if not isinstance(tokens, list):
-            return None
-        found[name] = tokens[0] if len(tokens) == 1 and isinstance(tokens[0], int) else None
+    async with in_time(client):
+        for name in names:
+            # vLLM and llama.cpp have different names for the same fields, and each ignores the other's.
+            body = {"model": served.model, "prompt": name, "content": name, "add_special_tokens": False}
+            reply = await ask(client, f"{endpoint.root}/tokenize", body | {"add_special": False})
+            if reply.status != httpx.codes.OK:
+                return None
+            tokens = _json(reply).get("tokens")
+            if not isinstance(tokens, list):
+                return None
+            found[name] = tokens[0] if len(tokens) == 1 and _is_token_id(tokens[0]) else None
     return found
 
 
@@ -81,11 +86,24 @@ def _unlisted(wanted: str, status: int) -> Served:
     return Served(wanted, PLAIN)
 
 
-def _listed(response: httpx.Response) -> list[dict[str, Any]]:
-    models = _json(response).get("data")
+def _listed(reply: Reply) -> list[dict[str, Any]]:
+    models = _json(reply).get("data")
     if not isinstance(models, list):
         raise malformed("a list of models in another format")
-    return [one for one in models if isinstance(one, dict) and isinstance(one.get("id"), str)]
+    return [one for one in models if isinstance(one, dict) and _is_name(one.get("id"))]
+
+
+def _is_name(value: object) -> bool:
+    """Whether it can be a model's name, which every request repeats; half a surrogate pair cannot be sent."""
+    return (
+        isinstance(value, str)
+        and len(value) <= LONGEST_NAME
+        and not any("\ud800" <= character <= "\udfff" for character in value)
+    )
+
+
+def _is_token_id(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
 
 
 def _chosen(models: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any]:
@@ -114,14 +132,14 @@ async def _about(
 
 
 async def _optional(client: httpx.AsyncClient, url: str) -> Mapping[str, Any]:
-    response = await client.get(url)
-    return _json(response) if response.status_code == httpx.codes.OK else {}
+    reply = await ask(client, url)
+    return _json(reply) if reply.status == httpx.codes.OK else {}
 
 
-def _json(response: httpx.Response) -> Mapping[str, Any]:
+def _json(reply: Reply) -> Mapping[str, Any]:
     try:
-        answer = response.json()
-    except ValueError:
+        answer = json.loads(reply.body)
+    except (ValueError, RecursionError):
         raise malformed("not JSON") from None
     if not isinstance(answer, dict):
         raise malformed("JSON in another format")
@@ -138,4 +156,4 @@ def _short(value: object) -> str:
 
 
 def _whole(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value <= MOST_TOKENS else 0

@@ -24,6 +24,7 @@ from copilot_server.engine.backends.torch.loading import computed_dtype, convers
 from copilot_server.engine.backends.torch.matrix import DenseMatrix
 from copilot_server.engine.backends.torch.runner import TorchRunner
 from copilot_server.engine.models.tokenizer import load_tokenizer
+from copilot_server.engine.models.weight_files import weight_files
 from copilot_server.engine.runner import Choice, Chunk, Drawn
 from copilot_server.fetch import home
 
@@ -81,7 +82,10 @@ def expected_from_transformers(folder: Path, device: torch.device, dtype: str) -
     """
     number = computed_dtype(dtype, device)
     # Any, since generate() is annotated for some of its results only.
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=number, local_files_only=True)
+    weight_files(folder)  # raises, since transformers would read pickles that an index names
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=number, local_files_only=True, trust_remote_code=False, use_safetensors=True
+    )
     nn.Module.to(model, device)
     room = model.config.max_position_embeddings - TOKENS
     text = Path(__file__).read_text("utf-8")[:PROMPT_CHARACTERS]

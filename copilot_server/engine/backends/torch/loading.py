@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -88,6 +88,9 @@ def make_torch_runner(
     source: Source, architecture: Architecture, device: torch.device, dtype: str, options: Options = Options()
 ) -> TorchRunner:
     """A runner for weights from any source; see ``open_torch_runner``."""
+    # The decoder computes a table of all positions, of which no more are used than fit in the cache.
+    window = min(architecture.context_length, max(options.kv_tokens or 0, MOST_KV_TOKENS))
+    architecture = replace(architecture, context_length=window)
     computed = computed_dtype(dtype, device)
     with _memory_errors(), torch.inference_mode():
         convert: Convert = conversion(dtype) or (lambda matrix: matrix)

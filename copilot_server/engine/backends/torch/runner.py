@@ -28,7 +28,7 @@ from copilot_server.engine.backends.torch.plan import (
     plan,
 )
 from copilot_server.engine.memory import memory_errors
-from copilot_server.engine.runner import Chunk, Drawn
+from copilot_server.engine.runner import Chunk, Drawn, check_token_ids
 from copilot_server.errors import EngineError
 
 #: By device type: how many tokens keep it busy, and how many drafts it verifies at little more than the cost
@@ -152,6 +152,7 @@ class TorchRunner:
         """See ``Runner.step``."""
         starts = [self._cache.length(chunk.sequence) for chunk in chunks]
         self._check_lengths(chunks, starts)
+        check_token_ids(chunks, self._decoder.architecture.vocab_size)
         with torch.inference_mode(), memory_errors():
             self._cache.reserve([(chunk.sequence, len(chunk.token_ids)) for chunk in chunks])
             try:

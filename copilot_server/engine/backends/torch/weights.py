@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -13,10 +12,13 @@ from safetensors import SafetensorError, safe_open
 
 from copilot_server.engine.backends.torch.matrix import DenseMatrix, Matrix
 from copilot_server.engine.models.architecture import Architecture
+from copilot_server.engine.models.weight_files import weight_files
 from copilot_server.errors import ModelError
 
 #: Gives a tensor by its name in transformers' format, or None where the model has none of that name.
 Source = Callable[[str], torch.Tensor | None]
+
+_REMEDY = "Fetch the model again, or set speed.fast to false."
 
 #: Turns a dense matrix, as soon as it is loaded, into one of the format wanted.
 Convert = Callable[[DenseMatrix], Matrix]
@@ -71,9 +73,9 @@ def load_weights(
     """Read every tensor; only one matrix at a time is on the device before it is converted.
 
     Raises:
-        ModelError: a tensor is missing.
+        ModelError: a tensor is missing, or has another shape or kind than it must have.
     """
-    reader = _Reader(source, device, dtype, convert)
+    reader = _Reader(source, device, dtype, convert, dict(_shapes(architecture, qkv_bias=True)))
     embedding = reader.tensor("model.embed_tokens.weight")
     head = DenseMatrix(embedding if architecture.tied else reader.tensor("lm_head.weight"))
     return Weights(
@@ -101,23 +103,35 @@ class _Reader:
     device: torch.device
     dtype: torch.dtype
     convert: Convert
+    shapes: Mapping[str, tuple[int, ...]]  # of all tensors that the model may have; others are ignored
 
     def tensor(self, name: str) -> torch.Tensor:
         tensor = self._find(name)
         if tensor is None:
             msg = f"The model's files lack the tensor {name}."
-            raise ModelError(msg, remedy="Fetch the model again, or set speed.fast to false.")
+            raise ModelError(msg, remedy=_REMEDY)
         return tensor
 
     def matrix(self, *names: str) -> Matrix:
         """The matrices of these modules as one, their outputs side by side."""
         weight = torch.cat([self.tensor(f"{name}.weight") for name in names])
         biases = [bias for name in names if (bias := self._find(f"{name}.bias")) is not None]
+        if biases and len(biases) < len(names):
+            msg = f"The model's files lack some of the biases of {', '.join(names)}."
+            raise ModelError(msg, remedy=_REMEDY)
         return self.convert(DenseMatrix(weight, torch.cat(biases) if biases else None))
 
     def _find(self, name: str) -> torch.Tensor | None:
-        tensor = self.source(name)
-        return None if tensor is None else tensor.to(self.device, self.dtype)
+        """The tensor, if the model has it. Kernels for GPUs read memory by the sizes in config.json alone."""
+        shape = self.shapes.get(name)
+        tensor = None if shape is None else self.source(name)
+        if tensor is None:
+            return None
+        if tensor.shape != shape or not tensor.is_floating_point():
+            found = f"{tuple(tensor.shape)} of {tensor.dtype}"
+            msg = f"The tensor {name} of the model has the shape {found}, where {shape} is needed."
+            raise ModelError(msg, remedy=_REMEDY)
+        return tensor.to(self.device, self.dtype)
 
 
 def folder_source(folder: Path) -> Source:
@@ -127,7 +141,7 @@ def folder_source(folder: Path) -> Source:
         ModelError: there are none, or they cannot be read.
     """
     try:
-        files = [safe_open(path, framework="pt") for path in _weight_files(folder)]
+        files = [safe_open(path, framework="pt") for path in weight_files(folder)]
     except (OSError, SafetensorError, ValueError) as error:
         msg = f"{folder} does not hold weights in safetensors that can be read ({error})."
         raise ModelError(msg, remedy="Fetch the model again.") from error
@@ -138,14 +152,6 @@ def folder_source(folder: Path) -> Source:
         return None if file is None else file.get_tensor(name)  # type: ignore[no-untyped-call]
 
     return source
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    index = folder / "model.safetensors.index.json"
-    if not index.exists():
-        return [folder / "model.safetensors"]
-    names: dict[str, str] = json.loads(index.read_text("utf-8"))["weight_map"]
-    return [folder / name for name in sorted(set(names.values()))]
 
 
 def random_source(architecture: Architecture, *, device: torch.device, qkv_bias: bool = True) -> Source:

@@ -11,8 +11,10 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from copilot_server.engine.backends.transformers.runner import TransformersRunner
+from copilot_server.engine.backends.transformers.sizes import check_size
 from copilot_server.engine.models.tokenizer import Tokenizer
 from copilot_server.engine.models.transformers_output import silence_transformers
+from copilot_server.engine.models.weight_files import weight_files
 from copilot_server.errors import EngineError, ModelError
 
 #: The share of the memory that is available once the weights are there, which the KV cache may grow to.
@@ -31,20 +33,24 @@ def open_transformers_runner(
         EngineError: the model does not fit in memory, or has no fast tokenizer.
     """
     silence_transformers()
-    model, tokenizer = _load(folder, dtype)
+    files = weight_files(folder)  # raises, since transformers would read pickles that an index names
+    model, tokenizer = _load(folder, files, dtype)
     _move(model, device)
     length = _context_length(model)
     runner = TransformersRunner(model, context_length=length, max_tokens=_cache_tokens(model, length))
     return runner, tokenizer
 
 
-def _load(folder: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, Tokenizer]:
+def _load(folder: Path, files: list[Path], dtype: torch.dtype) -> tuple[PreTrainedModel, Tokenizer]:
     try:
+        check_size(folder, files)
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, local_files_only=True
+            folder, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True
         )
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (ValueError, OSError, KeyError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except ModelError:
+        raise
+    except Exception as error:  # files that anybody may have made raise anything
         msg = f"{folder} does not hold a language model that transformers can read ({error})."
         remedy = "It needs config.json, tokenizer.json and weights in safetensors."
         raise ModelError(msg, remedy=remedy) from error

@@ -21,7 +21,7 @@ from copilot_server.engine.backends.transformers.kv_cache import (
     unchanged_on_error,
 )
 from copilot_server.engine.decoding.sampling import sample_token
-from copilot_server.engine.runner import Choice, Chunk, Drawn
+from copilot_server.engine.runner import Choice, Chunk, Drawn, check_token_ids
 from copilot_server.errors import EngineError
 
 #: Prompt tokens to read at once, by device type; on a CPU they take about a second.
@@ -48,6 +48,7 @@ class TransformersRunner:
             max_tokens: The most tokens that all sequences can have together.
         """
         self._model = model
+        self._vocabulary_size = _embedding_rows(model)
         self._context_length = context_length
         self._max_tokens = max_tokens
         self._sequences: dict[int, CachedSequence] = {}
@@ -131,6 +132,7 @@ class TransformersRunner:
         """See ``Runner.step``."""
         before = {chunk.sequence: len(self._sequences[chunk.sequence].token_ids) for chunk in chunks}
         self._check_room(chunks)
+        check_token_ids(chunks, self._vocabulary_size)
         with torch.inference_mode():
             try:
                 for chunk in chunks:
@@ -263,6 +265,10 @@ class TransformersRunner:
 
     def _tensor(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
         return torch.tensor([list(row) for row in rows], device=self._model.device)
+
+
+def _embedding_rows(model: PreTrainedModel) -> int:
+    return len(model.get_input_embeddings().get_parameter("weight"))
 
 
 def _sample(logits: torch.Tensor, choices: Sequence[Choice]) -> list[Drawn]:

@@ -30,6 +30,8 @@ export const SERVER_SETTINGS = [
   "remote.model",
   "remote.fim",
   "remote.apiKeyFile",
+  "remote.apiKeyHosts",
+  "remote.apiKeyOverHttp",
   "remote.allowHttp",
   "remote.connectTimeoutS",
   "remote.readTimeoutS",

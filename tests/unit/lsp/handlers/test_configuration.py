@@ -63,6 +63,8 @@ ATTACKS: dict[str, tuple[object, object, object]] = {
     "remote.model": ("coder", "other", "coder"),
     "remote.fim": ("prompt", "suffix", "prompt"),
     "remote.api_key_file": ("/home/me/key", "/home/me/.ssh/id_rsa", "/home/me/key"),
+    "remote.api_key_hosts": (["gpu.example.com"], ["evil.example"], ["gpu.example.com"]),
+    "remote.api_key_over_http": (False, True, False),
     "remote.allow_http": (False, True, False),
     "remote.connect_timeout_s": (3.0, 60.0, 3.0),
     "remote.read_timeout_s": (20.0, 600.0, 20.0),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,19 @@ from safetensors.torch import load_file, save_file
 
 from copilot_server.engine.backends.cpu.tensors import metadata, write_tensors
 from copilot_server.errors import ModelError
+from copilot_server.fetch.derived import derived_folder
 from tests.support.cpu_runner import greedy_choices, open_runner, random_tokens
 from tests.support.tiny_models import build_tiny_model
+
+
+def packed(folder: Path) -> Path:
+    return derived_folder(folder) / "packed-int8.weights"
 
 
 def test_packed_weights_are_made_once_and_again_when_spoilt(tmp_path: Path):
     folder = build_tiny_model("qwen2", tmp_path)
     before = greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9])
-    path = folder / "packed-int8.weights"
+    path = packed(folder)
     made = path.stat().st_mtime_ns
     assert greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9]) == before
     assert path.stat().st_mtime_ns == made
@@ -36,15 +40,43 @@ def test_packed_weights_are_made_again_when_the_models_own_change(tmp_path: Path
     assert greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9]) != before
 
 
-def test_a_model_that_is_not_ours_to_write_beside_is_packed_among_the_cached_ones(
+def test_a_packed_file_that_came_with_a_folder_is_not_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    """Whoever made the folder may have put other weights there than those that everybody can look at."""
     folder = build_tiny_model("qwen2", tmp_path / "model")
+    before = greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9])
+    path = packed(folder)
+    true = path.read_bytes()
+    forged = true[:-4096] + bytes(4096)
+    (folder / path.name).write_bytes(forged)
     monkeypatch.setenv("COPILOT_SERVER_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root, as which tests may run, may write anywhere
-    assert greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9])
-    assert not list(folder.glob("packed-*"))
-    assert list((tmp_path / "home").rglob("packed-int8.weights"))
+    assert greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9]) == before
+    assert (folder / path.name).read_bytes() == forged
+    # The twin: among the cached models the file is believed, and its weights are other ones indeed.
+    packed(folder).write_bytes(forged)
+    assert greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9]) != before
+
+
+def test_a_packed_file_that_others_may_write_to_is_written_again(tmp_path: Path):
+    folder = build_tiny_model("qwen2", tmp_path)
+    before = greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9])
+    path = packed(folder)
+    forged = path.read_bytes()[:-4096] + bytes(4096)
+    path.write_bytes(forged)
+    assert greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9]) != before
+    path.chmod(0o666)
+    assert greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9]) == before
+    assert not path.stat().st_mode & 0o022
+
+
+def test_the_packed_weights_of_a_pulled_model_lie_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where they have always been: such a model is not packed again."""
+    monkeypatch.setenv("COPILOT_SERVER_HOME", str(tmp_path))
+    folder = build_tiny_model("qwen2", tmp_path / "models" / "tiny" / "snapshot")
+    open_runner(folder, "int8")
+    assert (folder / "packed-int8.weights").is_file()
+    assert not (tmp_path / "prepared").exists()
 
 
 def test_weights_that_lack_a_tensor_are_refused(tmp_path: Path):
@@ -85,7 +117,7 @@ def test_a_packed_file_with_other_tensors_is_written_again(tmp_path: Path):
     """Whoever made the folder may have put it there, with metadata that look right."""
     folder = build_tiny_model("qwen2", tmp_path)
     before = greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9])
-    path = folder / "packed-int8.weights"
+    path = packed(folder)
     size = path.stat().st_size
     nothing = {"embedding.data": ("u1", (0,))}
     write_tensors(path, nothing, [("embedding.data", [])], metadata(path))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
 from copilot_server.engine.backends.torch.loading import (
+    MOST_KV_TOKENS,
     Options,
     make_torch_runner,
     open_torch_runner,
@@ -51,6 +54,32 @@ def test_a_missing_tensor_or_file_is_a_model_error(folder: Path, tmp_path: Path)
         open_torch_runner(tmp_path, CPU, "float32")
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("model.layers.1.mlp.gate_proj.weight", lambda tensor: tensor.repeat(2, 1)),
+        ("model.layers.0.mlp.down_proj.weight", lambda tensor: tensor[:, :-1]),
+        ("model.layers.0.self_attn.k_proj.bias", lambda tensor: tensor[:4]),
+        ("model.layers.1.self_attn.v_proj.bias", lambda _: None),
+        ("model.embed_tokens.weight", lambda tensor: tensor[:-1]),
+        ("model.norm.weight", lambda tensor: tensor[None]),
+        ("model.norm.weight", lambda tensor: tensor.to(torch.int32)),
+    ],
+)
+def test_a_tensor_of_another_shape_or_kind_is_refused(
+    name: str, change: Callable[[Any], torch.Tensor | None], folder: Path
+):
+    """Triton's kernels read as many numbers as the architecture says."""
+    source = folder_source(folder)
+    architecture = architecture_of(folder)
+    make_torch_runner(source, architecture, CPU, "float32")
+    with pytest.raises(ModelError, match="self_attn.v_proj" if "v_proj" in name else name) as caught:
+        make_torch_runner(
+            lambda n: change(source(n)) if n == name else source(n), architecture, CPU, "float32"
+        )
+    assert caught.value.remedy
+
+
 def test_weights_in_several_files(folder: Path, tmp_path: Path):
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     model.save_pretrained(tmp_path, max_shard_size="50KB")
@@ -82,4 +111,22 @@ def test_random_weights_run_in_every_format(dtype: str):
     )
     runner = make_torch_runner(random_source(shape, device=CPU), shape, CPU, dtype, Options(kv_tokens=1024))
     assert runner.dtype == dtype
+    assert len(greedy(runner, random_tokens(20), 4)) == 4
+
+
+def test_a_context_beyond_every_cache_takes_no_memory():
+    """The table of its positions would: of these, four gigabytes."""
+    shape = Architecture(
+        layers=1,
+        hidden=64,
+        heads=1,
+        kv_heads=1,
+        head_dim=64,
+        intermediate=64,
+        vocab_size=600,
+        context_length=2**24,
+    )
+    source = random_source(shape, device=CPU)
+    runner = make_torch_runner(source, shape, CPU, "float32", Options(kv_tokens=1024))
+    assert runner.decoder.architecture.context_length == MOST_KV_TOKENS
     assert len(greedy(runner, random_tokens(20), 4)) == 4

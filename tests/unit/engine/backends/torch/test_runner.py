@@ -411,3 +411,16 @@ def test_what_is_captured_never_asks_the_device_for_a_value(folder: Path):
     assert graphs.asked == []
     graphs.run("twin", lambda: torch.ones(3).max().item())
     assert graphs.asked == ["_local_scalar_dense"]
+
+
+@pytest.mark.parametrize("token", [-1, 2**40, "size"])
+def test_a_token_that_the_vocabulary_lacks_is_an_error(token: int | str, folder: Path):
+    """On a GPU it would end the use of the device for the whole process."""
+    runner = make_runner(folder)
+    size = runner.decoder.architecture.vocab_size
+    sequence = read_prompt(runner, random_tokens(5))
+    assert runner.step([Chunk(sequence, [size - 1], GREEDY)])
+    with pytest.raises(EngineError, match="vocabulary") as caught:
+        runner.step([Chunk(sequence, [5, size if token == "size" else int(token)], GREEDY)])
+    assert caught.value.remedy
+    assert runner.step([Chunk(sequence, [5], GREEDY)])

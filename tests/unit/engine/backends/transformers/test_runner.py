@@ -234,3 +234,14 @@ def test_too_many_sequences_are_an_error(runner: TransformersRunner, begin: Call
 def test_a_runner_says_what_its_model_is(runner: TransformersRunner, model: PreTrainedModel):
     assert (runner.device, runner.dtype, runner.context_length) == ("cpu", "float32", 128)
     assert runner.model is model
+
+
+@pytest.mark.parametrize("token", [-1, 90, 2**40])
+def test_a_token_that_the_vocabulary_lacks_is_an_error(token: int, runner: TransformersRunner):
+    """On a GPU it would end the use of the device for the whole process."""
+    sequence = runner.open()
+    assert runner.step([Chunk(sequence, [5, 89], GREEDY)])
+    with pytest.raises(EngineError, match="vocabulary") as caught:
+        runner.step([Chunk(sequence, [5, token], GREEDY)])
+    assert caught.value.remedy
+    assert runner.step([Chunk(sequence, [5], GREEDY)])

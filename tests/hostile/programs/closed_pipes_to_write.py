@@ -1,0 +1,12 @@
+"""Closes its pipes, so that nobody waits for it any more, and then writes 1 GiB in files of 1 MiB."""
+
+import os
+
+os.closerange(3, 64)
+for number in range(1024):
+    with open(f"{number}", "wb") as file:
+        file.write(b"x" * 2**20)
+
+
+def add(a, b):
+    return a + b
