@@ -40,7 +40,7 @@ def prepared_folder(gguf: Path) -> Path:
             if not (folder.is_dir() and are_ours(folder)):
                 remove(folder)
                 _prepare(gguf, folder)
-    except OSError as error:
+    except PermissionError as error:
         msg = f"{gguf} cannot be unpacked ({error})."
         raise ModelError(msg, remedy="Check its permissions and those of the cached models.") from error
     return folder

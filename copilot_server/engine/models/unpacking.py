@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from copilot_server.engine.models.transformers_output import silence_transformers
 from copilot_server.errors import ModelError
@@ -24,13 +24,17 @@ def unpack(gguf: Path, folder: Path) -> None:
         ModelError: transformers cannot read the file as GGUF.
     """
     silence_transformers()
-    try:
-        with TemporaryDirectory(prefix=".reading-", dir=folder.parent) as scratch:
-            alone = _alone(gguf, Path(scratch))
-            _write(_read(alone), alone, folder)
-    except Exception as error:  # a file that anybody may have made raises anything
-        msg = f"{gguf} is not a GGUF file that transformers can read ({error})."
-        raise ModelError(msg, remedy="Check the file, or name the model's folder in safetensors.") from error
+    with TemporaryDirectory(prefix=".reading-", dir=folder.parent) as scratch:
+        alone = _alone(gguf, Path(scratch))
+        try:
+            model, tokenizer = _read(alone)
+        except Exception as error:  # a file that anybody may have made raises anything
+            msg = f"{gguf} is not a GGUF file that transformers can read ({error})."
+            raise ModelError(
+                msg, remedy="Check the file, or name the model's folder in safetensors."
+            ) from error
+        _write(model, folder)
+        tokenizer.save_pretrained(folder)
 
 
 def _alone(gguf: Path, scratch: Path) -> Path:
@@ -43,14 +47,16 @@ def _alone(gguf: Path, scratch: Path) -> Path:
     return alone
 
 
-def _read(gguf: Path) -> PreTrainedModel:
+def _read(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
     with redirect_stderr(io.StringIO()):  # a progress bar that cannot be turned off would fill the log
-        return AutoModelForCausalLM.from_pretrained(
+        model = AutoModelForCausalLM.from_pretrained(
             gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16, trust_remote_code=False
         )
+    return model, tokenizer
 
 
-def _write(model: PreTrainedModel, gguf: Path, folder: Path) -> None:
+def _write(model: PreTrainedModel, folder: Path) -> None:
     folder.mkdir()
     weights = model.state_dict()
     config = model.config.to_dict()
@@ -64,8 +70,6 @@ def _write(model: PreTrainedModel, gguf: Path, folder: Path) -> None:
     model.generation_config.save_pretrained(folder)
     tensors = {name: weight.contiguous() for name, weight in weights.items()}
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
-    tokenizer.save_pretrained(folder)
 
 
 def _was_tied(weights: dict[str, torch.Tensor]) -> bool:
