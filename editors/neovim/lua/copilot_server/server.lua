@@ -5,6 +5,7 @@ local config = require('copilot_server.config')
 local M = {}
 
 M.NAME = 'copilot_server'
+M.SECTION = 'copilot-server'
 
 local IS_011 = vim.fn.has('nvim-0.11') == 1
 local WINDOW_S = 300
@@ -214,6 +215,20 @@ function M.restart()
     end
   end
   start_when_stopped()
+end
+
+--- Change one setting of the running server, which takes some only at its start.
+---@param name string
+---@param value any
+function M.change_setting(name, value)
+  local client = M.client()
+  if not client then
+    M.notify('the server is not running. :CopilotServer restart starts it', vim.log.levels.WARN)
+    return
+  end
+  local settings = vim.tbl_deep_extend('force', client.settings or {}, { [M.SECTION] = { [name] = value } })
+  client.settings = settings
+  M.send(client, 'workspace/didChangeConfiguration', { settings = settings })
 end
 
 --- Start the server again with a setting that the user has chosen. A running server could not tell it from
