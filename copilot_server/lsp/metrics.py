@@ -5,7 +5,9 @@ Names and units follow https://prometheus.io/docs/practices/naming/; docs/metric
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import secrets
 import socket
 import sys
 import threading
@@ -14,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from operator import add
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
-from wsgiref.simple_server import WSGIServer
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import (
     CollectorRegistry,
@@ -23,9 +25,10 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
-    start_http_server,
+    make_wsgi_app,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.registry import Collector
 
 from copilot_server import __version__
@@ -33,9 +36,13 @@ from copilot_server.config import Settings
 from copilot_server.errors import ConfigError
 from copilot_server.lsp.session import Outcome, RequestKind, Session
 from copilot_server.lsp.wire.address import format_address
-from copilot_server.statistics.types import model_name
+from copilot_server.statistics.names import KEY_BYTES, hashed_name, is_hub_name, read_key
+from copilot_server.statistics.schema import database_path
+from copilot_server.statistics.types import MAX_NAME
 
 if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
     from copilot_server.engine.backends.remote.replica import EndpointState
     from copilot_server.engine.decoding.schedule import Counters
 
@@ -140,6 +147,8 @@ class _Snapshot(Collector):
         self._lock = threading.Lock()
         self._sessions: list[Session] = []
         self._ended = _Totals()
+        #: Without statistics, the hash of a path is another one in each process.
+        self._key = secrets.token_bytes(KEY_BYTES)
 
     def add(self, session: Session) -> None:
         with self._lock:
@@ -172,8 +181,18 @@ class _Snapshot(Collector):
         found = {_model(one.scheduler.pipeline, one.settings.current) for one in sessions}
         family = InfoMetricFamily(f"{_PREFIX}_build", about, labels=("model",))
         for model in sorted(found or {self._settings.model}):
-            family.add_metric([model_name(model)], {"version": __version__})
+            family.add_metric([self._shown(model)], {"version": __version__})
         return family
+
+    def _shown(self, model: str) -> str:
+        """A model's name; a hash of a path, by the key of the statistics if there is one."""
+        if is_hub_name(model):
+            return model[:MAX_NAME]
+        try:
+            key = read_key(database_path())
+        except OSError:
+            key = None
+        return hashed_name(model, key or self._key)
 
 
 def _model(pipeline: object, settings: Settings) -> str:
@@ -256,7 +275,7 @@ def serving(metrics: Metrics, address: str) -> Iterator[None]:
     """
     host, port = read_address(address)
     try:
-        httpd, thread = start_http_server(port, host, metrics.registry)
+        httpd = _listening(host, port, metrics)
     except OSError as error:
         raise ConfigError(
             f"Cannot serve metrics on {format_address(host, port)}: {error.strerror or error}.",
@@ -264,11 +283,52 @@ def serving(metrics: Metrics, address: str) -> Iterator[None]:
         ) from error
     sys.stderr.write(f"copilot-server: metrics on http://{format_address(host, httpd.server_port)}/metrics\n")
     sys.stderr.flush()
+    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread.start()
     try:
         yield
     finally:
         _stop(httpd, host)
         thread.join()
+
+
+def _listening(host: str, port: int, metrics: Metrics) -> WSGIServer:
+    """Return a server that listens, and answers once its thread runs.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    server = type("_Server", (ThreadingWSGIServer,), {"address_family": family})
+    app = make_wsgi_app(metrics.registry)
+    if ipaddress.ip_address(address[0]).is_loopback:
+        app = _only_for_local_names(app, host)
+    return make_server(str(address[0]), port, app, server, _Silent)
+
+
+class _Silent(WSGIRequestHandler):
+    """Logs no requests."""
+
+    def log_message(self, *_arguments: object) -> None:
+        """See ``BaseHTTPRequestHandler.log_message``."""
+
+
+def _only_for_local_names(app: WSGIApplication, host: str) -> WSGIApplication:
+    """Refuse requests for another name than this machine's own.
+
+    A web page whose name is suddenly said to mean 127.0.0.1 ("DNS rebinding") may read what its name serves,
+    but its browser sends that name as ``Host``.
+    """
+    names = {"localhost", "127.0.0.1", "[::1]", host.lower(), f"[{host.lower()}]"}
+
+    def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        asked = environ.get("HTTP_HOST")  # programs that speak HTTP/1.0 need not send it; browsers do
+        if asked is None or re.sub(r":\d*\Z", "", asked.strip().lower()) in names:
+            return app(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"These metrics are served for this machine's own names only.\n"]
+
+    return guarded
 
 
 def read_address(text: str) -> tuple[str, int]:

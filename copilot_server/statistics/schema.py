@@ -15,6 +15,7 @@ import platformdirs
 
 from copilot_server.errors import NewerDatabaseError, StatisticsError
 from copilot_server.fetch.store import HOME_VARIABLE
+from copilot_server.statistics.names import key_path, make_key
 
 #: "CPst" distinguishes our files from other SQLite files.
 APPLICATION_ID = 0x43507374
@@ -88,6 +89,16 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         return _opened(path)
 
 
+def open_key(path: Path) -> bytes:
+    """Return the key of the names in the database, which is created if there is none.
+
+    Raises:
+        OSError: it cannot be read or written.
+    """
+    with _locked(path):
+        return make_key(path)
+
+
 def reopen_damaged(path: Path, opened: os.stat_result) -> sqlite3.Connection:
     """Open the database again after damage was found in the file that ``opened`` describes.
 
@@ -128,6 +139,7 @@ def forget(path: Path) -> None:
     for aside in path.parent.glob(f"{path.name}.damaged-*"):
         aside.unlink()
     with _locked(path):
+        key_path(path).unlink(missing_ok=True)
         try:
             _delete_all(path)
         except (sqlite3.DatabaseError, NewerDatabaseError) as error:

@@ -14,7 +14,8 @@ from pathlib import Path
 import filelock
 
 from copilot_server.errors import CopilotServerError
-from copilot_server.statistics.schema import is_damage, open_for_writing, reopen_damaged
+from copilot_server.statistics.names import earlier_name, read_key, stored_name
+from copilot_server.statistics.schema import is_damage, open_for_writing, open_key, reopen_damaged
 from copilot_server.statistics.types import Suggestion
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ _INSERT = f"INSERT OR IGNORE INTO suggestions ({_NAMES}) VALUES ({_VALUES})"  # 
 #: An update does not bring back a row that has been deleted in the meantime.
 _SET = ", ".join(f"{name} = :{name}" for name in _OUTCOMES)
 _UPDATE = f"UPDATE suggestions SET {_SET} WHERE id = :id"  # noqa: S608 - the names are our own
+
+_RENAME = "UPDATE suggestions SET model = :new WHERE model = :old"
 
 _Write = tuple[str, Suggestion]
 
@@ -147,6 +150,8 @@ class _Writer:
         # This identifies the file if it turns out to be damaged: its name may denote another one by then.
         self._opened = path.stat()
         self._pruned_s = 0.0
+        #: The models whose earlier rows have their present names.
+        self._renamed: set[str] = set()
 
     def write_all(self, batches: Iterable[list[_Write]]) -> None:
         """Write each batch when it arrives, and close the database after the last one."""
@@ -171,10 +176,20 @@ class _Writer:
 
     def _write(self, batch: list[_Write]) -> None:
         """Write a batch in one transaction."""
+        key = read_key(self._path) or open_key(self._path)
         self._connection.execute("BEGIN IMMEDIATE")
         with self._connection:
             for statement, suggestion in batch:
-                self._connection.execute(statement, asdict(suggestion))
+                name = stored_name(suggestion.model, key)
+                self._rename(suggestion.model, name)
+                self._connection.execute(statement, asdict(suggestion) | {"model": name})
+
+    def _rename(self, model: str, name: str) -> None:
+        """Give the rows that an earlier version wrote for a model the name that it has now."""
+        if name not in self._renamed:
+            self._renamed.add(name)
+            if (old := earlier_name(model)) != name:
+                self._connection.execute(_RENAME, {"old": old, "new": name})
 
     def _prune(self) -> None:
         """Delete old rows, once a day."""

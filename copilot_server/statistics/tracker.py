@@ -22,7 +22,6 @@ from copilot_server.statistics.types import (
     Offer,
     Suggestion,
     SuggestionCounts,
-    model_name,
 )
 
 #: A suggestion that was on offer this long counts as seen: it is about a person's reaction time.
@@ -244,7 +243,7 @@ class Tracker:
             offered_at_s=int(self._wall_clock()),
             editor=self.editor[:MAX_NAME],
             language=offer.language[:MAX_NAME],
-            model=model_name(offer.model),
+            model=offer.model,
             source=offer.source,
             trigger=offer.trigger,
             latency_ms=round(offer.latency_s * 1e3, 3),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -12,9 +10,6 @@ Trigger = Literal["automatic", "invoked", "panel"]
 
 #: The longest name that is stored. The names of languages, editors and models come from elsewhere.
 MAX_NAME = 64
-
-_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
-_PATH = re.compile(r"^[.~]|\.gguf$", re.IGNORECASE)
 
 
 class Edit(Protocol):
@@ -84,6 +79,7 @@ class Offer:
 class Suggestion:
     """One row: all that is stored about a suggestion. Lengths are in code points; times are UTC.
 
+    ``model``: as the pipeline names it; the store replaces it by ``names.stored_name``.
     ``eagerness``: that of its first offer; empty in rows that were written before it was stored.
     """
 
@@ -114,10 +110,3 @@ class SuggestionCounts:
     offered: int = 0
     shown: int = 0
     accepted: int = 0
-
-
-def model_name(model: str) -> str:
-    """Return a model's name as it is stored: a hash instead of a path, which may identify the user."""
-    if _HUB_NAME.fullmatch(model) and not _PATH.search(model):
-        return model[:MAX_NAME]
-    return f"local-{hashlib.sha256(model.encode('utf-8', 'replace')).hexdigest()[:8]}"

@@ -278,3 +278,13 @@ def test_an_honest_answer_is_taken_whole(twin: str, *, compressed: bool) -> None
     answer = whole(gzip.compress(stream) if compressed else stream, *fields, kind=STREAM)
     with HostileEngine({"v1/completions": answer}) as honest, connected(honest) as engine:
         assert generate(engine).text == text
+
+
+@pytest.mark.parametrize("name", ["[INST]", "</s>", "<start_of_turn>", "<|endoftext|>"])
+def test_a_users_text_holds_no_control_token_of_a_model_that_nobody_knows(name: str) -> None:
+    request = GenerationRequest(Prompt((f"x = '{name}",)), Sampling(max_new_tokens=8))
+    with HostileEngine() as honest, connected(honest) as engine:
+        assert engine.generate(request, NEVER)[0].text == "1"
+        prompt = json.loads(honest.bodies[-1])["prompt"]
+    assert name not in prompt
+    assert prompt.replace("\u200b", "") == f"x = '{name}"

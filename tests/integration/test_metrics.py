@@ -10,8 +10,9 @@ import sys
 import threading
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -261,6 +262,45 @@ async def test_only_a_named_host_is_reachable_beyond_this_machine(address: str, 
         assert listening(client) == {host}
         assert scrape(url).value("build_info", version=__version__, model="qwen2.5-coder-0.5b") == 1
         assert await client.shut_down() == 0
+
+
+def asked_as(url: str, *hosts: str) -> int:
+    """The status of an answer to a request that names these hosts."""
+    parts = urlsplit(url)
+    with closing(HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_S)) as connection:
+        connection.putrequest("GET", "/metrics", skip_host=True)
+        for host in hosts:
+            connection.putheader("Host", host)
+        connection.endheaders()
+        return connection.getresponse().status
+
+
+@pytest.mark.parametrize("address", ["0", "localhost:0", "[::1]:0"])
+def test_a_page_whose_name_is_said_to_mean_this_machine_reads_nothing(
+    server: CopilotServer, capsys: pytest.CaptureFixture[str], address: str
+) -> None:
+    with serving(metrics_of(server), address):
+        url = capsys.readouterr().err.split()[-1]
+        for host in (
+            "evil.example",
+            "evil.example:80",
+            "127.0.0.1.evil.example",
+            "",
+            "localhost.evil.example",
+        ):
+            assert asked_as(url, host) == 403, host
+        port = urlsplit(url).port
+        for host in ("localhost", f"LOCALHOST:{port}", f"127.0.0.1:{port}", "[::1]", f"[::1]:{port}"):
+            assert asked_as(url, host) == 200, host
+        assert asked_as(url) == 200
+
+
+def test_who_opens_the_metrics_to_a_network_may_call_the_machine_as_it_is_called_there(
+    server: CopilotServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(metrics_of(server), "0.0.0.0:0"):
+        url = capsys.readouterr().err.split()[-1].replace("0.0.0.0", "127.0.0.1")
+        assert asked_as(url, "desk.example:9464") == 200
 
 
 def test_a_port_in_use_is_reported_before_an_editor_is_served() -> None:

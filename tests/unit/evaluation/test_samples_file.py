@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot_server.errors import DataError
+from copilot_server.evaluation import samples_file
 from copilot_server.evaluation.samples_file import parse_line, read_samples, to_line
 from copilot_server.evaluation.types import Sample
 
@@ -90,6 +92,28 @@ def test_a_file_that_holds_nothing_is_an_error(tmp_path: Path, data: bytes, said
     path.write_bytes(data)
     with pytest.raises(DataError, match=said):
         read_samples(path)
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_file_of_too_many_bytes_is_refused_before_they_are_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compress: bool
+):
+    """64 MiB of blank lines, of which gzip makes 64 KiB, where 1 MiB is allowed."""
+    path = tmp_path / "samples.jsonl"
+    line = json.dumps(LINE).encode() + b"\n"
+    data = line + b"\n" * (64 << 20)
+    path.write_bytes(gzip.compress(data, 1) if compress else data)
+    del data
+    monkeypatch.setattr(samples_file, "MAX_FILE_BYTES", 1 << 20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="holds more than 1,048,576 bytes"):
+            read_samples(path)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+    path.write_bytes(gzip.compress(line * 5_000) if compress else line * 5_000)
+    assert len(read_samples(path)) == 5_000
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path):

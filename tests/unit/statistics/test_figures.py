@@ -89,13 +89,16 @@ class TestFigures:
         assert several_were_used(figures_of(other, [SEEN, replace(SEEN, eagerness="high")]), "eagerness")
 
     def test_by_name_the_most_shown_first(self, path: Path):
-        lua, other = replace(TAKEN, language="lua"), replace(SEEN, model="other", editor="Emacs")
+        lua, other = (
+            replace(TAKEN, language="lua"),
+            replace(SEEN, model="deepseek-coder-1.3b", editor="Emacs"),
+        )
         by = figures_of(path, [SEEN, lua, lua, other]).by
         assert [(name, one.shown, one.accepted) for name, one in by["language"]] == [
             ("lua", 2, 2),
             ("python", 2, 0),
         ]
-        assert [name for name, _ in by["model"]] == ["qwen2.5-coder-0.5b", "other"]
+        assert [name for name, _ in by["model"]] == ["qwen2.5-coder-0.5b", "deepseek-coder-1.3b"]
         assert [name for name, _ in by["editor"]] == ["Neovim", "Emacs"]
 
     def test_by_local_day_and_none_left_out(self, path: Path):

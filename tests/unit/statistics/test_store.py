@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from copilot_server.errors import StatisticsError
-from copilot_server.statistics import schema
+from copilot_server.statistics import names, schema
 from copilot_server.statistics import store as stores
 from copilot_server.statistics.store import Store
-from copilot_server.statistics.types import Suggestion, model_name
+from copilot_server.statistics.types import Suggestion
 from tests.support.statistics_editor import Editor
 from tests.support.statistics_rows import NOW_S, ROW, write
 
@@ -327,20 +327,43 @@ def test_no_source_is_ever_on_the_disk(path: Path):
     assert secrets["document"].encode() in path.read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("model", "name"),
-    [
-        ("qwen2.5-coder-0.5b", "qwen2.5-coder-0.5b"),
-        ("Qwen/Qwen2.5-Coder-0.5B", "Qwen/Qwen2.5-Coder-0.5B"),
-        ("/home/me/secret.gguf", None),
-        ("secret.GGUF", None),
-        ("~/secret", None),
-        ("./secret", None),
-        (r"C:\me\secret", None),
-        ("a/b/c", None),
-        ("x\x1b[31m", None),
-    ],
-)
-def test_a_model_of_the_users_own_has_no_path_for_a_name(model: str, name: str | None):
-    kept = model_name(model)
-    assert kept == name if name else (kept.startswith("local-") and "secret" not in kept)
+class TestNames:
+    def test_the_name_of_a_model_of_ones_own_is_not_in_the_files(self, path: Path):
+        """A name on a hub is one, too: a private repository's, or a folder's that looks like it."""
+        own = ["secret-org/secret-model", "/home/me/secret", "secret.gguf"]
+        write(path, *(replace(ROW, id=number, model=name) for number, name in enumerate(own)))
+        names = {row[4] for row in rows(path)}
+        assert len(names) == 3
+        assert all(str(name).startswith("local-") for name in names)
+        assert not any(b"secret" in file.read_bytes() for file in path.parent.iterdir())
+
+    def test_a_model_of_the_catalogue_keeps_its_name(self, path: Path):
+        write(path, ROW)
+        assert rows(path)[0][4] == "qwen2.5-coder-0.5b"
+
+    def test_a_model_has_the_same_name_after_a_restart(self, path: Path):
+        for number in range(2):
+            write(path, replace(ROW, id=number, model="org/own"))
+        assert len({row[4] for row in rows(path)}) == 1
+
+    def test_only_the_user_may_read_the_key(self, path: Path):
+        write(path, ROW)
+        assert stat.S_IMODE(names.key_path(path).stat().st_mode) == 0o600
+
+    def test_forgetting_forgets_the_key(self, path: Path):
+        write(path, ROW)
+        schema.forget(path)
+        assert not names.key_path(path).exists()
+        write(path, replace(ROW, model="org/own"))
+        assert len(rows(path)) == 1
+
+    @pytest.mark.parametrize("model", ["secret-org/secret-model", "/home/me/secret"])
+    def test_rows_of_earlier_versions_get_the_name_that_the_model_has_now(self, path: Path, model: str):
+        write(path, replace(ROW, id=1), replace(ROW, id=2))
+        with closing(sqlite3.connect(path)) as connection, connection:
+            old = names.earlier_name(model)
+            connection.execute("UPDATE suggestions SET model = ? WHERE id = 1", (old,))
+        write(path, replace(ROW, id=3, model=model))
+        first, other, last = (row[4] for row in rows(path))
+        assert first == last != old
+        assert other == ROW.model

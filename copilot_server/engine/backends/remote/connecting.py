@@ -85,6 +85,8 @@ def _engine(loop: EventLoop, replicas: Replicas, settings: Settings) -> RemoteEn
     if ids is not None:
         manifest = _known_to_engine(manifest, ids, served)
         replicas.end_at([token_id for token_id in ids.values() if token_id is not None])
+    found = find_served(served.model)
+    is_known = found is not None and found.id == manifest.id
     fim = settings.remote.fim
     infills = served.dialect.makes_infill if fim == "auto" else fim == "suffix"
     if infills:
@@ -96,6 +98,7 @@ def _engine(loop: EventLoop, replicas: Replicas, settings: Settings) -> RemoteEn
         replicas,
         manifest,
         control_tokens=manifest.control_tokens.union(_known(ids or {})),
+        is_known=is_known,
         infill=manifest.fim if infills else None,
         patience=Patience(remote.read_timeout_s, REPEATS, remote.deadline_s),
     )

@@ -16,16 +16,30 @@ from copilot_server.engine.base import Prompt, Special
 #: Inserted after the first character of a name: ZERO WIDTH SPACE.
 BREAK = "\u200b"
 #: What the names of control tokens look like in current vocabularies, whether a manifest lists them or not.
-_ANY_NAME = r"<\|\w+\|>|<｜[^｜\s]+｜>"
+_ANY_NAME = r"<\|[\w-]+\|>|<｜[^｜\s]+｜>"
+#: Further names, some of which are ordinary text to most models: those of Mistral, Llama 2, CodeLlama, Gemma,
+#: StarCoder, Seed-Coder, GLM, T5 and BERT. They are split where it is not known which model reads them.
+_NAMES_IN_ANGLES = (
+    "/?s|unk|pad|bos|eos|mask|cls|sep|sop|eop|eod|eot|EOT|PRE|SUF|MID|</?SYS>|(?:start|end)_of_(?:turn|image)"
+    r"|fim[-_]\w+|\[fim-\w+\]|filename|file_sep|repo_?name|gh_stars|(?:issue|commit|jupyter)_\w+|empty_output"
+    r"|/?think|/?tool_\w+|unused\d+|extra_id_\d+"
+)
+_NAMES_IN_BRACKETS = (
+    "/?INST|/?SYSTEM_PROMPT|/?AVAILABLE_TOOLS|/?TOOL_RESULTS|/?MODEL_SETTINGS|/?THINK|TOOL_CALLS|TOOL_CONTENT"
+    "|CALL_ID|ARGS|PREFIX|MIDDLE|SUFFIX|CLS|SEP|PAD|MASK|UNK|BOS|EOS|[gs]MASK"
+)
+_NAMES_OF_UNKNOWN_MODELS = rf"<(?:{_NAMES_IN_ANGLES})>|\[(?:{_NAMES_IN_BRACKETS})\]"
 
 
 class Escaping:
-    """Escapes text for one model; ``names`` are its control tokens."""
+    """Escapes text for one model; ``names`` are its control tokens, ``is_known`` says that they are all."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], *, is_known: bool = True) -> None:
         known = [re.escape(name) for name in sorted(names, key=len, reverse=True) if len(name) > 1]
         self._known = re.compile("|".join(known) or r"(?!)")
-        self._any = re.compile("|".join([*known, _ANY_NAME]))
+        self._any = re.compile(
+            "|".join([*known, _ANY_NAME, *([] if is_known else [_NAMES_OF_UNKNOWN_MODELS])])
+        )
 
     def render(self, prompt: Prompt) -> str:
         """The prompt's parts as one text, without ``forced``."""

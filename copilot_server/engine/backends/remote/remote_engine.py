@@ -33,7 +33,8 @@ OnDone = Callable[[int, list[Generation]], None]
 class RemoteEngine:
     """One model, on one or several remote engines.
 
-    ``manifest``: how to ask the model. ``control_tokens``: all that are known. ``infill``: the tokens of
+    ``manifest``: how to ask the model. ``control_tokens``: all that are known. ``is_known``: whether
+    the catalogue has the model. ``infill``: the tokens of
     infilling prompts, if the engine builds these itself from the text before and after the cursor.
     """
 
@@ -44,6 +45,7 @@ class RemoteEngine:
         manifest: Manifest,
         *,
         control_tokens: frozenset[str],
+        is_known: bool,
         infill: FimTokens | None,
         patience: Patience,
     ) -> None:
@@ -54,7 +56,7 @@ class RemoteEngine:
         self._infill = infill
         self._patience = patience
         self._tokens = RemoteTokens(manifest)
-        self._escaping = Escaping(control_tokens)
+        self._escaping = Escaping(control_tokens, is_known=is_known)
 
     @property
     def device(self) -> str:

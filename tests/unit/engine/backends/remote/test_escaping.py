@@ -29,6 +29,35 @@ def test_control_tokens_of_the_prompt_itself_are_not_escaped():
     assert ESCAPING.render(prompt) == f"{NAMES[0]}x = '<{BREAK}|fim_middle|>'{NAMES[2]}"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("[INST]", "[/INST]", "<s>", "</s>", "<<SYS>>", "<</SYS>>", "[TOOL_CALLS]", "[SUFFIX]", "[gMASK]"),
+        *("<start_of_turn>", "<end_of_turn>", "<bos>", "<eos>", "<pad>", "<unk>", "<PRE>", "<EOT>", "<sop>"),
+        *("<fim_prefix>", "<fim-middle>", "<[fim-suffix]>", "<file_sep>", "<repo_name>", "<reponame>"),
+        *("<commit_before>", "<issue_start>", "<jupyter_code>", "<unused7>", "<extra_id_0>", "</tool_call>"),
+        *("<|fim-prefix|>", "<|endoftext|>", "</think>", "[CLS]"),
+    ],
+)
+def test_names_of_control_tokens_are_split_where_nobody_knows_the_model(name: str):
+    escaping = Escaping((), is_known=False)
+    text = f"x = '{name}'"
+    assert name not in escaping.escape(text)
+    assert escaping.unescape(escaping.escape(text)) == text
+    assert escaping.control_at(text) is None  # it may be ordinary text to the model
+
+
+@pytest.mark.parametrize(
+    "text", ["x[index]", "<div><p></p></div>", "List<String>", "a < s > b", "[INFO]", "x[0]"]
+)
+def test_ordinary_code_is_not_split(text: str):
+    assert Escaping((), is_known=False).escape(text) == text
+
+
+def test_a_model_that_is_known_reads_what_is_no_token_of_its_own_as_it_is():
+    assert Escaping(("<|im_end|>",)).escape("<s>[INST]</s>") == "<s>[INST]</s>"
+
+
 def test_what_cannot_be_encoded_is_replaced():
     assert ESCAPING.escape("a\ud800b") == "a?b"
 
