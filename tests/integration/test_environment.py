@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,16 @@ class TestShown:
     )
     def test_kinds_of_modules(self, workspace: Workspace, folder: Path, drawn: str, head: str):
         assert seen(workspace, folder, drawn) == head
+
+    def test_what_is_shown_stays_while_a_line_is_typed(self, workspace: Workspace, folder: Path):
+        head, line = "import web\nsession = web.Session('x')\n", "session.send(web.get('y'))"
+        seen(workspace, folder, f"{head}{line}‸")
+        shown = [
+            workspace.snippets(cursor_at(folder / "main.py", f"{head}{line[:end]}‸"))
+            for end in range(len(line) + 1)
+        ]
+        assert all(after[: len(before)] == before for before, after in pairwise(shown))
+        assert len(shown[0]) < len(shown[-1])
 
     def test_the_workspaces_own_comes_first(self, workspace: Workspace, folder: Path):
         drawn = "from own import fresh\nfrom single import alone\nfresh(\n    alone(\n        ‸"

@@ -6,7 +6,15 @@ from copilot_server.workspace.select import Candidate, Limits, append, select
 from copilot_server.workspace.types import Snippet
 
 
-def candidate(path: str, score: float, text: str, position: int = 0, *, is_called: bool = False) -> Candidate:
+def candidate(
+    path: str,
+    score: float,
+    text: str,
+    position: int = 0,
+    *,
+    is_called: bool = False,
+    is_outside: bool = False,
+) -> Candidate:
     return Candidate(
         (path, text),
         path,
@@ -14,6 +22,7 @@ def candidate(path: str, score: float, text: str, position: int = 0, *, is_calle
         (path, position),
         lambda length: text if len(text) <= length else "",
         is_called,
+        is_outside,
     )
 
 
@@ -58,3 +67,16 @@ def test_room_is_kept_for_what_is_called():
     line = [candidate("b", 4, "bbb"), candidate("c", 4, "c"), candidate("d", 4, "ddddd", is_called=True)]
     assert texts(append(chosen, line, LIMITS)) == ["bbb", "ddddd"]
     assert texts(append((), [candidate("b", 0.5, "b", is_called=True)], LIMITS)) == []
+
+
+def test_what_is_not_of_the_workspace_comes_after_what_is_worth_as_much():
+    own = candidate("b", 2, "bbbbbb")
+    for is_outside, chosen in ((False, "aaaaaa"), (True, "bbbbbb")):
+        assert texts(select([candidate("a", 2, "aaaaaa", is_outside=is_outside), own], LIMITS)) == [chosen]
+
+
+def test_no_room_that_is_kept_is_given_to_what_is_not_of_the_workspace():
+    chosen = (Snippet("a", "a" * 12, 2),)
+    for is_outside, added in ((False, ["ddddd"]), (True, [])):
+        line = [candidate("d", 4, "ddddd", is_called=True, is_outside=is_outside)]
+        assert texts(append(chosen, line, LIMITS)) == added
