@@ -141,7 +141,8 @@ def needs(problems: Iterable[Problem]) -> tuple[str, ...]:
         text for one in problems for text in (one.test, one.prompt + (one.canonical_solution or "    pass"))
     }
     found = {name for text in texts for name in _imported(text)}
-    return tuple(sorted(found - sys.stdlib_module_names))
+    # "__main__" is whatever runs: the sandbox has one of its own, and must not be given ours.
+    return tuple(sorted(found - sys.stdlib_module_names - {"__main__"}))
 
 
 class _MalformedError(Exception):

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from copilot_server.evaluation.problems import load_problem_file
-from copilot_server.sandbox import Limits, Program, Sandbox, tiers
+from copilot_server.errors import DataError, SandboxUnavailableError
+from copilot_server.evaluation.problems import Problem, load_problem_file, needs
+from copilot_server.sandbox import Limits, Program, Sandbox, open_sandbox, tiers
 from tests.hostile.outside import Outside, marked
 from tests.hostile.test_programs import EXPECTED_ERRORS, LANDLOCKS_ERRORS, limits_of
 from tests.support.patience import PATIENCE_S
@@ -82,8 +83,27 @@ FORKING_TWINS = {
     "fork_bomb",
     "memory_files",
     "orphan",
-    "others_memory",
     "system_v_memory",
+}
+#: Parts of a test that are meant to break whoever reads them: what they repeat, between which ends.
+DEEP = {
+    "brackets": ("(", "x = ", "1"),
+    "operators": ("-", "x = ", "1"),
+    "sums": (" + 1", "x = 1", ""),
+    "calls": ("()", "x = lambda: int", ""),
+    "attributes": (".real", "x = 1 ", ""),
+    "negations": ("not ", "x = ", "1"),
+    "functions": ("lambda: ", "x = ", "1"),
+    "branches": ("elif 1:\n    pass\n", "if 1:\n    pass\n", ""),
+    "digits": ("9", "x = ", ""),
+}
+#: Fields of a problem that are meant to be more than they are.
+FORGED = {
+    "code as the name of a function": {"entry_point": "add); import os; (add"},
+    "a name that ends the line": {"entry_point": "add\nimport os"},
+    "half a surrogate pair": {"task_id": "\ud800"},
+    "a list as a test": {"test": [CHECK]},
+    "a test that ends early": {"test": f"{CHECK}\0"},
 }
 
 
@@ -106,13 +126,25 @@ def is_landlock(sandbox: Sandbox) -> bool:
     return sandbox.tier.startswith("Landlock")
 
 
+def load(folder: Path, fields: Mapping[str, object]) -> Problem:
+    """Write a problem set with one problem that has these fields, and read it as ``--data`` does."""
+    file = folder / "problems.jsonl"
+    usual = {"task_id": "hostile/0", "prompt": "def add(a, b):\n", "entry_point": "add", "test": CHECK}
+    file.write_text(json.dumps({**usual, **fields}) + "\n", encoding="utf-8")
+    (problem,) = load_problem_file(file).problems
+    return problem
+
+
 def judged_by(test: str, folder: Path, prompt: str = "def add(a, b):\n") -> Program:
     """Return a right program, to be judged by a test that a problem set in ``folder`` has."""
-    file = folder / "problems.jsonl"
-    fields = {"task_id": "hostile/0", "prompt": prompt, "entry_point": "add", "test": test}
-    file.write_text(json.dumps(fields) + "\n", encoding="utf-8")
-    (problem,) = load_problem_file(file).problems
-    return problem.task().program("    return a + b\n", 0)
+    return load(folder, {"test": test, "prompt": prompt}).task().program("    return a + b\n", 0)
+
+
+def nested(name: str, depth: int) -> str:
+    part, before, after = DEEP[name]
+    if name == "brackets":
+        after += ")" * depth
+    return f"{before}{part * depth}{after}\n{CHECK}"
 
 
 def expected(name: str, sandbox: Sandbox) -> str:
@@ -128,7 +160,7 @@ def test_hostile_test_meets_the_barriers_of_a_program(
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ):
-    record_property("tries", f"problem set: {outside.tries(name)}")
+    record_property("tries", f"problem set, {sandbox.tier.split()[0]}: {outside.tries(name)}")
     result = sandbox.run(judged_by(outside.solution(name) + CHECK, tmp_path), limits_of(name))
     record_property("met", result.error)
     assert re.fullmatch(expected(name, sandbox), result.error)
@@ -152,7 +184,7 @@ def test_hostile_prompt_reaches_nothing(
     record_property: Callable[[str, object], None],
 ):
     """What a prompt cannot run is left undefined, so that the verdict is the test's."""
-    record_property("tries", f"prompt of a problem: {outside.tries(name)}")
+    record_property("tries", f"prompt, {sandbox.tier.split()[0]}: {outside.tries(name)}")
     prompt = f"{outside.solution(name)}\nreached = True\n\n\ndef add(a, b):\n"
     seen = CHECK + "    assert 'reached' in globals()\n"
     right = Program(RIGHT, seen, "add", setup=judged_by(CHECK, tmp_path, prompt).setup + "    pass\n")
@@ -167,6 +199,55 @@ def test_benign_prompt_is_there_for_the_test(sandbox: Sandbox, outside: Outside,
     setup = f"{outside.solution(f'{name}_twin')}\nreached = True\n"
     seen = CHECK + "    assert 'reached' in globals()\n"
     assert sandbox.run(Program(RIGHT, seen, "add", setup)).error == ""
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_hostile_depth_is_a_malformed_line(
+    tmp_path: Path, name: str, record_property: Callable[[str, object], None]
+):
+    record_property("tries", f"problem set: a test with 100,000 {name} in each other")
+    with pytest.raises(DataError, match="malformed lines: 1") as caught:
+        load(tmp_path, {"test": nested(name, 10**5)})
+    record_property("met", caught.value.message.splitlines()[1].strip())
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_benign_depth_is_read(tmp_path: Path, name: str):
+    assert load(tmp_path, {"test": nested(name, 9)}).test == nested(name, 9)
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_hostile_field_is_a_malformed_line(
+    tmp_path: Path, name: str, record_property: Callable[[str, object], None]
+):
+    record_property("tries", f"problem set: {name}")
+    with pytest.raises(DataError, match="malformed lines: 1") as caught:
+        load(tmp_path, FORGED[name])
+    record_property("met", caught.value.message.splitlines()[1].strip())
+
+
+def test_hostile_import_of_our_program_does_not_run_it(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+):
+    record_property("tries", "problem set: has the sandbox run this program's own __main__")
+    assert needs([load(tmp_path, {"test": f"import __main__{CHECK}"})]) == ()
+
+
+def test_hostile_import_of_what_is_not_there_is_an_error_with_a_remedy(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+):
+    record_property("tries", "problem set: imports a module that is not there")
+    modules = needs([load(tmp_path, {"test": f"import no_such_module{CHECK}"})])
+    with pytest.raises(SandboxUnavailableError, match="is not installed") as caught:
+        tiers.unsandboxed().launch(0, modules)
+    record_property("met", caught.value.message)
+
+
+def test_benign_import_is_there_for_the_test(tmp_path: Path):
+    right = judged_by(f"import numpy{CHECK}    assert numpy.add(2, 3) == candidate(2, 3)\n", tmp_path)
+    modules = needs([load(tmp_path, {"test": right.test})])
+    with open_sandbox(limits=PATIENT, workers=1, preload=modules) as opened:
+        assert opened.run(right).error == ""
 
 
 def test_without_the_filter_a_test_reaches_the_network(outside: Outside, tmp_path: Path):
