@@ -73,6 +73,8 @@ _LAST_CALL = 450
 _NEW_NAMESPACE = 0x7E020000
 _CLONE_THREAD = 0x00010000
 _ANY = 0xFFFFFFFF
+#: How many calls are refused by one part of the filter.
+_PART_CALLS = 16
 _AF_UNIX, _SOCK_STREAM, _SOCK_TYPE_MASK = 1, 1, 0xF
 #: F_DUPFD, GETFD, SETFD, GETFL, SETFL, GETLK, SETLK, SETLKW, DUPFD_CLOEXEC, GETPIPE_SZ. Not F_SETOWN and
 #: F_SETSIG, which send any signal to any process of the user.
@@ -186,10 +188,23 @@ def _numbers(table: str, column: int) -> dict[str, int]:
 
 
 def _refuse(numbers: dict[str, int], calls: tuple[str, ...], error: int) -> bytes:
-    found = [numbers[call] for call in calls if call in numbers]
-    return b"".join(
-        _instruction(_JUMP_EQUAL, number, 0, 1) + _instruction(_RETURN, _ERROR | error) for number in found
-    )
+    found = sorted(numbers[call] for call in calls if call in numbers)
+    parts = [found[start : start + _PART_CALLS] for start in range(0, len(found), _PART_CALLS)]
+    return b"".join(_refuse_part(part, error) for part in parts)
+
+
+def _refuse_part(found: list[int], error: int) -> bytes:
+    """Return the instructions that refuse some calls, in ascending order; a greater number passes them by.
+
+    For each process the kernel runs a new filter once for every call there is, so that its length counts.
+    """
+    last = len(found) - 1
+    checks = [
+        _instruction(_JUMP_EQUAL, number, last - position, int(position == last))
+        for position, number in enumerate(found)
+    ]
+    passed_by = _instruction(_JUMP_GREATER, found[last], len(found) + 1, 0)
+    return b"".join([passed_by, *checks, _instruction(_RETURN, _ERROR | error)])
 
 
 def _rule(numbers: dict[str, int], rule: _Only) -> bytes:
