@@ -12,6 +12,7 @@ from rich.table import Table
 
 from copilot_server.bench.figures import FUNCTION_LINES, PROMPT_TOKENS, Figures, measure
 from copilot_server.config import Settings
+from copilot_server.shown import shown
 
 
 def run(settings: Settings, *, as_json: bool) -> None:
@@ -21,7 +22,7 @@ def run(settings: Settings, *, as_json: bool) -> None:
         ModelError: there is no such model, or it cannot be downloaded.
         EngineError: it cannot run on this machine.
     """
-    print(f"Measuring {settings.model}. Run nothing else for a minute ...", file=sys.stderr)  # noqa: T201
+    print(f"Measuring {shown(settings.model)}. Run nothing else for a minute ...", file=sys.stderr)  # noqa: T201
     figures = measure(settings)
     if as_json:
         sys.stdout.write(json.dumps(_rounded(figures), indent=2) + "\n")
@@ -50,9 +51,11 @@ def table(figures: Figures) -> Table:
         ("a line", f"is suggested about {figures.line_ms:,.0f} ms after a keystroke"),
         (f"{FUNCTION_LINES} lines", f"take about {figures.function_s:.1f} s"),
         ("a new file", f"is read in {PROMPT_TOKENS / figures.prefill_tok_s:.1f} s, once"),
-        *(("notice", escape(notice)) for notice in figures.notices),
+        *(("notice", escape(shown(notice))) for notice in figures.notices),
     ]
-    screen = Table(title=f"{figures.model} on this machine", show_header=False, title_justify="left")
+    screen = Table(
+        title=f"{escape(shown(figures.model))} on this machine", show_header=False, title_justify="left"
+    )
     screen.add_column(style="bold")
     screen.add_column()
     for row in rows:

@@ -23,6 +23,7 @@ from copilot_server.cli.settings import SettingsFlags
 from copilot_server.cli.stats import stats
 from copilot_server.errors import CopilotServerError
 from copilot_server.evaluation.options import SelftestOptions
+from copilot_server.shown import ShownFormatter, shown_lines
 
 #: A remote engine has chosen these itself.
 _CHOSEN_BY_ENGINE = ("device", "dtype")
@@ -43,9 +44,9 @@ def main() -> None:
     try:
         app(with_repository_flag(sys.argv[1:]))
     except CopilotServerError as error:
-        typer.echo(f"error: {error.message}", err=True)
+        typer.echo(f"error: {shown_lines(error.message)}", err=True)
         if error.remedy:
-            typer.echo(error.remedy, err=True)
+            typer.echo(shown_lines(error.remedy), err=True)
         sys.exit(error.exit_code)
 
 
@@ -66,11 +67,9 @@ def root(
     ] = False,
 ) -> None:
     """Complete code with a model of your own. Without a command, serve editors."""
-    logging.basicConfig(
-        level=given["log_level"].upper(),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=given["log_level"].upper(), handlers=[handler])
     if context.invoked_subcommand is not None:
         not_logging = [name for name in context.params if name != "log_level"]
         refuse(context, not_logging, f"is not for `{context.invoked_subcommand}`")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from copilot_server.errors import ModelNotCachedError
+from copilot_server.shown import shown
 
 if TYPE_CHECKING:
     from copilot_server.catalog import ModelRef
@@ -60,7 +61,7 @@ class _Bar:
     def start(self, description: str, total_bytes: int) -> None:
         """Show a new bar."""
         self._progress.start()
-        self._task = self._progress.add_task(description, total=total_bytes)
+        self._task = self._progress.add_task(shown(description), total=total_bytes)
 
     def advance(self, count_bytes: int) -> None:
         """Advance the bar."""
@@ -68,7 +69,7 @@ class _Bar:
 
     def note(self, message: str) -> None:
         """Print a line above the bar."""
-        self._progress.console.print(message, markup=False, highlight=False, soft_wrap=True)
+        self._progress.console.print(shown(message), markup=False, highlight=False, soft_wrap=True)
 
 
 def _pulled(ref: ModelRef, bar: _Bar, *, verify: bool, offline: bool) -> Path:

@@ -10,6 +10,7 @@ from pygls.exceptions import JsonRpcException
 
 from copilot_server.lsp.status import DID_CHANGE_STATUS, Status
 from copilot_server.lsp.wire.protocol import CopilotProtocol
+from copilot_server.shown import shown, shown_lines
 
 _SECTION = "copilot-server"
 
@@ -69,12 +70,12 @@ class Client:
         self._show(types.MessageType.Warning, message)
 
     def _show(self, kind: types.MessageType, message: str) -> None:
-        params = types.ShowMessageParams(type=kind, message=f"copilot-server: {message}")
+        params = types.ShowMessageParams(type=kind, message=f"copilot-server: {shown_lines(message)}")
         self._protocol.notify(types.WINDOW_SHOW_MESSAGE, params)
 
     def log(self, message: str) -> None:
         """Write a line into the editor's log."""
-        params = types.LogMessageParams(type=types.MessageType.Info, message=message)
+        params = types.LogMessageParams(type=types.MessageType.Info, message=shown(message))
         self._protocol.notify(types.WINDOW_LOG_MESSAGE, params)
 
     def report_status(self, status: Status) -> None:
@@ -130,11 +131,11 @@ class ProgressBar:
     def __init__(self, protocol: CopilotProtocol, token: str, title: str) -> None:
         self._progress = protocol.progress
         self._token = token
-        self._progress.begin(token, types.WorkDoneProgressBegin(title=title))
+        self._progress.begin(token, types.WorkDoneProgressBegin(title=shown(title)))
 
     def report(self, message: str, percent: int | None) -> None:
         """Show how far the work has come."""
-        step = types.WorkDoneProgressReport(message=message, percentage=percent)
+        step = types.WorkDoneProgressReport(message=shown(message), percentage=percent)
         self._progress.report(self._token, step)
 
     def end(self, message: str) -> None:

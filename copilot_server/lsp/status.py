@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from copilot_server.shown import shown
+
 #: The notification that carries a status; Copilot's clients know its first three fields.
 DID_CHANGE_STATUS = "didChangeStatus"
 
@@ -30,6 +32,7 @@ class Status:
     percent: int | None = None
 
     def params(self) -> dict[str, object]:
-        """Give the notification's parameters."""
+        """Give the notification's parameters, with untrusted names as ``shown`` shows them."""
         kind = _KINDS.get(self.state, "Normal")
-        return {"kind": kind, "busy": self.state in ("loading", "thinking"), **asdict(self)}
+        names = {"message": shown(self.message), "model": shown(self.model)}
+        return {"kind": kind, "busy": self.state in ("loading", "thinking"), **asdict(self), **names}

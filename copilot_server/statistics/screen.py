@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from copilot_server.shown import shown
 from copilot_server.statistics.figures import Figures, Latency, Outcomes, Share
 
 _WIDTH_OF_A_PIPE = 100
@@ -117,7 +118,7 @@ class Screen:
 
     def _name(self, name: str) -> Text:
         """Return a name as safe text: markup is shown literally, and control characters are escaped."""
-        text = visible(name) or "(unknown)"
+        text = shown(name) or "(unknown)"
         return Text(text.encode("ascii", "backslashreplace").decode() if self._ascii else text)
 
     def _bar(self, rate: float) -> Text:
@@ -131,11 +132,6 @@ def screen_on_stdout() -> Screen:
     """Return a screen on stdout, as wide as the terminal, or of a fixed width for a file or a pipe."""
     own_width = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Screen(Console(width=None if own_width else _WIDTH_OF_A_PIPE, highlight=False))
-
-
-def visible(text: str) -> str:
-    """Escape what is not printable: names come from editors, and may contain control characters."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def percent(rate: float) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path
 import filelock
 
 from copilot_server.context.exclusion import Exclusions
+from copilot_server.shown import ShownFormatter
 from copilot_server.workspace.background import end_after, lower_priority
 from copilot_server.workspace.files import MAX_FILES, SourceFile, list_files
 from copilot_server.workspace.languages import Content, read_bytes
@@ -165,7 +166,9 @@ def _end_with_the_server() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do the job that standard input names, and print its outcome as JSON."""
     del arguments
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(ShownFormatter("%(levelname)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     lower_priority()
     job = Job.from_json(sys.stdin.readline())
     threading.Thread(target=_end_with_the_server, daemon=True).start()

@@ -24,6 +24,7 @@ from rich.progress import (
 from rich.table import Table
 
 from copilot_server.evaluation.types import Checked, Report, Score
+from copilot_server.shown import shown as in_one_line
 
 _MAX_ERROR_KINDS = 5
 _WIDTH_OF_A_PIPE = 120
@@ -36,8 +37,7 @@ LOG_LINES = 40
 
 def shown(text: str) -> str:
     """Return untrusted text that is safe for a terminal: control characters and markup are escaped."""
-    visible = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return escape(visible)
+    return escape(in_one_line(text))
 
 
 def console_on(stream: TextIO) -> Console:
