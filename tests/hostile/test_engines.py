@@ -106,7 +106,7 @@ ABOUT: dict[str, dict[str, Answer]] = {
 
 
 @pytest.mark.parametrize("attempt", ABOUT)
-def test_an_engine_that_lies_about_itself_is_not_used_and_holds_up_no_other(attempt: str) -> None:
+def test_hostile_engine_that_lies_about_itself_is_not_used_and_holds_up_no_other(attempt: str) -> None:
     with HostileEngine(ABOUT[attempt]) as hostile:
         tracemalloc.start()
         try:
@@ -129,7 +129,7 @@ TRICKLED: dict[str, dict[str, Answer]] = {
 
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("attempt", TRICKLED)
-def test_an_answer_that_trickles_in_is_given_up(attempt: str) -> None:
+def test_hostile_answer_that_trickles_in_is_given_up(attempt: str) -> None:
     """Each wait for a byte is short, so only the time in all says that this leads nowhere."""
     with HostileEngine(TRICKLED[attempt]) as hostile:
         with (
@@ -156,14 +156,14 @@ TWINS: dict[str, dict[str, Answer]] = {
 
 
 @pytest.mark.parametrize("twin", TWINS)
-def test_an_honest_engine_is_used(twin: str) -> None:
+def test_benign_engine_is_used(twin: str) -> None:
     with HostileEngine(TWINS[twin]) as one, connected(one) as engine:
         assert states(engine) == {one.url: "closed"}
         assert generate(engine).text == "1"
 
 
 @pytest.mark.parametrize("attempt", ["deep-models", "endless-models", "deep-version"])
-def test_the_watch_goes_on_beside_an_engine_that_turns_hostile(attempt: str) -> None:
+def test_hostile_turn_of_an_engine_does_not_end_the_watch(attempt: str) -> None:
     """The honest engine fails, and is found again once it works."""
     down = {"v1/models": whole(b"", status="503 Service Unavailable")}
     with HostileEngine(down) as hostile, beside_an_honest_one(hostile) as (engine, honest):
@@ -193,14 +193,14 @@ TOKENIZE: dict[str, Answer] = {
 
 
 @pytest.mark.parametrize("attempt", TOKENIZE)
-def test_an_engine_that_lies_about_tokens_is_asked_without_control_tokens(attempt: str) -> None:
+def test_hostile_engine_that_lies_about_tokens_is_asked_without_control_tokens(attempt: str) -> None:
     answers = {"v1/models": VLLM, "version": whole(b"{}"), "tokenize": TOKENIZE[attempt]}
     with HostileEngine(answers) as hostile, connected(hostile) as engine:
         assert generate(engine).text == "1"
         assert "stop_token_ids" not in json.loads(hostile.bodies[-1])
 
 
-def test_an_honest_engines_control_tokens_end_its_answers() -> None:
+def test_benign_engines_control_tokens_end_its_answers() -> None:
     answers = {"v1/models": VLLM, "version": whole(b"{}"), "tokenize": tokens([151_645])}
     with HostileEngine(answers) as honest, connected(honest) as engine:
         assert generate(engine).text == "1"
@@ -243,7 +243,7 @@ WRONG: dict[str, Answer] = {
 
 
 @pytest.mark.parametrize("attempt", ENDLESS | WRONG)
-def test_a_hostile_answer_is_an_error_and_costs_little_memory(attempt: str) -> None:
+def test_hostile_answer_is_an_error_and_costs_little_memory(attempt: str) -> None:
     with (
         HostileEngine({"v1/completions": (ENDLESS | WRONG)[attempt]}) as hostile,
         connected(hostile) as engine,
@@ -271,7 +271,7 @@ ANSWERS: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("twin", ANSWERS)
-def test_an_honest_answer_is_taken_whole(twin: str, *, compressed: bool) -> None:
+def test_benign_answer_is_taken_whole(twin: str, *, compressed: bool) -> None:
     stream, text = ANSWERS[twin]
     stream += event("", "stop")
     fields = ("content-encoding: gzip",) if compressed else ()
@@ -281,7 +281,7 @@ def test_an_honest_answer_is_taken_whole(twin: str, *, compressed: bool) -> None
 
 
 @pytest.mark.parametrize("name", ["[INST]", "</s>", "<start_of_turn>", "<|endoftext|>"])
-def test_a_users_text_holds_no_control_token_of_a_model_that_nobody_knows(name: str) -> None:
+def test_hostile_users_text_holds_no_control_token_of_a_model_that_nobody_knows(name: str) -> None:
     request = GenerationRequest(Prompt((f"x = '{name}",)), Sampling(max_new_tokens=8))
     with HostileEngine() as honest, connected(honest) as engine:
         assert engine.generate(request, NEVER)[0].text == "1"
