@@ -9,6 +9,9 @@ the suggestions before the gate decides, so that they differ in what the model w
 what was shown is left out of them. The last one, "as shown", is with the gate. Intervals are over the files
 of all repositories together, and p is from the exact sign-flip test over files of the exact first lines
 against the row above.
+
+With ``--gate MODEL`` a further table says which of the suggestions with context the gate in that model's
+manifest now shows at each eagerness. It may have changed since the reports were made.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from copilot_server.catalog import resolve
+from copilot_server.evaluation.repository.certainty import by_eagerness
 from copilot_server.evaluation.repository.report import read_done
 from copilot_server.evaluation.repository.scores import (
     EXACT,
@@ -30,7 +35,15 @@ from copilot_server.evaluation.repository.scores import (
     figures,
     paired_differences,
 )
-from copilot_server.evaluation.repository.types import KINDS, Context, Done, Figure, Kind, Outcome
+from copilot_server.evaluation.repository.types import (
+    KINDS,
+    Context,
+    Done,
+    EagernessFigure,
+    Figure,
+    Kind,
+    Outcome,
+)
 
 NAMES = (EXACT, PRECISION, SIMILARITY, SHOWN, WITHHELD, KEPT, SAVED)
 #: The figures that do not depend on the gate.
@@ -53,6 +66,7 @@ def main() -> None:
     )
     parser.add_argument("--before", type=Path, nargs="*", default=[], metavar="REPORT")
     parser.add_argument("--after", type=Path, nargs="+", required=True, metavar="REPORT")
+    parser.add_argument("--gate", metavar="MODEL", help="the id of a model whose gate judges them again")
     options = parser.parse_args()
     before, after = _read(options.before), _read(options.after)
     if before:
@@ -62,6 +76,8 @@ def main() -> None:
         steps = list(_steps(before, after, kind))
         if steps:
             print(table(kind, steps))
+    if options.gate is not None:
+        print(gate_table(by_eagerness(after, resolve(options.gate).manifest.gate)))
 
 
 def _read(paths: Sequence[Path]) -> list[Done]:
@@ -123,7 +139,21 @@ def table(kind: Kind, steps: Sequence[Step]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _cell(figure: Figure | None) -> str:
+def gate_table(found: Sequence[EagernessFigure]) -> str:
+    """Return what a gate shows with context as Markdown, in per cent."""
+    names = (EXACT, SHOWN, PRECISION, WITHHELD, KEPT)
+    rows: dict[tuple[str, str], dict[str, EagernessFigure]] = {}
+    for one in found:
+        if one.context == "on":
+            rows.setdefault((one.kind, one.eagerness), {})[one.name] = one
+    lines = [f"| kind, eagerness | {' | '.join(names)} |", f"|---{'|---' * len(names)}|"]
+    for (kind, eagerness), figures_ in rows.items():
+        cells = " | ".join(_cell(figures_.get(name)) for name in names)
+        lines.append(f"| {kind}, {eagerness} | {cells} |")
+    return "\n".join([*lines, ""])
+
+
+def _cell(figure: Figure | EagernessFigure | None) -> str:
     if figure is None:
         return ""
     return f"{100 * figure.value:.1f} ({100 * figure.low:.1f} to {100 * figure.high:.1f})"

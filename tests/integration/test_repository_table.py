@@ -46,3 +46,18 @@ def test_each_step_has_the_tasks_that_both_versions_have(
     assert lines[0].startswith("| any-line (2 tasks) |")
     exact = {cells[1].strip(): cells[2].split()[0] for line in lines[2:] if (cells := line.split("|"))[1:]}
     assert exact == {"before": "0.0", "without context": "50.0", "with context": "100.0", "as shown": "50.0"}
+
+
+def test_a_gate_judges_the_answers_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    outcome = an_outcome(context="on", exact=True)
+    likely, unlikely = (replace(outcome.answer, offered=True, probability=one) for one in (0.9, 0.01))
+    tasks = [done("a.py", replace(outcome, answer=likely)), done("b.py", replace(outcome, answer=unlikely))]
+    report = written(tmp_path / "after" / "x.json", *tasks)
+    monkeypatch.setattr(sys, "argv", ["repository_table", "--after", report, "--gate", "qwen2.5-coder-0.5b"])
+    repository_table.main()
+    lines = capsys.readouterr().out.splitlines()
+    shown = {cells[1].strip(): cells[3].split()[0] for line in lines if len(cells := line.split("|")) == 8}
+    assert shown["any-line, high"] == "100.0"
+    assert shown["any-line, medium"] == "50.0"
