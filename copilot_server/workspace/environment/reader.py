@@ -7,13 +7,12 @@ ends when standard input is closed. Usage: ``python -P -m copilot_server.workspa
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 
 from copilot_server.workspace.background import end_after, lower_priority
-from copilot_server.workspace.files import MAX_BYTES
 from copilot_server.workspace.python.heads import summarize
+from copilot_server.workspace.reading import text_of
 from copilot_server.workspace.summary import FileSummary
 
 #: How much processor time a file may take; the process ends if one takes more. The largest
@@ -23,15 +22,8 @@ FILE_CPU_S = 5.0
 
 def summary_of(path: str) -> FileSummary:
     """Return the summary of a Python file; an empty one if it cannot be read, or is no text."""
-    try:
-        # A link may have taken the file's place since it was looked at.
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as opened:  # noqa: PTH123
-            content = opened.read(MAX_BYTES + 1)
-    except (OSError, ValueError):
-        return FileSummary()
-    if len(content) > MAX_BYTES or b"\0" in content:
-        return FileSummary()
-    return summarize(content.decode("utf-8-sig", "replace"))
+    text = text_of(path)
+    return summarize(text) if text else FileSummary()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

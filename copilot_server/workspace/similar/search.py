@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from copilot_server.workspace.index import Index
+from copilot_server.workspace.reading import are_same_file, text_of
 from copilot_server.workspace.similar.families import Family, family_of
 from copilot_server.workspace.similar.query import Match, Query, best_match, inverse_frequency, query_at
-from copilot_server.workspace.similar.reading import are_same_file, text_of
 from copilot_server.workspace.similar.windows import lines_of
 from copilot_server.workspace.types import Snippet
 

@@ -1,4 +1,4 @@
-"""Files of a workspace as they are now, read while a key waits."""
+"""Files as they are now, which may have been replaced since they were listed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def text_of(path: str) -> str:
             if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BYTES:
                 return ""
             content = file.read(MAX_BYTES)
-    except OSError:
+    except (OSError, ValueError):
         return ""
     return "" if b"\0" in content else content.decode("utf-8-sig", "replace")
 

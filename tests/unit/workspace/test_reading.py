@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from copilot_server.workspace.files import MAX_BYTES
-from copilot_server.workspace.similar.reading import are_same_file, text_of
+from copilot_server.workspace.reading import are_same_file, text_of
 
 
 def test_a_text(tmp_path: Path):
