@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import re
 
+from copilot_server.shown import shown
+
 #: The most characters of one text on the page; the JSON beside it has them all.
 MAX_TEXT = 20_000
 
@@ -17,7 +19,7 @@ _INVISIBLE = re.compile(r"[^\n\t\x20-\x7e]")
 
 def escaped(text: str) -> str:
     """Return text for an element or a quoted attribute: markup and control characters are escaped."""
-    return html.escape(_INVISIBLE.sub(_escape, text))
+    return html.escape(_INVISIBLE.sub(lambda found: shown(found[0]), text))
 
 
 def line(text: str, most: int = 300) -> str:
@@ -65,13 +67,8 @@ def _marked(text: str) -> str:
     """Return text as ``escaped`` does, with the escapes of control characters set off."""
     pieces, end = [], 0
     for found in _INVISIBLE.finditer(text):
-        escape = _escape(found)
+        escape = shown(found[0])
         if escape != found[0]:
             pieces += [html.escape(text[end : found.start()]), f'<span class="control">{escape}</span>']
             end = found.end()
     return "".join([*pieces, html.escape(text[end:])])
-
-
-def _escape(found: re.Match[str]) -> str:
-    character = found[0]
-    return character if character.isprintable() else character.encode("unicode_escape").decode()
