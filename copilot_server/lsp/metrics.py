@@ -35,7 +35,7 @@ from copilot_server import __version__
 from copilot_server.config import Settings
 from copilot_server.errors import ConfigError
 from copilot_server.lsp.session import Outcome, RequestKind, Session
-from copilot_server.lsp.wire.address import format_address
+from copilot_server.lsp.wire.address import LOCAL_NAMES, format_address
 from copilot_server.statistics.names import KEY_BYTES, hashed_name, is_hub_name, read_key
 from copilot_server.statistics.schema import database_path
 from copilot_server.statistics.types import MAX_NAME
@@ -319,7 +319,7 @@ def _only_for_local_names(app: WSGIApplication, host: str) -> WSGIApplication:
     A web page whose name is suddenly said to mean 127.0.0.1 ("DNS rebinding") may read what its name serves,
     but its browser sends that name as ``Host``.
     """
-    names = {"localhost", "127.0.0.1", "[::1]", host.lower(), f"[{host.lower()}]"}
+    names = {*LOCAL_NAMES, host.lower(), f"[{host.lower()}]"}
 
     def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         asked = environ.get("HTTP_HOST")  # programs that speak HTTP/1.0 need not send it; browsers do
