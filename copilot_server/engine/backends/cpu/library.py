@@ -15,6 +15,18 @@ from copilot_server.errors import EngineError
 BLOCK, GROUP, PAGE_TOKENS, MAX_HEAD_SIZE = 16, 64, 16, 256
 WEIGHT_TYPES = {"float32": 0, "bfloat16": 1, "int8": 2}
 CACHE_TYPES = {"float32": 0, "float16": 1}
+#: What the entry points refuse, by the negative numbers of ``kernels/bounds.h``.
+REFUSALS = {
+    -1: "a size is impossible",
+    -2: "the weights do not fit the model's sizes",
+    -3: "the KV cache does not fit the model's sizes",
+    -4: "an array is too short for the step",
+    -5: "a token is outside the vocabulary",
+    -6: "a position is outside the context window",
+    -7: "the KV cache has no such page",
+    -8: "a wanted row is not one of the step's tokens, in ascending order",
+    -9: "there is too little scratch memory, or there are no threads",
+}
 
 
 class Matrix(ctypes.Structure):
@@ -24,6 +36,7 @@ class Matrix(ctypes.Structure):
         ("data", c_void_p),
         ("scales", c_void_p),
         ("bias", c_void_p),
+        ("bytes", c_int64 * 3),
         ("outputs", c_int32),
         ("inputs", c_int32),
         ("type", c_int32),
@@ -40,6 +53,7 @@ class Layer(ctypes.Structure):
         ("mlp_norm", c_void_p),
         ("gate_up", Matrix),
         ("down", Matrix),
+        ("bytes", c_int64 * 2),
     )
 
 
@@ -63,6 +77,8 @@ class Model(ctypes.Structure):
         ("keys", c_void_p),
         ("values", c_void_p),
         ("cache_type", c_int32),
+        ("pages", c_int32),
+        ("bytes", c_int64 * 5),
     )
 
 
@@ -73,6 +89,7 @@ class Step(ctypes.Structure):
         ("tokens", c_int32),
         ("table_width", c_int32),
         ("wanted", c_int32),
+        ("sequences", c_int32),
         ("token_ids", c_void_p),
         ("positions", c_void_p),
         ("tables", c_void_p),
@@ -81,6 +98,7 @@ class Step(ctypes.Structure):
         ("logits", c_void_p),
         ("best", c_void_p),
         ("log_total", c_void_p),
+        ("bytes", c_int64 * 8),
     )
 
 
@@ -109,7 +127,14 @@ def load_library() -> Any:  # noqa: ANN401 - ctypes generates the functions
 
 
 def open_library(path: Path) -> Any:  # noqa: ANN401 - ctypes generates the functions
-    """A library of kernels, with the types of its functions declared."""
+    """A library of kernels, with the types of its functions declared.
+
+    Its functions that read a model raise EngineError where they refuse to (``kernels/bounds.h``).
+
+    Raises:
+        OSError: the system cannot load it.
+        AttributeError: it lacks a function, or its structures are others than those of this module.
+    """
     library = ctypes.CDLL(str(path))
     for name, result, *arguments in (
         ("pool_open", c_void_p, c_int32),
@@ -117,10 +142,28 @@ def open_library(path: Path) -> Any:  # noqa: ANN401 - ctypes generates the func
         ("decoder_isa", c_char_p),
         ("decoder_isa_with", c_char_p, c_uint32),
         ("decoder_use_isa", c_int32, c_char_p),
-        ("decoder_scratch", c_int64, POINTER(Model), c_int32),
-        ("decoder_step", None, POINTER(Model), POINTER(Step), c_void_p, c_void_p),
-        ("decoder_copy_page", None, POINTER(Model), c_int32, c_int32),
+        ("decoder_structures", None, POINTER(c_int64)),
+        ("decoder_scratch_bytes", c_int64, POINTER(Model), c_int32),
+        ("decoder_step", c_int64, POINTER(Model), POINTER(Step), c_void_p, c_int64, c_void_p),
+        ("decoder_copy_page", c_int64, POINTER(Model), c_int32, c_int32),
     ):
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
+    for name in ("decoder_scratch_bytes", "decoder_step", "decoder_copy_page"):
+        getattr(library, name).errcheck = _refuse
+    _check_structures(library)
     return library
+
+
+def _refuse(result: int, function: Any, _arguments: Any) -> int:  # noqa: ANN401 - as ctypes calls it
+    if result >= 0:
+        return result
+    msg = f"The kernels for the CPU refused to compute: {REFUSALS[result]} ({function.__name__})."
+    raise EngineError(msg, remedy="This is a defect of copilot-server; please report it.")
+
+
+def _check_structures(library: Any) -> None:  # noqa: ANN401 - ctypes generates the functions
+    sizes = (c_int64 * 4)()
+    library.decoder_structures(sizes)
+    if list(sizes) != [ctypes.sizeof(mirror) for mirror in (Matrix, Layer, Model, Step)]:
+        raise AttributeError("structures of other sizes")

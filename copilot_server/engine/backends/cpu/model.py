@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 from collections.abc import Mapping
+from ctypes import sizeof
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ def build_model(weights: Weights, pages: int) -> tuple[c.Model, list[Any]]:
     size = c.MAX_HEAD_SIZE + shape.layers * shape.kv_heads * pages * c.PAGE_TOKENS * shape.head_dim
     keys, values = (_untouched_zeros(size, cache_type) for _ in range(2))
     rope = rope_table(shape, table_width(shape, pages) * c.PAGE_TOKENS)
+    (norm,), (norm_bytes,) = _arrays(tensors, "final_norm")
     model = c.Model(
         layers=shape.layers,
         hidden=shape.hidden,
@@ -56,13 +58,15 @@ def build_model(weights: Weights, pages: int) -> tuple[c.Model, list[Any]]:
         vocabulary=shape.vocab_size,
         norm_epsilon=shape.rms_eps,
         layer=layers,
-        final_norm=_address(tensors, "final_norm"),
+        final_norm=norm,
         embedding=_matrix(weights, "embedding"),
         head=_matrix(weights, "embedding" if shape.tied else "head"),
         rope=rope.ctypes.data,
         keys=keys.ctypes.data,
         values=values.ctypes.data,
         cache_type=c.CACHE_TYPES[cache_type],
+        pages=pages,
+        bytes=(sizeof(layers), norm_bytes, rope.nbytes, keys.nbytes, values.nbytes),
     )
     return model, [layers, keys, values, rope, tensors]
 
@@ -88,23 +92,27 @@ def _untouched_zeros(count: int, dtype: str) -> Array:
 
 def _layer(weights: Weights, i: int) -> c.Layer:
     name = f"layers.{i}"
+    norms, sizes = _arrays(weights.tensors, f"{name}.attention_norm", f"{name}.mlp_norm")
     return c.Layer(
-        attention_norm=_address(weights.tensors, f"{name}.attention_norm"),
+        attention_norm=norms[0],
         qkv=_matrix(weights, f"{name}.qkv"),
         output=_matrix(weights, f"{name}.output"),
-        mlp_norm=_address(weights.tensors, f"{name}.mlp_norm"),
+        mlp_norm=norms[1],
         gate_up=_matrix(weights, f"{name}.gate_up"),
         down=_matrix(weights, f"{name}.down"),
+        bytes=sizes,
     )
 
 
 def _matrix(weights: Weights, name: str) -> c.Matrix:
-    data = weights.tensors[f"{name}.data"]
-    inputs = data.shape[1] * (4 if weights.dtype == "int8" else 1)
-    scales, bias = _address(weights.tensors, f"{name}.scales"), _address(weights.tensors, f"{name}.bias")
-    outputs, kind = data.shape[0] * c.BLOCK, c.WEIGHT_TYPES[weights.dtype]
-    return c.Matrix(data.ctypes.data, scales, bias, outputs, inputs, kind)
+    shape = weights.tensors[f"{name}.data"].shape
+    inputs = shape[1] * (4 if weights.dtype == "int8" else 1)
+    pointers, sizes = _arrays(weights.tensors, f"{name}.data", f"{name}.scales", f"{name}.bias")
+    return c.Matrix(*pointers, sizes, shape[0] * c.BLOCK, inputs, c.WEIGHT_TYPES[weights.dtype])
 
 
-def _address(tensors: Mapping[str, Array], name: str) -> int | None:
-    return int(tensors[name].ctypes.data) if name in tensors else None
+def _arrays(tensors: Mapping[str, Array], *names: str) -> tuple[list[int | None], tuple[int, ...]]:
+    """The address of each tensor, None for those that the model lacks, and the bytes of each."""
+    arrays = [tensors.get(name) for name in names]
+    addresses = [None if array is None else int(array.ctypes.data) for array in arrays]
+    return addresses, tuple(0 if array is None else array.nbytes for array in arrays)

@@ -133,6 +133,7 @@ class CpuRunner:
     def release(self) -> None:
         """See ``Runner.release``: the threads end, and the arrays are freed with their last reference."""
         self._stop_workers()
+        self._model = c.Model()  # which the kernels refuse
         self._owned.clear()
         self._weights = replace(self._weights, tensors={})
         self._tables = np.zeros((0, 0), np.int32)
@@ -157,7 +158,7 @@ class CpuRunner:
             raise
 
     def _token_ids(self, chunks: Sequence[Chunk]) -> Array:
-        """The tokens of all chunks, checked to be in the vocabulary, since the kernels do not check them."""
+        """The tokens of all chunks, checked to be in the vocabulary."""
         token_ids = np.array([id_ for chunk in chunks for id_ in chunk.token_ids], np.int64)
         size = self._weights.architecture.vocab_size
         outside = token_ids[(token_ids < 0) | (token_ids >= size)]
@@ -169,7 +170,7 @@ class CpuRunner:
         """Enlarge the scratch memory and the logits as far as a step needs."""
         if wanted > len(self._logits):
             self._logits = np.empty((wanted, self._model.head.outputs), np.float32)
-        needed = self._library.decoder_scratch(ctypes.byref(self._model), tokens)
+        needed = self._library.decoder_scratch_bytes(ctypes.byref(self._model), tokens)
         if needed > self._scratch.nbytes:
             self._scratch = np.empty(needed, np.uint8)
 
@@ -193,9 +194,11 @@ class CpuRunner:
         best, log_total = np.empty(len(wanted), np.int32), np.empty(len(wanted), np.float32)
         arrays = (token_ids, positions, rows, self._tables, wanted, self._logits, best, log_total)
         pointers = [array.ctypes.data for array in arrays]
-        step = c.Step(len(token_ids), self._tables.shape[1], len(wanted), *pointers)
-        scratch = self._scratch.ctypes.data
-        self._library.decoder_step(ctypes.byref(self._model), ctypes.byref(step), scratch, self._workers)
+        sizes = tuple(array.nbytes for array in arrays)
+        sequences, width = self._tables.shape
+        step = c.Step(len(token_ids), width, len(wanted), sequences, *pointers, sizes)
+        scratch = (self._scratch.ctypes.data, self._scratch.nbytes)
+        self._library.decoder_step(ctypes.byref(self._model), ctypes.byref(step), *scratch, self._workers)
         if not np.isfinite(log_total).all():
             msg = f"The model computes numbers that are not finite in {self.dtype}."
             raise EngineError(

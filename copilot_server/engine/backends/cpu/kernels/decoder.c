@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "bounds.h"
 #include "forward.h"
 #include "isa.h"
 
@@ -69,18 +70,36 @@ int32_t decoder_use_isa(const char *name) {
     return 0;
 }
 
-int64_t decoder_scratch(const Model *model, int32_t tokens) {
+void decoder_structures(int64_t bytes[4]) {
+    const int64_t sizes[4] = {sizeof(Matrix), sizeof(Layer), sizeof(Model), sizeof(Step)};
+    memcpy(bytes, sizes, sizeof sizes);
+}
+
+int64_t decoder_scratch_bytes(const Model *model, int32_t tokens) {
     Scratch scratch;
-    return lay_out(model, tokens, NULL, &scratch);
+    int32_t refused = check_model(model);
+    if (!refused) refused = check_length(tokens);
+    return refused ? refused : lay_out(model, tokens, NULL, &scratch);
 }
 
-void decoder_step(const Model *model, const Step *step, void *scratch, Pool *pool) {
+int64_t decoder_step(const Model *model, const Step *step, void *scratch, int64_t scratch_bytes, Pool *pool) {
+    int32_t refused = check_model(model);
+    if (!refused) refused = check_step(model, step);
+    if (refused) return refused;
+    if (scratch == NULL || pool == NULL || scratch_bytes < decoder_scratch_bytes(model, step->tokens))
+        return REFUSED_MEMORY;
     isa()->step(model, step, scratch, pool);
+    return 0;
 }
 
-void decoder_copy_page(const Model *model, int32_t from, int32_t to) {
+int64_t decoder_copy_page(const Model *model, int32_t from, int32_t to) {
+    int32_t refused = check_model(model);
+    if (!refused) refused = check_page(model, from);
+    if (!refused) refused = check_page(model, to);
+    if (refused) return refused;
     const size_t numbers = (size_t)model->layers * (size_t)model->kv_heads * PAGE_TOKENS * (size_t)model->head_size;
     const size_t bytes = numbers * (model->cache_type == FLOAT32 ? 4 : 2);
-    memcpy((char *)model->keys + (size_t)to * bytes, (const char *)model->keys + (size_t)from * bytes, bytes);
-    memcpy((char *)model->values + (size_t)to * bytes, (const char *)model->values + (size_t)from * bytes, bytes);
+    memmove((char *)model->keys + (size_t)to * bytes, (const char *)model->keys + (size_t)from * bytes, bytes);
+    memmove((char *)model->values + (size_t)to * bytes, (const char *)model->values + (size_t)from * bytes, bytes);
+    return 0;
 }

@@ -1,7 +1,8 @@
 /* A Llama-like decoder on a CPU: its weights, its KV cache and one step. Python calls it through ctypes.
  *
- * library.py mirrors all structures. Only `pool_open` allocates memory. Nothing here checks sizes, token ids or
- * positions: runner.py and model.py check them before they call.
+ * library.py mirrors all structures. Only `pool_open` allocates memory. The functions that read a model return a
+ * negative number (bounds.h) and do nothing if a size, an index or an array does not fit the others. Every
+ * structure has the bytes of the arrays that it points to, in the order of its pointers.
  */
 #ifndef DECODER_H
 #define DECODER_H
@@ -32,6 +33,7 @@ typedef struct {
     const void *data;
     const uint16_t *scales;
     const float *bias; /* [outputs] or NULL */
+    int64_t bytes[3];
     int32_t outputs, inputs, type;
 } Matrix;
 
@@ -42,6 +44,7 @@ typedef struct {
     const float *mlp_norm;
     Matrix gate_up; /* a block of 16 gates, the 16 ups that they belong to, and so on */
     Matrix down;
+    int64_t bytes[2];
 } Layer;
 
 typedef struct {
@@ -55,12 +58,13 @@ typedef struct {
      * keys[pages][layers][kv_heads][head_size][PAGE_TOKENS], values[pages][layers][kv_heads][PAGE_TOKENS][head_size]: a page
      * is one piece, so that memory is first written to piece by piece as the cache fills. */
     void *keys, *values;
-    int32_t cache_type;
+    int32_t cache_type, pages;
+    int64_t bytes[5];
 } Model;
 
 /* The tokens to append to any number of sequences, and after which of them logits are wanted. */
 typedef struct {
-    int32_t tokens, table_width, wanted;
+    int32_t tokens, table_width, wanted, sequences;
     const int32_t *token_ids;  /* [tokens] */
     const int32_t *positions;  /* [tokens] */
     const int32_t *tables;     /* [tokens]: the row of page_tables of the token's sequence */
@@ -69,6 +73,7 @@ typedef struct {
     float *logits;              /* [wanted][outputs of the head] */
     int32_t *best;              /* [wanted]: the likeliest token, the lowest id among equals */
     float *log_total;           /* [wanted]: ln of the sum of exp(logits) */
+    int64_t bytes[8];
 } Step;
 
 Pool *pool_open(int32_t threads);
@@ -80,12 +85,14 @@ const char *decoder_isa(void);
 const char *decoder_isa_with(uint32_t features);
 /* For tests and measurements: use another instruction set from now on. Returns 0 if the processor lacks it. */
 int32_t decoder_use_isa(const char *name);
+/* The bytes of Matrix, Layer, Model and Step, which must be those of their mirrors. */
+void decoder_structures(int64_t bytes[4]);
 /* Bytes of scratch memory that a step of so many tokens needs. */
-int64_t decoder_scratch(const Model *model, int32_t tokens);
-/* Run one step: append the tokens to the cache, compute the logits that are wanted. */
-void decoder_step(const Model *model, const Step *step, void *scratch, Pool *pool);
-/* Copy one page of the cache, in all layers. */
-void decoder_copy_page(const Model *model, int32_t from, int32_t to);
+int64_t decoder_scratch_bytes(const Model *model, int32_t tokens);
+/* Run one step: append the tokens to the cache, compute the logits that are wanted. Returns 0. */
+int64_t decoder_step(const Model *model, const Step *step, void *scratch, int64_t scratch_bytes, Pool *pool);
+/* Copy one page of the cache, in all layers. Returns 0. */
+int64_t decoder_copy_page(const Model *model, int32_t from, int32_t to);
 
 /* What the file of each instruction set provides. */
 typedef struct {
