@@ -24,6 +24,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from copilot_server.context.patterns import MAX_PATTERN, Patterns
+from copilot_server.context.regular_file import read_regular
 
 logger = logging.getLogger(__name__)
 
@@ -198,7 +199,7 @@ def _unreadable(path: str, why: str) -> _IgnoreFile:
 def _read_ignore_file(path: str, _mtime_ns: int, _ctime_ns: int, _size: int) -> _IgnoreFile:
     """Read an ignore file. The cache makes this happen only once after each change."""
     try:
-        content = _content(path)
+        content = read_regular(path, MAX_BYTES + 1)
         if content is None:  # it has been replaced since ``stat``
             return _unreadable(path, _NOT_REGULAR)
     except OSError as error:
@@ -209,13 +210,6 @@ def _read_ignore_file(path: str, _mtime_ns: int, _ctime_ns: int, _size: int) -> 
     if any(len(line) > MAX_PATTERN for line in lines):
         return _unreadable(path, f"it has a line of more than {MAX_PATTERN} characters")
     return _IgnoreFile(Patterns(_readable(path, lines)))
-
-
-def _content(path: str) -> bytes | None:
-    """Return the beginning of a regular file, and None for anything else; a pipe is not waited for."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(MAX_BYTES + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
 
 
 def _readable(path: str, lines: Sequence[str]) -> Iterator[str]:

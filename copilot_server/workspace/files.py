@@ -18,6 +18,7 @@ from pathlib import Path
 
 from copilot_server.context.exclusion import Exclusions
 from copilot_server.context.patterns import Patterns
+from copilot_server.context.regular_file import read_regular
 from copilot_server.workspace.git import GIT, git_environment
 from copilot_server.workspace.languages import SUFFIXES
 
@@ -199,14 +200,15 @@ def _with_ignore_file(
     folder: str, above: tuple[tuple[str, Patterns], ...]
 ) -> tuple[tuple[str, Patterns], ...] | None:
     """Put the folder's own ``.gitignore`` before those ``above``; None if it cannot be read."""
-    path = Path(folder, _IGNORE_FILE)
+    path = os.path.join(folder, _IGNORE_FILE)  # noqa: PTH118 - for each folder
     try:
-        found = path.lstat()
-        if not stat.S_ISREG(found.st_mode):  # git does not follow a link either
+        if not stat.S_ISREG(os.lstat(path).st_mode):  # git does not follow a link either
             return above
-        if found.st_size > MAX_BYTES:
+        # Something else may have taken the file's place meanwhile.
+        content = read_regular(path, MAX_BYTES + 1, follow=False)
+        if content is None or len(content) > MAX_BYTES:
             return None
-        spec = Patterns(path.read_text("utf-8", "replace").splitlines())
+        spec = Patterns(content.decode("utf-8", "replace").splitlines())
     except FileNotFoundError:
         return above
     except (OSError, ValueError):

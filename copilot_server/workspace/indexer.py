@@ -22,6 +22,7 @@ from pathlib import Path
 import filelock
 
 from copilot_server.context.exclusion import Exclusions
+from copilot_server.context.regular_file import read_regular
 from copilot_server.shown import ShownFormatter
 from copilot_server.workspace.background import end_after, lower_priority
 from copilot_server.workspace.files import MAX_FILES, SourceFile, list_files
@@ -146,9 +147,8 @@ def _contents(files: Iterable[SourceFile], job: Job, writer: Writer) -> Iterator
         end_after(job.file_cpu_s)
         now_ns = time.time_ns()
         try:
-            # A link may have taken the file's place since it was listed.
-            with open(os.open(file.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as opened:  # noqa: PTH123
-                content = opened.read(file.size + 1)
+            # A link or a pipe may have taken the file's place since it was listed.
+            content = read_regular(file.path, file.size + 1, follow=False) or b""
         except OSError:
             content = b""
         is_settled = len(content) == file.size and now_ns - file.mtime_ns > RACE_NS

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
+from copilot_server.context.regular_file import read_regular
 from copilot_server.workspace.files import MAX_BYTES
 
 
@@ -14,16 +14,12 @@ def text_of(path: str) -> str:
     try:
         if os.path.realpath(path) != path:
             return ""
-        # A pipe that has taken the file's place must not be waited for.
-        opened = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-        with open(opened, "rb") as file:  # noqa: PTH123
-            found = os.fstat(opened)
-            if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BYTES:
-                return ""
-            content = file.read(MAX_BYTES)
+        content = read_regular(path, MAX_BYTES + 1, follow=False)
     except (OSError, ValueError):
         return ""
-    return "" if b"\0" in content else content.decode("utf-8-sig", "replace")
+    if content is None or len(content) > MAX_BYTES or b"\0" in content:
+        return ""
+    return content.decode("utf-8-sig", "replace")
 
 
 def are_same_file(one: str, other: str) -> bool:

@@ -150,3 +150,19 @@ def test_variables_for_git_do_not_lead_elsewhere(tmp_path: Path, monkeypatch: py
     folder = repository(tmp_path / "work", FILES)
     monkeypatch.setenv("GIT_DIR", str(repository(tmp_path / "other", {"x.py": ""}) / ".git"))
     assert names(folder) == EXPECTED
+
+
+def as_if_it_were(regular: Path, pipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a pipe look like a regular file to who looks before opening it, as if it had replaced one."""
+    os.mkfifo(pipe)
+    found, lstat = regular.stat(), os.lstat
+    monkeypatch.setattr(os, "lstat", lambda path: found if str(path) == str(pipe) else lstat(path))
+
+
+def test_a_pipe_that_takes_the_place_of_an_ignore_file_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {"a.py": "", "in/b.py": ""})
+    assert names(tmp_path) == {"a.py", "in/b.py"}
+    as_if_it_were(tmp_path / "a.py", tmp_path / "in" / ".gitignore", monkeypatch)
+    assert names(tmp_path) == {"a.py"}  # what it leaves out is not known

@@ -112,3 +112,20 @@ def test_a_job_is_one_line():
         line = job.to_json()
         assert "\n" not in line
         assert Job.from_json(line) == job
+
+
+def test_a_pipe_that_takes_the_place_of_a_listed_file_is_not_waited_for(
+    job: Job, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    list_files = indexer.list_files
+
+    def listed(*arguments: object) -> list[object]:
+        found = list(list_files(*arguments))  # type: ignore[arg-type]
+        (folder / "b.py").unlink()
+        os.mkfifo(folder / "b.py")
+        return found
+
+    monkeypatch.setattr(indexer, "list_files", listed)
+    assert index(job).read == 3
+    assert "x = 1" in (summary(job, folder / "pkg" / "a.py") or "")
+    assert "y = 1" not in (summary(job, folder / "b.py") or "")
