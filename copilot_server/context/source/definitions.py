@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import tree_sitter_python
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node
 
 from copilot_server.context.brackets import PAIRS
 from copilot_server.context.indentation import column
 from copilot_server.context.source.code import Code
 from copilot_server.context.source.depth import NEXT_CODE
 from copilot_server.context.source.lexer import lex, lex_line, string_end
+from copilot_server.context.source.parsing import parse
 
 _PYTHON = Language(tree_sitter_python.language())
 
@@ -198,9 +199,12 @@ def _decorated_line(code: Code, line: int) -> int:
 
 
 def _definition(source: str, start: int) -> Node | None:
-    """Parse ``source``; return the definition that starts at the offset ``start``, in code points."""
-    at = len(_encoded(source[:start]))
-    node = Parser(_PYTHON).parse(_encoded(source)).root_node.named_descendant_for_byte_range(at, at + 1)
+    """Parse ``source``; return the definition that starts at the offset ``start``, in code points.
+
+    None if there is none, or if parsing takes too much work.
+    """
+    at, root = len(_encoded(source[:start])), parse(_encoded(source), _PYTHON)
+    node = None if root is None else root.named_descendant_for_byte_range(at, at + 1)
     while node is not None and node.type not in {"function_definition", "class_definition"}:
         node = node.parent
     return node

@@ -43,10 +43,10 @@ def summarize(text: str) -> FileSummary:
     return summary_of(parse(text.encode("utf-8", "replace")))
 
 
-def summary_of(root: Node) -> FileSummary:
-    """Return what a text defines and imports; ``root``: of its tree."""
+def summary_of(root: Node | None) -> FileSummary:
+    """Return what a text defines and imports; ``root``: of its tree, None if it has none."""
     reader = _Module()
-    for statement in statements(root):
+    for statement in statements(root) if root is not None else ():
         reader.read(statement)
     definitions = tuple(reader.definitions.values())
     exports = None if reader.exports is None else tuple(dict.fromkeys(reader.exports))
@@ -285,7 +285,8 @@ def _set_by(statement: Node) -> Iterator[Definition]:
 def parameter_types(header: str) -> Mapping[str, str]:
     """Return the annotations of a function's parameters; ``header``: its text up to the colon."""
     root = parse(f"{header} ...".encode("utf-8", "replace"))
-    function = next((one for one in statements(root) if one.type == "function_definition"), None)
+    found = statements(root) if root is not None else ()
+    function = next((one for one in found if one.type == "function_definition"), None)
     parameters = function.child_by_field_name("parameters") if function is not None else None
     return {} if parameters is None else types_of(parameters)
 

@@ -130,6 +130,8 @@ class _Search:
 
     def judged(self, start: int, end: int) -> Iterator[tuple[MissingName, bool | None]]:
         """Yield the names that end after ``start`` and begin before ``end``, and whether they exist."""
+        if self._root is None:
+            return
         nodes = _names(self._root, self._byte(start), self._byte(end))
         for node in islice(nodes, _MAX_NAMES):
             at = self._region.offset(node.start_byte, self._encoded)
@@ -207,7 +209,7 @@ class _Search:
         """Return what a name means where the suggestion stands."""
         found: list[Meaning | None] = []
         occurrences = list(re.finditer(rf"(?<![\w.]){re.escape(name)}\b", self._region.source))
-        if len(occurrences) > _MAX_OCCURRENCES:
+        if self._root is None or len(occurrences) > _MAX_OCCURRENCES:
             return None
         for at in occurrences:
             start = len(self._region.source[: at.start()].encode("utf-8", "replace"))

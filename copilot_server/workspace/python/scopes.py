@@ -54,8 +54,10 @@ def read_names(text: str) -> FileNames:
     return names_of(parse(text.encode("utf-8", "replace")), text)
 
 
-def names_of(root: Node, text: str) -> FileNames:
-    """Return the names that ``text`` binds; ``root``: of its tree."""
+def names_of(root: Node | None, text: str) -> FileNames:
+    """Return the names that ``text`` binds; ``root``: of its tree. Without one it may have any name."""
+    if root is None:
+        return FileNames(is_open=True)
     reader = _Reader(is_broken=root.has_error or sets_any(text, on_others=True))
     reader.module(root, text)
     stars = tuple(one.module for one in reader.stars)

@@ -1,4 +1,4 @@
-"""The grammars of tree-sitter, and what a parse and a query may cost."""
+"""The grammars of tree-sitter, and what a query may cost."""
 
 from __future__ import annotations
 
@@ -7,16 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from tree_sitter import Language, Node, Parser, Query, QueryCursor
+from tree_sitter import Language, Node, Query, QueryCursor
 
+from copilot_server.context.source import parsing
 from copilot_server.workspace.tags import queries
 
-#: The work of a parse, in hundreds of the parser's steps: at least so much, and so much for a byte. Sources
-#: that compile need a hundred steps for 65 bytes; broken ones may need any number.
-MIN_STEPS, STEPS_PER_BYTE = 1_000, 0.05
-#: How much a parser reads at once, in bytes, and how often: at least so often, and so often for a byte. Those
-#: that compile are read once or twice; the lexer may read broken ones from any place to their end.
-READ_BYTES, MIN_READS, READS_PER_BYTE = 1_024, 2_000, 0.02
 #: Deeper nodes are in the bodies of functions, or in nothing that anybody wrote.
 MAX_DEPTH = 14
 #: How many matches of a query may be in progress.
@@ -56,32 +51,9 @@ def _query(grammar: Grammar) -> Query:
     return Query(_language(grammar), grammar.query)
 
 
-class _Work:
-    """Reads a source for a parser, and counts what the parser does with it."""
-
-    def __init__(self, source: bytes) -> None:
-        self._source = source
-        self._steps = MIN_STEPS + int(len(source) * STEPS_PER_BYTE)
-        self._reads = MIN_READS + int(len(source) * READS_PER_BYTE)
-
-    def read(self, offset: int, _point: object) -> bytes:
-        self._reads -= 1
-        return self._source[offset : offset + READ_BYTES] if self._reads >= 0 else b""
-
-    def is_too_much(self, _offset: int = 0, _has_error: bool = False) -> bool:  # noqa: FBT001, FBT002
-        """Count a hundred steps; return whether the work ends here."""
-        self._steps -= 1
-        return self._steps < 0 or self._reads < 0
-
-
 def parse(source: bytes, grammar: Grammar) -> Node | None:
     """Parse a source, broken or not; None if it takes more work than its length allows."""
-    work = _Work(source)
-    try:
-        root = Parser(_language(grammar)).parse(work.read, progress_callback=work.is_too_much).root_node
-    except ValueError:
-        return None
-    return None if work.is_too_much() else root
+    return parsing.parse(source, _language(grammar))
 
 
 def tags(root: Node, grammar: Grammar) -> Iterator[Captures]:

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from copilot_server.context.source import parsing
 from copilot_server.workspace.languages import SUFFIXES, summarize
 from copilot_server.workspace.summary import Definition, FileSummary
 from copilot_server.workspace.tags import grammars
@@ -250,15 +251,15 @@ class TestWork:
     @pytest.mark.parametrize("what", SLOW)
     def test_without_the_limits_the_same_source_is_read(self, what: str, monkeypatch: pytest.MonkeyPatch):
         piece, grammar = SLOW[what]
-        monkeypatch.setattr(grammars, "MIN_STEPS", 1_000_000)
-        monkeypatch.setattr(grammars, "MIN_READS", 1_000_000)
+        monkeypatch.setattr(parsing, "MIN_STEPS", 1_000_000)
+        monkeypatch.setattr(parsing, "MIN_READS", 1_000_000)
         assert grammars.parse((piece * 1_000).encode(), grammar) is not None
 
     @pytest.mark.parametrize("source", SOURCES)
     def test_real_sources_are_far_from_the_limits(self, source: str, monkeypatch: pytest.MonkeyPatch):
         name, text = SOURCES[source]
         expected = summarize(name, text * 20)
-        monkeypatch.setattr(grammars, "MIN_STEPS", 100)
-        monkeypatch.setattr(grammars, "MIN_READS", 30)
-        monkeypatch.setattr(grammars, "STEPS_PER_BYTE", grammars.STEPS_PER_BYTE / 2)
+        monkeypatch.setattr(parsing, "MIN_STEPS", 100)
+        monkeypatch.setattr(parsing, "MIN_READS", 30)
+        monkeypatch.setattr(parsing, "STEPS_PER_BYTE", parsing.STEPS_PER_BYTE / 2)
         assert summarize(name, text * 20) == expected != FileSummary()
