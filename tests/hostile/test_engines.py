@@ -7,13 +7,13 @@ import json
 import threading
 import tracemalloc
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from copilot_server.config import RemoteSettings, Settings
-from copilot_server.engine.backends.remote import transport
+from copilot_server.engine.backends.remote import remote_engine, transport
 from copilot_server.engine.backends.remote.connecting import connect
 from copilot_server.engine.backends.remote.remote_engine import RemoteEngine
 from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sampling
@@ -289,3 +289,75 @@ def test_hostile_users_text_holds_no_control_token_of_a_model_that_nobody_knows(
         prompt = json.loads(honest.bodies[-1])["prompt"]
     assert name not in prompt
     assert prompt.replace("\u200b", "") == f"x = '{name}"
+
+
+def cookies(number: int) -> tuple[str, ...]:
+    return tuple(f"set-cookie: c{number}-{one}={'x' * 500}; path=/; max-age=9999" for one in range(20))
+
+
+@pytest.mark.parametrize("path", ["health", "v1/models", "v1/completions"])
+def test_hostile_engines_cookies_are_neither_kept_nor_sent_back(path: str) -> None:
+    """Kept, they would grow with each answer, and tell an engine which sessions are one user's."""
+    stream = event("1") + event("", "stop")
+    answers = {
+        "health": lambda number: whole(b"{}", *cookies(number)),
+        "v1/models": lambda number: whole(models(MODEL), *cookies(number)),
+        "v1/completions": lambda number: whole(stream, *cookies(number), kind=STREAM),
+    }
+    with HostileEngine({path: answers[path](0)}) as hostile, connected(hostile) as engine:
+        for number in range(1, 4):
+            hostile.answers[path] = answers[path](number)
+            assert generate(engine).text == "1"
+        assert b"cookie" not in hostile.fields
+        assert b"accept-encoding" in hostile.fields  # the twin: what is sent is seen
+        assert [list(one.client.cookies.jar) for one in engine._replicas.all] == [[]]
+
+
+def batch(engine: RemoteEngine, size: int = 3) -> list[str]:
+    asked = [
+        GenerationRequest(Prompt((f"x{number} = ",)), Sampling(max_new_tokens=8)) for number in range(size)
+    ]
+    return [one.text for (one,) in engine.generate_batch(asked, NEVER, batch_size=2)]
+
+
+#: Answers that are never silent for as long as a batch waits for its turn.
+SLOW = {
+    "comments": repeated(EVENTS, b": still here\n", times=1200, pause_s=0.05),
+    "text": repeated(EVENTS + event("1"), event(""), times=1200, pause_s=0.05),
+    "head": trickled(b"HTTP/1.1 200 OK\r\nx: y"),
+}
+
+
+@pytest.mark.parametrize("attempt", SLOW)
+def test_hostile_engine_that_is_slow_ends_a_batch(attempt: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_engine, "BATCH_DEADLINE_S", 0.5)
+    with HostileEngine({"v1/completions": SLOW[attempt]}) as hostile, connected(hostile) as engine:
+        with pytest.raises(EngineUnavailableError, match=r"gave no complete answer in 0\.5 s"):
+            batch(engine)
+        assert hostile.asked["v1/completions"] == 2  # none is asked again after the deadline
+
+
+def test_hostile_engine_that_is_always_busy_ends_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_engine, "BATCH_DEADLINE_S", 0.5)
+    busy = whole(b"", "retry-after: 30", status="429 Too Many Requests")
+    with (
+        HostileEngine({"v1/completions": busy}) as hostile,
+        connected(hostile) as engine,
+        pytest.raises(EngineUnavailableError, match=r"in 0\.5 s"),
+    ):
+        batch(engine)
+
+
+def test_benign_engine_that_is_slow_has_the_time_of_a_batch_for_each_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = EVENTS + b": still here\n"
+    slow = repeated(stream, b": still here\n", times=4, pause_s=0.05)
+
+    def answer(write: Callable[[bytes], object]) -> None:
+        slow(write)
+        write(event("1") + event("", "stop"))
+
+    monkeypatch.setattr(remote_engine, "BATCH_DEADLINE_S", 60.0)
+    with HostileEngine({"v1/completions": answer}) as honest, connected(honest) as engine:
+        assert batch(engine, 5) == ["1"] * 5

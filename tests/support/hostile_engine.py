@@ -22,6 +22,7 @@ class HostileEngine:
     """Serves ``MODEL`` and completes ``1`` until a test puts another answer into ``answers``.
 
     ``asked``: how often each path was requested. ``hung_up``: how often a client closed before the end.
+    ``fields``: the names of all header fields that it was sent.
     """
 
     def __init__(self, answers: Mapping[str, Answer] | None = None) -> None:
@@ -29,6 +30,7 @@ class HostileEngine:
         self.asked: Counter[str] = Counter()
         self.hung_up: Counter[str] = Counter()
         self.bodies: list[bytes] = []
+        self.fields: set[bytes] = set()
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._server.block_on_close = False
@@ -63,6 +65,7 @@ class HostileEngine:
         path = handler.rfile.readline().split(b" ")[1].decode().removeprefix("/")
         length = 0
         while (line := handler.rfile.readline()).strip():
+            self.fields.add(line.partition(b":")[0].lower())
             if line.lower().startswith(b"content-length:"):
                 length = int(line.partition(b":")[2])
         self.bodies.append(handler.rfile.read(length))

@@ -20,9 +20,9 @@ from copilot_server.errors import EngineError
 
 #: How often to check whether an answer is still wanted, in seconds.
 LOOK_S = 0.01
-#: In a batch: how long a prompt waits for its turn, and for engines that restart, in seconds, and how often
-#: it is repeated.
-BATCH_SILENCE_S, BATCH_OUTAGE_S, BATCH_REPEATS = 900.0, 300.0, 10
+#: In a batch: how long a prompt waits for its turn, and for engines that restart, in seconds, how often it is
+#: repeated, and how long all of that may take.
+BATCH_SILENCE_S, BATCH_OUTAGE_S, BATCH_REPEATS, BATCH_DEADLINE_S = 900.0, 300.0, 10, 3600.0
 
 #: The context length to assume if no one reports it, in tokens; every model has as much.
 UNKNOWN_CONTEXT = 2048
@@ -123,9 +123,9 @@ class RemoteEngine:
     ) -> list[list[Generation]]:
         """See ``Engine.generate_batch``: ``batch_size`` generations are requested at a time.
 
-        They wait for their turn in a busy engine, and for one that restarts.
+        They wait for their turn in a busy engine, and for one that restarts, each up to a deadline.
         """
-        patience = Patience(BATCH_SILENCE_S, BATCH_REPEATS, outage_s=BATCH_OUTAGE_S)
+        patience = Patience(BATCH_SILENCE_S, BATCH_REPEATS, BATCH_DEADLINE_S, BATCH_OUTAGE_S)
         return self._generate(requests, cancel, on_done, batch_size, patience)
 
     def close(self) -> None:

@@ -27,15 +27,14 @@ BUSY_S = 2.0
 class Patience:
     """How long to wait for an answer, in seconds, and how often to ask again.
 
-    ``silence_s``: between two pieces of an answer, or before the first. ``deadline_s``: in total; None waits
-    without limit. ``outage_s``: how long all engines may be down; 0 for someone who types. Their generation
-    is not repeated once it has begun, since they must not see it begin again, nor if the engine is
-    overloaded.
+    ``silence_s``: between two pieces of an answer, or before the first. ``deadline_s``: in total, with all
+    repeats. ``outage_s``: how long all engines may be down; 0 for someone who types. Their generation is not
+    repeated once it has begun, since they must not see it begin again, nor if the engine is overloaded.
     """
 
     silence_s: float
     repeats: int
-    deadline_s: float | None = None
+    deadline_s: float
     outage_s: float = 0.0
 
 
@@ -71,16 +70,17 @@ class Replicas:
             EngineUnavailableError: none could do so in time.
             EngineError: the request is not accepted.
         """
-        now_s = asyncio.get_running_loop().time()
-        deadline_s = None if patience.deadline_s is None else now_s + patience.deadline_s
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + patience.deadline_s
         repeats = 0
         while True:
-            replica = await self._free(patience)
+            replica = await self._free_in_time(patience, deadline_s)
             try:
                 await self._written(replica, candidate, patience, deadline_s)
             except Unanswered as failure:
                 self._failed(replica, failure)
-                if not _may_repeat(failure, candidate, patience, repeats):
+                is_late = loop.time() >= deadline_s
+                if is_late or not _may_repeat(failure, candidate, patience, repeats):
                     raise _error(replica, failure) from None
             else:
                 return
@@ -113,7 +113,7 @@ class Replicas:
                 await self.check([one])
 
     async def _written(
-        self, replica: Replica, candidate: RemoteCandidate, patience: Patience, deadline_s: float | None
+        self, replica: Replica, candidate: RemoteCandidate, patience: Patience, deadline_s: float
     ) -> None:
         try:
             async with asyncio.timeout_at(deadline_s):
@@ -123,6 +123,18 @@ class Replicas:
             raise Unanswered(f"gave no complete answer in {patience.deadline_s:g} s") from None
         finally:
             self._changed()
+
+    async def _free_in_time(self, patience: Patience, deadline_s: float) -> Replica:
+        """The engine to ask, as ``_free``.
+
+        Raises:
+            EngineUnavailableError: there is none, or was none before the deadline.
+        """
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                return await self._free(patience)
+        except TimeoutError:
+            raise self.error or _unavailable(f"No engine was free in {patience.deadline_s:g} s.") from None
 
     async def _free(self, patience: Patience) -> Replica:
         """The engine to ask, after waiting for one if there is time.

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -41,6 +42,7 @@ def make_client(api_key: ApiKey | None, *, connect_timeout_s: float, is_encrypte
 
     Certificates are checked against the machine's own store. Redirections are never followed, so that source
     and key go nowhere else. Proxies that the environment names are used for encrypted connections only.
+    Cookies are neither kept nor sent: no engine needs them, and they would tell it whose requests are whose.
     """
     verify = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if is_encrypted else True
     return httpx.AsyncClient(
@@ -48,6 +50,7 @@ def make_client(api_key: ApiKey | None, *, connect_timeout_s: float, is_encrypte
         verify=verify,
         trust_env=is_encrypted,
         follow_redirects=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         headers={"accept-encoding": ACCEPTED},
         timeout=httpx.Timeout(QUESTION_S, connect=connect_timeout_s, pool=None),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
