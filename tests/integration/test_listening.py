@@ -1,4 +1,7 @@
-"""A server that listens on a port: who is let in, and what a page in a browser can do to it."""
+"""A server that listens on a port: who is let in, and what a page in a browser can do to it.
+
+Who has no token or a wrong one, and whoever sends nonsense: see ``tests/hostile/test_clients.py``.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,6 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
 
 from tests.support.chromium import Tab, open_browser
 from tests.support.lsp_client import (
@@ -157,44 +158,6 @@ async def test_the_same_page_can_post_to_a_server_of_http(site: tuple[str, list[
     assert "POST" in methods
 
 
-# The token.
-
-
-async def test_over_tcp_an_editor_without_the_token_is_told_what_to_do() -> None:
-    async with listening("--tcp") as (server, process):
-        assert server.token is not None
-        wrongs = [{}, {"token": ""}, {"token": server.token[:-1]}, {"token": [server.token]}, {"token": None}]
-        for options in wrongs:
-            answer = await answer_to(server.port, framed(initialize(**options)))
-            assert b"The token is missing or wrong" in answer
-            assert b"capabilities" not in answer
-        other = json.dumps(
-            {"jsonrpc": "2.0", "id": 2, "method": "shutdown", "params": {"token": server.token}}
-        )
-        for body in (other.encode(), b"[" * 100_000, b"{}", b"null"):
-            assert b"The token is missing or wrong" in await answer_to(server.port, framed(body))
-        assert process.returncode is None
-        assert b'"capabilities"' in await answer_to(server.port, framed(initialize(token=server.token)))
-
-
-async def test_before_its_token_an_editor_cannot_fill_the_memory() -> None:
-    async with listening("--tcp") as (server, _):
-        assert await answer_to(server.port, b"Content-Length: 9999999999\r\n\r\n{") == b""
-        long = initialize(token=server.token, more="x" * 100_000)
-        assert b'"capabilities"' in await answer_to(server.port, framed(long))
-
-
-async def test_over_websocket_the_token_is_in_the_url() -> None:
-    async with listening("--ws") as (server, _):
-        bare = f"ws://127.0.0.1:{server.port}"
-        for url in (bare, f"{bare}/?token=", f"{server.url}x", f"{bare}/?token=%00"):
-            with pytest.raises(InvalidStatus, match="401"):
-                await connect(url)
-        async with connect(server.url) as socket:
-            await socket.send(initialize())
-            assert "capabilities" in str(await socket.recv())
-
-
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:2087", "127.0.0.1.evil.example", ""])
 async def test_a_name_that_was_made_to_mean_this_machine_is_refused(host: str) -> None:
     async with listening("--ws", "--no-token") as (server, _):
@@ -217,13 +180,6 @@ async def messages_after(server: Listening, options: dict[str, object]) -> list[
         await client.request("checkStatus")
         await client.disconnect()
         return client.messages("window/showMessage")
-
-
-async def test_a_file_to_send_away_is_never_named_over_a_port() -> None:
-    async with listening("--tcp", "--keep-alive") as (server, _):
-        (shown,) = await messages_after(server, {"remote": {"apiKeyFile": "/etc/hostname"}})
-        assert "`remote.api_key_file` from the settings file only" in shown["message"]
-        assert await messages_after(server, {"remote": {"connectTimeoutS": 5}}) == []
 
 
 async def test_without_a_token_an_editor_is_trusted_like_a_project() -> None:
