@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 KERNELS := $(wildcard copilot_server/engine/backends/cpu/kernels/*.[ch])
 
-.PHONY: install run check lint format test test-long test-editors browser emacs compilers sanitize hostile bench clean release
+.PHONY: install run check lint format test test-long test-editors browser emacs compilers sanitize hostile bench clean release lock
 .PHONY: vllm transformers-serve engine-llamacpp engine-vllm test-engine
 .PHONY: vsix lint-vscode editors-vscode docs-vscode
 
@@ -122,9 +122,15 @@ docs-vscode: vsix browser
 	tests/editors/code_server/install.sh
 	$(BIN)/python -m tests.editors.vscode_pictures
 
-# Builds sdist, wheel and .vsix into dist/ and checks each in a clean environment.
+# Writes requirements.lock, from which the VS Code extension installs, anew: after a change of pyproject.toml or of
+# constraints.txt. The versions that it has are kept where they fit.
+lock: install
+	$(BIN)/python scripts/lock.py
+
+# Builds sdist, wheel and .vsix into dist/, with lists of what they consist of, and checks each in a clean environment.
+# Known vulnerabilities of what they consist of are asked for first: make release FLAGS=--unaudited goes on without.
 release: install
-	$(BIN)/python scripts/release.py
+	$(BIN)/python scripts/release.py $(FLAGS)
 
 clean:
 	rm -rf $(VENV) build dist .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -33,6 +33,9 @@ if ! has_node; then
     "It needs Node 20 or newer with npm; none is installed, and none could be fetched from PyPI."
 fi
 
+# What `npm run package` packs, too: the server, and the lock file with what it needs.
+.venv/bin/python scripts/bundle.py
+
 cd "$extension"
 if ! test node_modules/.installed -nt package-lock.json; then
   # No script of a package is needed, so none is run.
@@ -54,4 +57,4 @@ tests/editors/code_server/install.sh || not_run "the extension in a real VS Code
 .venv/bin/python -c 'from tests.support.chromium import find_chromium; find_chromium()' || not_run \
   "the extension in a real VS Code" "There is no Chromium: see the message above."
 .venv/bin/copilot-server pull qwen2.5-coder-0.5b
-.venv/bin/pytest -m editors --fail-on-skip tests/editors/test_vscode.py
+.venv/bin/pytest -m editors --fail-on-skip tests/editors/test_vscode.py tests/editors/test_vscode_install.py

@@ -1,15 +1,19 @@
 /** A server and the client that talks to it, from start to end. */
-import type * as vscode from "vscode";
+import * as vscode from "vscode";
 import {
   CloseAction,
   ErrorAction,
   LanguageClient,
+  MessageType,
+  ShowMessageNotification,
   State,
   type CloseHandlerResult,
   type LanguageClientOptions,
   type Middleware,
+  type ShowMessageParams,
 } from "vscode-languageclient/node";
 import { isWantedIn, reader, SECTION, SELECTOR } from "./configuration";
+import { withoutLinks } from "./core/messages";
 import { chosenSettings, type StartSettings } from "./core/settings";
 import { readStatus, type ServerStatus } from "./core/status";
 import { ServerProcess } from "./serverProcess";
@@ -34,6 +38,7 @@ export class Connection {
   constructor(private readonly parts: ConnectionParts) {
     const options = clientOptions(parts, () => this.gone());
     this.client = new QuietClient(SECTION, "Copilot Server", () => this.spawned(), options);
+    this.client.onNotification(ShowMessageNotification.type, showMessage);
     this.client.onNotification("didChangeStatus", (params: unknown) => {
       const status = readStatus(params);
       if (status !== undefined) {
@@ -82,6 +87,18 @@ export class Connection {
 class QuietClient extends LanguageClient {
   override error(message: string, data?: unknown): void {
     super.error(message, data, false);
+  }
+}
+
+/** Show a message of the server, as the client would, but without links. */
+function showMessage({ type, message }: ShowMessageParams): void {
+  const shown = withoutLinks(message);
+  if (type === MessageType.Error) {
+    void vscode.window.showErrorMessage(shown);
+  } else if (type === MessageType.Warning) {
+    void vscode.window.showWarningMessage(shown);
+  } else {
+    void vscode.window.showInformationMessage(shown);
   }
 }
 

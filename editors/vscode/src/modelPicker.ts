@@ -1,6 +1,7 @@
 /** Choosing the model. */
 import * as vscode from "vscode";
 import { set, text } from "./configuration";
+import { withoutLinks } from "./core/messages";
 import { gigabytes, modelRow, readModels, type Model } from "./core/models";
 import { lastWords, run } from "./core/program";
 import { engineOf, modelOf } from "./core/status";
@@ -42,7 +43,7 @@ export async function selectModel(session: Session): Promise<void> {
 
 /** A remote engine chooses its model itself. */
 async function showEngineNotice(engine: string): Promise<void> {
-  const message = `Copilot Server: the model runs at ${engine}, and is chosen there.`;
+  const message = withoutLinks(`Copilot Server: the model runs at ${engine}, and is chosen there.`);
   if ((await vscode.window.showInformationMessage(message, SETTINGS)) === SETTINGS) {
     await vscode.commands.executeCommand("workbench.action.openSettings", "copilot-server.engine");
   }
@@ -54,14 +55,18 @@ async function listModels(session: Session): Promise<readonly Model[] | undefine
     return undefined;
   }
   try {
-    const ended = await run(found.program, ["models", "--json"], { timeout_s: 60 });
+    const ended = await run(found.program, ["models", "--json"], {
+      cwd: session.folder,
+      timeout_s: 60,
+    });
     if (ended.code !== 0) {
       throw new Error(lastWords(ended));
     }
     return readModels(ended.stdout);
   } catch (error) {
     session.log.error(`copilot-server models: ${String(error)}`);
-    void vscode.window.showErrorMessage(`Copilot Server: the models cannot be listed: ${String(error)}`);
+    const message = withoutLinks(`Copilot Server: the models cannot be listed: ${String(error)}`);
+    void vscode.window.showErrorMessage(message);
     return undefined;
   }
 }

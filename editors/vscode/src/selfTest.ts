@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
 import { reader } from "./configuration";
+import { withoutLinks } from "./core/messages";
 import { lastWords, run } from "./core/program";
 import { LineSplitter, readProgress, TERMINAL_ENV } from "./core/selfTestProgress";
 import { selfTestFlags } from "./core/settings";
@@ -64,6 +65,7 @@ async function tested(
   });
   const bar = new Bar(limit, progress);
   const ended = await run(program, selfTestArgs(folder, limit), {
+    cwd: folder,
     env: { ...process.env, ...TERMINAL_ENV },
     signal: cancelled.signal,
     onOutput: (piece) => {
@@ -75,7 +77,8 @@ async function tested(
   }
   if (ended.code !== 0) {
     log.error(`The self-test failed: ${ended.stderr}`);
-    void vscode.window.showErrorMessage(`Copilot Server: the self-test failed: ${lastWords(ended)}`);
+    const message = withoutLinks(`Copilot Server: the self-test failed: ${lastWords(ended)}`);
+    void vscode.window.showErrorMessage(message);
     return undefined;
   }
   return bar.score;

@@ -6,6 +6,7 @@ import { isWantedIn, reader, SECTION, text } from "./configuration";
 import { Connection } from "./connection";
 import { afterCrash, type Crashes } from "./core/backoff";
 import type { Found } from "./core/locate";
+import { withoutLinks } from "./core/messages";
 import {
   changedSettings,
   haveChanged,
@@ -91,6 +92,7 @@ export class Session implements vscode.Disposable {
   /** The server's program, for other commands; if there is none, the user gets a message, and it is undefined. */
   async program(): Promise<Found | undefined> {
     const found = await locateServer(this.context);
+    await mkdir(this.folder, { recursive: true });
     if (found === undefined) {
       this.offerServer();
     }
@@ -156,8 +158,8 @@ export class Session implements vscode.Disposable {
     return connection;
   }
 
-  /** The folder in which the server runs, which is never the workspace. */
-  private get folder(): string {
+  /** The folder in which the server and its other commands run, which is never the workspace. */
+  get folder(): string {
     return this.context.globalStorageUri.fsPath;
   }
 
@@ -218,7 +220,7 @@ export class Session implements vscode.Disposable {
   ): void {
     this.log.info(message);
     const titles = actions.map((action) => action.title);
-    void show(`Copilot Server: ${message}`, ...titles).then((title) => {
+    void show(`Copilot Server: ${withoutLinks(message)}`, ...titles).then((title) => {
       const action = actions.find((one) => one.title === title);
       return action && vscode.commands.executeCommand(action.command, ...(action.args ?? []));
     });

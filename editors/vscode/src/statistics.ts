@@ -1,5 +1,6 @@
 /** A document that shows the statistics that the server keeps on this machine. */
 import * as vscode from "vscode";
+import { withoutLinks } from "./core/messages";
 import { lastWords, run } from "./core/program";
 import { TERMINAL_ENV } from "./core/selfTestProgress";
 import type { Session } from "./session";
@@ -27,10 +28,15 @@ export class Statistics implements vscode.Disposable, vscode.TextDocumentContent
       return;
     }
     const env = { ...process.env, COLUMNS: TERMINAL_ENV.COLUMNS, PYTHONIOENCODING: "utf-8", NO_COLOR: "1" };
-    const ended = await run(found.program, ["stats"], { env, timeout_s: 60 });
+    const ended = await run(found.program, ["stats"], {
+      cwd: this.session.folder,
+      env,
+      timeout_s: 60,
+    });
     if (ended.code !== 0) {
       this.session.log.error(`copilot-server stats: ${ended.stderr}`);
-      void vscode.window.showErrorMessage(`Copilot Server: there are no statistics: ${complaint(ended)}`);
+      const message = withoutLinks(`Copilot Server: there are no statistics: ${complaint(ended)}`);
+      void vscode.window.showErrorMessage(message);
       return;
     }
     this.content = ended.stdout;

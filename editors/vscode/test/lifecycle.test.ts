@@ -36,7 +36,22 @@ test("if the settings name a server, no other is tried", () => {
   assert.deepEqual(candidates({ ...LOCATIONS, configured: "~/x/copilot-server" }), [
     { program: "/home/me/x/copilot-server", origin: "setting" },
   ]);
-  assert.equal(candidates({ ...LOCATIONS, configured: "~x/y" })[0]?.program, "~x/y");
+  assert.deepEqual(candidates({ ...LOCATIONS, configured: "copilot-server" }), [
+    { program: "/usr/bin/copilot-server", origin: "setting" },
+    { program: "/opt/bin/copilot-server", origin: "setting" },
+  ]);
+});
+
+test("a relative path, which would be the workspace's, names no server", () => {
+  for (const configured of ["bin/copilot-server", "./copilot-server", "../x", "~x/y"]) {
+    assert.deepEqual(candidates({ ...LOCATIONS, configured }), [], configured);
+  }
+  const windows: Locations = { ...LOCATIONS, platform: "win32", searchPath: "C:\\bin" };
+  for (const configured of [".\\copilot-server.exe", "C:copilot-server.exe", "venv\\x"]) {
+    assert.deepEqual(candidates({ ...windows, configured }), [], configured);
+  }
+  const named = candidates({ ...windows, configured: "copilot-server.exe" });
+  assert.deepEqual(named, [{ program: "C:\\bin\\copilot-server.exe", origin: "setting" }]);
 });
 
 test("on Windows the program is an .exe", () => {
@@ -101,7 +116,10 @@ test("an invalid setting for languages turns nothing off", () => {
 test("a program's output and exit code are reported", async () => {
   const heard: string[] = [];
   const program = "console.log('out'); console.error('err'); process.exit(3)";
-  const ended = await run(process.execPath, ["-e", program], { onOutput: (text) => heard.push(text) });
+  const ended = await run(process.execPath, ["-e", program], {
+    cwd: tmpdir(),
+    onOutput: (text) => heard.push(text),
+  });
   assert.deepEqual(ended, { code: 3, signal: null, stdout: "out\n", stderr: "err\n" });
   assert.deepEqual(heard.sort(), ["err\n", "out\n"]);
 });
@@ -109,14 +127,14 @@ test("a program's output and exit code are reported", async () => {
 test("a program that is cancelled or takes too long is ended", async () => {
   const forever = ["-e", "setInterval(() => {}, 1000)"];
   assert.equal(
-    (await run(process.execPath, forever, { signal: AbortSignal.timeout(100) })).signal,
+    (await run(process.execPath, forever, { cwd: tmpdir(), signal: AbortSignal.timeout(100) })).signal,
     "SIGTERM",
   );
-  assert.equal((await run(process.execPath, forever, { timeout_s: 0.1 })).signal, "SIGTERM");
+  assert.equal((await run(process.execPath, forever, { cwd: tmpdir(), timeout_s: 0.1 })).signal, "SIGTERM");
 });
 
 test("a missing program is an error", async () => {
-  await assert.rejects(run("/no/such/program", []), /ENOENT/);
+  await assert.rejects(run("/no/such/program", [], { cwd: tmpdir() }), /ENOENT/);
 });
 
 test("the progress bar of a self-test on a terminal is read", () => {

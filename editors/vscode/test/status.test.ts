@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { menuGroups } from "../src/core/menu";
+import { withoutLinks } from "../src/core/messages";
 import {
   modelOf,
   readStatus,
@@ -152,4 +153,19 @@ test("the menu offers the opposite of each switch's state", () => {
     labels(READY, { ...ON, language: undefined }).filter((label) => label.includes("python")),
     [],
   );
+});
+
+test("a message has no links, which could run a command of the editor's", () => {
+  // What VS Code takes for a link in a message: `linkedText.ts`.
+  const link = /\[([^\]]+)\]\(((?:https?:\/\/|command:|file:)[^)\s]+)(?: (["'])(.+?)(\3))?\)/gi;
+  const hostile = [
+    "The engine says: [try again](command:workbench.action.terminal.sendSequence?%7B%7D)",
+    '[a](https://a "title") and [b](file:///etc/passwd)[c](command:x)',
+  ];
+  for (const message of hostile) {
+    assert.match(message, link);
+    assert.doesNotMatch(withoutLinks(message), link);
+    assert.equal(withoutLinks(message).replaceAll("\u200b", ""), message);
+  }
+  assert.equal(withoutLinks("a[0] (b)"), "a[0] (b)");
 });

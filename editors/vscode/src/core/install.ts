@@ -1,38 +1,39 @@
 /** Installing the server into its own virtual environment. */
-import { mkdir, rm } from "node:fs/promises";
+import { access, mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { programIn } from "./locate";
+import { pipFailure } from "./pip";
 import { lastWords, run, type Ended } from "./program";
+import { findPython, InstallError, type PythonOptions } from "./python";
 
-export interface InstallOptions {
-  /** The Python to use; if empty, those on the PATH are tried. */
-  readonly python: string;
-  /** What pip installs: a name, a wheel, or a folder. */
-  readonly source: string;
+/**
+ * What is installed: the server that comes with the extension, with what the lock file names and nothing whose hash
+ * it does not have; or whatever pip takes for a name, a wheel or a folder, without hashes.
+ */
+export type Source =
+  | { readonly kind: "bundled"; readonly archive: string; readonly lock: string }
+  | { readonly kind: "unchecked"; readonly name: string };
+
+export interface InstallOptions extends PythonOptions {
+  readonly source: Source;
   readonly venv: string;
-  readonly platform: NodeJS.Platform;
-  readonly signal: AbortSignal;
   /** Called at the beginning of each step with its description for the user. */
   readonly onStep: (step: string) => void;
   /** Called with all output. */
   readonly onOutput: (text: string) => void;
 }
 
-/** An installation that failed; the message says what to do. */
-export class InstallError extends Error {
-  override name = "InstallError";
-}
-
-const OLDEST: readonly [number, number] = [3, 11];
-const VERSION_PROGRAM = "import sys; print(sys.version_info[0], sys.version_info[1], sys.executable)";
+const QUIETLY = ["--no-input", "--progress-bar", "off"] as const;
 
 /**
  * Install the server, or update it; returns its program.
  * After a failure or a cancellation an incomplete environment is removed.
  *
- * @throws InstallError - If it could not be installed.
+ * @throws NotAsLockedError - If the files with the hashes of the lock file cannot be had here.
+ * @throws InstallError - If it could not be installed for another reason.
  */
 export async function install(options: InstallOptions): Promise<string> {
+  await mkdir(options.folder, { recursive: true });
   options.onStep("looking for Python");
   const python = await findPython(options);
   const wasThere = await venvWorks(options);
@@ -68,54 +69,54 @@ export function pipStep(line: string): string | undefined {
 }
 
 /**
- * A Python that is new enough.
+ * The arguments of each call of pip.
  *
- * @throws InstallError - If there is none.
+ * @param isTrusted - Whether what is in the environment already was installed by hashes, too.
  */
-export async function findPython(
-  options: Pick<InstallOptions, "python" | "platform" | "signal">,
-): Promise<string> {
-  const names = options.python === "" ? pythonNames(options.platform) : [options.python];
-  const seen: string[] = [];
-  for (const name of names) {
-    const answer = await runOrNull(name, ["-c", VERSION_PROGRAM], options.signal);
-    const [major = 0, minor = 0, executable = name] = answer?.stdout.trim().split(" ") ?? [];
-    if (answer?.code === 0 && isNewEnough(Number(major), Number(minor))) {
-      return executable;
-    }
-    if (answer?.code === 0) {
-      seen.push(`${name} is ${major}.${minor}`);
-    }
+export function pipCommands(source: Source, isTrusted = true): readonly (readonly string[])[] {
+  if (source.kind === "unchecked") {
+    return [["install", "--upgrade", ...QUIETLY, source.name]];
   }
-  throw new InstallError(noPython(options.python, seen));
+  const anew = isTrusted ? [] : ["--force-reinstall"];
+  return [
+    // Wheels alone: what builds another package from its source would come without a hash.
+    ["install", "--require-hashes", "--only-binary", ":all:", ...anew, ...QUIETLY, "-r", source.lock],
+    // The lock file has what builds the server. No index is asked for anything.
+    [
+      "install",
+      "--no-deps",
+      "--no-index",
+      "--no-build-isolation",
+      "--force-reinstall",
+      ...QUIETLY,
+      source.archive,
+    ],
+  ];
 }
 
-function isNewEnough(major: number, minor: number): boolean {
-  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
-}
-
-function pythonNames(platform: NodeJS.Platform): readonly string[] {
-  const versioned = [14, 13, 12, 11].map((minor) => `python3.${minor}`);
-  return platform === "win32" ? ["python", "python3", "py"] : ["python3", ...versioned, "python"];
-}
-
-function noPython(configured: string, seen: readonly string[]): string {
-  const found = seen.length > 0 ? ` (${seen.join(", ")})` : "";
-  const where = configured === "" ? "on the PATH" : `at ${configured}`;
-  return (
-    `The server needs Python ${OLDEST.join(".")} or newer, and there is none ${where}${found}. ` +
-    "Install one, or name it in the setting copilot-server.pythonPath."
+/** Install by hashes or without, and note which, since pip checks no hash of what is installed already. */
+async function pipInstall(options: InstallOptions): Promise<void> {
+  const mark = path.join(options.venv, "installed-by-hash");
+  const isTrusted = await access(mark).then(
+    () => true,
+    () => false,
   );
+  await rm(mark, { force: true });
+  for (const args of pipCommands(options.source, isTrusted)) {
+    await pip(args, options);
+  }
+  if (options.source.kind === "bundled") {
+    await writeFile(mark, "");
+  }
 }
 
-async function venvWorks({ venv, platform, signal }: InstallOptions): Promise<boolean> {
-  const answer = await runOrNull(programIn(venv, "python", platform), ["-m", "pip", "--version"], signal);
+async function venvWorks(options: InstallOptions): Promise<boolean> {
+  const answer = await runOrNull(venvPython(options), ["-m", "pip", "--version"], options);
   return answer?.code === 0;
 }
 
 async function makeVenv(python: string, options: InstallOptions): Promise<void> {
   await rm(options.venv, { recursive: true, force: true });
-  await mkdir(path.dirname(options.venv), { recursive: true });
   const ended = await step(python, ["-m", "venv", options.venv], options);
   if (ended.code !== 0) {
     throw new InstallError(
@@ -125,37 +126,36 @@ async function makeVenv(python: string, options: InstallOptions): Promise<void> 
   }
 }
 
-async function pipInstall(options: InstallOptions): Promise<void> {
-  const args = ["-m", "pip", "install", "--upgrade", "--no-input", "--progress-bar", "off", options.source];
-  const ended = await step(programIn(options.venv, "python", options.platform), args, options);
+async function pip(args: readonly string[], options: InstallOptions): Promise<void> {
+  const ended = await step(venvPython(options), ["-m", "pip", ...args], options);
   if (ended.code !== 0) {
-    throw new InstallError(pipFailure(ended, options.source));
+    const configured = await runOrNull(venvPython(options), ["-m", "pip", "config", "list"], options);
+    const { source } = options;
+    throw pipFailure(ended.stderr || ended.stdout, {
+      name: source.kind === "unchecked" ? source.name : undefined,
+      configuration: configured?.stdout ?? "",
+    });
   }
 }
 
-function pipFailure(ended: Ended, source: string): string {
-  if (/No matching distribution found|Could not find a version/.test(ended.stderr)) {
-    return (
-      `pip found no ${source} to install. If you have a clone of copilot-server or a wheel of it, ` +
-      "name it in the setting copilot-server.installSource, and try again."
-    );
-  }
-  const words = ended.stderr.split(/\r?\n/).filter((line) => line.startsWith("ERROR:"));
-  return `pip could not install ${source}: ${words.at(-1)?.slice("ERROR:".length).trim() ?? lastWords(ended)}`;
-}
-
-async function checked({ venv, platform, signal, source }: InstallOptions): Promise<string> {
-  const program = programIn(venv, "copilot-server", platform);
-  const answer = await runOrNull(program, ["--version"], signal);
+async function checked(options: InstallOptions): Promise<string> {
+  const program = programIn(options.venv, "copilot-server", options.platform);
+  const answer = await runOrNull(program, ["--version"], options);
   if (answer?.code !== 0) {
-    throw new InstallError(`${source} was installed, but has no copilot-server that runs.`);
+    const what = options.source.kind === "unchecked" ? options.source.name : "The server";
+    throw new InstallError(`${what} was installed, but has no copilot-server that runs.`);
   }
   return program;
 }
 
+function venvPython({ venv, platform }: InstallOptions): string {
+  return programIn(venv, "python", platform);
+}
+
 async function step(program: string, args: readonly string[], options: InstallOptions): Promise<Ended> {
-  const ended = await run(program, args, { signal: options.signal, onOutput: options.onOutput });
-  if (options.signal.aborted) {
+  const { folder, signal, onOutput } = options;
+  const ended = await run(program, args, { cwd: folder, signal, onOutput });
+  if (signal.aborted) {
     throw new InstallError("The installation was cancelled.");
   }
   return ended;
@@ -164,10 +164,10 @@ async function step(program: string, args: readonly string[], options: InstallOp
 async function runOrNull(
   program: string,
   args: readonly string[],
-  signal: AbortSignal,
+  { folder, signal }: InstallOptions,
 ): Promise<Ended | undefined> {
   try {
-    return await run(program, args, { signal, timeout_s: 60 });
+    return await run(program, args, { cwd: folder, signal, timeout_s: 60 });
   } catch {
     return undefined; // the program does not exist
   }

@@ -1,13 +1,17 @@
 /** Finding the server's program. */
 import path from "node:path";
 
-export interface Locations {
+/** What paths and names of programs mean here. */
+export interface Places {
   readonly platform: NodeJS.Platform;
   readonly home: string;
-  /** The setting; empty if it is not set. */
-  readonly configured: string;
   /** The environment variable PATH. */
   readonly searchPath: string;
+}
+
+export interface Locations extends Places {
+  /** The setting; empty if it is not set. */
+  readonly configured: string;
   /** The virtual environment that the extension creates. */
   readonly ownVenv: string;
   /** Folders of the workspace; none unless it is trusted. */
@@ -25,13 +29,16 @@ export function programIn(venv: string, name: string, platform: NodeJS.Platform)
   return platform === "win32" ? paths.join(venv, "Scripts", `${name}.exe`) : paths.join(venv, "bin", name);
 }
 
-/** Where to look, in order. If a program is configured, only that one is tried. */
+/** Where to look, in order. If a program is configured, only that one is tried: a path, or a name on the PATH. */
 export function candidates(locations: Locations): readonly Found[] {
-  if (locations.configured !== "") {
-    return [{ program: expanded(locations.configured, locations), origin: "setting" }];
+  const { configured } = locations;
+  if (configured !== "") {
+    const program = expanded(configured, locations);
+    const programs = isBareName(configured) ? programsOnPath(configured, locations) : [program];
+    return programs.flatMap((one) => (one === undefined ? [] : [{ program: one, origin: "setting" }]));
   }
   return [
-    ...onPath(locations),
+    ...programsOnPath("copilot-server", locations).map((program): Found => ({ program, origin: "PATH" })),
     {
       program: programIn(locations.ownVenv, "copilot-server", locations.platform),
       origin: "own environment",
@@ -53,12 +60,28 @@ export async function findServer(
   return undefined;
 }
 
-function onPath(locations: Locations): Found[] {
-  const paths = pathsOf(locations.platform);
-  const name = locations.platform === "win32" ? "copilot-server.exe" : "copilot-server";
-  // A relative folder would mean a different program in each workspace.
-  const folders = locations.searchPath.split(paths.delimiter).filter((folder) => paths.isAbsolute(folder));
-  return folders.map((folder) => ({ program: paths.join(folder, name), origin: "PATH" }));
+/**
+ * Where a program of this name may be on the PATH, in order. A relative folder would mean a different program in each
+ * workspace, and Windows would look into the current folder first.
+ */
+export function programsOnPath(name: string, { platform, searchPath }: Places): readonly string[] {
+  const paths = pathsOf(platform);
+  const file = platform === "win32" && !/\.exe$/i.test(name) ? `${name}.exe` : name;
+  const folders = searchPath.split(paths.delimiter).filter((folder) => paths.isAbsolute(folder));
+  return folders.map((folder) => paths.join(folder, file));
+}
+
+/** Whether `program` is only a name, to be found on the PATH. */
+export function isBareName(program: string): boolean {
+  return !/[/\\:~]/.test(program);
+}
+
+/** The absolute path that a setting means; undefined for a relative one, which would mean another in each workspace. */
+export function expanded(configured: string, { platform, home }: Places): string | undefined {
+  const paths = pathsOf(platform);
+  const isInHome = configured === "~" || /^~[/\\]/.test(configured);
+  const whole = isInHome ? paths.join(home, configured.slice(1)) : configured;
+  return paths.isAbsolute(whole) ? whole : undefined;
 }
 
 function inWorkspace(locations: Locations): Found[] {
@@ -67,11 +90,6 @@ function inWorkspace(locations: Locations): Found[] {
     program: programIn(paths.join(folder, ".venv"), "copilot-server", locations.platform),
     origin: "workspace",
   }));
-}
-
-function expanded(configured: string, locations: Locations): string {
-  const isInHome = configured === "~" || /^~[/\\]/.test(configured);
-  return isInHome ? pathsOf(locations.platform).join(locations.home, configured.slice(1)) : configured;
 }
 
 function pathsOf(platform: NodeJS.Platform): typeof path.posix {

@@ -12,7 +12,8 @@ export interface Ended {
 }
 
 export interface RunOptions {
-  readonly cwd?: string;
+  /** The folder that it runs in, which is not to be the workspace: many a program runs or reads what is there. */
+  readonly cwd: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
   readonly timeout_s?: number;
@@ -30,7 +31,7 @@ const GRACE_MS = 5000;
  *
  * @throws Error - If it cannot be started.
  */
-export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+export function run(program: string, args: readonly string[], options: RunOptions): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd: options.cwd,
