@@ -1,33 +1,40 @@
 """Builds sdist, wheel and .vsix into ``dist/`` and checks each in a clean environment.
 
 The wheel is built from the sdist, so that the sdist is known to be complete. It is installed into a virtual
-environment of its own, outside the repository, and asked for its version, its models and its kernels.
+environment of its own, outside the repository, and asked for its version, its models and its kernels. Beside
+them are lists of all that they consist of (SBOM), about which the advisory databases are asked first.
 """
 
 from __future__ import annotations
 
+import argparse
+import hashlib
+import io
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from copilot_server import __version__  # noqa: E402 - the repository's own
+from scripts import audit, bundle, lock, sbom  # noqa: E402
+from scripts.checks import DIST, VSCODE, CheckError, require, run  # noqa: E402
 
-DIST = ROOT / "dist"
-EXTENSION = ROOT / "editors" / "vscode" / "copilot-server.vsix"
+EXTENSION = VSCODE / "copilot-server.vsix"
 
 IN_SDIST = ("models/qwen2.5-coder-0.5b.toml", "setup.py", "pyproject.toml", "LICENSE", "README.md")
 IN_WHEEL = ("copilot_server/_models/qwen2.5-coder-0.5b.toml", "copilot_server/cli/main.py")
-IN_EXTENSION = ("package.json", "dist/extension.js", "media/icon.png", "readme.md", "LICENSE.txt")
+SERVER = f"server/copilot_server-{__version__}.tar.gz"
+LOCK = "server/requirements.lock"
+IN_EXTENSION = (
+    *("package.json", "dist/extension.js", "media/icon.png", "readme.md", "LICENSE.txt", SERVER, LOCK),
+)
 #: Prints where the installed package is, its models and its kernels.
 ASK = """
 import json, pathlib
@@ -42,32 +49,9 @@ print(json.dumps({
 """
 
 
-class CheckError(Exception):
-    """What was built is not what it should be."""
-
-
-def run(*command: str | Path, cwd: Path = ROOT) -> str:
-    """Run a command and return what it printed; its errors go to the terminal."""
-    print("+", *command, flush=True)
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(command, cwd=cwd, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return done.stdout
-
-
-def require(names: Iterable[str], wanted: Sequence[str], what: str) -> None:
-    """Check that an archive has all files that are wanted.
-
-    Raises:
-        CheckError: naming those that it lacks.
-    """
-    lacking = set(wanted) - set(names)
-    if lacking:
-        raise CheckError(f"{what} lacks {', '.join(sorted(lacking))}")
-
-
 def build_sdist() -> Path:
     """Build the sdist of the repository and check what is in it."""
-    _build("build_sdist", ROOT)
+    bundle.build("build_sdist", DIST)
     (path,) = DIST.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
@@ -82,7 +66,7 @@ def build_wheel(sdist: Path, folder: Path) -> Path:
     with tarfile.open(sdist) as archive:
         archive.extractall(folder, filter="data")
     (unpacked,) = folder.iterdir()
-    _build("build_wheel", unpacked)
+    bundle.build("build_wheel", DIST, unpacked)
     (path,) = DIST.glob("*.whl")
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
@@ -93,14 +77,8 @@ def build_wheel(sdist: Path, folder: Path) -> Path:
     return path
 
 
-def _build(hook: str, source: Path) -> None:
-    """Call setuptools as any front end of PEP 517 does, in a process of its own."""
-    code = f"from setuptools.build_meta import {hook}; {hook}({str(DIST)!r})"
-    run(sys.executable, "-c", code, cwd=source)
-
-
-def build_extension() -> Path:
-    """Package the VS Code extension and check what is in it."""
+def build_extension(sdist: Path) -> Path:
+    """Package the VS Code extension and check what is in it, the server and its lock file among it."""
     EXTENSION.unlink(missing_ok=True)
     run(ROOT / "tests/editors/vscode.sh", "package")
     path = DIST / f"copilot-server-{__version__}.vsix"
@@ -108,12 +86,34 @@ def build_extension() -> Path:
     with zipfile.ZipFile(path) as archive:
         names = [name.removeprefix("extension/") for name in archive.namelist()]
         version = json.loads(archive.read("extension/package.json"))["version"]
+        check_bundled(archive, sdist)
     require(names, IN_EXTENSION, path.name)
     if any(name.endswith(".ts") or "node_modules" in name for name in names):
         raise CheckError(f"{path.name} contains sources or node_modules")
     if version != __version__:
         raise CheckError(f"{path.name} has version {version}, but the server has {__version__}")
     return path
+
+
+def check_bundled(extension: zipfile.ZipFile, sdist: Path) -> None:
+    """Check that the extension has this server and this lock file in it.
+
+    Raises:
+        CheckError: it has another one, or none.
+    """
+    names = [name.removeprefix("extension/") for name in extension.namelist()]
+    require(names, [SERVER, LOCK], "the extension")
+    if extension.read(f"extension/{LOCK}") != lock.LOCK.read_bytes():
+        raise CheckError("the extension has another requirements.lock than the repository")
+    if contents(extension.read(f"extension/{SERVER}")) != contents(sdist.read_bytes()):
+        raise CheckError("the server in the extension is not that of the sdist")
+
+
+def contents(sdist: bytes) -> dict[str, str]:
+    """Return the hash of each file of an sdist, whose times differ each time that it is built."""
+    with tarfile.open(fileobj=io.BytesIO(sdist)) as archive:
+        files = ((member.name, archive.extractfile(member)) for member in archive if member.isfile())
+        return {name: hashlib.sha256(file.read()).hexdigest() for name, file in files if file is not None}
 
 
 def check_wheel(wheel: Path, folder: Path) -> None:
@@ -145,16 +145,20 @@ def check_installed(python: Path, program: Path, folder: Path) -> None:
         print("Without a C compiler the wheel has no kernels: it decodes with transformers.")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Build and check everything; return the exit code."""
+    options = _options(arguments)
     shutil.rmtree(DIST, ignore_errors=True)
     DIST.mkdir()
     try:
+        _audit(options)
         with tempfile.TemporaryDirectory() as folder:
             sources, clean = Path(folder, "sources"), Path(folder, "clean")
             clean.mkdir()
-            wheel = build_wheel(build_sdist(), sources)
-            build_extension()
+            sdist = build_sdist()
+            wheel = build_wheel(sdist, sources)
+            build_extension(sdist)
+            sbom.write_all(__version__)
             check_wheel(wheel, clean)
     except CheckError as error:
         print(f"Not fit for release: {error}.", file=sys.stderr)
@@ -162,6 +166,30 @@ def main() -> int:
     for path in sorted(DIST.iterdir()):
         print(f"{path.stat().st_size:>10,}  {path.relative_to(ROOT)}")
     return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument(
+        "--accept",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="a vulnerability that does not matter here",
+    )
+    parser.add_argument(
+        "--unaudited", action="store_true", help="go on where the advisory databases cannot be asked"
+    )
+    return parser.parse_args(arguments)
+
+
+def _audit(options: argparse.Namespace) -> None:
+    try:
+        audit.check(options.accept)
+    except audit.NotAuditedError as error:
+        if not options.unaudited:
+            raise audit.NotAuditedError(f"{error}; --unaudited goes on without an audit") from error
+        print(f"NOT AUDITED: {error}.", file=sys.stderr)
 
 
 if __name__ == "__main__":
