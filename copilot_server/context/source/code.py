@@ -14,6 +14,8 @@ from copilot_server.context.source.strings import triple_quoted
 
 _LAST_RESET = re.compile(r"(?s:.*)^" + RESET, re.MULTILINE)
 _LAST_CODE = re.compile(r"(?s:.*)^[ \t\f]*(?=[^\s#])", re.MULTILINE)
+#: A reset is recognized by so many characters at most.
+_RESET_LENGTH = 100
 _BLANK = re.compile(r"(?:\s|#[^\r\n]*)*+")
 
 
@@ -65,6 +67,8 @@ class Code:
     string_ends: tuple[int, ...]
     #: The logical lines that are known: by the offset where reading began, where it ended, and their starts.
     _lines: dict[int, tuple[int, tuple[int, ...]]] = field(default_factory=dict, compare=False, repr=False)
+    #: The resets that are known: up to where each of them is the last one.
+    _resets: dict[int, int] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def at(cls, cursor: Cursor) -> Code:
@@ -133,13 +137,22 @@ class Code:
 
     def _line_start(self, pos: int) -> int:
         """Return the start of the logical line that ``pos`` is on. On the way up each region is read once."""
-        reset = self._last_outside_strings(_LAST_RESET, pos) or 0
+        reset = self._reset_before(pos)
         end, lines = self._lines.get(reset, (0, ()))
         if end < pos:
             lines = lex(self.text, reset, pos).lines
             self._lines[reset] = pos, lines
         above = bisect_right(lines, pos)
         return lines[above - 1] if above else reset
+
+    def _reset_before(self, pos: int) -> int:
+        """Return where a logical line certainly starts before ``pos``. No region is searched twice."""
+        for reset, end in self._resets.items():
+            if reset + _RESET_LENGTH < pos <= end:
+                return reset
+        reset = self._last_outside_strings(_LAST_RESET, pos) or 0
+        self._resets[reset] = max(pos, self._resets.get(reset, 0))
+        return reset
 
     def indent(self, line: int) -> str:
         """Return the blanks that the line starting at ``line`` begins with."""

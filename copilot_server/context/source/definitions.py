@@ -28,6 +28,10 @@ _NEXT_DEFINITION = re.compile(
     r"^[ \t]*(?:@\w|(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w+[(:])", re.MULTILINE
 )
 
+#: How many blocks around a cursor are looked for: as many as the tokenizer of Python reads (MAXINDENT). Each
+#: may take time that grows with the length of the text.
+_MAX_LEVELS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -110,7 +114,9 @@ def definitions_around(code: Code, line: int, depth: int) -> tuple[Header, ...]:
     """
     found = [line] if is_function(code, line) else []
     start = code.line_left_of(depth, line)
-    while start is not None:
+    for _ in range(_MAX_LEVELS):
+        if start is None:
+            break
         if _HEADER.match(code.text, start, code.end):
             found.append(start)
         start = code.line_left_of(code.column(start), start)

@@ -42,7 +42,11 @@ def parse(source: bytes, language: Language, factor: int = 1) -> Node | None:
     """
     work = _Work(source, factor)
     try:
-        root = Parser(language).parse(work.read, progress_callback=work.is_too_much).root_node
+        tree = Parser(language).parse(work.read, progress_callback=work.is_too_much)
     except ValueError:
         return None
-    return None if work.is_too_much() else root
+    if work.is_too_much():
+        return None
+    # The nodes of this tree would read their texts through ``work``, from a source that has an end by now. A
+    # parser that is given the tree and the whole source takes the nodes over, and has little to do.
+    return Parser(language).parse(source, old_tree=tree).root_node

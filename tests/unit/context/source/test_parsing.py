@@ -48,6 +48,14 @@ def test_real_sources_and_dense_ones_are_parsed(times: int) -> None:
         assert nodes.parse(text.encode()) is not None
 
 
+def test_nodes_have_their_texts_however_many_are_asked_for() -> None:
+    source = ("@a\n" * 200_000 + "def f(): ...\n").encode()
+    root = nodes.parse(source)
+    assert root is not None
+    texts = [one.text for one in root.children[0].named_children]
+    assert texts == [b"@a"] * 200_000 + [b"def f(): ..."]
+
+
 def test_what_is_not_parsed_may_have_any_name() -> None:
     before, piece = SLOW["comments in a class"]
     found = read("a.py", before + piece * 20_000)

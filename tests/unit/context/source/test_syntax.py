@@ -376,3 +376,10 @@ def check_sound(text: str, offset: int) -> None:
         assert context.enclosing[:-1] == function.enclosing
         if function.docstring_span and function.docstring:
             assert plain[slice(*function.docstring_span)] == function.docstring
+
+
+def test_no_more_blocks_are_looked_for_than_python_reads() -> None:
+    for levels, expected in ((30, 30), (200, 100)):
+        text = "".join(f"{' ' * depth}class A{depth}:\n" for depth in range(levels)) + " " * levels
+        found = python_context(Cursor(Document("", "python", text), len(text))).enclosing
+        assert [one.name for one in found] == [f"A{depth}" for depth in range(levels)][-expected:]
