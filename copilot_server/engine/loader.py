@@ -17,6 +17,7 @@ from copilot_server.config import SpeedSettings
 from copilot_server.engine.base import Engine
 from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.models.architecture import Architecture, read_architecture
+from copilot_server.engine.models.files import check_files
 from copilot_server.engine.models.gguf import prepared_folder
 from copilot_server.engine.models.tokenizer import Tokenizer, load_tokenizer
 from copilot_server.errors import EngineError
@@ -74,6 +75,7 @@ def load_transformers_engine(
 
 
 def _folder_of(path: Path) -> Path:
+    check_files(path)
     return prepared_folder(path) if path.suffix == ".gguf" else path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from bisect import bisect_left
 from collections.abc import Callable
@@ -18,31 +19,38 @@ from tokenizers.decoders import DecodeStream
 from copilot_server.engine.base import Prompt, Special
 from copilot_server.engine.models.architecture import read_architecture
 from copilot_server.engine.models.boundary import stable_length
+from copilot_server.engine.models.tokenizer_limits import check_limits, panics_as_errors
 from copilot_server.engine.models.words import word_starts
 from copilot_server.errors import EngineError, ModelError
 
 #: How many texts' tokens are remembered.
 KNOWN_TEXTS = 64
+#: How SentencePiece's vocabularies write a byte.
+_BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer of the model in a folder in transformers' format.
 
     Raises:
-        ModelError: its tokenizer.json cannot be read, or text may become a token outside the vocabulary of a
-            model that our own decoders serve: they look up its embedding at an address computed from its id.
+        ModelError: its tokenizer.json cannot be read or would multiply a text, or text may become a token
+            outside the vocabulary of a model that our own decoders serve: they look up its embedding at an
+            address computed from its id.
     """
     path = folder / "tokenizer.json"
     try:
-        fast = FastTokenizer.from_file(str(path))
+        with panics_as_errors():
+            fast = FastTokenizer.from_file(str(path))
+            check_limits(fast)
     except Exception as error:  # the library raises nothing narrower
         msg = f"{path} is not a tokenizer that can be read ({error})."
         raise ModelError(msg, remedy="Fetch the model again, or choose one that ships this file.") from error
     architecture = read_architecture(folder)
-    if architecture is None:
-        return Tokenizer(fast)
-    _check_ids(fast, folder, architecture.vocab_size)
-    return Tokenizer(fast, architecture.vocab_size)
+    with panics_as_errors():
+        if architecture is None:
+            return Tokenizer(fast)
+        _check_ids(fast, folder, architecture.vocab_size)
+        return Tokenizer(fast, architecture.vocab_size)
 
 
 def _check_ids(fast: FastTokenizer, folder: Path, vocabulary_size: int) -> None:
@@ -87,8 +95,13 @@ class Tokenizer:
         return ids
 
     def encode_text(self, text: str) -> list[int]:
-        """Token ids of plain text."""
-        return list(self._fast.encode(text, add_special_tokens=False).ids)
+        """Token ids of plain text.
+
+        Raises:
+            EngineError: the tokenizer's regular expressions take too many steps for it.
+        """
+        with panics_as_errors():
+            return list(self._fast.encode(text, add_special_tokens=False).ids)
 
     def stable_length(self, text: str) -> int:
         """See ``Engine.stable_length``."""
@@ -100,7 +113,8 @@ class Tokenizer:
         return len(self._word_starts("one two three")) > 1
 
     def _word_starts(self, text: str) -> list[int]:
-        encoding = self._fast.encode(text, add_special_tokens=False)
+        with panics_as_errors():
+            encoding = self._fast.encode(text, add_special_tokens=False)
         words = zip(encoding.word_ids, encoding.offsets, strict=True)
         return [next(group)[1][0] for _, group in groupby(words, key=lambda one: one[0])]
 
@@ -160,7 +174,8 @@ class TextStream:
 
     def step(self, token_id: int) -> str:
         """The text that became readable with this token."""
-        return self._stream.step(self._fast, token_id) or ""
+        with panics_as_errors():
+            return self._stream.step(self._fast, token_id) or ""
 
 
 class TokenBytes:
@@ -207,8 +222,8 @@ def _byte_level_bytes(token: str, alphabet: dict[str, int]) -> bytes:
 
 
 def _sentencepiece_bytes(token: str) -> bytes:
-    if len(token) == 6 and token.startswith("<0x"):
-        return bytes([int(token[3:5], 16)])
+    if byte := _BYTE.fullmatch(token):
+        return bytes.fromhex(byte[1])
     return token.replace("\u2581", " ").encode()
 
 

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from copilot_server.engine.backends.transformers.runner import TransformersRunner
 from copilot_server.engine.backends.transformers.sizes import check_size
 from copilot_server.engine.models.tokenizer import Tokenizer
+from copilot_server.engine.models.tokenizer_limits import check_limits
 from copilot_server.engine.models.transformers_output import silence_transformers
 from copilot_server.engine.models.weight_files import weight_files
 from copilot_server.errors import EngineError, ModelError
@@ -48,6 +49,8 @@ def _load(folder: Path, files: list[Path], dtype: torch.dtype) -> tuple[PreTrain
             folder, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        if isinstance(fast := getattr(tokenizer, "backend_tokenizer", None), FastTokenizer):
+            check_limits(fast)
     except ModelError:
         raise
     except Exception as error:  # files that anybody may have made raise anything
@@ -55,7 +58,6 @@ def _load(folder: Path, files: list[Path], dtype: torch.dtype) -> tuple[PreTrain
         remedy = "It needs config.json, tokenizer.json and weights in safetensors."
         raise ModelError(msg, remedy=remedy) from error
     model.train(mode=False)
-    fast = getattr(tokenizer, "backend_tokenizer", None)
     if not isinstance(fast, FastTokenizer):
         msg = f"{type(tokenizer).__name__} has no fast form, which this engine needs."
         raise EngineError(msg, remedy="Choose a model that ships a tokenizer.json.")
