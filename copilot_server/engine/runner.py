@@ -67,6 +67,12 @@ def outside_vocabulary(token_id: int, vocabulary_size: int) -> EngineError:
     return EngineError(msg, remedy=remedy)
 
 
+def not_finite(dtype: str) -> EngineError:
+    """Return the error of a model whose logits are not numbers, computed in ``dtype``."""
+    msg = f"The model computes numbers that are not finite in {dtype}."
+    return EngineError(msg, remedy="Its weights may be damaged: fetch the model again, or choose another.")
+
+
 class Runner(Protocol):
     """A model's weights and KV cache on a device. One thread at a time may call it.
 

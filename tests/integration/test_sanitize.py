@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fuzzing import KINDS, SANITIZED_FUZZ_S, SECONDS_VARIABLE
 from tests.support.kernels import (
     KERNELS,
     LIBRARY_VARIABLE,
@@ -26,6 +27,7 @@ CPU_TESTS = REPOSITORY / "tests" / "unit" / "engine" / "backends" / "cpu"
 #: The tests that reach the kernels.
 SANITIZED = (
     "test_bounds.py",
+    "test_corpus.py",
     "test_elementwise.py",
     "test_kernels.py",
     "test_runner.py",
@@ -67,6 +69,21 @@ def test_the_kernels_neither_leave_their_arrays_nor_rely_on_undefined_behaviour(
 ):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(CPU_TESTS / module)]
     done = subprocess.run(command, capture_output=True, text=True, env=sanitized, cwd=REPOSITORY, check=False)
+    sys.stdout.write(done.stdout)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_hostile_model_makes_the_kernels_leave_their_arrays(kind: str, sanitized: dict[str, str]):
+    fuzzer = (
+        f"{CPU_TESTS / 'test_hostile_folders.py'}::test_hostile_models_for_as_long_as_fuzzers_run[{kind}]"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "-m", "long", "-p", "no:cacheprovider", fuzzer]
+    environment = sanitized | {SECONDS_VARIABLE: str(SANITIZED_FUZZ_S)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment, cwd=REPOSITORY, check=False
+    )
     sys.stdout.write(done.stdout)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from copilot_server.engine.decoding.candidate import Candidate
 from copilot_server.engine.decoding.jobs import Job
 from copilot_server.engine.decoding.prefix_cache import Held, PrefixCache
 from copilot_server.engine.decoding.sequence import RunningSequence, drafts_of
-from copilot_server.engine.runner import Chunk, Drawn, Runner
+from copilot_server.engine.runner import Chunk, Drawn, Runner, not_finite
 from copilot_server.errors import EngineError
 
 #: Tokens of room that each sequence may occupy without using them, since runners give out memory in blocks.
@@ -98,7 +99,13 @@ class Schedule:
         return [chunk for _, chunk in self._planned]
 
     def accept(self, drawn: Sequence[Sequence[Drawn]]) -> None:
-        """Append what a step sampled after each chunk, and forget drafts that were wrong."""
+        """Append what a step sampled after each chunk, and forget drafts that were wrong.
+
+        Raises:
+            EngineError: the model computes numbers that are not finite.
+        """
+        if any(math.isnan(token.logprob) for tokens in drawn for token in tokens):
+            raise not_finite(self._runner.dtype)
         self._counters.steps += 1
         for (sequence, chunk), tokens in zip(self._planned, drawn, strict=True):
             drafts = len(drafts_of(chunk))

@@ -19,7 +19,7 @@ from tokenizers.decoders import DecodeStream
 from copilot_server.engine.base import Prompt, Special
 from copilot_server.engine.models.architecture import read_architecture
 from copilot_server.engine.models.boundary import stable_length
-from copilot_server.engine.models.tokenizer_limits import check_limits, panics_as_errors
+from copilot_server.engine.models.tokenizer_limits import check_limits, library_errors
 from copilot_server.engine.models.words import word_starts
 from copilot_server.errors import EngineError, ModelError
 
@@ -39,14 +39,14 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     """
     path = folder / "tokenizer.json"
     try:
-        with panics_as_errors():
+        with library_errors():
             fast = FastTokenizer.from_file(str(path))
             check_limits(fast)
     except Exception as error:  # the library raises nothing narrower
         msg = f"{path} is not a tokenizer that can be read ({error})."
         raise ModelError(msg, remedy="Fetch the model again, or choose one that ships this file.") from error
     architecture = read_architecture(folder)
-    with panics_as_errors():
+    with library_errors():
         if architecture is None:
             return Tokenizer(fast)
         _check_ids(fast, folder, architecture.vocab_size)
@@ -100,7 +100,7 @@ class Tokenizer:
         Raises:
             EngineError: the tokenizer's regular expressions take too many steps for it.
         """
-        with panics_as_errors():
+        with library_errors():
             return list(self._fast.encode(text, add_special_tokens=False).ids)
 
     def stable_length(self, text: str) -> int:
@@ -113,7 +113,7 @@ class Tokenizer:
         return len(self._word_starts("one two three")) > 1
 
     def _word_starts(self, text: str) -> list[int]:
-        with panics_as_errors():
+        with library_errors():
             encoding = self._fast.encode(text, add_special_tokens=False)
         words = zip(encoding.word_ids, encoding.offsets, strict=True)
         return [next(group)[1][0] for _, group in groupby(words, key=lambda one: one[0])]
@@ -174,7 +174,7 @@ class TextStream:
 
     def step(self, token_id: int) -> str:
         """The text that became readable with this token."""
-        with panics_as_errors():
+        with library_errors():
             return self._stream.step(self._fast, token_id) or ""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tokenizers import Tokenizer as FastTokenizer
 
-from copilot_server.errors import EngineError
+from copilot_server.errors import CopilotServerError, EngineError
 
 #: Characters that all replacements of a tokenizer may make of one. Those of published ones replace a
 #: character by another, most often a space.
@@ -40,15 +40,18 @@ def check_limits(fast: FastTokenizer) -> None:
 
 
 @contextmanager
-def panics_as_errors() -> Iterator[None]:
-    """Turn a panic of the tokenizers library, which is no ``Exception``, into an EngineError.
+def library_errors() -> Iterator[None]:
+    """Turn what the tokenizers library raises over a text into an EngineError.
 
-    It panics where a regular expression of tokenizer.json takes too many steps for a text.
+    It panics, which is no ``Exception``, where a regular expression of tokenizer.json takes too many steps,
+    and raises nothing narrower than ``Exception`` where the vocabulary lacks a token that it needs.
     """
     try:
         yield
+    except CopilotServerError:
+        raise
     except BaseException as error:
-        if type(error).__name__ != "PanicException":
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         msg = f"The model's tokenizer cannot read this text ({error})."
         raise EngineError(msg, remedy="Choose another model, or report this to those who made it.") from error

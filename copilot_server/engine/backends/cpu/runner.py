@@ -16,8 +16,7 @@ from copilot_server.engine.backends.cpu.model import build_model, table_width
 from copilot_server.engine.backends.cpu.weights import Weights
 from copilot_server.engine.decoding.sampling import choose_token
 from copilot_server.engine.paging import BlockAllocator
-from copilot_server.engine.runner import Choice, Chunk, Drawn, outside_vocabulary
-from copilot_server.errors import EngineError
+from copilot_server.engine.runner import Choice, Chunk, Drawn, not_finite, outside_vocabulary
 
 Array = npt.NDArray[Any]
 
@@ -200,10 +199,7 @@ class CpuRunner:
         scratch = (self._scratch.ctypes.data, self._scratch.nbytes)
         self._library.decoder_step(ctypes.byref(self._model), ctypes.byref(step), *scratch, self._workers)
         if not np.isfinite(log_total).all():
-            msg = f"The model computes numbers that are not finite in {self.dtype}."
-            raise EngineError(
-                msg, remedy="Its weights may be damaged: fetch the model again, or choose another."
-            )
+            raise not_finite(self.dtype)
         return best, log_total
 
     def _draw(self, chunks: Sequence[Chunk], best: Array, log_total: Array) -> list[list[Drawn]]:

@@ -203,7 +203,9 @@ def _quantized(sources: list[tuple[str, Array]], inputs: int) -> Iterator[tuple[
         scales = ((bits + np.uint32(0xFFFF)) >> 16).astype(np.uint16)
         factors = (scales.astype(np.uint32) << 16).view(np.float32)
         inverse = np.divide(1.0, factors, out=np.zeros_like(factors), where=factors > 0)
-        yield np.rint(groups * inverse[:, :, None]).astype(np.int8).reshape(rows.shape), scales
+        with np.errstate(invalid="ignore"):  # of a group that is not finite, only the scale says so
+            values = np.rint(groups * inverse[:, :, None]).astype(np.int8)
+        yield values.reshape(rows.shape), scales
 
 
 def _packed(values: Array) -> Array:

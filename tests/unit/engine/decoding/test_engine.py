@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from copilot_server.config import SpeedSettings
 from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sampling, Special
@@ -317,6 +318,17 @@ def test_a_failed_step_leaves_an_engine_that_works(make_engine: MakeEngine, plai
         engine.generate_batch([ask(text, n=2) for text in TEXTS], NEVER)
     assert watched(engine).lengths == {}
     assert_same(generate(engine, ask(TEXTS[0])), plain.generate(ask(TEXTS[0])))
+
+
+def test_weights_that_give_no_numbers_are_an_error(tmp_path: Path):
+    """Transformers computes with them, and every token would have a log-probability of NaN."""
+    folder = build_tiny_model("qwen2", tmp_path)
+    assert generate(load_transformers_engine(folder, device="cpu"), ask("x"))
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"][:] = np.inf
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(EngineError, match=r"not finite .* fetch the model again"):
+        generate(load_transformers_engine(folder, device="cpu"), ask("x"))
 
 
 def test_an_error_in_the_callback_leaves_an_engine_that_works(make_engine: MakeEngine):

@@ -8,9 +8,9 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from copilot_server.engine.models.tokenizer_limits import (
     MOST_CHARACTERS,
     check_limits,
-    panics_as_errors,
+    library_errors,
 )
-from copilot_server.errors import EngineError
+from copilot_server.errors import EngineError, ModelError
 
 
 def tokenizer(word: str = "word") -> Tokenizer:
@@ -51,14 +51,25 @@ def test_a_panic_of_the_library_is_an_error():
     """It derives from BaseException alone, and would end the thread that decodes."""
     one = tokenizer()
     one.pre_tokenizer = pre_tokenizers.Split(Regex("(x+x+)+y"), "isolated")
-    with panics_as_errors():
+    with library_errors():
         assert one.encode("xxxy" * 8).ids
-    with pytest.raises(EngineError, match="cannot read this text") as caught, panics_as_errors():
+    with pytest.raises(EngineError, match="cannot read this text") as caught, library_errors():
         one.encode("x" * 60)
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, ValueError])
-def test_other_exceptions_pass(raised: type[BaseException]):
-    with pytest.raises(raised), panics_as_errors():
+def test_a_vocabulary_without_the_token_for_unknown_words_is_an_error():
+    one = Tokenizer(models.WordPiece({"word": 0}, unk_token="[UNK]"))
+    with library_errors():
+        assert one.encode("word").ids == [0]
+    with pytest.raises(EngineError, match="UNK"), library_errors():
+        one.encode("other")
+
+
+@pytest.mark.parametrize(
+    "raised", [KeyboardInterrupt(), SystemExit(), EngineError("short"), ModelError("of", remedy="ours")]
+)
+def test_other_exceptions_pass(raised: BaseException):
+    with pytest.raises(type(raised)) as caught, library_errors():
         raise raised
+    assert caught.value is raised

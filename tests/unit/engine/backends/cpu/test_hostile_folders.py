@@ -4,45 +4,58 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from copilot_server.errors import CopilotServerError
+from tests.support import fuzzing
 from tests.support.cpu_runner import open_runner
-from tests.support.fuzzing import hostile_folder, load_and_step
-from tests.support.tiny_models import build_tiny_model
-
-#: Folders that once raised something else, or read memory that is not the model's.
-FOUND: tuple[int, ...] = ()
+from tests.support.fuzzing import KINDS, hostile_data, numbers, outcome_of
 
 
-def outcomes(good: Path, folder: Path, numbers: range) -> Counter[str]:
+def outcomes(kind: str, numbers: Iterable[int], scratch: Path) -> Counter[str]:
+    """Count what happens to the models with these numbers; ``refused`` stands for every message."""
     counted: Counter[str] = Counter()
-    for number in (*FOUND, *numbers):
-        made = folder / str(number)
-        name = hostile_folder(good, made, number)
+    for number in numbers:
+        data = hostile_data(kind, number)
         try:
-            counted[load_and_step(made)] += 1
+            outcome = outcome_of(kind, data, scratch)
         except Exception as error:
-            raise AssertionError(f"folder {number}, {name}: {error!r}") from error
-    assert counted.keys() <= {"served", "other", "ModelError", "EngineError"}
+            (scratch / "found").write_bytes(data)
+            raise AssertionError(f"{kind} {number}, {scratch / 'found'}: {error!r}") from error
+        assert "without a remedy" not in outcome, f"{kind} {number}: {outcome}"
+        counted[outcome if outcome in ("served", "other") else "refused"] += 1
     return counted
 
 
 @pytest.mark.slow
-def test_hostile_folders_are_served_or_refused(tiny_model_dir: Path, tmp_path: Path):
-    counted = outcomes(tiny_model_dir, tmp_path, range(200))
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_models_are_served_or_refused(kind: str, tmp_path: Path):
+    counted = outcomes(kind, range(200), tmp_path)
     # Both must happen: else the changes are too small, or too large, to show anything.
-    assert counted["ModelError"] > 50
+    assert counted["refused"] > 50
     assert counted["served"] > 10
 
 
 @pytest.mark.long
-def test_many_more_hostile_folders(tmp_path: Path):
-    assert outcomes(build_tiny_model("llama", tmp_path / "good"), tmp_path, range(1000, 6000))
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_models_for_as_long_as_fuzzers_run(kind: str, tmp_path: Path):
+    counted = outcomes(kind, numbers(1000), tmp_path)
+    sys.stdout.write(f"{kind}: {counted.total()} models, {dict(counted)}\n")
+    assert counted["refused"] > counted["served"] > 0
+
+
+def test_a_fuzzer_reports_what_is_no_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    assert outcomes("config", range(5), tmp_path)
+    monkeypatch.setattr(fuzzing, "read_architecture", lambda folder: {}[folder])
+    with pytest.raises(AssertionError, match=r"config 0, .*found: KeyError"):
+        outcomes("config", range(5), tmp_path)
+    assert (tmp_path / "found").read_bytes() == hostile_data("config", 0)
 
 
 @pytest.mark.parametrize(
