@@ -11,16 +11,21 @@
 #include "elementwise.h"
 #include "pool.h"
 
-#define PARTITION 512
-/* Queries at a time: with four vectors of output each, their sums must fit the registers. */
+#define PARTITION 256
+/* The queries of a task: a page's keys are converted to floats once for all of them. */
+#define MAX_QUERIES 28
+/* Queries at a time: with their sums over the keys of a page, they must fit the registers. */
 #if defined(ISA_AVX512)
-#define MAX_QUERIES 7
+#define QUERY_TILE 8
 #elif defined(ISA_AVX2)
-#define MAX_QUERIES 3
+#define QUERY_TILE 6
 #else
-#define MAX_QUERIES 2
+#define QUERY_TILE 2
 #endif
-#define STRIPE (4 * LANES)
+#define PAGE_VECTORS (PAGE_TOKENS / LANES)
+/* Vectors of a value at a time. */
+#define VALUE_VECTORS 2
+#define STRIPE (VALUE_VECTORS * LANES)
 
 /* Consecutive tokens of one sequence. */
 typedef struct {
@@ -51,25 +56,75 @@ INLINE int64_t page_offset(const Model *m, int32_t layer, int32_t head, int32_t 
     return (((int64_t)page * m->layers + layer) * m->kv_heads + head) * PAGE_TOKENS * m->head_size;
 }
 
-INLINE vf load_cached(const void *cache, int64_t at, int type) {
-    return type == FLOAT32 ? load((const float *)cache + at) : load_half((const half *)cache + at);
+/* A page's keys or values of one head as floats: those of the cache, or `room` with a copy of them. */
+INLINE const float *page_floats(const Model *m, const void *cache, int64_t page, float *room) {
+    if (m->cache_type == FLOAT32) return (const float *)cache + page;
+    const half *at = (const half *)cache + page;
+    for (int32_t i = 0; i < PAGE_TOKENS * m->head_size; i += LANES) store(room + i, load_half(at + i));
+    return room;
 }
 
-/* weights[q][..] = scores of the keys in a page, minus infinity for those after the query. */
-INLINE void score_page(const Model *m, Queries *s, int64_t page, int32_t start, int32_t column, int count, int type) {
-    for (int lane = 0; lane < PAGE_TOKENS; lane += LANES) {
-        vf sums[MAX_QUERIES];
-        for (int q = 0; q < count; q++) sums[q] = splat(0.0f);
-        for (int32_t d = 0; d < m->head_size; d++) {
-            vf key = load_cached(m->keys, page + d * PAGE_TOKENS + lane, type);
-            for (int q = 0; q < count; q++) sums[q] = fma_(splat(s->query[q][d]), key, sums[q]);
-        }
-        vi index = splati(start + lane);
-        for (int i = 0; i < LANES; i++) index[i] += i;
+/* The scores of a page's keys, for the queries of a tile: weights[q][..]. */
+INLINE void score_tile(const float *keys, int32_t head_size, const float (*query)[MAX_HEAD_SIZE], int count,
+                       float (*weights)[PARTITION]) {
+    vf sums[QUERY_TILE][PAGE_VECTORS];
+    for (int q = 0; q < count; q++)
+        for (int v = 0; v < PAGE_VECTORS; v++) sums[q][v] = splat(0.0f);
+    for (int32_t d = 0; d < head_size; d++) {
+        vf key[PAGE_VECTORS];
+        for (int v = 0; v < PAGE_VECTORS; v++) key[v] = load(keys + d * PAGE_TOKENS + v * LANES);
         for (int q = 0; q < count; q++)
-            store(&s->weights[q][column + lane],
-                  select_(index <= splati(s->position[q]), sums[q], splat(-INFINITY)));
+            for (int v = 0; v < PAGE_VECTORS; v++) sums[q][v] = fma_(splat(query[q][d]), key[v], sums[q][v]);
     }
+    for (int q = 0; q < count; q++)
+        for (int v = 0; v < PAGE_VECTORS; v++) store(weights[q] + v * LANES, sums[q][v]);
+}
+
+/* part[q][..] += the page's values, each times its weight. */
+INLINE void value_tile(const float *values, int32_t head_size, const float (*weights)[PARTITION], int count,
+                       float (*part)[MAX_HEAD_SIZE]) {
+    vf sums[QUERY_TILE][VALUE_VECTORS];
+    for (int q = 0; q < count; q++)
+        for (int v = 0; v < VALUE_VECTORS; v++) sums[q][v] = load(part[q] + v * LANES);
+    for (int32_t key = 0; key < PAGE_TOKENS; key++) {
+        vf value[VALUE_VECTORS];
+        for (int v = 0; v < VALUE_VECTORS; v++) value[v] = load(values + key * head_size + v * LANES);
+        for (int q = 0; q < count; q++)
+            for (int v = 0; v < VALUE_VECTORS; v++) sums[q][v] = fma_(splat(weights[q][key]), value[v], sums[q][v]);
+    }
+    for (int q = 0; q < count; q++)
+        for (int v = 0; v < VALUE_VECTORS; v++) store(part[q] + v * LANES, sums[q][v]);
+}
+
+/* The compiler makes one loop of registers for each number of queries. */
+#if defined(ISA_AVX512)
+#define OF_EVERY_COUNT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8)
+#elif defined(ISA_AVX2)
+#define OF_EVERY_COUNT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
+#else
+#define OF_EVERY_COUNT(DO) DO(1) DO(2)
+#endif
+
+static void score_tile_of(const float *keys, int32_t head_size, const float (*query)[MAX_HEAD_SIZE], int count,
+                          float (*weights)[PARTITION]) {
+#define WITH(COUNT) \
+    case COUNT: score_tile(keys, head_size, query, COUNT, weights); break;
+    switch (count) {
+        OF_EVERY_COUNT(WITH)
+    default: break;
+    }
+#undef WITH
+}
+
+static void value_tile_of(const float *values, int32_t head_size, const float (*weights)[PARTITION], int count,
+                          float (*part)[MAX_HEAD_SIZE]) {
+#define WITH(COUNT) \
+    case COUNT: value_tile(values, head_size, weights, COUNT, part); break;
+    switch (count) {
+        OF_EVERY_COUNT(WITH)
+    default: break;
+    }
+#undef WITH
 }
 
 /* Turn the scores of a partition's keys into weights; most is the largest score, total the sum of weights. */
@@ -86,26 +141,6 @@ INLINE void soften(float *weights, int32_t width, float *most, float *total) {
     *total = sum(sums);
 }
 
-/* part[q][stripe..] = sum over a partition's keys of weight times value. */
-INLINE void weigh_values(const Model *m, Queries *s, const int64_t *pages, int32_t count_of_pages, int32_t stripe,
-                         int count, int type) {
-    vf sums[MAX_QUERIES][4];
-    for (int q = 0; q < count; q++)
-        for (int v = 0; v < 4; v++) sums[q][v] = splat(0.0f);
-    for (int32_t p = 0; p < count_of_pages; p++)
-        for (int32_t key = 0; key < PAGE_TOKENS; key++) {
-            vf value[4];
-            for (int v = 0; v < 4; v++)
-                value[v] = load_cached(m->values, pages[p] + key * m->head_size + stripe + v * LANES, type);
-            for (int q = 0; q < count; q++) {
-                vf weight = splat(s->weights[q][p * PAGE_TOKENS + key]);
-                for (int v = 0; v < 4; v++) sums[q][v] = fma_(weight, value[v], sums[q][v]);
-            }
-        }
-    for (int q = 0; q < count; q++)
-        for (int v = 0; v < 4; v++) store(&s->part[q][stripe + v * LANES], sums[q][v]);
-}
-
 /* Add a partition's softmax to what came before it. */
 INLINE void merge(Queries *s, int q, int32_t head_size, float most, float total) {
     if (most == -INFINITY) return;
@@ -117,38 +152,42 @@ INLINE void merge(Queries *s, int q, int32_t head_size, float most, float total)
     s->most[q] = top;
 }
 
-INLINE void attend_partition(const Model *m, Queries *s, const int64_t *pages, int32_t count_of_pages, int32_t start,
-                             int count, int type) {
-    for (int32_t p = 0; p < count_of_pages; p++)
-        score_page(m, s, pages[p], start + p * PAGE_TOKENS, p * PAGE_TOKENS, count, type);
-    float most[MAX_QUERIES], total[MAX_QUERIES];
-    for (int q = 0; q < count; q++) soften(s->weights[q], count_of_pages * PAGE_TOKENS, &most[q], &total[q]);
-    for (int32_t stripe = 0; stripe < m->head_size; stripe += STRIPE)
-        weigh_values(m, s, pages, count_of_pages, stripe, count, type);
-    for (int q = 0; q < count; q++) merge(s, q, m->head_size, most[q], total[q]);
+/* Minus infinity for the keys after the query. */
+INLINE void mask_page(float *weights, int32_t start, int32_t position) {
+    for (int32_t i = 0; i < PAGE_TOKENS; i++)
+        if (start + i > position) weights[i] = -INFINITY;
 }
 
-static void attend_partition_of(const Model *m, Queries *s, const int64_t *pages, int32_t n, int32_t start, int count) {
-#define WITH(COUNT)                                                                                   \
-    case COUNT:                                                                                       \
-        if (m->cache_type == FLOAT32) attend_partition(m, s, pages, n, start, COUNT, FLOAT32);        \
-        else attend_partition(m, s, pages, n, start, COUNT, BFLOAT16);                                \
-        break;
-    switch (count) {
-        WITH(1)
-        WITH(2)
-#if MAX_QUERIES > 2
-        WITH(3)
-#endif
-#if MAX_QUERIES > 3
-        WITH(4)
-        WITH(5)
-        WITH(6)
-        WITH(7)
-#endif
-    default: break;
+static void attend_partition(const Model *m, Queries *s, const int64_t *pages, int32_t count_of_pages, int32_t start,
+                             int count) {
+    _Alignas(64) float room[PAGE_TOKENS * MAX_HEAD_SIZE];
+    const int32_t size = m->head_size, tiles = (count + QUERY_TILE - 1) / QUERY_TILE;
+    for (int32_t p = 0; p < count_of_pages; p++) {
+        const float *keys = page_floats(m, m->keys, pages[p], room);
+        for (int32_t t = 0; t < tiles; t++) {
+            const int32_t from = count * t / tiles, to = count * (t + 1) / tiles;
+            float(*weights)[PARTITION] = (float(*)[PARTITION])(&s->weights[from][p * PAGE_TOKENS]);
+            score_tile_of(keys, size, &s->query[from], to - from, weights);
+        }
+        const int32_t first = start + p * PAGE_TOKENS;
+        for (int q = 0; q < count; q++)
+            if (first + PAGE_TOKENS > s->position[q]) mask_page(&s->weights[q][p * PAGE_TOKENS], first, s->position[q]);
     }
-#undef WITH
+    float most[MAX_QUERIES], total[MAX_QUERIES];
+    for (int q = 0; q < count; q++) {
+        soften(s->weights[q], count_of_pages * PAGE_TOKENS, &most[q], &total[q]);
+        memset(s->part[q], 0, sizeof(float) * (size_t)padded(size, STRIPE));
+    }
+    for (int32_t p = 0; p < count_of_pages; p++) {
+        const float *values = page_floats(m, m->values, pages[p], room);
+        for (int32_t t = 0; t < tiles; t++) {
+            const int32_t from = count * t / tiles, to = count * (t + 1) / tiles;
+            const float(*weights)[PARTITION] = (const float(*)[PARTITION])(&s->weights[from][p * PAGE_TOKENS]);
+            for (int32_t d = 0; d < size; d += STRIPE)
+                value_tile_of(values + d, size, weights, to - from, (float(*)[MAX_HEAD_SIZE])(&s->part[from][d]));
+        }
+    }
+    for (int q = 0; q < count; q++) merge(s, q, size, most[q], total[q]);
 }
 
 /* `count` queries, query i belonging to token token[i] and head head[i]. */
@@ -172,7 +211,7 @@ INLINE void attend(const Attention *a, int32_t kv_head, const int32_t *token, co
         const int32_t n = (left < PARTITION ? left : PARTITION) / PAGE_TOKENS;
         int64_t pages[PARTITION / PAGE_TOKENS];
         for (int32_t p = 0; p < n; p++) pages[p] = page_offset(m, a->layer, kv_head, table[start / PAGE_TOKENS + p]);
-        attend_partition_of(m, &s, pages, n, start, count);
+        attend_partition(m, &s, pages, n, start, count);
     }
     for (int q = 0; q < count; q++) {
         float *out = a->out + (int64_t)token[q] * a->out_stride + head[q] * m->head_size;
