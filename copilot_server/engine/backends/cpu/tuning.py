@@ -1,6 +1,7 @@
 """The number of threads and the length of drafts that are fastest here, and how fast prompts are read.
 
-They are measured once and remembered.
+They are measured once and remembered; what was measured while other programs computed is measured again at
+the next start.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import json
 import logging
 import os
 import platform
-import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+
+import psutil
 
 from copilot_server.engine.backends.cpu.library import load_library
 from copilot_server.engine.decoding.reading import measure_reading_speed
@@ -24,11 +26,15 @@ from copilot_server.fetch import home
 _LOG = logging.getLogger(__name__)
 
 #: Increase this when what is measured changes, so that what was remembered before is measured again.
-VERSION = 3
-#: Tokens of context while measuring, and the number of steps whose median counts.
+VERSION = 4
+#: Tokens of context while measuring, and the number of steps whose shortest counts: what else the machine
+#: does makes the others longer.
 CONTEXT, STEPS = 64, 5
+#: The share of all processors' time that other programs may take while measuring, and how many starts measure
+#: again where they always take more.
+QUIET, ATTEMPTS = 0.1, 3
 #: The draft lengths to try, and how many times as long as without a draft a step may take. Its time grows
-#: with each whole tile of rows (kernels/matmul.h), three with AVX2 and six with AVX-512: hence 2 and 5.
+#: with each whole tile of rows (kernels/matmul.h, codes.h): of three or four with AVX2, six with AVX-512.
 DRAFTS, WORTHWHILE = (2, 3, 5, 7, 9, 11, 15, 23), 1.8
 
 
@@ -36,12 +42,14 @@ DRAFTS, WORTHWHILE = (2, 3, 5, 7, 9, 11, 15, 23), 1.8
 class Tuning:
     """The number of threads to compute with, and the most drafted tokens that one step should verify.
 
-    ``reading_speed_tok_s``: how fast a new prompt is read so, in tokens per second.
+    ``reading_speed_tok_s``: how fast a new prompt is read so, in tokens per second. ``attempts``: how many
+    starts have measured while other programs kept the processors busy; 0 once none did.
     """
 
     threads: int
     draft_length: int
     reading_speed_tok_s: float | None = None
+    attempts: int = 0
 
 
 def tune(make: Callable[[int], Runner], *, key: str, threads: int = 0) -> Tuning:
@@ -53,16 +61,48 @@ def tune(make: Callable[[int], Runner], *, key: str, threads: int = 0) -> Tuning
         threads: The number of threads to use; 0 finds the fastest.
     """
     path = _remembered_at(f"{key} {threads}")
-    try:
-        return Tuning(**json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        tuning = _measure(make, threads)
+    remembered = _recall(path)
+    if remembered and not 0 < remembered.attempts < ATTEMPTS:
+        return remembered
+    others = _OtherPrograms()
+    tuning = _measure(make, threads)
+    if others.share() > QUIET:
+        fastest = max(tuning, remembered or tuning, key=lambda one: one.reading_speed_tok_s or 0.0)
+        tuning = replace(fastest, attempts=(remembered.attempts if remembered else 0) + 1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(tuning)), "utf-8")
     except OSError as error:
         _LOG.debug("the tuning cannot be remembered: %s", error)
     return tuning
+
+
+def _recall(path: Path) -> Tuning | None:
+    try:
+        return Tuning(**json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+class _OtherPrograms:
+    """How much of all processors' time other programs take, from its making on."""
+
+    def __init__(self) -> None:
+        self._start = self._times_s()
+
+    def share(self) -> float:
+        """The share so far, from 0 to 1."""
+        busy_s, all_s = (now - before for now, before in zip(self._times_s(), self._start, strict=True))
+        return max(0.0, busy_s / max(all_s, 1e-9))
+
+    @staticmethod
+    def _times_s() -> tuple[float, float]:
+        """The seconds that processors were busy with others, and those that have passed for all of them."""
+        times, own = psutil.cpu_times(), psutil.Process().cpu_times()
+        idle_s = times.idle + getattr(times, "iowait", 0.0)
+        # Linux counts a guest's time as its user's, too.
+        all_s = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+        return all_s - idle_s - own.user - own.system, all_s
 
 
 def longest_worthwhile_draft(step_s: Callable[[int], float]) -> int:
@@ -73,7 +113,8 @@ def longest_worthwhile_draft(step_s: Callable[[int], float]) -> int:
     alone_s = step_s(1)
     longest = 0
     for drafts in DRAFTS:
-        if step_s(1 + drafts) > WORTHWHILE * alone_s:
+        # Measured again before it is believed: a short disturbance must not end the search.
+        if all(step_s(1 + drafts) > WORTHWHILE * alone_s for _ in range(2)):
             break
         longest = drafts
     return longest
@@ -86,10 +127,11 @@ def _remembered_at(key: str) -> Path:
 
 
 def _measure(make: Callable[[int], Runner], threads: int) -> Tuning:
-    times = {count: _step_s(make(count), 1) for count in ([threads] if threads else _thread_counts())}
+    runners = {count: make(count) for count in ([threads] if threads else _thread_counts())}
+    times = {count: _Steps(runner).shortest_s(1) for count, runner in runners.items()}
     best = min(times, key=lambda count: times[count])
-    runner = make(best)
-    draft_length = longest_worthwhile_draft(lambda tokens: _step_s(runner, tokens))
+    runner = runners[best]
+    draft_length = longest_worthwhile_draft(_Steps(runner).shortest_s)
     speed = measure_reading_speed(runner)
     _LOG.info(
         "measured: %d threads, drafts of up to %d tokens, prompts at %.0f tokens/s", best, draft_length, speed
@@ -103,15 +145,21 @@ def _thread_counts() -> Sequence[int]:
     return sorted({max(1, usable // divisor) for divisor in (1, 2, 4)})
 
 
-def _step_s(runner: Runner, tokens: int) -> float:
-    """The median time of a step that reads ``tokens`` tokens and chooses as many, in seconds."""
-    sequence = runner.open()
-    runner.step([Chunk(sequence, [1] * CONTEXT)])
-    times = []
-    for _ in range(STEPS):
+class _Steps:
+    """Steps of a runner after a short context, which is read once."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._sequence = runner.open()
+        runner.step([Chunk(self._sequence, [1] * CONTEXT)])
+
+    def shortest_s(self, tokens: int) -> float:
+        """The shortest time of a step that reads ``tokens`` tokens and chooses as many, in seconds."""
+        return min(self._step_s(tokens) for _ in range(STEPS))
+
+    def _step_s(self, tokens: int) -> float:
         start = time.perf_counter()
-        runner.step([Chunk(sequence, [1] * tokens, [Choice()] * tokens)])
-        times.append(time.perf_counter() - start)
-        runner.truncate(sequence, CONTEXT)
-    runner.close(sequence)
-    return statistics.median(times)
+        self._runner.step([Chunk(self._sequence, [1] * tokens, [Choice()] * tokens)])
+        took = time.perf_counter() - start
+        self._runner.truncate(self._sequence, CONTEXT)
+        return took
