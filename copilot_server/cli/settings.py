@@ -41,7 +41,7 @@ class SettingsFlags:
         default=None,
         help="The number format of the model's weights.",
         name="--dtype",
-        metavar="auto|int8|int4|bfloat16|...",
+        metavar="auto|gguf|int8|bfloat16|...",
     )
     offline: bool | None = flag(
         default=None, help="Download nothing: the model must be on this machine.", name="--offline"

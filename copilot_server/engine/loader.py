@@ -11,14 +11,14 @@ import sys
 from ctypes import CDLL
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from copilot_server.config import SpeedSettings
 from copilot_server.engine.base import Engine
 from copilot_server.engine.decoding.engine import DecodingEngine
-from copilot_server.engine.models.architecture import Architecture, read_architecture
+from copilot_server.engine.models.architecture import read_architecture
 from copilot_server.engine.models.files import check_files
-from copilot_server.engine.models.gguf import prepared_folder
+from copilot_server.engine.models.gguf import described_folder, prepared_folder
 from copilot_server.engine.models.tokenizer import Tokenizer, load_tokenizer
 from copilot_server.errors import EngineError
 
@@ -28,21 +28,34 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 #: The number formats that weights are rounded to when they are loaded.
-QUANTIZED = ("int8", "int4")
+QUANTIZED = ("int8", "int4", "gguf")
 
-#: The number formats that our kernels for the CPU compute with.
-_KERNEL_DTYPES = ("float32", "bfloat16", "int8")
+#: The number formats that our kernels for the CPU compute with, and those that they take from a GGUF file.
+_KernelDtype = Literal["float32", "bfloat16", "int8", "gguf"]
+_KERNEL_DTYPES = get_args(_KernelDtype)
+_FROM_GGUF = ("int8", "gguf")
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """What is to be loaded and how; ``notices`` collects why faster ways were passed over."""
 
-    folder: Path
+    path: Path
     device: str
     dtype: str
     speed: SpeedSettings
     notices: list[str] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        """The model in transformers' format, which may have to be unpacked first."""
+        return prepared_folder(self.path) if self.path.suffix == ".gguf" else self.path
+
+    def note(self, notice: str) -> None:
+        """Remember why a faster way was passed over."""
+        if notice not in self.notices:
+            self.notices.append(notice)
+            _LOG.warning("%s", notice)
 
 
 def load_engine(
@@ -55,11 +68,10 @@ def load_engine(
         ModelError: the files are not a model that can be read.
         EngineError: it does not fit in memory, or cannot be served in ``dtype``.
     """
-    wanted = _Wanted(_folder_of(path), device, dtype, speed or SpeedSettings())
-    architecture = read_architecture(wanted.folder) if wanted.speed.fast else None
-    engine = _fast_engine(wanted, architecture) if architecture else None
-    engine = engine or _transformers_engine(wanted)
-    _LOG.info("loaded %s on %s in %s", wanted.folder.name, engine.device, engine.dtype)
+    check_files(path)
+    wanted = _Wanted(path, device, dtype, speed or SpeedSettings())
+    engine = _gguf_engine(wanted) or _fast_engine(wanted) or _transformers_engine(wanted)
+    _LOG.info("loaded %s on %s in %s", path.name, engine.device, engine.dtype)
     return engine
 
 
@@ -71,12 +83,8 @@ def load_transformers_engine(
     Raises:
         DeviceError, ModelError, EngineError: as ``load_engine``.
     """
-    return _transformers_engine(_Wanted(_folder_of(path), device, dtype, speed or SpeedSettings()))
-
-
-def _folder_of(path: Path) -> Path:
     check_files(path)
-    return prepared_folder(path) if path.suffix == ".gguf" else path
+    return _transformers_engine(_Wanted(path, device, dtype, speed or SpeedSettings()))
 
 
 def _transformers_engine(wanted: _Wanted) -> DecodingEngine:
@@ -86,22 +94,43 @@ def _transformers_engine(wanted: _Wanted) -> DecodingEngine:
     from copilot_server.engine.device import choose_device, choose_dtype  # noqa: PLC0415 - imports torch
 
     if wanted.dtype in QUANTIZED:
-        msg = f"{wanted.folder.name} cannot be served in {wanted.dtype} here."
-        remedy = "Use --dtype auto. int8 needs speed.fast and a Qwen2 or Llama model; int4 also needs a GPU."
+        msg = f"{wanted.path.name} cannot be served in {wanted.dtype} here."
+        remedy = (
+            "Use --dtype auto. int8 needs speed.fast and a Qwen2 or Llama model; int4 also needs a GPU; "
+            "gguf needs the CPU and a .gguf file of a Qwen2 model."
+        )
         raise EngineError(msg, remedy=remedy)
     device = choose_device(wanted.device)
     runner, tokenizer = open_transformers_runner(wanted.folder, device, choose_dtype(wanted.dtype, device))
     return DecodingEngine(runner, tokenizer, wanted.speed, wanted.notices)
 
 
-def _fast_engine(wanted: _Wanted, architecture: Architecture) -> Engine | None:
+def _gguf_engine(wanted: _Wanted) -> Engine | None:
+    """Our kernels for the CPU over weights straight from a GGUF file; None where it is not for them."""
+    possible = wanted.speed.fast and wanted.path.suffix == ".gguf" and wanted.dtype in {"auto", *_FROM_GGUF}
+    if not possible or not _is_on_cpu(wanted.device):
+        return None
+    folder = described_folder(wanted.path)
+    return _cpu_engine(wanted, folder, wanted.path) if folder else None
+
+
+def _fast_engine(wanted: _Wanted) -> Engine | None:
     """Our own decoder for this device; None where there is none for it, and in ``notices`` why."""
-    if wanted.device == "cpu" or (wanted.device == "auto" and not _may_have_accelerator()):
-        return _cpu_engine(wanted, architecture)
+    if not wanted.speed.fast or wanted.dtype == "gguf" or read_architecture(wanted.folder) is None:
+        return None
+    if _is_on_cpu(wanted.device):
+        return _cpu_engine(wanted, wanted.folder)
     from copilot_server.engine.device import choose_device  # noqa: PLC0415 - imports torch
 
-    device = choose_device(wanted.device)
-    return _cpu_engine(wanted, architecture) if device.type == "cpu" else _torch_engine(wanted, device)
+    return _torch_engine(wanted, choose_device(wanted.device))
+
+
+def _is_on_cpu(device: str) -> bool:
+    if device == "cpu" or (device == "auto" and not _may_have_accelerator()):
+        return True
+    from copilot_server.engine.device import choose_device  # noqa: PLC0415 - imports torch
+
+    return choose_device(device).type == "cpu"
 
 
 def _warm_tokenizer(folder: Path) -> Tokenizer:
@@ -122,24 +151,22 @@ def _may_have_accelerator() -> bool:
     return True
 
 
-def _cpu_engine(wanted: _Wanted, architecture: Architecture) -> DecodingEngine | None:
-    from copilot_server.engine.backends.cpu.loading import open_cpu_runner  # noqa: PLC0415 - only where it computes
+def _cpu_engine(wanted: _Wanted, folder: Path, gguf: Path | None = None) -> DecodingEngine | None:
+    from copilot_server.engine.backends.cpu.loading import (  # noqa: PLC0415 - only where it computes
+        fastest_dtype,
+        open_cpu_runner,
+    )
 
-    number = "int8" if wanted.dtype == "auto" else wanted.dtype
-    if number not in _KERNEL_DTYPES:
+    architecture = read_architecture(folder)
+    if wanted.dtype not in {"auto", *_KERNEL_DTYPES} or architecture is None:
         return None
     try:
-        runner = open_cpu_runner(
-            wanted.folder,
-            architecture,
-            cast("Literal['float32', 'bfloat16', 'int8']", number),
-            threads=wanted.speed.threads,
-        )
+        number = fastest_dtype(gguf) if wanted.dtype == "auto" else cast("_KernelDtype", wanted.dtype)
+        runner = open_cpu_runner(folder, architecture, number, gguf=gguf, threads=wanted.speed.threads)
     except EngineError as error:
-        wanted.notices.append(f"{error} Until then completions are several times slower.")
-        _LOG.warning("%s", wanted.notices[-1])
+        wanted.note(f"{error} Until then completions are several times slower.")
         return None
-    return DecodingEngine(runner, _warm_tokenizer(wanted.folder), wanted.speed, wanted.notices)
+    return DecodingEngine(runner, _warm_tokenizer(folder), wanted.speed, wanted.notices)
 
 
 def _torch_engine(wanted: _Wanted, device: torch.device) -> Engine:
@@ -158,8 +185,7 @@ def _torch_engine(wanted: _Wanted, device: torch.device) -> Engine:
     except EngineError as error:
         instead = f", not in {number}" if number in QUANTIZED else ""
         notice = f"The model runs on {device} with transformers{instead}, several times slower: {error}"
-        wanted.notices.append(notice)
-        _LOG.warning("%s", notice)
+        wanted.note(notice)
     else:
         return DecodingEngine(runner, _warm_tokenizer(wanted.folder), wanted.speed, wanted.notices)
     free_unused_memory(device)  # only now is the error gone, and with it what its frames referred to

@@ -8,19 +8,28 @@ from pathlib import Path
 
 from copilot_server.engine.backends.cpu.layout import Dtype
 from copilot_server.engine.backends.cpu.runner import CpuRunner
-from copilot_server.engine.backends.cpu.weights import open_weights
+from copilot_server.engine.backends.cpu.weights import Weights, open_weights
 from copilot_server.engine.models.architecture import read_architecture
+from copilot_server.engine.models.gguf import described_folder
 from copilot_server.engine.runner import Choice, Chunk
 
 GREEDY = Choice()
 
 
-def open_runner(folder: Path, dtype: Dtype = "float32", **options: int) -> CpuRunner:
-    """A runner for the model in ``folder`` with two threads and a small KV cache."""
+def open_model_weights(model: Path, dtype: Dtype) -> Weights:
+    """The packed weights of the model in a folder, or in a GGUF file."""
+    gguf = model if model.suffix == ".gguf" else None
+    folder = described_folder(gguf) if gguf else model
+    assert folder is not None
     architecture = read_architecture(folder)
     assert architecture is not None
+    return open_weights(folder, architecture, dtype, gguf)
+
+
+def open_runner(model: Path, dtype: Dtype = "float32", **options: int) -> CpuRunner:
+    """A runner for the model in a folder, or in a GGUF file, with two threads and a small KV cache."""
     sizes = {"threads": 2, "cache_tokens": 4096, "max_sequences": 32, **options}
-    return CpuRunner(open_weights(folder, architecture, dtype), **sizes)
+    return CpuRunner(open_model_weights(model, dtype), **sizes)
 
 
 def random_tokens(count: int, seed: int = 0) -> list[int]:

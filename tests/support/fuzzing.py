@@ -13,17 +13,19 @@ import struct
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from copilot_server.engine.backends.cpu.layout import Dtype
 from copilot_server.engine.backends.cpu.runner import CpuRunner
-from copilot_server.engine.backends.cpu.weights import Weights, open_weights
+from copilot_server.engine.backends.cpu.weights import open_weights
 from copilot_server.engine.models.architecture import read_architecture
 from copilot_server.engine.models.files import check_files
-from copilot_server.engine.models.gguf import prepared_folder
+from copilot_server.engine.models.gguf import described_folder, prepared_folder
 from copilot_server.engine.models.tokenizer import load_tokenizer
 from copilot_server.engine.runner import Choice, Chunk
 from copilot_server.errors import CopilotServerError
@@ -31,7 +33,7 @@ from copilot_server.fetch.derived import derived_folder
 
 #: How long each fuzzer of the long tests runs, in seconds, and under sanitizers in ``make sanitize``.
 FUZZ_S, SANITIZED_FUZZ_S = 600, 150
-#: Holds another number of seconds for both.
+#: Holds another number of seconds.
 SECONDS_VARIABLE = "COPILOT_SERVER_FUZZ_SECONDS"
 
 CORPUS = Path(__file__).parents[1] / "corpus"
@@ -112,6 +114,8 @@ def outcome_of(kind: str, data: bytes, scratch: Path) -> str:
         Exception: anything but this project's own errors is a defect.
     """
     model = make_model(kind, data, scratch / "model")
+    if not KINDS[kind] and "remedy" in (outcome := outcome_of_gguf(model)):
+        return outcome
     try:
         check_files(model)
         folder = model if KINDS[kind] else prepared_folder(model)
@@ -122,7 +126,20 @@ def outcome_of(kind: str, data: bytes, scratch: Path) -> str:
     return outcome
 
 
-def load_and_step(folder: Path) -> str:
+def outcome_of_gguf(model: Path) -> str:
+    """Complete with a GGUF file that the kernels read by themselves: ``served``, ``other`` or ``refused``.
+
+    Raises:
+        Exception: anything but this project's own errors is a defect.
+    """
+    try:
+        folder = described_folder(model)
+        return load_and_step(folder, "gguf", model) if folder else "other"
+    except CopilotServerError as error:
+        return "refused" if error.remedy else f"an error without a remedy: {error}"
+
+
+def load_and_step(folder: Path, dtype: Dtype = "int8", gguf: Path | None = None) -> str:
     """Load a folder with the CPU kernels and run a step of it: ``served``, or ``other`` if they do not do so.
 
     The weights are copied out of the mapped file, so that a sanitizer sees where each array ends.
@@ -133,9 +150,8 @@ def load_and_step(folder: Path) -> str:
     architecture = read_architecture(folder)
     if architecture is None:
         return "other"
-    mapped = open_weights(folder, architecture, "int8")
-    arrays = {name: np.array(array) for name, array in mapped.tensors.items()}
-    weights = Weights(architecture, "int8", arrays)
+    mapped = open_weights(folder, architecture, dtype, gguf)
+    weights = replace(mapped, tensors={name: np.array(array) for name, array in mapped.tensors.items()})
     runner = CpuRunner(weights, threads=1, cache_tokens=64, max_sequences=2, draft_length=0)
     tokenizer = load_tokenizer(folder)
     token_ids = tokenizer.encode_text(TEXT)[:40] or [0]

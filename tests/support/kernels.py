@@ -158,16 +158,21 @@ class Probes:
         self._call("rms_norm", x, weight, epsilon, len(x), len(x), result)
         return result
 
-    def quantize(self, x: Array) -> tuple[Array, float, int]:
-        """A group of 64 numbers as int8, with its scale and surplus."""
-        values, scale, surplus = np.empty(64, np.int8), np.empty(1, np.float32), np.empty(1, np.int32)
-        self._call("quantize", x, values, scale, surplus)
-        return values, float(scale[0]), int(surplus[0])
+    def quantize(self, x: Array) -> tuple[Array, float, Array]:
+        """A group of 64 numbers as int8, with its scale and the sums of 16 values each."""
+        values, scale, sums = np.empty(64, np.int8), np.empty(1, np.float32), np.empty(4, np.int16)
+        self._call("quantize", x, values, scale, sums)
+        return values, float(scale[0]), sums
 
-    @property
-    def has_surplus(self) -> bool:
-        """Whether the dot products of this instruction set have a surplus."""
-        return bool(self._call("has_surplus"))
+    def product(self, packed: Array, kind: str, inputs: int, x: Array) -> Array:
+        """The products of rows of ``x``, (rows, inputs), with a matrix packed in a format of GGUF files."""
+        rows, outputs = len(x), len(packed) * cpu_library.BLOCK
+        values, scales = np.empty(x.size, np.int8), np.empty(x.size // cpu_library.GROUP, np.float32)
+        sums = np.empty(x.size // 16, np.int16)
+        result = np.empty((rows, outputs), np.float32)
+        type_ = cpu_library.WEIGHT_TYPES[kind]
+        self._call("product", packed, type_, outputs, inputs, x, rows, values, scales, sums, result)
+        return result
 
     def rotate(self, x: Array, rope: Array) -> Array:
         """Rotate one head: ``rope`` holds cosines, then sines."""

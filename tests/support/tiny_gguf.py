@@ -1,8 +1,10 @@
-"""A random Qwen2 as a GGUF file: its weights in Q8_0, as llama.cpp's tools write them."""
+"""Random Qwen2 models as GGUF files, as llama.cpp's tools write them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,31 +12,79 @@ from gguf import GGMLQuantizationType, GGUFWriter
 from gguf.quants import quantize
 from tokenizers import Tokenizer
 
+from tests.support.gguf_blocks import random_blocks
 from tests.support.tiny_models import build_tokenizer
 
 HIDDEN, FEED_FORWARD, LAYERS, HEADS, KV_HEADS = 64, 128, 1, 2, 1
 
 
-def build_tiny_gguf(path: Path) -> Path:
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of a model, and the number format of each matrix that is not in Q8_0."""
+
+    hidden: int = HIDDEN
+    feed_forward: int = FEED_FORWARD
+    layers: int = LAYERS
+    heads: int = HEADS
+    kv_heads: int = KV_HEADS
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+
+#: With every format that the kernels compute with, and values in another one than queries and keys, as
+#: llama.cpp's Q4_K_M has them.
+MIXED = Sizes(
+    hidden=256,
+    feed_forward=512,
+    layers=3,
+    heads=8,
+    kv_heads=2,
+    kinds={
+        "blk.0.attn_q": "Q5_0",
+        "blk.0.attn_k": "Q5_0",
+        "blk.0.attn_output": "Q4_K",
+        "blk.0.ffn_gate": "Q5_0",
+        "blk.0.ffn_up": "Q5_0",
+        "blk.0.ffn_down": "Q6_K",
+        "blk.1.attn_q": "Q4_K",
+        "blk.1.attn_k": "Q4_K",
+        "blk.1.attn_v": "Q6_K",
+        "blk.1.attn_output": "Q5_0",
+        "blk.1.ffn_gate": "Q4_K",
+        "blk.1.ffn_up": "Q4_K",
+        "blk.1.ffn_down": "Q5_0",
+        "blk.2.attn_q": "Q6_K",
+        "blk.2.attn_k": "Q6_K",
+        "blk.2.attn_v": "Q6_K",
+        "blk.2.ffn_gate": "Q4_K",
+        "blk.2.ffn_up": "Q6_K",
+    },
+)
+
+
+def build_tiny_gguf(path: Path, sizes: Sizes | None = None) -> Path:
     """Write the model and its tokenizer to ``path``."""
+    sizes = sizes or Sizes()
     writer = GGUFWriter(path, "qwen2")
     writer.add_context_length(512)
-    writer.add_embedding_length(HIDDEN)
-    writer.add_block_count(LAYERS)
-    writer.add_feed_forward_length(FEED_FORWARD)
-    writer.add_head_count(HEADS)
-    writer.add_head_count_kv(KV_HEADS)
+    writer.add_embedding_length(sizes.hidden)
+    writer.add_block_count(sizes.layers)
+    writer.add_feed_forward_length(sizes.feed_forward)
+    writer.add_head_count(sizes.heads)
+    writer.add_head_count_kv(sizes.kv_heads)
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_rope_freq_base(10000.0)
     vocabulary = _add_tokenizer(writer)
     rng = np.random.default_rng(7)
-    for name, shape in _shapes(vocabulary).items():
+    for name, shape in _shapes(sizes, vocabulary).items():
         weight = rng.standard_normal(shape).astype(np.float32)
+        kind = sizes.kinds.get(name.removesuffix(".weight"), "Q8_0")
         if len(shape) == 1:
             writer.add_tensor(name, weight)
+        elif kind == "Q8_0":
+            eight_bits = GGMLQuantizationType.Q8_0
+            writer.add_tensor(name, quantize(weight, eight_bits), raw_dtype=eight_bits)
         else:
-            kind = GGMLQuantizationType.Q8_0
-            writer.add_tensor(name, quantize(weight, kind), raw_dtype=kind)
+            writer.add_tensor(name, random_blocks(kind, *shape), raw_dtype=GGMLQuantizationType[kind])
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -57,28 +107,29 @@ def _add_tokenizer(writer: GGUFWriter) -> int:
     return len(tokens)
 
 
-def _shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:
+def _shapes(sizes: Sizes, vocabulary: int) -> dict[str, tuple[int, ...]]:
     """Return the shape of each tensor, outputs first."""
-    kv = HIDDEN * KV_HEADS // HEADS
+    hidden, feed_forward = sizes.hidden, sizes.feed_forward
+    kv = hidden * sizes.kv_heads // sizes.heads
     shapes: dict[str, tuple[int, ...]] = {
-        "token_embd.weight": (vocabulary, HIDDEN),
-        "output_norm.weight": (HIDDEN,),
-        "output.weight": (vocabulary, HIDDEN),
+        "token_embd.weight": (vocabulary, hidden),
+        "output_norm.weight": (hidden,),
+        "output.weight": (vocabulary, hidden),
     }
-    for layer in range(LAYERS):
+    for layer in range(sizes.layers):
         block = {
-            "attn_norm.weight": (HIDDEN,),
-            "attn_q.weight": (HIDDEN, HIDDEN),
-            "attn_q.bias": (HIDDEN,),
-            "attn_k.weight": (kv, HIDDEN),
+            "attn_norm.weight": (hidden,),
+            "attn_q.weight": (hidden, hidden),
+            "attn_q.bias": (hidden,),
+            "attn_k.weight": (kv, hidden),
             "attn_k.bias": (kv,),
-            "attn_v.weight": (kv, HIDDEN),
+            "attn_v.weight": (kv, hidden),
             "attn_v.bias": (kv,),
-            "attn_output.weight": (HIDDEN, HIDDEN),
-            "ffn_norm.weight": (HIDDEN,),
-            "ffn_gate.weight": (FEED_FORWARD, HIDDEN),
-            "ffn_up.weight": (FEED_FORWARD, HIDDEN),
-            "ffn_down.weight": (HIDDEN, FEED_FORWARD),
+            "attn_output.weight": (hidden, hidden),
+            "ffn_norm.weight": (hidden,),
+            "ffn_gate.weight": (feed_forward, hidden),
+            "ffn_up.weight": (feed_forward, hidden),
+            "ffn_down.weight": (hidden, feed_forward),
         }
         shapes |= {f"blk.{layer}.{name}": shape for name, shape in block.items()}
     return shapes

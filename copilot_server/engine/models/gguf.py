@@ -1,4 +1,4 @@
-"""GGUF files, unpacked once into a folder that loads in seconds."""
+"""GGUF files, described or unpacked once into a folder in the format of transformers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import hashlib
 import logging
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
 
 from copilot_server.engine.models.gguf_header import check_header
+from copilot_server.engine.models.gguf_qwen2 import describe
 from copilot_server.errors import DiskSpaceError, ModelError
 from copilot_server.fetch.derived import are_ours, derived_folder, make_private, remove, seal
 
@@ -20,6 +22,21 @@ _LOG = logging.getLogger(__name__)
 FORMAT = 1
 
 SAMPLES, SAMPLE_BYTES = 64, 16384
+
+
+def described_folder(gguf: Path) -> Path | None:
+    """The folder with a GGUF file's configuration and tokenizer, for an engine that reads the weights itself.
+
+    It is created if it does not exist, in a second or two, where ``prepared_folder`` has it.
+
+    Returns:
+        None if only transformers can read what kind of model it is: unpack it.
+
+    Raises:
+        ModelError: the file is damaged, or the folder belongs to another user.
+    """
+    folder = described_path(gguf)
+    return folder if _make(gguf, folder, _describe) else None
 
 
 def prepared_folder(gguf: Path) -> Path:
@@ -34,16 +51,14 @@ def prepared_folder(gguf: Path) -> Path:
         DiskSpaceError: there is too little room for it.
         ModelError: the file cannot be read as GGUF, or the folder belongs to another user.
     """
-    try:
-        folder = unpacked_folder(gguf)
-        with FileLock(f"{folder}.lock"):
-            if not (folder.is_dir() and are_ours(folder)):
-                remove(folder)
-                _prepare(gguf, folder)
-    except PermissionError as error:
-        msg = f"{gguf} cannot be unpacked ({error})."
-        raise ModelError(msg, remedy="Check its permissions and those of the cached models.") from error
+    folder = unpacked_folder(gguf)
+    _make(gguf, folder, _unpack)
     return folder
+
+
+def described_path(gguf: Path) -> Path:
+    """The folder that ``described_folder`` makes, whether or not it exists yet."""
+    return derived_folder(gguf) / f"{gguf.stem}-{_identity(gguf)}-described"
 
 
 def unpacked_folder(gguf: Path) -> Path:
@@ -62,18 +77,40 @@ def _identity(gguf: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def _prepare(gguf: Path, folder: Path) -> None:
+def _make(gguf: Path, folder: Path, fill: Callable[[Path, Path], bool]) -> bool:
+    """Have ``fill`` fill the folder, unless that was done before; whether it is there now."""
+    try:
+        with FileLock(f"{folder}.lock"):
+            if folder.is_dir() and are_ours(folder):
+                return True
+            remove(folder)
+            with tempfile.TemporaryDirectory(prefix=".preparing-", dir=folder.parent) as scratch:
+                made = Path(scratch) / "model"
+                if not fill(gguf, made):
+                    return False
+                make_private(made)
+                made.replace(folder)
+            seal(folder)
+    except PermissionError as error:
+        msg = f"{gguf} cannot be unpacked ({error})."
+        raise ModelError(msg, remedy="Check its permissions and those of the cached models.") from error
+    return True
+
+
+def _describe(gguf: Path, made: Path) -> bool:
     check_header(gguf)
-    _check_disk_space(gguf, folder.parent)
+    made.mkdir()
+    return describe(gguf, made)
+
+
+def _unpack(gguf: Path, made: Path) -> bool:
+    check_header(gguf)
+    _check_disk_space(gguf, made.parent)
     from copilot_server.engine.models.unpacking import unpack  # noqa: PLC0415 - imports torch, seconds
 
     _LOG.info("unpacking %s, once", gguf.name)
-    with tempfile.TemporaryDirectory(prefix=".preparing-", dir=folder.parent) as scratch:
-        made = Path(scratch) / "model"
-        unpack(gguf, made)
-        make_private(made)
-        made.replace(folder)
-    seal(folder)
+    unpack(gguf, made)
+    return True
 
 
 def _check_disk_space(gguf: Path, folder: Path) -> None:

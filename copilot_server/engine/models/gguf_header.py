@@ -9,8 +9,8 @@ import math
 import mmap
 import re
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -27,20 +27,36 @@ _MOST_TENSORS, _MOST_VALUES, _MOST_DIMENSIONS = 2**16, 2**12, 4
 _MOST = 2**24
 _LAYER = re.compile(r"blk\.(\d{1,6})\.")
 
-_Value: TypeAlias = "int | float | bool | str | None"
+#: What reading a damaged or hostile file raises.
+UNREADABLE = (OSError, ValueError, struct.error, LookupError, OverflowError, TypeError)
+#: Tensors begin at multiples of this many bytes, unless the file names another number.
+_ALIGNMENT = 32
+
+_Value: TypeAlias = "int | float | bool | str | list[str] | list[int] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorEntry:
+    """Where a tensor lies: its dimensions, inputs first, and its ``size_bytes`` from ``start`` of the file.
+
+    ``kind``: its number format by ggml's name, such as ``Q4_K``.
+    """
+
+    shape: tuple[int, ...]
+    kind: str
+    start: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a file says of itself.
 
-    ``values``: its metadata, with None for each array. ``shapes``: the dimensions of each tensor, inputs
-    first. ``size_bytes``: what all tensors take together.
+    ``values``: its metadata, with None for each array that was not asked for.
     """
 
     values: Mapping[str, _Value]
-    shapes: Mapping[str, tuple[int, ...]]
-    size_bytes: int
+    tensors: Mapping[str, TensorEntry]
 
 
 def check_header(gguf: Path) -> None:
@@ -52,21 +68,25 @@ def check_header(gguf: Path) -> None:
     try:
         with gguf.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             header = read_header(data)
-            if header.size_bytes > len(data):
+            if sum(one.size_bytes for one in header.tensors.values()) > len(data):
                 raise ValueError("its tensors take more bytes than it has")
             _check_numbers(header)
-    except (OSError, ValueError, struct.error, LookupError, OverflowError) as error:
+    except UNREADABLE as error:
         msg = f"{gguf} is not a GGUF file that can be read ({error})."
         raise ModelError(msg, remedy="Fetch the file again, or name another one.") from error
 
 
-def read_header(data: bytes | mmap.mmap) -> Header:
+def read_header(data: bytes | mmap.mmap, arrays: Collection[str] = ()) -> Header:
     """Read the metadata and the table of tensors.
+
+    Args:
+        data: The file.
+        arrays: The names of the arrays to read, of strings or of whole numbers; the others are left out.
 
     Raises:
         ValueError, struct.error, LookupError: the file is damaged, or has more of something than any model.
     """
-    reader = _Reader(data)
+    reader = _Reader(data, arrays)
     if bytes(data[:4]) != b"GGUF":
         raise ValueError("it does not begin as one")
     reader.at = 4
@@ -74,11 +94,16 @@ def read_header(data: bytes | mmap.mmap) -> Header:
     if version not in _VERSIONS or tensors > _MOST_TENSORS or values > _MOST_VALUES:
         raise ValueError(f"version {version} with {tensors} tensors and {values} values")
     metadata = dict(reader.entry() for _ in range(values))
-    described = [reader.tensor() for _ in range(tensors)]
-    shapes = {name: shape for name, shape, _ in described}
-    if len(shapes) < tensors:
+    described = dict(reader.tensor() for _ in range(tensors))
+    if len(described) < tensors:
         raise ValueError("two tensors have one name")
-    return Header(metadata, shapes, sum(size for *_, size in described))
+    alignment = _size(metadata, "general.alignment", _ALIGNMENT)
+    if not 0 < alignment <= _MOST:
+        raise ValueError(f"its tensors are aligned to {alignment}")
+    start = -(-reader.at // alignment) * alignment
+    return Header(
+        metadata, {name: replace(entry, start=start + entry.start) for name, entry in described.items()}
+    )
 
 
 def _check_numbers(header: Header) -> None:
@@ -89,16 +114,17 @@ def _check_numbers(header: Header) -> None:
         if isinstance(number, int) and not 0 <= number <= _MOST:
             raise ValueError(f"{prefix}{name} is {number}")
     layers, hidden = (_size(numbers, name) for name in ("block_count", "embedding_length"))
-    numbered = {int(found[1]) for name in header.shapes if (found := _LAYER.match(name))}
+    shapes = {name: entry.shape for name, entry in header.tensors.items()}
+    numbered = {int(found[1]) for name in shapes if (found := _LAYER.match(name))}
     if layers > min(len(numbered), SIZES["layers"][1]):
         raise ValueError(f"it has tensors of {len(numbered)} layers, and describes {layers}")
-    embedding = header.shapes.get("token_embd.weight", ())
+    embedding = shapes.get("token_embd.weight", ())
     if len(embedding) != 2 or embedding[0] != hidden:
         raise ValueError(f"its embedding has the shape {embedding} for {hidden} numbers a token")
     if _size(numbers, "vocab_size", embedding[1]) > embedding[1]:
         raise ValueError(f"its embedding has {embedding[1]} tokens")
     widest = max(hidden, *_widths(numbers))
-    weights = sum(math.prod(shape) for shape in header.shapes.values())
+    weights = sum(math.prod(shape) for shape in shapes.values())
     if layers * hidden * widest > weights:
         raise ValueError(f"{layers} layers of {hidden} x {widest} need more than its {weights} weights")
 
@@ -122,8 +148,9 @@ def _size(numbers: Mapping[str, _Value], name: str, default: int | None = None) 
 class _Reader:
     """Reads one value after the other, never past the end."""
 
-    def __init__(self, data: bytes | mmap.mmap) -> None:
+    def __init__(self, data: bytes | mmap.mmap, arrays: Collection[str]) -> None:
         self._data = data
+        self._arrays = arrays
         self.at = 0
 
     def number(self, kind: str) -> int:
@@ -136,37 +163,37 @@ class _Reader:
         return self._take(length).decode("utf-8", "replace")
 
     def entry(self) -> tuple[str, _Value]:
-        name = self.text()
-        return name, self._value(self.number("I"))
+        name, kind = self.text(), self.number("I")
+        return name, self._array(wanted=name in self._arrays) if kind == _ARRAY else self._value(kind)
 
-    def tensor(self) -> tuple[str, tuple[int, ...], int]:
-        """A tensor's name, its dimensions and its size in bytes."""
+    def tensor(self) -> tuple[str, TensorEntry]:
+        """A tensor's name and its entry, whose start is counted from where all tensors begin."""
         from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType  # noqa: PLC0415 - a quarter of a second
 
         name, dimensions = self.text(), self.number("I")
         if not 0 < dimensions <= _MOST_DIMENSIONS:
             raise ValueError(f"{name} has {dimensions} dimensions")
         shape = tuple(self.number("Q") for _ in range(dimensions))
-        block, size = GGML_QUANT_SIZES[GGMLQuantizationType(self.number("I"))]
-        self.number("Q")  # the offset: transformers' reader reads nothing behind the end of the file
+        kind = GGMLQuantizationType(self.number("I"))
+        block, size = GGML_QUANT_SIZES[kind]
+        start = self.number("Q")
         if not all(0 < one < 2**40 for one in shape) or shape[0] % block:
             raise ValueError(f"{name} has the shape {shape}")
-        return name, shape, math.prod(shape) // block * size
+        return name, TensorEntry(shape, kind.name, start, math.prod(shape) // block * size)
 
     def _value(self, kind: int) -> _Value:
-        if kind == _STRING:
-            return self.text()
-        if kind != _ARRAY:
-            return self.number(_SCALARS[kind])
+        return self.text() if kind == _STRING else self.number(_SCALARS[kind])
+
+    def _array(self, *, wanted: bool) -> list[str] | list[int] | None:
         of, length = self.number("I"), self.number("Q")
         if of == _STRING:
             if length > len(self._data):
                 raise ValueError("an array is longer than the file")
-            for _ in range(length):
-                self._take(self.number("Q"))
-        else:
-            self._take(length * struct.calcsize(f"<{_SCALARS[of]}"))
-        return None
+            texts = [self._take(self.number("Q")) for _ in range(length)]
+            return [text.decode("utf-8", "replace") for text in texts] if wanted else None
+        kind = _SCALARS[of]
+        numbers = self._take(length * struct.calcsize(f"<{kind}"))
+        return list(struct.unpack(f"<{length}{kind}", numbers)) if wanted else None
 
     def _take(self, length: int) -> bytes:
         if length > len(self._data) - self.at:

@@ -4,6 +4,7 @@
  * multiple of 16, the widest vector.
  */
 #include "attention.h"
+#include "matmul.h"
 
 void PROBE(exp)(const float *x, float *y, int32_t n) {
     for (int32_t i = 0; i < n; i += LANES) store(y + i, exp_(load(x + i)));
@@ -17,11 +18,9 @@ void PROBE(rms_norm)(const float *x, const float *weight, float epsilon, int32_t
     rms_norm(x, weight, epsilon, width, stride, y);
 }
 
-void PROBE(quantize)(const float *x, int8_t *values, float *scale, int32_t *surplus) {
-    quantize_group(x, values, scale, surplus);
+void PROBE(quantize)(const float *x, int8_t *values, float *scale, int16_t *sums) {
+    quantize_group(x, values, scale, sums);
 }
-
-int32_t PROBE(has_surplus)(void) { return HAS_SURPLUS; }
 
 void PROBE(rotate)(float *x, const float *rope, int32_t head_size) { rotate(x, rope, head_size); }
 
@@ -39,4 +38,15 @@ void PROBE(load_bfloat)(const uint16_t *x, float *y, int32_t n) {
 
 void PROBE(soften)(float *weights, int32_t width, float *most, float *total) {
     soften(weights, width, most, total);
+}
+
+/* y = the products of rows of x with a matrix in a format of codes.h. values, scales, sums: room for the rows. */
+void PROBE(product)(const void *data, int32_t type, int32_t outputs, int32_t inputs, float *x, int32_t rows,
+                    int8_t *values, float *scales, int16_t *sums, float *y) {
+    const Matrix matrix = {.data = data, .outputs = outputs, .inputs = inputs, .type = type};
+    const Activations in = {.floats = x, .values = values, .scales = scales, .sums = sums, .rows = rows, .inputs = inputs};
+    for (int32_t row = 0; row < rows; row++) quantize_tiled(&in, row, x + (int64_t)row * inputs);
+    Pool *pool = pool_open(1);
+    product(pool, &matrix, &in, rows, y, outputs, ASSIGN);
+    pool_close(pool);
 }

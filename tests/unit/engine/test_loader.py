@@ -13,7 +13,10 @@ from copilot_server.engine.backends.cpu.runner import CpuRunner
 from copilot_server.engine.backends.transformers.runner import TransformersRunner
 from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.loader import load_engine
+from copilot_server.engine.models.gguf import unpacked_folder
 from copilot_server.errors import EngineError
+from tests.support.kernels import available_instruction_sets, use_instruction_set
+from tests.support.tiny_gguf import MIXED, build_tiny_gguf
 from tests.support.tiny_models import build_tiny_model
 
 
@@ -25,6 +28,28 @@ def test_a_model_that_the_kernels_know_is_served_by_them(dtype: str, served: str
     assert isinstance(engine, DecodingEngine)
     assert isinstance(engine.runner, CpuRunner)
     assert (engine.device, engine.dtype) == ("cpu", served)
+
+
+@pytest.fixture(scope="module")
+def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_gguf(tmp_path_factory.mktemp("gguf") / "mixed.gguf", MIXED)
+
+
+@pytest.mark.parametrize("isa", available_instruction_sets())
+def test_a_gguf_file_is_served_without_unpacking_it(isa: str, gguf: Path):
+    fastest = "gguf" if isa == "avx2" else "int8"
+    for dtype, served in (("auto", fastest), ("int8", "int8"), ("gguf", "gguf")):
+        with use_instruction_set(isa):
+            engine = load_engine(gguf, device="cpu", dtype=dtype)
+        assert isinstance(engine, DecodingEngine)
+        assert isinstance(engine.runner, CpuRunner)
+        assert engine.dtype == served
+    assert not unpacked_folder(gguf).exists()
+
+
+def test_other_formats_of_a_gguf_file_are_unpacked_by_transformers(gguf: Path):
+    assert load_engine(gguf, device="cpu", dtype="float32").dtype == "float32"
+    assert unpacked_folder(gguf).is_dir()
 
 
 def test_the_number_of_threads_is_what_the_settings_say(tiny_model_dir: Path):
@@ -62,7 +87,10 @@ def test_without_compiled_kernels_transformers_serves_and_the_log_says_why(
     assert load_engine(tiny_model_dir, device="cpu").notices == ()
 
 
-@pytest.mark.parametrize(("dtype", "speed"), [("int4", SpeedSettings()), ("int8", SpeedSettings(fast=False))])
+@pytest.mark.parametrize(
+    ("dtype", "speed"),
+    [("int4", SpeedSettings()), ("gguf", SpeedSettings()), ("int8", SpeedSettings(fast=False))],
+)
 def test_a_format_that_is_not_to_be_had_here_is_an_error_with_a_remedy(
     dtype: str, speed: SpeedSettings, tiny_model_dir: Path
 ):

@@ -6,7 +6,7 @@ every tensor is compared with these tables before anything reads it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -15,7 +15,11 @@ from copilot_server.engine.backends.cpu.library import BLOCK, GROUP
 from copilot_server.engine.backends.cpu.tensors import ALIGNMENT, Array
 from copilot_server.engine.models.architecture import Architecture
 
-Dtype = Literal["float32", "bfloat16", "int8"]
+Dtype = Literal["float32", "bfloat16", "int8", "gguf"]
+#: How a matrix is packed: as numbers that the packing rounds to, or as a GGUF file has it.
+Format = Literal["float32", "bfloat16", "int8", "q4_k", "q5_0", "q6_k"]
+#: The format of each matrix, by the name of the matrix without a suffix.
+Formats: TypeAlias = Mapping[str, Format]
 Shape: TypeAlias = tuple[int, ...]
 #: The dtype and shape of each packed tensor, in the order of the file.
 Layout: TypeAlias = Mapping[str, tuple[Any, Shape]]
@@ -26,6 +30,9 @@ Tensors: TypeAlias = Mapping[str, tuple[str, Array]]
 PAIR = 2 * BLOCK
 #: The number formats, as safetensors names them, that weights can be packed from.
 SOURCE_DTYPES = ("F32", "F16", "BF16")
+#: Of each format of a GGUF file that the kernels compute with (kernels/codes.h): how many inputs a piece of a
+#: block has, and its bytes.
+PIECES: Mapping[Format, tuple[int, int]] = {"q4_k": (256, 2368), "q5_0": (32, 352), "q6_k": (256, 3360)}
 _BIAS = "model.layers.0.self_attn.q_proj.bias"
 
 
@@ -72,45 +79,82 @@ def source_shapes(architecture: Architecture, *, bias: bool) -> Iterator[tuple[s
         yield "lm_head.weight", (shape.vocab_size, shape.hidden)
 
 
-def packed_layout(architecture: Architecture, dtype: Dtype, *, bias: bool) -> Layout:
-    """The packed file's tensors. Outputs are padded to pairs of blocks, inputs to groups (decoder.h)."""
-    return dict(_packed_tensors(architecture, dtype, bias=bias))
+def uniform(architecture: Architecture, dtype: Literal["float32", "bfloat16", "int8"]) -> Formats:
+    """The formats of a model whose matrices are all packed in ``dtype``."""
+    return dict.fromkeys(matrices(architecture), dtype)
 
 
-def matches_layout(tensors: Tensors, architecture: Architecture, dtype: Dtype) -> bool:
+def matrices(architecture: Architecture, *, values_apart: Container[int] = ()) -> Mapping[str, Shape]:
+    """The matrices that the kernels multiply by: outputs and inputs of each, not padded.
+
+    ``values_apart``: the layers whose values are in a matrix of their own, since the file has them in another
+    format than queries and keys.
+    """
+    shape = architecture
+    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    of_model: dict[str, Shape] = {}
+    for i in range(shape.layers):
+        apart = i in values_apart
+        of_model[f"layers.{i}.qkv"] = (queries + (1 if apart else 2) * keys, shape.hidden)
+        if apart:
+            of_model[f"layers.{i}.values"] = (keys, shape.hidden)
+        of_model[f"layers.{i}.output"] = (shape.hidden, queries)
+        of_model[f"layers.{i}.gate_up"] = (2 * padded(shape.intermediate, GROUP), shape.hidden)
+        of_model[f"layers.{i}.down"] = (shape.hidden, shape.intermediate)
+    for name in ("embedding",) if shape.tied else ("embedding", "head"):
+        of_model[name] = (shape.vocab_size, shape.hidden)
+    return of_model
+
+
+def packed_layout(architecture: Architecture, formats: Formats, *, bias: bool) -> Layout:
+    """The packed file's tensors. Outputs are padded to pairs of blocks, inputs to groups (decoder.h).
+
+    Raises:
+        ValueError: these are not the formats of this model's matrices, or the kernels have no such matrix.
+    """
+    return dict(_packed_tensors(architecture, formats, bias=bias))
+
+
+def matches_layout(tensors: Tensors, architecture: Architecture, formats: Formats) -> bool:
     """Whether these are exactly the tensors of the packed file, each aligned for vector instructions."""
-    layout = packed_layout(architecture, dtype, bias="layers.0.qkv.bias" in tensors)
+    layout = packed_layout(architecture, formats, bias="layers.0.qkv.bias" in tensors)
     return tensors.keys() == layout.keys() and all(
         array.dtype == np.dtype(kind) and array.shape == shape and array.ctypes.data % ALIGNMENT == 0
         for (kind, shape), (_, array) in ((layout[name], tensors[name]) for name in layout)
     )
 
 
-def _packed_tensors(shape: Architecture, dtype: Dtype, *, bias: bool) -> Iterator[_Packed]:
-    hidden, queries = padded(shape.hidden, GROUP), shape.heads * shape.head_dim
-    qkv = queries + 2 * shape.kv_heads * shape.head_dim
-    for i in range(shape.layers):
-        layer = f"layers.{i}"
-        yield f"{layer}.attention_norm", (np.float32, (hidden,))
-        yield from _matrix(f"{layer}.qkv", qkv, shape.hidden, dtype)
-        if bias:
-            yield f"{layer}.qkv.bias", (np.float32, (padded(qkv, PAIR),))
-        yield from _matrix(f"{layer}.output", shape.hidden, queries, dtype)
-        yield f"{layer}.mlp_norm", (np.float32, (hidden,))
-        yield from _matrix(f"{layer}.gate_up", 2 * padded(shape.intermediate, GROUP), shape.hidden, dtype)
-        yield from _matrix(f"{layer}.down", shape.hidden, shape.intermediate, dtype)
+def _packed_tensors(shape: Architecture, formats: Formats, *, bias: bool) -> Iterator[_Packed]:
+    hidden = padded(shape.hidden, GROUP)
+    qkv = (shape.heads + 2 * shape.kv_heads) * shape.head_dim
+    apart = {i for i in range(shape.layers) if f"layers.{i}.values" in formats}
+    of_model = matrices(shape, values_apart=apart)
+    if of_model.keys() != formats.keys():
+        raise ValueError("these are the formats of another model's matrices")
+    if apart and (shape.heads + shape.kv_heads) * shape.head_dim % PAIR:
+        raise ValueError("queries and keys do not fill whole pairs of blocks")
+    for name, (outputs, inputs) in of_model.items():
+        layer, _, part = name.rpartition(".")
+        if part in {"qkv", "gate_up"}:
+            yield f"{layer}.{'attention' if part == 'qkv' else 'mlp'}_norm", (np.float32, (hidden,))
+        if bias and part == "qkv":
+            yield f"{name}.bias", (np.float32, (padded(qkv, PAIR),))
+        yield from _matrix(name, outputs, inputs, formats[name])
     yield "final_norm", (np.float32, (hidden,))
-    for name in ("embedding",) if shape.tied else ("embedding", "head"):
-        yield from _matrix(name, shape.vocab_size, shape.hidden, dtype)
 
 
-def _matrix(name: str, outputs: int, inputs: int, dtype: Dtype) -> Iterator[_Packed]:
+def _matrix(name: str, outputs: int, inputs: int, kind: Format) -> Iterator[_Packed]:
     blocks, width = padded(outputs, PAIR) // BLOCK, padded(inputs, GROUP)
-    if dtype == "int8":
+    if kind in PIECES:
+        step, size = PIECES[kind]
+        if width != inputs or inputs % step:
+            raise ValueError(f"{name} has {inputs} inputs, which {kind} does not divide")
+        yield f"{name}.data", (np.uint8, (blocks, inputs // step * size))
+    elif kind == "int8":
         yield f"{name}.data", (np.uint8, (blocks, width // 4, BLOCK, 4))
         yield f"{name}.scales", (np.uint16, (blocks, width // GROUP, BLOCK))
     else:
-        yield f"{name}.data", (np.float32 if dtype == "float32" else np.uint16, (blocks, width, BLOCK))
+        yield f"{name}.data", (np.float32 if kind == "float32" else np.uint16, (blocks, width, BLOCK))
 
 
 def padded(count: int, to: int) -> int:

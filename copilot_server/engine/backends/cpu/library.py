@@ -13,7 +13,7 @@ from copilot_server.errors import EngineError
 
 #: Constants of ``kernels/decoder.h``.
 BLOCK, GROUP, PAGE_TOKENS, MAX_HEAD_SIZE = 16, 64, 16, 256
-WEIGHT_TYPES = {"float32": 0, "bfloat16": 1, "int8": 2}
+WEIGHT_TYPES = {"float32": 0, "bfloat16": 1, "int8": 2, "q4_k": 3, "q5_0": 4, "q6_k": 5}
 CACHE_TYPES = {"float32": 0, "float16": 1}
 #: What the entry points refuse, by the negative numbers of ``kernels/bounds.h``.
 REFUSALS = {
@@ -49,6 +49,7 @@ class Layer(ctypes.Structure):
     _fields_ = (
         ("attention_norm", c_void_p),
         ("qkv", Matrix),
+        ("values", Matrix),
         ("output", Matrix),
         ("mlp_norm", c_void_p),
         ("gate_up", Matrix),

@@ -21,8 +21,12 @@ CACHE_SHARE = 0.4
 MAX_SEQUENCES = 256
 
 
-def open_cpu_runner(folder: Path, architecture: Architecture, dtype: Dtype, *, threads: int = 0) -> CpuRunner:
+def open_cpu_runner(
+    folder: Path, architecture: Architecture, dtype: Dtype, *, gguf: Path | None = None, threads: int = 0
+) -> CpuRunner:
     """Load the model in ``folder``; ``threads`` 0 takes the number measured fastest.
+
+    ``gguf``: the file that has its weights, if the folder has none.
 
     Raises:
         EngineError: the kernels were not compiled, or have too little room for a model of this shape.
@@ -30,7 +34,7 @@ def open_cpu_runner(folder: Path, architecture: Architecture, dtype: Dtype, *, t
     """
     load_library()  # raises before anything is packed
     check_architecture(architecture)
-    weights = open_weights(folder, architecture, dtype)
+    weights = open_weights(folder, architecture, dtype, gguf)
     cache_tokens = _cache_tokens(architecture, dtype)
 
     def make(count: int, draft_length: int = 0, reading_speed_tok_s: float | None = None) -> CpuRunner:
@@ -45,6 +49,19 @@ def open_cpu_runner(folder: Path, architecture: Architecture, dtype: Dtype, *, t
 
     tuning = tune(make, key=f"{architecture} {dtype}", threads=threads)
     return make(tuning.threads, tuning.draft_length, tuning.reading_speed_tok_s)
+
+
+def fastest_dtype(gguf: Path | None) -> Dtype:
+    """The number format that is fastest on this processor for a model in a folder, or in a GGUF file.
+
+    The formats of GGUF files are faster than int8 with AVX2 and slower with portable code, as measured in
+    benchmarks/LOG.md; with AVX-512 they have not been measured.
+
+    Raises:
+        EngineError: the kernels were not compiled.
+    """
+    isa = load_library().decoder_isa().decode()
+    return "gguf" if gguf is not None and isa == "avx2" else "int8"
 
 
 def _cache_tokens(architecture: Architecture, dtype: Dtype) -> int:

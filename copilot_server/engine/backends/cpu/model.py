@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import mmap
 from collections.abc import Mapping
-from ctypes import sizeof
+from ctypes import c_float, sizeof
 from typing import Any
 
 import numpy as np
 
 from copilot_server.engine.backends.cpu import library as c
+from copilot_server.engine.backends.cpu.layout import PIECES
 from copilot_server.engine.backends.cpu.tensors import Array
 from copilot_server.engine.backends.cpu.weights import Weights
 from copilot_server.engine.models.architecture import Architecture
@@ -93,9 +94,11 @@ def _untouched_zeros(count: int, dtype: str) -> Array:
 def _layer(weights: Weights, i: int) -> c.Layer:
     name = f"layers.{i}"
     norms, sizes = _arrays(weights.tensors, f"{name}.attention_norm", f"{name}.mlp_norm")
+    qkv, values = _queries_keys_values(weights, i)
     return c.Layer(
         attention_norm=norms[0],
-        qkv=_matrix(weights, f"{name}.qkv"),
+        qkv=qkv,
+        values=values,
         output=_matrix(weights, f"{name}.output"),
         mlp_norm=norms[1],
         gate_up=_matrix(weights, f"{name}.gate_up"),
@@ -104,11 +107,28 @@ def _layer(weights: Weights, i: int) -> c.Layer:
     )
 
 
+def _queries_keys_values(weights: Weights, layer: int) -> tuple[c.Matrix, c.Matrix]:
+    """Their matrix, and the values' own one: of no outputs where the first has them too."""
+    together = _matrix(weights, f"layers.{layer}.qkv")
+    if f"layers.{layer}.values" not in weights.formats:
+        return together, c.Matrix()
+    values = _matrix(weights, f"layers.{layer}.values")
+    if together.bias is not None:
+        before = together.outputs * sizeof(c_float)
+        values.bias, values.bytes[2] = together.bias + before, together.bytes[2] - before
+        together.bytes[2] = before
+    return together, values
+
+
 def _matrix(weights: Weights, name: str) -> c.Matrix:
-    shape = weights.tensors[f"{name}.data"].shape
-    inputs = shape[1] * (4 if weights.dtype == "int8" else 1)
+    shape, kind = weights.tensors[f"{name}.data"].shape, weights.formats[name]
+    if kind in PIECES:
+        step, size = PIECES[kind]
+        inputs = shape[1] // size * step
+    else:
+        inputs = shape[1] * (4 if kind == "int8" else 1)
     pointers, sizes = _arrays(weights.tensors, f"{name}.data", f"{name}.scales", f"{name}.bias")
-    return c.Matrix(*pointers, sizes, shape[0] * c.BLOCK, inputs, c.WEIGHT_TYPES[weights.dtype])
+    return c.Matrix(*pointers, sizes, shape[0] * c.BLOCK, inputs, c.WEIGHT_TYPES[kind])
 
 
 def _arrays(tensors: Mapping[str, Array], *names: str) -> tuple[list[int | None], tuple[int, ...]]:

@@ -99,11 +99,16 @@ def write_tensors(
 
 
 def as_float32(tensor: tuple[str, Array]) -> Array:
-    """The numbers of a tensor in float32."""
+    """The numbers of a tensor in float32; of one in a format of GGUF files, from its rows of bytes."""
     dtype, array = tensor
     if dtype == "BF16":
         return (array.astype(np.uint32) << 16).view(np.float32)
-    return array.astype(np.float32)
+    if dtype in {"F16", "F32"}:
+        return array.astype(np.float32)
+    from gguf import GGMLQuantizationType, dequantize  # noqa: PLC0415 - a quarter of a second
+
+    with np.errstate(invalid="ignore", over="ignore"):  # scales that are not finite stay so, and are refused
+        return dequantize(array, GGMLQuantizationType[dtype])
 
 
 def slabs(array: Array, rows: int) -> Iterator[Array]:

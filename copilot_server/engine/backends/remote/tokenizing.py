@@ -7,7 +7,7 @@ from functools import partial
 
 from copilot_server.catalog import Manifest
 from copilot_server.engine.models.boundary import stable_length
-from copilot_server.engine.models.gguf import unpacked_folder
+from copilot_server.engine.models.gguf import described_path, unpacked_folder
 from copilot_server.engine.models.words import estimate_tokens, word_starts
 from copilot_server.fetch import cached_path
 
@@ -21,8 +21,9 @@ class RemoteTokens:
         path = cached_path(manifest) if manifest.sources else None
         if path is None:
             return
-        folder = unpacked_folder(path) if path.suffix == ".gguf" else path
-        if not (folder / "tokenizer.json").is_file():
+        folders = [described_path(path), unpacked_folder(path)] if path.suffix == ".gguf" else [path]
+        folder = next((one for one in folders if (one / "tokenizer.json").is_file()), None)
+        if folder is None:
             return
         from copilot_server.engine.models.tokenizer import load_tokenizer  # noqa: PLC0415 - slow, seldom needed
 

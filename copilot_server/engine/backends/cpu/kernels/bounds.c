@@ -34,19 +34,30 @@ static int sizes_fit(const Model *m) {
 
 static int matrix_fits(const Matrix *m, int64_t outputs, int64_t inputs) {
     if (m->outputs != round_up(outputs, PAIR) || m->inputs != round_up(inputs, GROUP)) return 0;
+    const int bias_fits = m->bias == NULL || m->bytes[2] >= (int64_t)sizeof(float) * m->outputs;
+    if (is_coded(m))
+        return bias_fits && m->inputs % code_step(m->type) == 0 &&
+               holds(m->data, m->bytes[0], m->outputs / BLOCK * code_bytes(m->type, m->inputs));
     if (m->type != FLOAT32 && m->type != BFLOAT16 && m->type != INT8) return 0;
     const int64_t weights = (int64_t)m->outputs * m->inputs;
     const int64_t scales = m->type == INT8 ? weights / GROUP : 0;
     return holds(m->data, m->bytes[0], weights * (m->type == INT8 ? 1 : m->type == BFLOAT16 ? 2 : 4)) &&
-           holds(m->scales, m->bytes[1], 2 * scales) &&
-           (m->bias == NULL || m->bytes[2] >= (int64_t)sizeof(float) * m->outputs);
+           holds(m->scales, m->bytes[1], 2 * scales) && bias_fits;
+}
+
+/* Queries, keys and values; the values may be apart, in whole pairs of blocks after the others. */
+static int qkv_fits(const Model *m, const Layer *l) {
+    const int64_t queries = (int64_t)m->heads * m->head_size, keys = (int64_t)m->kv_heads * m->head_size;
+    if (l->values.outputs == 0) return matrix_fits(&l->qkv, queries + 2 * keys, m->hidden);
+    return (queries + keys) % PAIR == 0 && matrix_fits(&l->qkv, queries + keys, m->hidden) &&
+           matrix_fits(&l->values, keys, m->hidden);
 }
 
 static int layer_fits(const Model *m, const Layer *l) {
     const int64_t norm = (int64_t)sizeof(float) * round_up(m->hidden, GROUP);
-    const int64_t queries = (int64_t)m->heads * m->head_size, keys = (int64_t)m->kv_heads * m->head_size;
+    const int64_t queries = (int64_t)m->heads * m->head_size;
     return holds(l->attention_norm, l->bytes[0], norm) && holds(l->mlp_norm, l->bytes[1], norm) &&
-           matrix_fits(&l->qkv, queries + 2 * keys, m->hidden) && matrix_fits(&l->output, m->hidden, queries) &&
+           qkv_fits(m, l) && matrix_fits(&l->output, m->hidden, queries) &&
            matrix_fits(&l->gate_up, 2 * round_up(m->intermediate, GROUP), m->hidden) &&
            matrix_fits(&l->down, m->hidden, m->intermediate);
 }
@@ -56,7 +67,8 @@ static int weights_fit(const Model *m) {
     for (int32_t i = 0; i < m->layers; i++)
         if (!layer_fits(m, &m->layer[i])) return 0;
     return holds(m->final_norm, m->bytes[1], (int64_t)sizeof(float) * round_up(m->hidden, GROUP)) &&
-           matrix_fits(&m->embedding, m->vocabulary, m->hidden) && matrix_fits(&m->head, m->vocabulary, m->hidden);
+           !is_coded(&m->embedding) && matrix_fits(&m->embedding, m->vocabulary, m->hidden) &&
+           matrix_fits(&m->head, m->vocabulary, m->hidden);
 }
 
 static int cache_fits(const Model *m) {

@@ -19,7 +19,19 @@
 /* The widest head that attention.h has room for. */
 #define MAX_HEAD_SIZE 256
 
-enum { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2 };
+/* Bytes of what a block has for a number of inputs. The parts of a Q5_0 group of 32 inputs:
+ * 256 bytes with the lower 4 bits of two codes each, 64 with the fifth bits, 16 scales in half precision.
+ * Of 256 inputs in Q4_K: 16 scales and 16 scales of minima in half precision, then for each group of 32 inputs
+ * 256 bytes with two codes each, 16 whole scales and 16 whole minima.
+ * Of 256 inputs in Q6_K: 16 scales in half precision, then for each group of 16 inputs 128 bytes with the lower 4
+ * bits of two codes each, 64 with the upper 2 bits, and 16 whole scales, which are signed. */
+#define Q5_0_BYTES 352
+#define Q4_K_GROUP 288
+#define Q4_K_BYTES (64 + 8 * Q4_K_GROUP)
+#define Q6_K_GROUP 208
+#define Q6_K_BYTES (32 + 16 * Q6_K_GROUP)
+
+enum { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, Q4_K = 3, Q5_0 = 4, Q6_K = 5 };
 
 typedef struct Pool Pool;
 
@@ -28,6 +40,8 @@ typedef struct Pool Pool;
  * FLOAT32, BFLOAT16: data[outputs/16][inputs][16].
  * INT8: data[outputs/16][inputs/4][16][4], each weight as uint8 w + 128, and scales[outputs/16][inputs/64][16]
  * in bfloat16: the weight is w * scale.
+ * Q4_K, Q5_0, Q6_K: data[outputs/16][..], as codes.h describes it, with the scales in it. In the K formats inputs
+ * are a multiple of 256.
  */
 typedef struct {
     const void *data;
@@ -37,9 +51,19 @@ typedef struct {
     int32_t outputs, inputs, type;
 } Matrix;
 
+/* Whether a matrix has a number format of codes.h. */
+static inline int is_coded(const Matrix *m) { return m->type == Q4_K || m->type == Q5_0 || m->type == Q6_K; }
+
+/* Inputs for which a format of codes.h has a piece of each block, and the bytes of what it has for many. */
+static inline int32_t code_step(int32_t type) { return type == Q5_0 ? 32 : 256; }
+static inline int64_t code_bytes(int32_t type, int32_t inputs) {
+    return (int64_t)inputs / code_step(type) * (type == Q5_0 ? Q5_0_BYTES : type == Q4_K ? Q4_K_BYTES : Q6_K_BYTES);
+}
+
 typedef struct {
     const float *attention_norm; /* [hidden] */
     Matrix qkv;                  /* queries, keys and values of all heads, in this order */
+    Matrix values;               /* the values, if qkv lacks them, since their type is another; or no outputs */
     Matrix output;
     const float *mlp_norm;
     Matrix gate_up; /* a block of 16 gates, the 16 ups that they belong to, and so on */

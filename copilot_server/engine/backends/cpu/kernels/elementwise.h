@@ -15,8 +15,22 @@ typedef struct {
     int8_t *values;   /* [rows][inputs] */
     float *scales;    /* [rows][inputs / GROUP] */
     int32_t *surplus; /* [rows][inputs / GROUP]: 128 times the sum of the group's values */
-    int32_t inputs;   /* padded to whole groups */
+    int16_t *sums;    /* [rows][inputs / 16]: sums of 16 values each */
+    int32_t rows, inputs; /* inputs are padded to whole groups */
 } Activations;
+
+/* Rows that a product with the number formats of codes.h takes at a time: their sums must fit the registers. */
+#if defined(ISA_AVX512)
+#define CODE_ROWS 6
+#elif defined(ISA_AVX2)
+#define CODE_ROWS 4
+#else
+#define CODE_ROWS 2
+#endif
+
+/* The number of rows of the tile that begins with `row`. */
+INLINE int32_t rows_of_tile(int32_t rows, int32_t row) { return rows - row < CODE_ROWS ? rows - row : CODE_ROWS; }
+
 
 /* The sum of (x * scale)^2 over `stride` numbers. */
 INLINE float sum_of_squares(const float *x, float scale, int32_t stride) {
@@ -49,11 +63,11 @@ typedef int8_t v8 __attribute__((vector_size(LANES)));
 /* Groups whose largest number is below this become zeros: the inverse of their scale would overflow. */
 #define LEAST_QUANTIZED 0x1p-119f
 
-/* Symmetric: each value is the nearest of -127 .. 127 times the group's scale.
+/* Symmetric: each value is the nearest of -127 .. 127 times the group's scale. sums: of 16 values each.
  *
  * A group that holds a NaN or an infinity has a scale of NaN, so that every product with it is a NaN.
  */
-INLINE void quantize_group(const float *x, int8_t *values, float *scale, int32_t *surplus) {
+INLINE void quantize_group(const float *x, int8_t *values, float *scale, int16_t *sums) {
     vf most = splat(0.0f), nothing = splat(0.0f); /* nothing: 0, or NaN where a number is not finite */
     for (int i = 0; i < GROUP; i += LANES) {
         most = max_(most, max_(load(x + i), -load(x + i)));
@@ -63,30 +77,47 @@ INLINE void quantize_group(const float *x, int8_t *values, float *scale, int32_t
     const float largest = max_of(most);
     if (!finite || largest < LEAST_QUANTIZED) {
         memset(values, 0, GROUP);
+        memset(sums, 0, GROUP / 16 * sizeof *sums);
         *scale = finite ? 0.0f : NAN;
-        *surplus = 0;
         return;
     }
     const vf inverse = splat(127.0f / largest);
     const vf magic = splat(12582912.0f); /* 1.5 * 2^23: adding it rounds to a whole number */
-    vi total = splati(0);
-    for (int i = 0; i < GROUP; i += LANES) {
-        vi whole = (vi)fma_(load(x + i), inverse, magic) - (vi)magic;
-        total += whole;
-        v8 narrow = __builtin_convertvector(whole, v8);
-        memcpy(values + i, &narrow, sizeof narrow);
+    for (int part = 0; part < GROUP; part += 16) {
+        vi total = splati(0);
+        for (int i = part; i < part + 16; i += LANES) {
+            vi whole = (vi)fma_(load(x + i), inverse, magic) - (vi)magic;
+            total += whole;
+            v8 narrow = __builtin_convertvector(whole, v8);
+            memcpy(values + i, &narrow, sizeof narrow);
+        }
+        int32_t of_part = 0;
+        for (int i = 0; i < LANES; i++) of_part += total[i];
+        sums[part / 16] = (int16_t)of_part;
     }
-    int32_t sum_of_values = 0;
-    for (int i = 0; i < LANES; i++) sum_of_values += total[i];
     *scale = largest / 127.0f;
-    *surplus = HAS_SURPLUS ? 128 * sum_of_values : 0;
 }
 
 INLINE void quantize_row(const Activations *a, int32_t row, const float *x) {
-    const int32_t groups = a->inputs / GROUP;
-    for (int32_t g = 0; g < groups; g++)
-        quantize_group(x + g * GROUP, a->values + (int64_t)row * a->inputs + g * GROUP,
-                       a->scales + (int64_t)row * groups + g, a->surplus + (int64_t)row * groups + g);
+    for (int32_t g = 0; g < a->inputs / GROUP; g++) {
+        const int64_t group = (int64_t)row * (a->inputs / GROUP) + g;
+        int16_t *sums = a->sums + group * (GROUP / 16);
+        quantize_group(x + g * GROUP, a->values + group * GROUP, a->scales + group, sums);
+        a->surplus[group] = HAS_SURPLUS ? 128 * (sums[0] + sums[1] + sums[2] + sums[3]) : 0;
+    }
+}
+
+/* Lay a row out among those of its tile, so that a product reads all that it needs of a tile in one sequence:
+ * values[inputs / 4][rows][4], scales[inputs / 64][rows] and sums[inputs / 64][rows][4].
+ */
+INLINE void quantize_tiled(const Activations *a, int32_t row, const float *x) {
+    const int32_t first = row / CODE_ROWS * CODE_ROWS, rows = rows_of_tile(a->rows, first), r = row - first;
+    for (int32_t g = 0; g < a->inputs / GROUP; g++) {
+        const int64_t group = (int64_t)first * (a->inputs / GROUP) + (int64_t)g * rows;
+        int8_t values[GROUP], *to = a->values + group * GROUP + 4 * r;
+        quantize_group(x + g * GROUP, values, a->scales + group + r, a->sums + (group + r) * (GROUP / 16));
+        for (int i = 0; i < GROUP / 4; i++) memcpy(to + 4 * i * rows, values + 4 * i, 4);
+    }
 }
 
 /* Rotary position embedding of one head, in place. rope: cosines, then sines, half a head of each.

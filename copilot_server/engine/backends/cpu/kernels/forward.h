@@ -27,6 +27,9 @@ typedef struct {
     int32_t hidden, attention, intermediate; /* widths, padded to whole groups */
 } Pass;
 
+/* Numbers of a token's queries, keys and values. */
+static int32_t qkv_width(const Layer *l) { return l->qkv.outputs + l->values.outputs; }
+
 static int64_t take(char **at, int64_t bytes) {
     const int64_t whole = (bytes + 63) / 64 * 64;
     *at += whole;
@@ -43,12 +46,13 @@ static int64_t lay_out(const Model *m, int32_t rows, char *base, Scratch *s) {
     char *at = base;
     s->hidden = (float *)at, take(&at, 4 * n * hidden);
     s->normed = (float *)at, take(&at, 4 * n * hidden);
-    s->qkv = (float *)at, take(&at, 4 * n * m->layer[0].qkv.outputs);
+    s->qkv = (float *)at, take(&at, 4 * n * qkv_width(&m->layer[0]));
     s->attention = (float *)at, take(&at, 4 * n * attention);
     s->mlp = (float *)at, take(&at, 4 * n * intermediate);
     s->in.values = (int8_t *)at, take(&at, n * widest);
     s->in.scales = (float *)at, take(&at, 4 * n * (widest / GROUP));
     s->in.surplus = (int32_t *)at, take(&at, 4 * n * (widest / GROUP));
+    s->in.sums = (int16_t *)at, take(&at, 2 * n * (widest / 16));
     s->runs = (Run *)at, take(&at, (int64_t)sizeof(Run) * n);
     return at - base;
 }
@@ -85,13 +89,22 @@ static void quantize_task(void *context, int32_t row) {
     quantize_row(&q->in, row, q->rows + (int64_t)row * q->in.inputs);
 }
 
+/* The rows of a tile lie among each other, so that one task writes all of them. */
+static void quantize_tile_task(void *context, int32_t tile) {
+    const Quantization *q = context;
+    const int32_t first = tile * CODE_ROWS, end = first + rows_of_tile(q->in.rows, first);
+    for (int32_t row = first; row < end; row++) quantize_tiled(&q->in, row, q->rows + (int64_t)row * q->in.inputs);
+}
+
 static Activations prepare(const Pass *pass, const Matrix *matrix, float *rows, int32_t count) {
     Activations in = pass->s.in;
     in.floats = rows;
     in.inputs = matrix->inputs;
-    if (matrix->type != INT8) return in;
+    in.rows = count;
+    if (matrix->type == FLOAT32 || matrix->type == BFLOAT16) return in;
     Quantization q = {rows, in};
-    pool_run(pass->pool, quantize_task, &q, count);
+    if (is_coded(matrix)) pool_run(pass->pool, quantize_tile_task, &q, (count + CODE_ROWS - 1) / CODE_ROWS);
+    else pool_run(pass->pool, quantize_task, &q, count);
     return in;
 }
 
@@ -138,7 +151,7 @@ static void remember_task(void *context, int32_t row) {
     const int32_t size = m->head_size, position = step->positions[row];
     const float *rope = m->rope + (int64_t)position * size;
     const int32_t page = step->page_tables[(int64_t)step->tables[row] * step->table_width + position / PAGE_TOKENS];
-    float *qkv = p->s.qkv + (int64_t)row * m->layer[of->layer].qkv.outputs;
+    float *qkv = p->s.qkv + (int64_t)row * qkv_width(&m->layer[of->layer]);
     for (int32_t h = 0; h < m->heads + m->kv_heads; h++) rotate(qkv + h * size, rope, size);
     for (int32_t h = 0; h < m->kv_heads; h++) {
         const float *key = qkv + (m->heads + h) * size, *value = key + m->kv_heads * size;
@@ -167,10 +180,14 @@ static void attention_block(const Pass *p, int32_t layer, int32_t runs) {
     const int32_t rows = p->step->tokens;
     norm(p, l->attention_norm, rows);
     Activations in = prepare(p, &l->qkv, p->s.normed, rows);
-    product(p->pool, &l->qkv, &in, rows, p->s.qkv, l->qkv.outputs, ASSIGN);
+    product(p->pool, &l->qkv, &in, rows, p->s.qkv, qkv_width(l), ASSIGN);
+    if (l->values.outputs) {
+        if (is_coded(&l->values) != is_coded(&l->qkv)) in = prepare(p, &l->values, p->s.normed, rows);
+        product(p->pool, &l->values, &in, rows, p->s.qkv + l->qkv.outputs, qkv_width(l), ASSIGN);
+    }
     OfLayer of = {p, layer};
     pool_run(p->pool, remember_task, &of, rows);
-    Attention a = {p->model, p->step, p->s.qkv, p->s.attention, p->s.runs, layer, l->qkv.outputs, p->attention};
+    Attention a = {p->model, p->step, p->s.qkv, p->s.attention, p->s.runs, layer, qkv_width(l), p->attention};
     pool_run(p->pool, attention_task, &a, runs * p->model->kv_heads);
     in = prepare(p, &l->output, p->s.attention, rows);
     product(p->pool, &l->output, &in, rows, p->s.hidden, p->hidden, ADD);

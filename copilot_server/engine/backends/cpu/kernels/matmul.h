@@ -8,6 +8,7 @@
 #ifndef MATMUL_H
 #define MATMUL_H
 
+#include "codes.h"
 #include "elementwise.h"
 #include "pool.h"
 
@@ -24,8 +25,10 @@
 #endif
 
 #define VECTORS (TILE_BLOCKS * BLOCK / LANES)
-/* Rows of activations that stay in the second-level cache while a pair of blocks goes over them. */
+/* Rows of activations that stay in the second-level cache while a pair of blocks goes over them; with the formats of
+ * codes.h a part of their inputs at a time. Whole tiles in either case. */
 #define SLAB_ROWS 96
+#define CODE_SLAB_ROWS 192
 /* A task should take tens of microseconds: long compared with handing it out, short compared with a step. */
 #define TASK_BYTES (192 * 1024)
 
@@ -35,7 +38,7 @@ typedef struct {
     const Matrix *matrix;
     Activations in;
     float *out;
-    int32_t rows, out_stride, pairs_per_task, slabs;
+    int32_t rows, out_stride, pairs_per_task, slabs, slab_rows;
     Finish finish;
 } Product;
 
@@ -160,25 +163,36 @@ INLINE void pair_of_blocks(const Product *p, int32_t block, int32_t first, int32
     }
 }
 
+/* The same with the number formats of codes.h. */
+static void pair_of_code_blocks(const Product *p, int32_t block, int32_t first, int32_t last) {
+    float sums[CODE_SLAB_ROWS][PAIR];
+    for (int32_t b = 0; b < 2; b++)
+        block_of_codes(p->matrix, &p->in, block + b, first, last, (float(*)[PAIR])(&sums[0][b * BLOCK]));
+    for (int32_t row = first; row < last; row++) finish_row(p, row, block * BLOCK, sums[row - first]);
+}
+
 static void product_task(void *context, int32_t task) {
     const Product *p = context;
     const int32_t pairs = p->matrix->outputs / PAIR;
     /* The slabs of a column come one after the other, while its weights are still near. */
     const int32_t slab = task % p->slabs, column_task = task / p->slabs;
-    const int32_t first = slab * SLAB_ROWS, last = first + SLAB_ROWS < p->rows ? first + SLAB_ROWS : p->rows;
+    const int32_t first = slab * p->slab_rows, end = first + p->slab_rows, last = end < p->rows ? end : p->rows;
     const int32_t from = column_task * p->pairs_per_task;
     const int32_t to = from + p->pairs_per_task < pairs ? from + p->pairs_per_task : pairs;
-    for (int32_t pair = from; pair < to; pair++) pair_of_blocks(p, 2 * pair, first, last);
+    for (int32_t pair = from; pair < to; pair++)
+        if (is_coded(p->matrix)) pair_of_code_blocks(p, 2 * pair, first, last);
+        else pair_of_blocks(p, 2 * pair, first, last);
 }
 
 static void product(Pool *pool, const Matrix *matrix, const Activations *in, int32_t rows, float *out,
                     int32_t out_stride, Finish finish) {
     Product p = {.matrix = matrix, .in = *in, .out = out, .rows = rows, .out_stride = out_stride, .finish = finish};
     const int32_t pairs = matrix->outputs / PAIR;
-    const int32_t bytes = matrix->type == INT8 ? 1 : matrix->type == BFLOAT16 ? 2 : 4;
+    const int32_t bytes = matrix->type == FLOAT32 ? 4 : matrix->type == BFLOAT16 ? 2 : 1;
     const int32_t per_task = TASK_BYTES / (PAIR * matrix->inputs * bytes) / (rows > 12 ? rows / 12 : 1);
     p.pairs_per_task = per_task > 0 ? per_task : 1;
-    p.slabs = (rows + SLAB_ROWS - 1) / SLAB_ROWS;
+    p.slab_rows = is_coded(matrix) ? CODE_SLAB_ROWS : SLAB_ROWS;
+    p.slabs = (rows + p.slab_rows - 1) / p.slab_rows;
     pool_run(pool, product_task, &p, p.slabs * ((pairs + p.pairs_per_task - 1) / p.pairs_per_task));
 }
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from copilot_server.engine.backends.cpu import library
+from copilot_server.engine.backends.cpu.layout import Dtype
 from tests.support.kernels import LIBRARY_VARIABLE, available_compilers, build_kernels
+from tests.support.tiny_gguf import MIXED, build_tiny_gguf
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,3 +28,10 @@ def given_kernels() -> Iterator[None]:
 def build(request: pytest.FixtureRequest) -> Path:
     """The kernels as each compiler of this machine builds them."""
     return build_kernels(request.param)
+
+
+@pytest.fixture(scope="session")
+def models(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[Dtype, Path]:
+    """A model for each number format: a GGUF file for those of GGUF files."""
+    gguf = build_tiny_gguf(tmp_path_factory.mktemp("gguf") / "mixed.gguf", MIXED)
+    return {"float32": tiny_model_dir, "bfloat16": tiny_model_dir, "int8": tiny_model_dir, "gguf": gguf}

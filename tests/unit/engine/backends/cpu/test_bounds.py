@@ -10,8 +10,8 @@ from __future__ import annotations
 import ctypes
 import random
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,10 @@ import pytest
 from copilot_server.engine.backends.cpu import library as c
 from copilot_server.engine.backends.cpu.layout import Dtype
 from copilot_server.engine.backends.cpu.model import build_model
-from copilot_server.engine.backends.cpu.weights import Weights, open_weights
-from copilot_server.engine.models.architecture import read_architecture
+from copilot_server.engine.backends.cpu.weights import Weights
 from copilot_server.engine.runner import Chunk
 from copilot_server.errors import EngineError
-from tests.support.cpu_runner import GREEDY, open_runner
+from tests.support.cpu_runner import GREEDY, open_model_weights, open_runner
 
 PAGES, WIDTH, SEQUENCES = 4, 3, 2
 
@@ -87,10 +86,8 @@ class Call:
 
 def make_call(folder: Path, dtype: Dtype = "int8") -> Call:
     """The call for a model whose arrays end where they should, so that a sanitizer sees what lies behind."""
-    architecture = read_architecture(folder)
-    assert architecture is not None
-    mapped = open_weights(folder, architecture, dtype)
-    weights = Weights(architecture, dtype, {name: np.array(one) for name, one in mapped.tensors.items()})
+    mapped = open_model_weights(folder, dtype)
+    weights = replace(mapped, tensors={name: np.array(one) for name, one in mapped.tensors.items()})
     return Call(weights, *build_model(weights, PAGES))
 
 
@@ -183,20 +180,25 @@ def test_a_model_whose_sizes_do_not_fit_its_arrays_is_refused(name: str, value: 
     assert (call.run() >= 0).all()
 
 
-MATRICES = ("qkv", "output", "gate_up", "down", "embedding", "head")
+MATRICES = ("qkv", "values", "output", "gate_up", "down", "embedding", "head")
 
 
 def structure_of(call: Call, name: str) -> Any:  # noqa: ANN401 - one of the mirrors
-    return getattr(call.model if hasattr(call.model, name) else call.model.layer[1], name)
+    return getattr(call.model if name in {"embedding", "head"} else call.model.layer[1], name)
 
 
-@pytest.mark.parametrize("dtype", ["int8", "bfloat16", "float32"])
+@pytest.mark.parametrize("dtype", ["int8", "bfloat16", "float32", "gguf"])
 @pytest.mark.parametrize("name", MATRICES)
-def test_a_matrix_that_does_not_fit_is_refused(name: str, dtype: Dtype, tiny_model_dir: Path):
-    call = make_call(tiny_model_dir, dtype)
+def test_a_matrix_that_does_not_fit_is_refused(name: str, dtype: Dtype, models: Mapping[Dtype, Path]):
+    call = make_call(models[dtype], dtype)
     assert (call.run() >= 0).all()
     matrix = structure_of(call, name)
-    changes = [("outputs", matrix.outputs + 32), ("inputs", matrix.inputs + 64), ("type", 3), ("type", -1)]
+    if matrix.outputs == 0:  # the values, where they are with queries and keys
+        matrix.outputs = 32
+        with pytest.raises(EngineError, match="the weights"):
+            call.run()
+        return
+    changes = [("outputs", matrix.outputs + 32), ("inputs", matrix.inputs + 64), ("type", 6), ("type", -1)]
     changes += [("outputs", 0), ("inputs", -64), ("data", None)]
     for attribute, value in changes:
         true = getattr(matrix, attribute)
@@ -333,9 +335,10 @@ def make_mistake(call: Call, chosen: random.Random) -> None:
         call.arrays[name].flat[chosen.randrange(call.arrays[name].size)] = value
 
 
-def outcome_of(folder: Path, number: int) -> str:
+def outcome_of(models: Mapping[Dtype, Path], number: int) -> str:
     """Make one to three mistakes, which are the same for the same number, and compute."""
-    call, chosen = make_call(folder), random.Random(number)
+    dtype: Dtype = "gguf" if number % 2 else "int8"
+    call, chosen = make_call(models[dtype], dtype), random.Random(number)
     for _ in range(chosen.randrange(1, 4)):
         make_mistake(call, chosen)
     try:
@@ -346,7 +349,7 @@ def outcome_of(folder: Path, number: int) -> str:
 
 
 @pytest.mark.slow
-def test_mistakes_are_refused_or_harmless(tiny_model_dir: Path):
-    counted = Counter(outcome_of(tiny_model_dir, number) for number in range(600))
+def test_mistakes_are_refused_or_harmless(models: Mapping[Dtype, Path]):
+    counted = Counter(outcome_of(models, number) for number in range(600))
     assert counted["refused"] > 300
     assert counted["computed"] > 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import sys
 from collections import Counter
@@ -13,9 +14,19 @@ from typing import Any
 import pytest
 
 from copilot_server.errors import CopilotServerError
+from copilot_server.fetch.derived import derived_folder
 from tests.support import fuzzing
 from tests.support.cpu_runner import open_runner
-from tests.support.fuzzing import KINDS, hostile_data, numbers, outcome_of
+from tests.support.fuzzing import (
+    KINDS,
+    change_file,
+    hostile_data,
+    make_model,
+    numbers,
+    outcome_of,
+    outcome_of_gguf,
+)
+from tests.support.tiny_gguf import MIXED, build_tiny_gguf
 
 
 def outcomes(kind: str, numbers: Iterable[int], scratch: Path) -> Counter[str]:
@@ -39,6 +50,17 @@ def test_hostile_models_are_served_or_refused(kind: str, tmp_path: Path):
     counted = outcomes(kind, range(200), tmp_path)
     # Both must happen: else the changes are too small, or too large, to show anything.
     assert counted["refused"] > 50
+    assert counted["served"] > 10
+
+
+def test_hostile_gguf_files_with_blocks_are_served_or_refused(tmp_path: Path):
+    good = build_tiny_gguf(tmp_path / "good.gguf", MIXED).read_bytes()
+    counted: Counter[str] = Counter()
+    for number in range(150):
+        model = make_model("gguf", change_file("gguf", good, random.Random(number)), tmp_path / "model")
+        counted[outcome_of_gguf(model)] += 1
+        shutil.rmtree(derived_folder(model))
+    assert counted["refused"] > 30
     assert counted["served"] > 10
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM
 
 from copilot_server.engine.backends.cpu import library
 from copilot_server.engine.backends.cpu.layout import Dtype
+from copilot_server.engine.models.gguf import prepared_folder
 from copilot_server.engine.runner import Chunk
 from tests.support.cpu_runner import GREEDY, greedy_choices, open_runner, random_tokens
 from tests.support.kernels import available_instruction_sets, use_instruction_set
@@ -54,10 +55,18 @@ def test_smaller_numbers_stay_near(dtype: Dtype, most: float, isa: str, tiny_mod
     assert np.mean(errors) < most, isa
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
-def test_nothing_depends_on_how_a_prompt_is_cut(dtype: Dtype, isa: str, tiny_model_dir: Path):
+def test_a_gguf_file_gives_what_transformers_makes_of_it(isa: str, models: Mapping[Dtype, Path]):
+    prompt = random_tokens(40)
+    expected = reference_logprobs(prepared_folder(models["gguf"]), prompt)
+    drawn = greedy_choices(open_runner(models["gguf"], "gguf"), prompt, [len(prompt)])
+    errors = [abs(expected[i, token] - logprob) for i, (token, logprob) in enumerate(drawn)]
+    assert np.mean(errors) < 0.5, isa
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8", "gguf"])
+def test_nothing_depends_on_how_a_prompt_is_cut(dtype: Dtype, isa: str, models: Mapping[Dtype, Path]):
     prompt = random_tokens(50)
-    one = open_runner(tiny_model_dir, dtype)
+    one = open_runner(models[dtype], dtype)
     whole = greedy_choices(one, prompt, [50])
     assert whole == greedy_choices(one, prompt, [1] * 50), isa
     assert whole == greedy_choices(one, prompt, [7, 1, 16, 26])
@@ -66,10 +75,11 @@ def test_nothing_depends_on_how_a_prompt_is_cut(dtype: Dtype, isa: str, tiny_mod
 
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**32))
-def test_nothing_depends_on_what_runs_beside(seed: int, tiny_model_dir: Path):
+def test_nothing_depends_on_what_runs_beside(seed: int, models: Mapping[Dtype, Path]):
     """Sequences of any length, each step any of them by any number of tokens: each is as if alone."""
     draw = random.Random(seed)
-    one = open_runner(tiny_model_dir, "int8")
+    dtype: Dtype = draw.choice(["int8", "gguf"])
+    one = open_runner(models[dtype], dtype)
     prompts = [random_tokens(draw.randint(1, 40), seed + i) for i in range(draw.randint(1, 5))]
     alone = [greedy_choices(one, prompt, [len(prompt)]) for prompt in prompts]
     sequences = [one.open() for _ in prompts]
@@ -89,7 +99,7 @@ def test_nothing_depends_on_what_runs_beside(seed: int, tiny_model_dir: Path):
 
 
 def test_attention_over_several_partitions_is_the_same_in_pieces(tmp_path: Path):
-    """Longer than the 512 keys that attention merges at a time."""
+    """Longer than the 256 keys that attention merges at a time."""
     folder = build_tiny_model("qwen2", tmp_path)
     config = (folder / "config.json").read_text()
     (folder / "config.json").write_text(
@@ -103,15 +113,15 @@ def test_attention_over_several_partitions_is_the_same_in_pieces(tmp_path: Path)
     assert [token for token, _ in whole] == expected.argmax(axis=1).tolist()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8", "gguf"])
 def test_every_compiler_gives_the_same_numbers(
-    dtype: Dtype, isa: str, build: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+    dtype: Dtype, isa: str, build: Path, models: Mapping[Dtype, Path], monkeypatch: pytest.MonkeyPatch
 ):
     """To the last bit: no compiler may contract or reorder what is computed."""
     prompt = random_tokens(40)
-    expected = greedy_choices(open_runner(tiny_model_dir, dtype), prompt, [40])
+    expected = greedy_choices(open_runner(models[dtype], dtype), prompt, [40])
     other = library.open_library(build)
     monkeypatch.setattr(library, "load_library", lambda: other)
     with use_instruction_set(isa) as available:
         assert available
-        assert greedy_choices(open_runner(tiny_model_dir, dtype), prompt, [9, 1, 30]) == expected
+        assert greedy_choices(open_runner(models[dtype], dtype), prompt, [9, 1, 30]) == expected

@@ -1,0 +1,69 @@
+"""Products with the blocks of a GGUF file: exact but for the activations, which are rounded to eight bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gguf import GGMLQuantizationType, dequantize
+
+from copilot_server.engine.backends.cpu.gguf_blocks import PACK_BLOCKS
+from copilot_server.engine.backends.cpu.layout import PIECES
+from tests.support.gguf_blocks import Array, random_blocks
+from tests.support.kernels import Probes, available_instruction_sets
+
+KINDS = sorted(PACK_BLOCKS)
+#: Inputs: fewer and more than the kernels unpack at a time, and a number that leaves a rest.
+INPUTS = (256, 1024, 1280)
+
+
+@pytest.fixture(params=available_instruction_sets())
+def probes(request: pytest.FixtureRequest, build: Path) -> Probes:
+    return Probes(build, request.param)
+
+
+def rounded(x: Array, probes: Probes) -> Array:
+    """The activations as the kernels round them."""
+    groups = [probes.quantize(group) for group in np.ascontiguousarray(x).reshape(-1, 64)]
+    return np.concatenate([values.astype(np.float64) * scale for values, scale, _ in groups]).reshape(x.shape)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("inputs", INPUTS)
+def test_a_product_is_that_of_the_weights_of_the_file(kind: str, inputs: int, probes: Probes):
+    blocks = random_blocks(kind.upper(), 64, inputs)
+    weights = dequantize(blocks, GGMLQuantizationType[kind.upper()]).astype(np.float64)
+    packed = PACK_BLOCKS[kind](blocks)
+    assert packed.shape == (4, inputs // PIECES[kind][0] * PIECES[kind][1])
+    for rows in (1, 2, 3, 5, 6, 7, 200):
+        x = np.random.default_rng(rows).standard_normal((rows, inputs)).astype(np.float32)
+        exact = rounded(x, probes) @ weights.T
+        most = np.abs(rounded(x, probes)) @ np.abs(weights).T
+        product = probes.product(packed, kind, inputs, x)
+        assert np.abs(product - exact).max() < 1e-6 * most.max()
+        # The twin: another code in one place is seen.
+        changed = packed.copy()
+        changed[0, -40] ^= 0x11
+        assert np.abs(probes.product(changed, kind, inputs, x) - exact).max() > 1e-6 * most.max()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rows_product_does_not_depend_on_the_rows_beside_it(kind: str, probes: Probes):
+    packed = PACK_BLOCKS[kind](random_blocks(kind.upper(), 32, 512))
+    x = np.random.default_rng(3).standard_normal((199, 512)).astype(np.float32)
+    together = probes.product(packed, kind, 512, x)
+    for row in (0, 1, 5, 191, 192, 198):
+        assert (probes.product(packed, kind, 512, x[row : row + 1]) == together[row]).all()
+    assert (together[0] != together[1]).any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("special", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_not_hidden(kind: str, special: float, probes: Probes):
+    packed = PACK_BLOCKS[kind](random_blocks(kind.upper(), 32, 256))
+    x = np.ones((3, 256), np.float32)
+    x[1, 77] = special
+    product = probes.product(packed, kind, 256, x)
+    assert np.isnan(product[1]).all()
+    assert np.isfinite(product[[0, 2]]).all()
