@@ -80,7 +80,7 @@ def test_no_hostile_model_makes_the_kernels_leave_their_arrays(kind: str, saniti
         f"{CPU_TESTS / 'test_hostile_folders.py'}::test_hostile_models_for_as_long_as_fuzzers_run[{kind}]"
     )
     command = [sys.executable, "-m", "pytest", "-q", "-s", "-m", "long", "-p", "no:cacheprovider", fuzzer]
-    environment = sanitized | {SECONDS_VARIABLE: str(SANITIZED_FUZZ_S)}
+    environment = {SECONDS_VARIABLE: str(SANITIZED_FUZZ_S)} | sanitized
     done = subprocess.run(
         command, capture_output=True, text=True, env=environment, cwd=REPOSITORY, check=False
     )

@@ -33,7 +33,7 @@ from copilot_server.fetch.derived import derived_folder
 
 #: How long each fuzzer of the long tests runs, in seconds, and under sanitizers in ``make sanitize``.
 FUZZ_S, SANITIZED_FUZZ_S = 600, 150
-#: Holds another number of seconds.
+#: Holds another number of seconds for both.
 SECONDS_VARIABLE = "COPILOT_SERVER_FUZZ_SECONDS"
 
 CORPUS = Path(__file__).parents[1] / "corpus"
