@@ -43,7 +43,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
             fast = FastTokenizer.from_file(str(path))
             check_limits(fast)
     except Exception as error:  # the library raises nothing narrower
-        msg = f"{path} is not a tokenizer that can be read ({error})."
+        msg = f"{path} is not a tokenizer that can be read ({error.__cause__ or error})."
         raise ModelError(msg, remedy="Fetch the model again, or choose one that ships this file.") from error
     architecture = read_architecture(folder)
     with library_errors():

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from copilot_server.engine.backends.transformers.runner import TransformersRunner
 from copilot_server.engine.backends.transformers.sizes import check_size
 from copilot_server.engine.models.tokenizer import Tokenizer
-from copilot_server.engine.models.tokenizer_limits import check_limits
+from copilot_server.engine.models.tokenizer_limits import check_limits, library_errors
 from copilot_server.engine.models.transformers_output import silence_transformers
 from copilot_server.engine.models.weight_files import weight_files
 from copilot_server.errors import EngineError, ModelError
@@ -61,7 +61,8 @@ def _load(folder: Path, files: list[Path], dtype: torch.dtype) -> tuple[PreTrain
     if not isinstance(fast, FastTokenizer):
         msg = f"{type(tokenizer).__name__} has no fast form, which this engine needs."
         raise EngineError(msg, remedy="Choose a model that ships a tokenizer.json.")
-    return model, Tokenizer(fast)
+    with library_errors():
+        return model, Tokenizer(fast)
 
 
 def _move(model: PreTrainedModel, device: torch.device) -> None:
