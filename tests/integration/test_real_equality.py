@@ -2,7 +2,8 @@
 
 The positions are in Python's own library, chosen by a fixed seed: where function bodies begin, and in the
 middle of lines, each as it is and after two more keys. In float32 the reference is transformers, token by
-token. In int8, for which there is no other engine, it is the same kernels with every speed-up off.
+token. In int8 and in the formats of the GGUF file, for which there is no other engine, it is the same kernels
+with every speed-up off.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import statistics
 import textwrap
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,7 @@ from copilot_server.completion.plan import Planner
 from copilot_server.completion.types import CompletionRequest
 from copilot_server.config import CompletionSettings, SpeedSettings
 from copilot_server.context.document import Cursor, Document
+from copilot_server.engine.backends.cpu.layout import Dtype
 from copilot_server.engine.base import Engine, Generation
 from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.models.gguf import prepared_folder
@@ -74,9 +77,23 @@ def generations(
     return [generations[0] for generations in engine.generate_batch(asked, NEVER)]
 
 
+def combinations() -> list[Any]:
+    """Each instruction set with each number format; where it is not what is served, for the long tests."""
+    return [
+        pytest.param(isa, dtype, marks=[pytest.mark.long] * (dtype != ("gguf" if isa == "avx2" else "int8")))
+        for isa in available_instruction_sets()
+        for dtype in ("int8", "gguf")
+    ]
+
+
 @pytest.fixture(scope="module")
-def model_folder() -> Path:
-    return prepared_folder(ensure(resolve(MODEL), offline=True))
+def gguf() -> Path:
+    return ensure(resolve(MODEL), offline=True)
+
+
+@pytest.fixture(scope="module")
+def model_folder(gguf: Path) -> Path:
+    return prepared_folder(gguf)
 
 
 @pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.long)])
@@ -90,21 +107,21 @@ def test_float32_is_what_transformers_gives(real_engine: DecodingEngine, model_f
 
 
 @pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.long)])
-@pytest.mark.parametrize("instruction_set", available_instruction_sets())
-def test_int8_is_the_same_with_every_speed_up_and_with_none(
-    instruction_set: str, count: int, model_folder: Path
+@pytest.mark.parametrize(("instruction_set", "dtype"), combinations())
+def test_it_is_the_same_with_every_speed_up_and_with_none(
+    instruction_set: str, dtype: Dtype, count: int, gguf: Path
 ):
     sizes = {"max_prompt_tokens": 128, "max_new_tokens": 24, "count": count}
     if instruction_set == "portable":  # three times as slow
         sizes = {"max_prompt_tokens": 64, "max_new_tokens": 16, "count": 12}
     with use_instruction_set(instruction_set) as available:
         assert available
-        engine = open_untuned_engine(model_folder, "int8", FAST)
+        engine = open_untuned_engine(gguf, dtype, FAST)
         fast = generations(engine, **sizes)
         # The speed-ups were in use; otherwise the test would show nothing.
         assert engine.counters.prompt_tokens_reused > 2 * sizes["count"]
         assert engine.counters.drafts_accepted > sizes["count"] / 2
-        plain_engine = open_untuned_engine(model_folder, "int8", PLAIN)
+        plain_engine = open_untuned_engine(gguf, dtype, PLAIN)
         assert generations(plain_engine, **sizes) == fast
         assert plain_engine.counters.prompt_tokens_reused == 0
         assert plain_engine.counters.tokens_drafted == 0

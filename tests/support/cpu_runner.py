@@ -16,14 +16,18 @@ from copilot_server.engine.runner import Choice, Chunk
 GREEDY = Choice()
 
 
+def folder_of(model: Path) -> Path:
+    """The configuration and tokenizer of the model in a folder, or in a GGUF file."""
+    folder = described_folder(model) if model.suffix == ".gguf" else model
+    assert folder is not None
+    return folder
+
+
 def open_model_weights(model: Path, dtype: Dtype) -> Weights:
     """The packed weights of the model in a folder, or in a GGUF file."""
-    gguf = model if model.suffix == ".gguf" else None
-    folder = described_folder(gguf) if gguf else model
-    assert folder is not None
-    architecture = read_architecture(folder)
+    architecture = read_architecture(folder_of(model))
     assert architecture is not None
-    return open_weights(folder, architecture, dtype, gguf)
+    return open_weights(folder_of(model), architecture, dtype, model if model.suffix == ".gguf" else None)
 
 
 def open_runner(model: Path, dtype: Dtype = "float32", **options: int) -> CpuRunner:

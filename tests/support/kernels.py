@@ -19,11 +19,10 @@ from filelock import FileLock
 
 from copilot_server.config import SpeedSettings
 from copilot_server.engine.backends.cpu import library as cpu_library
-from copilot_server.engine.backends.cpu.runner import CpuRunner
-from copilot_server.engine.backends.cpu.weights import Dtype, open_weights
+from copilot_server.engine.backends.cpu.layout import Dtype
 from copilot_server.engine.decoding.engine import DecodingEngine
-from copilot_server.engine.models.architecture import read_architecture
 from copilot_server.engine.models.tokenizer import load_tokenizer
+from tests.support.cpu_runner import folder_of, open_runner
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -58,13 +57,13 @@ def available_instruction_sets() -> tuple[str, ...]:
     return tuple(found)
 
 
-def open_untuned_engine(folder: Path, dtype: Dtype, speed: SpeedSettings) -> DecodingEngine:
-    """An engine with two threads and drafts of up to 7 tokens, whatever was measured on this machine."""
-    architecture = read_architecture(folder)
-    assert architecture is not None
-    weights = open_weights(folder, architecture, dtype)
-    runner = CpuRunner(weights, threads=2, cache_tokens=65536, max_sequences=64, draft_length=7)
-    return DecodingEngine(runner, load_tokenizer(folder), speed)
+def open_untuned_engine(model: Path, dtype: Dtype, speed: SpeedSettings) -> DecodingEngine:
+    """An engine with two threads and drafts of up to 7 tokens, whatever was measured on this machine.
+
+    ``model``: a folder, or a GGUF file that the kernels read themselves.
+    """
+    runner = open_runner(model, dtype, cache_tokens=65536, max_sequences=64, draft_length=7)
+    return DecodingEngine(runner, load_tokenizer(folder_of(model)), speed)
 
 
 def available_compilers() -> tuple[str, ...]:
