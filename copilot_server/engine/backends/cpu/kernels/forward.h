@@ -17,6 +17,7 @@ typedef struct {
     float *mlp;       /* [rows][intermediate] */
     Activations in;   /* quantized rows, as wide as the widest input */
     Run *runs;
+    int32_t *positions, *tables; /* [rows], of the tokens after which logits are wanted */
 } Scratch;
 
 typedef struct {
@@ -25,6 +26,7 @@ typedef struct {
     Pool *pool;
     Scratch s;
     int32_t hidden, attention, intermediate; /* widths, padded to whole groups */
+    int32_t runs;
 } Pass;
 
 /* Numbers of a token's queries, keys and values. */
@@ -54,6 +56,8 @@ static int64_t lay_out(const Model *m, int32_t rows, char *base, Scratch *s) {
     s->in.surplus = (int32_t *)at, take(&at, 4 * n * (widest / GROUP));
     s->in.sums = (int16_t *)at, take(&at, 2 * n * (widest / 16));
     s->runs = (Run *)at, take(&at, (int64_t)sizeof(Run) * n);
+    s->positions = (int32_t *)at, take(&at, 4 * n);
+    s->tables = (int32_t *)at, take(&at, 4 * n);
     return at - base;
 }
 
@@ -175,7 +179,8 @@ static int32_t find_runs(const Model *m, const Step *step, Run *runs) {
     return count;
 }
 
-static void attention_block(const Pass *p, int32_t layer, int32_t runs) {
+/* The queries, keys and values of all tokens; keys and values go into the cache. */
+static void remember_block(const Pass *p, int32_t layer) {
     const Layer *l = &p->model->layer[layer];
     const int32_t rows = p->step->tokens;
     norm(p, l->attention_norm, rows);
@@ -187,9 +192,14 @@ static void attention_block(const Pass *p, int32_t layer, int32_t runs) {
     }
     OfLayer of = {p, layer};
     pool_run(p->pool, remember_task, &of, rows);
+}
+
+static void attention_block(const Pass *p, int32_t layer) {
+    const Layer *l = &p->model->layer[layer];
+    const int32_t rows = p->step->tokens;
     Attention a = {p->model, p->step, p->s.qkv, p->s.attention, p->s.runs, layer, qkv_width(l), p->attention};
-    pool_run(p->pool, attention_task, &a, runs * p->model->kv_heads);
-    in = prepare(p, &l->output, p->s.attention, rows);
+    pool_run(p->pool, attention_task, &a, p->runs * p->model->kv_heads);
+    Activations in = prepare(p, &l->output, p->s.attention, rows);
     product(p->pool, &l->output, &in, rows, p->s.hidden, p->hidden, ADD);
 }
 
@@ -250,13 +260,29 @@ static void find_peaks(const Pass *pass, Peak *peaks) {
     }
 }
 
+/* Go on with the tokens after which logits are wanted: `last` becomes the step, and their rows move to the front. */
+static void keep_wanted(Pass *p, Step *last) {
+    const Step *step = p->step;
+    const int32_t width = qkv_width(&p->model->layer[p->model->layers - 1]);
+    for (int32_t i = 0; i < step->wanted; i++) { /* wanted rows ascend, so none is overwritten before it is read */
+        const int32_t row = step->wanted_rows[i];
+        memmove(p->s.hidden + (int64_t)i * p->hidden, p->s.hidden + (int64_t)row * p->hidden,
+                sizeof(float) * (size_t)p->hidden);
+        memmove(p->s.qkv + (int64_t)i * width, p->s.qkv + (int64_t)row * width, sizeof(float) * (size_t)width);
+        p->s.positions[i] = step->positions[row];
+        p->s.tables[i] = step->tables[row];
+    }
+    *last = *step;
+    last->tokens = step->wanted;
+    last->positions = p->s.positions;
+    last->tables = p->s.tables;
+    p->step = last;
+    p->runs = find_runs(p->model, last, p->s.runs);
+}
+
 /* The logits that are wanted, from the hidden states after the last layer. */
 static void head_block(const Pass *p) {
     const Step *step = p->step;
-    if (step->wanted == 0) return;
-    for (int32_t i = 0; i < step->wanted; i++) /* wanted rows ascend, so none is overwritten before it is read */
-        memmove(p->s.hidden + (int64_t)i * p->hidden, p->s.hidden + (int64_t)step->wanted_rows[i] * p->hidden,
-                sizeof(float) * (size_t)p->hidden);
     norm(p, p->model->final_norm, step->wanted);
     Activations in = prepare(p, &p->model->head, p->s.normed, step->wanted);
     product(p->pool, &p->model->head, &in, step->wanted, step->logits, p->model->head.outputs, ASSIGN);
@@ -270,10 +296,15 @@ SHARED void forward(const Model *model, const Step *step, void *scratch, Pool *p
     pass.attention = padded(model->heads * model->head_size, GROUP);
     pass.intermediate = padded(model->intermediate, GROUP);
     memset(pass.s.attention, 0, sizeof(float) * (size_t)pass.attention * (size_t)step->tokens);
-    const int32_t runs = find_runs(model, step, pass.s.runs);
+    pass.runs = find_runs(model, step, pass.s.runs);
     pool_run(pool, embed_task, &pass, step->tokens);
+    Step last;
     for (int32_t layer = 0; layer < model->layers; layer++) {
-        attention_block(&pass, layer, runs);
+        remember_block(&pass, layer);
+        /* Of the last layer, other tokens only have to leave their keys and values. */
+        if (layer == model->layers - 1) keep_wanted(&pass, &last);
+        if (pass.step->tokens == 0) return;
+        attention_block(&pass, layer);
         mlp_block(&pass, layer);
     }
     head_block(&pass);

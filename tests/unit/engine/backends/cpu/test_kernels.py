@@ -73,6 +73,27 @@ def test_nothing_depends_on_how_a_prompt_is_cut(dtype: Dtype, isa: str, models: 
     assert whole != greedy_choices(one, random_tokens(50, seed=1), [50])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int8", "gguf"])
+def test_a_choice_does_not_depend_on_which_others_are_wanted(
+    dtype: Dtype, isa: str, models: Mapping[Dtype, Path]
+):
+    """Of the last layer only the tokens are computed after which a choice is wanted."""
+    one = open_runner(models[dtype], dtype)
+    prompts = [random_tokens(30, seed) for seed in range(3)]
+    whole = [greedy_choices(one, prompt, [30]) for prompt in prompts]
+    sequences = [one.open() for _ in prompts]
+    one.step([Chunk(sequences[0], prompts[0][:20]), Chunk(sequences[1], prompts[1][:9])])
+    steps = [(prompts[0][20:], 1), (prompts[1][9:], 4), (prompts[2], 30)]
+    drawn = one.step(
+        [
+            Chunk(sequence, tokens, [GREEDY] * wanted)
+            for sequence, (tokens, wanted) in zip(sequences, steps, strict=True)
+        ]
+    )
+    for chosen, expected, (_, wanted) in zip(drawn, whole, steps, strict=True):
+        assert [(token.token_id, token.logprob) for token in chosen] == expected[-wanted:], isa
+
+
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**32))
 def test_nothing_depends_on_what_runs_beside(seed: int, models: Mapping[Dtype, Path]):
