@@ -486,6 +486,29 @@ class TestServer:
             neovim.command("checkhealth copilot_server")
             assert re.search(r"ERROR.*not found", neovim.text())
 
+    def test_no_program_of_a_project_is_taken_for_the_server(self, tmp_path: Path):
+        project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+        for folder in (project / "bin", elsewhere):
+            folder.mkdir(parents=True)
+        for program in (project / "serve", project / "bin" / "serve", elsewhere / "serve-mine"):
+            program.write_text("#!/bin/sh\nexit 7\n", "utf-8")
+            program.chmod(0o755)
+        with Neovim(find_neovim("0.12"), tmp_path / "own", "") as neovim:
+            neovim.lua(f"vim.opt.runtimepath:prepend('{PLUGIN}')")
+            neovim.command(f"cd {project}")
+            neovim.lua(f"vim.env.PATH = '.::{elsewhere}:' .. vim.env.PATH")
+
+            def command(program: str) -> list[str] | None:
+                neovim.lua(f"vim.g.copilot_server = {{ cmd = {{ '{program}', '-x' }} }}")
+                return neovim.lua("return require('copilot_server.server').command()")
+
+            # Neovim itself would run the project's.
+            for program in ("serve", "./serve", "bin/serve"):
+                assert neovim.lua(f"return vim.fn.executable('{program}')") == 1
+                assert command(program) is None
+            assert command("serve-mine") == [str(elsewhere / "serve-mine"), "-x"]
+            assert command(str(elsewhere / "serve-mine")) == [str(elsewhere / "serve-mine"), "-x"]
+
     def test_one_server_for_all_projects(self, neovim: Neovim):
         for project in ("one", "two"):
             (neovim.folder / project / ".git").mkdir(parents=True, exist_ok=True)

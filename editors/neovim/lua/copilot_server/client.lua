@@ -10,7 +10,11 @@ local M = {}
 ---@param dispatchers vim.lsp.rpc.Dispatchers
 ---@return vim.lsp.rpc.PublicClient
 local function start(dispatchers)
-  return vim.lsp.rpc.start(server.command() or { 'copilot-server' }, dispatchers)
+  local command = server.command()
+  if not command then
+    error('copilot-server: ' .. server.REMEDY, 0) -- it was there when the buffer was attached
+  end
+  return vim.lsp.rpc.start(command, dispatchers)
 end
 
 ---@param params lsp.InitializeParams

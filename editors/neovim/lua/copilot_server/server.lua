@@ -41,19 +41,48 @@ local function configured_command()
   return type(cmd) == 'table' and cmd or nil
 end
 
+local IS_WINDOWS = vim.fn.has('win32') == 1
+
+---@param path string
+---@return boolean
+local function is_absolute(path)
+  return path:match(IS_WINDOWS and '^%a:[/\\]' or '^/') ~= nil or vim.startswith(path, '\\\\')
+end
+
 --- The program in the folders of PATH. A relative folder would mean another program in each project, and
 --- Windows would look into the current folder first.
 ---@param name string
 ---@return string[]
 local function on_path(name)
-  local is_windows = vim.fn.has('win32') == 1
+  local file = IS_WINDOWS and not name:lower():match('%.exe$') and name .. '.exe' or name
   local programs = {}
-  for _, folder in ipairs(vim.split(vim.env.PATH or '', is_windows and ';' or ':', { plain = true })) do
-    if folder:match(is_windows and '^%a:[/\\]' or '^/') then
-      table.insert(programs, folder .. '/' .. name .. (is_windows and '.exe' or ''))
+  for _, folder in ipairs(vim.split(vim.env.PATH or '', IS_WINDOWS and ';' or ':', { plain = true })) do
+    if is_absolute(folder) then
+      table.insert(programs, folder .. '/' .. file)
     end
   end
   return programs
+end
+
+---@param programs string[]
+---@return string? program the first that can be run, by its absolute path
+local function first_executable(programs)
+  for _, program in ipairs(programs) do
+    if vim.fn.executable(program) == 1 then
+      return vim.fn.fnamemodify(program, ':p')
+    end
+  end
+end
+
+--- The program that the user's command names: by an absolute path, or by its name on PATH.
+---@param name string
+---@return string?
+local function named(name)
+  local path = vim.fn.expand(name)
+  if is_absolute(path) then
+    return first_executable({ path })
+  end
+  return not path:find('[/\\]') and first_executable(on_path(path)) or nil
 end
 
 --- The command that starts the server: the user's, the one on PATH, or that of the plugin's own clone.
@@ -61,22 +90,18 @@ end
 function M.command()
   local wanted = config.get().cmd or configured_command()
   if wanted then
-    local words = vim.deepcopy(wanted)
-    words[1] = vim.fn.expand(words[1] or '')
-    return vim.fn.executable(words[1]) == 1 and words or nil
+    local program = named(wanted[1] or '')
+    return program and vim.list_extend({ program }, wanted, 2) or nil
   end
-  local bin = vim.fn.has('win32') == 1 and 'Scripts/copilot-server.exe' or 'bin/copilot-server'
+  local bin = IS_WINDOWS and 'Scripts/copilot-server.exe' or 'bin/copilot-server'
   local programs = on_path('copilot-server')
   table.insert(programs, clone() .. '/.venv/' .. bin)
-  for _, program in ipairs(programs) do
-    if vim.fn.executable(program) == 1 then
-      return { vim.fn.fnamemodify(program, ':p') }
-    end
-  end
+  local program = first_executable(programs)
+  return program and { program }
 end
 
 M.REMEDY = 'the server was not found. Run `make install` in its clone, put `copilot-server` on your PATH, '
-  .. "or name it: vim.g.copilot_server = { cmd = { '/path/to/copilot-server' } }"
+  .. "or name its absolute path: vim.g.copilot_server = { cmd = { '/path/to/copilot-server' } }"
 
 local notified_missing = false
 
