@@ -128,6 +128,24 @@ test("a workspace cannot make the extension run a program, or fetch a model", ()
   }
 });
 
+test("a workspace sets what suggestions look like, and what it would rather not have, and nothing else", () => {
+  const theirs = [...DECLARED].filter(([, schema]) => schema["scope"] !== "machine").map(([name]) => name);
+  const switches = ["enabled", "languages", "exclude", "workspace", "statistics", "debounce"];
+  const shape = [
+    "candidates",
+    "eagerness",
+    "maxNewTokens",
+    "maxPromptTokens",
+    "protocol",
+    "temperature",
+    "topP",
+  ];
+  const allowed = [...switches, ...shape.map((name) => `completion.${name}`)];
+  // Before another one joins them, ask what a hostile repository could do with it: see SECURITY.md.
+  assert.deepEqual(theirs.sort(), allowed.sort());
+  assert.ok(theirs.every((name) => DECLARED.get(name)?.["scope"] === "window"));
+});
+
 test("a workspace cannot send source elsewhere", () => {
   const restricted = manifest.capabilities.untrustedWorkspaces.restrictedConfigurations;
   const sending = SERVER_SETTINGS.filter((name) => name === "engine" || name.startsWith("remote."));
