@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.machinery
 import itertools
 import os
 import subprocess
@@ -24,6 +24,8 @@ UNSANDBOXED = "none (unsandboxed)"
 #: user.
 _FIRST_USER, _USERS, _USERS_A_HOST = 0x70000000, 1 << 28, 1 << 10
 _numbers = itertools.count()
+#: The names of the folders with installed packages.
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,16 @@ def _version(binary: Path) -> str:
 
 
 def _origin(name: str) -> Path:
-    spec = importlib.util.find_spec(name)
+    """Return the file of an installed module; nothing is imported for it.
+
+    A problem set names the modules. So one counts only where packages are installed, and not in the current
+    folder or in a project: its code would run before the program's limits hold, and programs could read it.
+
+    Raises:
+        SandboxUnavailableError: it is not installed.
+    """
+    installed = [one for one in sys.path if Path(one).name in _INSTALLED]
+    spec = importlib.machinery.PathFinder.find_spec(name, installed)
     if spec is None or spec.origin is None:
         raise SandboxUnavailableError(
             f"The package {name}, which the programs import, is not installed.",

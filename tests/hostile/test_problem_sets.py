@@ -243,6 +243,21 @@ def test_hostile_import_of_what_is_not_there_is_an_error_with_a_remedy(
     record_property("met", caught.value.message)
 
 
+@pytest.mark.parametrize("name", ["evil", "evil_package"])
+def test_hostile_import_of_a_module_beside_the_problem_set_does_not_run_it(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+):
+    """As where Python looks into the current folder, such as with ``python -m``."""
+    record_property("tries", f"problem set: imports {name} from the folder that it lies in")
+    (tmp_path / "evil.py").write_text("raise SystemExit('ran')\n")
+    (tmp_path / "evil_package").mkdir()
+    (tmp_path / "evil_package" / "__init__.py").write_text("raise SystemExit('ran')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SandboxUnavailableError, match=f"{name}, .* is not installed") as caught:
+        tiers.unsandboxed().launch(0, needs([load(tmp_path, {"test": f"import {name}{CHECK}"})]))
+    record_property("met", caught.value.message)
+
+
 def test_benign_import_is_there_for_the_test(tmp_path: Path):
     right = judged_by(f"import numpy{CHECK}    assert numpy.add(2, 3) == candidate(2, 3)\n", tmp_path)
     modules = needs([load(tmp_path, {"test": right.test})])
