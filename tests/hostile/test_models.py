@@ -24,11 +24,10 @@ import pytest
 import safetensors.torch as torch_files
 from safetensors.numpy import load_file, save_file
 
-from copilot_server.engine.models.gguf import prepared_folder, unpacked_folder
+from copilot_server.engine.models.gguf import described_folder, prepared_folder
 from copilot_server.fetch.derived import derived_folder
 from tests.support.model_process import load_and_complete
 from tests.support.tiny_gguf import build_tiny_gguf
-from tests.support.tiny_models import build_tiny_model
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits on a process's memory")
 
@@ -593,37 +592,59 @@ def test_gguf_twin(gguf: Path, good_gguf: bytes) -> None:
     assert load_and_complete(gguf).startswith("served: ")
 
 
-def forge_unpacked(folder: Path) -> None:
-    """Put other weights into what a GGUF file was unpacked to; numpy has no bfloat16."""
+def unpacked(gguf: Path) -> Path:
+    """What transformers unpacks a GGUF file to, made anew with other weights; numpy has no bfloat16."""
+    folder = prepared_folder(gguf)
     found = torch_files.load_file(folder / WEIGHTS)
     found["model.norm.weight"] = -found["model.norm.weight"]
     torch_files.save_file(found, folder / WEIGHTS, {"format": "pt"})
+    return folder
 
 
-def test_hostile_neighbour_puts_an_unpacked_model_beside_a_gguf(gguf: Path, tmp_path: Path) -> None:
-    honest = load_and_complete(gguf)
-    theirs = gguf.parent / unpacked_folder(gguf).name
-    build_tiny_model("qwen2", theirs)
-    for name in (CONFIG, TOKENIZER, "generation_config.json"):
-        shutil.copyfile(theirs / name, gguf.parent / name)
+def described(gguf: Path) -> Path:
+    """What the kernels read from a GGUF file by themselves, with other weights."""
+    folder = described_folder(gguf)
+    assert folder is not None
+    packed = folder / "packed-gguf.weights"
+    packed.write_bytes(packed.read_bytes()[:-4096] + bytes(4096))
+    return folder
+
+
+#: Both ways to serve a GGUF file: the number format, and what forges what was made of the file.
+WAYS = [("bfloat16", unpacked), ("gguf", described)]
+
+
+@pytest.mark.parametrize(("dtype", "forge"), WAYS)
+def test_hostile_neighbour_puts_what_would_be_made_beside_a_gguf(
+    dtype: str, forge: Callable[[Path], Path], gguf: Path, tmp_path: Path
+) -> None:
+    honest = load_and_complete(gguf, dtype)
+    ours = forge(gguf)
+    shutil.copytree(ours, gguf.parent / ours.name)
+    for name in (CONFIG, TOKENIZER):
+        shutil.copyfile(ours / name, gguf.parent / name)
     shutil.rmtree(tmp_path / "home")
     (tmp_path / "home").mkdir()
-    assert load_and_complete(gguf) == honest
+    assert load_and_complete(gguf, dtype) == honest
 
 
-def test_unpacked_model_in_our_own_cache_twin(gguf: Path) -> None:
-    """There the neighbour's folder would be loaded."""
-    honest = load_and_complete(gguf)
-    forge_unpacked(prepared_folder(gguf))
-    assert load_and_complete(gguf) != honest
+@pytest.mark.parametrize(("dtype", "forge"), WAYS)
+def test_what_is_in_our_own_cache_would_be_loaded_twin(
+    dtype: str, forge: Callable[[Path], Path], gguf: Path
+) -> None:
+    honest = load_and_complete(gguf, dtype)
+    forge(gguf)
+    assert load_and_complete(gguf, dtype) != honest
 
 
-def test_hostile_neighbour_writes_to_what_a_gguf_is_unpacked_to(gguf: Path) -> None:
-    honest = load_and_complete(gguf)
-    ours = prepared_folder(gguf)
-    forge_unpacked(ours)
-    (ours / WEIGHTS).chmod(0o666)
-    assert load_and_complete(gguf) == honest
+@pytest.mark.parametrize(("dtype", "forge"), WAYS)
+def test_hostile_neighbour_writes_to_what_was_made_of_a_gguf(
+    dtype: str, forge: Callable[[Path], Path], gguf: Path
+) -> None:
+    honest = load_and_complete(gguf, dtype)
+    for path in forge(gguf).iterdir():
+        path.chmod(0o666)
+    assert load_and_complete(gguf, dtype) == honest
 
 
 def test_pickle_and_code_would_write_their_files_twin(folder: Path, tmp_path: Path) -> None:

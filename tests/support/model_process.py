@@ -19,13 +19,13 @@ DEADLINE_S = 120
 MOST_MEMORY = 12 << 30
 
 
-def load_and_complete(model: Path, **environment: str) -> str:
+def load_and_complete(model: Path, dtype: str = "auto", **environment: str) -> str:
     """Return ``served`` with what the model wrote, or ``refused`` with message and remedy.
 
     Raises:
         AssertionError: the process ended in another way, or not at all.
     """
-    command = [sys.executable, "-m", "tests.support.model_process", str(model)]
+    command = [sys.executable, "-m", "tests.support.model_process", str(model), dtype]
     try:
         done = subprocess.run(
             command,
@@ -42,7 +42,7 @@ def load_and_complete(model: Path, **environment: str) -> str:
     return done.stdout.strip()
 
 
-def main(model: Path) -> str:
+def main(model: Path, dtype: str) -> str:
     """Load and complete in this process."""
     from copilot_server.engine.base import GenerationRequest, Prompt, Sampling  # noqa: PLC0415
     from copilot_server.engine.loader import load_engine  # noqa: PLC0415
@@ -51,7 +51,7 @@ def main(model: Path) -> str:
     parts = ("def double(x):\n    return 2 * x\n\n\ndef halve(x):\n    retur",)
     request = GenerationRequest(Prompt(parts, forced="n"), Sampling(max_new_tokens=8))
     try:
-        engine = load_engine(model, device="cpu")
+        engine = load_engine(model, device="cpu", dtype=dtype)
         engine.stable_length(parts[0])
         written = engine.generate(request, threading.Event())[0]
     except CopilotServerError as error:
@@ -61,4 +61,4 @@ def main(model: Path) -> str:
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    sys.stdout.write(main(Path(sys.argv[1])))
+    sys.stdout.write(main(Path(sys.argv[1]), sys.argv[2]))
