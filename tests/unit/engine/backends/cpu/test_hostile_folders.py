@@ -53,15 +53,32 @@ def test_hostile_models_are_served_or_refused(kind: str, tmp_path: Path):
     assert counted["served"] > 10
 
 
-def test_hostile_gguf_files_with_blocks_are_served_or_refused(tmp_path: Path):
-    good = build_tiny_gguf(tmp_path / "good.gguf", MIXED).read_bytes()
+def outcomes_of_blocks(numbers: Iterable[int], scratch: Path) -> Counter[str]:
+    """Count what happens to changed GGUF files with blocks that the kernels read by themselves."""
+    good = build_tiny_gguf(scratch / "good.gguf", MIXED).read_bytes()
     counted: Counter[str] = Counter()
-    for number in range(150):
-        model = make_model("gguf", change_file("gguf", good, random.Random(number)), tmp_path / "model")
-        counted[outcome_of_gguf(model)] += 1
+    for number in numbers:
+        model = make_model("gguf", change_file("gguf", good, random.Random(number)), scratch / "model")
+        try:
+            counted[outcome_of_gguf(model)] += 1
+        except Exception as error:
+            raise AssertionError(f"blocks {number}: {error!r}") from error
         shutil.rmtree(derived_folder(model))
+    assert counted.keys() <= {"served", "refused", "other"}
+    return counted
+
+
+def test_hostile_blocks_are_served_or_refused(tmp_path: Path):
+    counted = outcomes_of_blocks(range(150), tmp_path)
     assert counted["refused"] > 30
     assert counted["served"] > 10
+
+
+@pytest.mark.long
+def test_hostile_blocks_for_as_long_as_fuzzers_run(tmp_path: Path):
+    counted = outcomes_of_blocks(numbers(1000), tmp_path)
+    sys.stdout.write(f"blocks: {counted.total()} models, {dict(counted)}\n")
+    assert min(counted["refused"], counted["served"]) > 0
 
 
 @pytest.mark.long
