@@ -141,7 +141,7 @@ def text_of(engine: Engine) -> str:
 
 def load(folder: Path, monkeypatch: pytest.MonkeyPatch, dtype: str = "float32") -> Engine:
     """Load as on a GPU, with the CPU in its place."""
-    monkeypatch.setattr(loader, "_fast_engine", lambda wanted, _: loader._torch_engine(wanted, CPU))
+    monkeypatch.setattr(loader, "_fast_engine", lambda wanted: loader._torch_engine(wanted, CPU))
     return loader.load_engine(folder, device="cpu", dtype=dtype)
 
 
