@@ -569,12 +569,13 @@ print(json.dumps(found))
 def below_tmp() -> Iterator[Path]:
     installed = Path(numpy.__file__).parent
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name, "site-packages")  # only there a package counts as installed
         for source in (installed, installed.with_name("numpy.libs")):
             if source.is_dir():
                 ignored = shutil.ignore_patterns("tests", "__pycache__")
-                shutil.copytree(source, Path(name, source.name), ignore=ignored)
-        Path(name, "secret").write_text("host's secret")
-        yield Path(name)
+                shutil.copytree(source, folder / source.name, ignore=ignored)
+        (folder / "secret").write_text("host's secret")
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -602,7 +603,7 @@ class TestBelowTmp:
     def test_nothing_else_there_is_visible_and_nothing_can_be_changed(
         self, found: dict[str, str], below_tmp: Path
     ):
-        seen = {below_tmp.name, *(path.name for path in below_tmp.iterdir())} - {"secret"}
+        seen = {below_tmp.parent.name, *(path.name for path in below_tmp.iterdir())} - {"secret"}
         assert set(found["sees"].split()) == seen
         assert found["reads"].startswith("FileNotFoundError")
         assert found["writes"].startswith("OSError: [Errno 30] Read-only file system")
