@@ -79,6 +79,17 @@ def test_the_packed_weights_of_a_pulled_model_lie_beside_it(tmp_path: Path, monk
     assert not (tmp_path / "prepared").exists()
 
 
+def test_weights_that_are_too_small_for_a_scale_become_zeros(tmp_path: Path):
+    served = {}
+    for factor in (0.0, 1e-40, 1.0):
+        folder = build_tiny_model("qwen2", tmp_path / str(factor))
+        tensors = load_file(folder / "model.safetensors")
+        tensors["model.layers.0.mlp.up_proj.weight"] *= factor
+        save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+        served[factor] = greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9])
+    assert served[1e-40] == served[0.0] != served[1.0]
+
+
 def test_weights_that_lack_a_tensor_are_refused(tmp_path: Path):
     folder = build_tiny_model("qwen2", tmp_path)
     config = (folder / "config.json").read_text()
