@@ -24,7 +24,7 @@ MAX_PATTERNS = 1000
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 
 Device = Literal["auto", "cuda", "mps", "cpu"]
-Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4", "gguf"]
+Dtype = Literal["auto", "float32", "bfloat16", "float16", "gguf", "int8", "int4"]
 PromptProtocolSetting = Literal["auto", "fim", "causal", "chat-prefill"]
 Debounce = Literal["auto", "off"]
 Eagerness = Literal["low", "medium", "high"]
