@@ -16,8 +16,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
-from tests.support.lsp_client import PATIENCE_S, LspClient, ResponseError, inline_params
+from tests.support.lsp_client import LspClient, ResponseError, inline_params
 from tests.support.paths import TESTS
+from tests.support.raw_lsp import answer_to, framed, initialize
 from tests.support.shared_server import INLINE, SharedServer, shared_server, suggested
 
 STAND_IN = (str(TESTS / "support" / "lsp_stand_in.py"),)
@@ -31,28 +32,6 @@ def server() -> Iterator[SharedServer]:
     with shared_server(program=STAND_IN) as started:
         yield started
         assert started.is_running
-
-
-def initialize(**options: object) -> bytes:
-    params = {"processId": None, "capabilities": {}, "initializationOptions": options}
-    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}).encode()
-
-
-def framed(body: bytes, *more: bytes) -> bytes:
-    return b"\r\n".join([*more, b"Content-Length: %d" % len(body), b"", body])
-
-
-async def answer_to(server: SharedServer, sent: bytes) -> bytes:
-    """All that the server answers to these bytes, or its first piece if it keeps the connection."""
-    async with asyncio.timeout(PATIENCE_S):
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.listening.port)
-        writer.write(sent)
-        try:
-            return await reader.read(1 << 16)
-        except ConnectionError:
-            return b""
-        finally:
-            writer.close()
 
 
 # What is not LSP.
@@ -75,7 +54,7 @@ NO_HEADERS = {
 @pytest.mark.parametrize("attempt", NO_HEADERS)
 async def test_hostile_header_is_answered_by_nothing(server: SharedServer, attempt: str) -> None:
     body = initialize(token=server.listening.token)
-    assert await answer_to(server, framed(body, *NO_HEADERS[attempt])) == b""
+    assert await answer_to(server.listening.port, framed(body, *NO_HEADERS[attempt])) == b""
 
 
 GREETINGS = {
@@ -89,13 +68,13 @@ GREETINGS = {
 
 @pytest.mark.parametrize("first", GREETINGS.values(), ids=GREETINGS)
 async def test_hostile_greeting_is_answered_by_nothing(server: SharedServer, first: bytes) -> None:
-    assert await answer_to(server, first) == b""
+    assert await answer_to(server.listening.port, first) == b""
 
 
 async def test_benign_header_opens_a_session(server: SharedServer) -> None:
     body = initialize(token=server.listening.token)
     field = b"Content-Type: application/vscode-jsonrpc; charset=utf-8"
-    assert b'"capabilities"' in await answer_to(server, framed(body, field))
+    assert b'"capabilities"' in await answer_to(server.listening.port, framed(body, field))
 
 
 # Who has no token.
@@ -116,7 +95,7 @@ WRONG_TOKENS: dict[str, Callable[[str], dict[str, object]]] = {
 async def test_hostile_token_opens_no_session(server: SharedServer, attempt: str) -> None:
     token = server.listening.token
     assert token is not None
-    answer = await answer_to(server, framed(initialize(**WRONG_TOKENS[attempt](token))))
+    answer = await answer_to(server.listening.port, framed(initialize(**WRONG_TOKENS[attempt](token))))
     assert b"The token is missing or wrong" in answer
     assert b"capabilities" not in answer
 
@@ -136,13 +115,13 @@ NO_MESSAGES = {
 
 @pytest.mark.parametrize("body", NO_MESSAGES.values(), ids=NO_MESSAGES)
 async def test_hostile_first_message_opens_no_session(server: SharedServer, body: bytes) -> None:
-    assert b"The token is missing or wrong" in await answer_to(server, framed(body))
+    assert b"The token is missing or wrong" in await answer_to(server.listening.port, framed(body))
 
 
 async def test_hostile_first_message_of_another_method_opens_no_session(server: SharedServer) -> None:
     params = {"initializationOptions": {"token": server.listening.token}, "token": server.listening.token}
     body = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "shutdown", "params": params}).encode()
-    assert b"The token is missing or wrong" in await answer_to(server, framed(body))
+    assert b"The token is missing or wrong" in await answer_to(server.listening.port, framed(body))
 
 
 async def flood(server: SharedServer, head: bytes, piece: bytes, count: int) -> int:
@@ -177,7 +156,7 @@ async def test_hostile_flood_before_the_token_fills_no_memory(server: SharedServ
 
 async def test_benign_long_first_message_is_read(server: SharedServer) -> None:
     long = initialize(token=server.listening.token, more="x" * 1_000_000)
-    assert b'"capabilities"' in await answer_to(server, framed(long))
+    assert b'"capabilities"' in await answer_to(server.listening.port, framed(long))
 
 
 async def test_hostile_crowd_that_says_nothing_keeps_nobody_out(server: SharedServer) -> None:

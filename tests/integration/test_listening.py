@@ -19,7 +19,6 @@ import pytest
 
 from tests.support.chromium import Tab, open_browser
 from tests.support.lsp_client import (
-    PATIENCE_S,
     Listening,
     LspClient,
     StreamWire,
@@ -27,6 +26,7 @@ from tests.support.lsp_client import (
     running_server,
 )
 from tests.support.paths import TESTS
+from tests.support.raw_lsp import answer_to, framed, initialize
 
 STAND_IN = (str(TESTS / "support" / "lsp_stand_in.py"),)
 EVIL = {"engine": "http://127.0.0.1:9", "remote": {"apiKeyFile": "/etc/hostname"}, "model": "/tmp/model"}
@@ -46,28 +46,6 @@ async def listening(
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-
-
-def initialize(**options: object) -> bytes:
-    params = {"processId": None, "capabilities": {}, "initializationOptions": options}
-    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}).encode()
-
-
-def framed(body: bytes, *more: bytes) -> bytes:
-    return b"\r\n".join([*more, b"Content-Length: %d" % len(body), b"", body])
-
-
-async def answer_to(port: int, sent: bytes) -> bytes:
-    """All that a server answers to these bytes, or its first piece if it keeps the connection."""
-    async with asyncio.timeout(PATIENCE_S):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(sent)
-        try:
-            return await reader.read(1 << 16)
-        except ConnectionError:
-            return b""
-        finally:
-            writer.close()
 
 
 # What a browser sends, byte by byte.
