@@ -33,7 +33,13 @@ IN_WHEEL = ("copilot_server/_models/qwen2.5-coder-0.5b.toml", "copilot_server/cl
 SERVER = f"server/copilot_server-{__version__}.tar.gz"
 LOCK = "server/requirements.lock"
 IN_EXTENSION = (
-    *("package.json", "dist/extension.js", "media/icon.png", "readme.md", "LICENSE.txt", SERVER, LOCK),
+    "package.json",
+    "dist/extension.js",
+    "media/icon.png",
+    "readme.md",
+    "LICENSE.txt",
+    SERVER,
+    LOCK,
 )
 #: Prints where the installed package is, its models and its kernels.
 ASK = """

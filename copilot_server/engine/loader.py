@@ -10,6 +10,7 @@ import logging
 import sys
 from ctypes import CDLL
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 #: The number formats that weights are rounded to when they are loaded.
-QUANTIZED = ("int8", "int4", "gguf")
+QUANTIZED = ("int8", "int4")
 
 #: The number formats that our kernels for the CPU compute with, and those that they take from a GGUF file.
 _KernelDtype = Literal["float32", "bfloat16", "int8", "gguf"]
@@ -36,7 +37,7 @@ _KERNEL_DTYPES = get_args(_KernelDtype)
 _FROM_GGUF = ("int8", "gguf")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Wanted:
     """What is to be loaded and how; ``notices`` collects why faster ways were passed over."""
 
@@ -46,7 +47,7 @@ class _Wanted:
     speed: SpeedSettings
     notices: list[str] = field(default_factory=list)
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """The model in transformers' format, which may have to be unpacked first."""
         return prepared_folder(self.path) if self.path.suffix == ".gguf" else self.path
@@ -93,7 +94,7 @@ def _transformers_engine(wanted: _Wanted) -> DecodingEngine:
     )
     from copilot_server.engine.device import choose_device, choose_dtype  # noqa: PLC0415 - imports torch
 
-    if wanted.dtype in QUANTIZED:
+    if wanted.dtype in {*QUANTIZED, "gguf"}:
         msg = f"{wanted.path.name} cannot be served in {wanted.dtype} here."
         remedy = (
             "Use --dtype auto. int8 needs speed.fast and a Qwen2 or Llama model; int4 also needs a GPU; "

@@ -127,12 +127,11 @@ def _remembered_at(key: str) -> Path:
 
 
 def _measure(make: Callable[[int], Runner], threads: int) -> Tuning:
-    runners = {count: make(count) for count in ([threads] if threads else _thread_counts())}
-    times = {count: _Steps(runner).shortest_s(1) for count, runner in runners.items()}
+    steps = {count: _Steps(make(count)) for count in ([threads] if threads else _thread_counts())}
+    times = {count: one.shortest_s(1) for count, one in steps.items()}
     best = min(times, key=lambda count: times[count])
-    runner = runners[best]
-    draft_length = longest_worthwhile_draft(_Steps(runner).shortest_s)
-    speed = measure_reading_speed(runner)
+    draft_length = longest_worthwhile_draft(steps[best].shortest_s)
+    speed = measure_reading_speed(steps[best].runner)
     _LOG.info(
         "measured: %d threads, drafts of up to %d tokens, prompts at %.0f tokens/s", best, draft_length, speed
     )
@@ -149,7 +148,7 @@ class _Steps:
     """Steps of a runner after a short context, which is read once."""
 
     def __init__(self, runner: Runner) -> None:
-        self._runner = runner
+        self.runner = runner
         self._sequence = runner.open()
         runner.step([Chunk(self._sequence, [1] * CONTEXT)])
 
@@ -159,7 +158,7 @@ class _Steps:
 
     def _step_s(self, tokens: int) -> float:
         start = time.perf_counter()
-        self._runner.step([Chunk(self._sequence, [1] * tokens, [Choice()] * tokens)])
+        self.runner.step([Chunk(self._sequence, [1] * tokens, [Choice()] * tokens)])
         took = time.perf_counter() - start
-        self._runner.truncate(self._sequence, CONTEXT)
+        self.runner.truncate(self._sequence, CONTEXT)
         return took
