@@ -67,10 +67,7 @@ def check_header(gguf: Path) -> None:
     """
     try:
         with gguf.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            header = read_header(data)
-            if sum(one.size_bytes for one in header.tensors.values()) > len(data):
-                raise ValueError("its tensors take more bytes than it has")
-            _check_numbers(header)
+            check_sizes(read_header(data), len(data))
     except UNREADABLE as error:
         msg = f"{gguf} is not a GGUF file that can be read ({error})."
         raise ModelError(msg, remedy="Fetch the file again, or name another one.") from error
@@ -106,8 +103,14 @@ def read_header(data: bytes | mmap.mmap, arrays: Collection[str] = ()) -> Header
     )
 
 
-def _check_numbers(header: Header) -> None:
-    """Compare the numbers that describe the architecture with the tensors."""
+def check_sizes(header: Header, size_bytes: int) -> None:
+    """Compare the size of the file, and the numbers that describe the architecture, with the tensors.
+
+    Raises:
+        ValueError: they contradict each other.
+    """
+    if sum(one.size_bytes for one in header.tensors.values()) > size_bytes:
+        raise ValueError("its tensors take more bytes than it has")
     prefix = f"{header.values.get('general.architecture')}."
     numbers = {name[len(prefix) :]: x for name, x in header.values.items() if name.startswith(prefix)}
     for name, number in numbers.items():

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 
-from copilot_server.engine.models.gguf_header import Header, TensorEntry, read_header
+from copilot_server.engine.models.gguf_data import SAMPLE, are_one_matrix, dequantized, rows_of
+from copilot_server.engine.models.gguf_header import Header, check_sizes, read_header
 from copilot_server.engine.models.tokenizer_limits import library_errors
 from copilot_server.errors import ModelError
 
@@ -27,8 +27,6 @@ _WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-#: Of how many rows one is compared to find whether the head is the embedding, and the largest difference.
-_EVERY, _NEAR = 64, 0.2
 
 
 def describe(gguf: Path, folder: Path) -> bool:
@@ -41,13 +39,15 @@ def describe(gguf: Path, folder: Path) -> bool:
         ModelError: it is one and damaged.
     """
     try:
-        with gguf.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            header = read_header(data, (_TOKENS, _MERGES, _TYPES))
-            if not _is_qwen2(header):
-                return False
-            config = _config(header, tied=_is_tied(header, data))
-            with library_errors():
-                tokenizer = _tokenizer(header.values)
+        with gguf.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        header = read_header(data, (_TOKENS, _MERGES, _TYPES))
+        if not _is_qwen2(header):
+            return False
+        check_sizes(header, len(data))
+        config = _config(header, tied=_is_tied(header, data))
+        with library_errors():
+            tokenizer = _tokenizer(header.values)
     except Exception as error:  # the tokenizers library raises nothing narrower
         msg = f"{gguf} is not a GGUF file that can be read ({error})."
         raise ModelError(msg, remedy="Fetch the file again, or name another one.") from error
@@ -90,24 +90,15 @@ def _config(header: Header, *, tied: bool) -> dict[str, Any]:
 
 
 def _is_tied(header: Header, data: mmap.mmap) -> bool:
-    """Whether head and embedding are one matrix that was quantized twice, as llama.cpp does."""
-    head, embedding = header.tensors.get("output.weight"), header.tensors["token_embd.weight"]
-    if head is None:
+    """Whether the head is the embedding, which the file may have as well."""
+    names = ("output.weight", "token_embd.weight")
+    entries = [(name, header.tensors[name]) for name in names if name in header.tensors]
+    if len(entries) < len(names):
         return True
-    if head.shape != embedding.shape:
+    if len({entry.shape for _, entry in entries}) > 1:
         return False
-    first, second = (_some_rows(entry, data) for entry in (head, embedding))
-    with np.errstate(invalid="ignore", over="ignore"):
-        return bool(np.linalg.norm(first - second) < _NEAR * np.linalg.norm(second))
-
-
-def _some_rows(entry: TensorEntry, data: mmap.mmap) -> np.ndarray[Any, Any]:
-    from gguf import GGMLQuantizationType, dequantize  # noqa: PLC0415 - a quarter of a second
-
-    rows = np.frombuffer(data[entry.start : entry.start + entry.size_bytes], np.uint8)
-    rows = rows.reshape(entry.shape[1], -1)[::_EVERY]
-    with np.errstate(invalid="ignore", over="ignore"):  # whatever anybody may have written as scales
-        return dequantize(np.ascontiguousarray(rows), GGMLQuantizationType[entry.kind])
+    head, embedding = (dequantized(rows_of(*one, data)[SAMPLE], one[1].kind) for one in entries)
+    return are_one_matrix(head, embedding)
 
 
 def _tokenizer(values: Mapping[str, Any]) -> Tokenizer:

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from copilot_server.engine.models.gguf_data import SAMPLE, are_one_matrix
 from copilot_server.engine.models.transformers_output import silence_transformers
 from copilot_server.errors import ModelError
 
@@ -73,10 +74,8 @@ def _write(model: PreTrainedModel, folder: Path) -> None:
 
 
 def _was_tied(weights: dict[str, torch.Tensor]) -> bool:
-    """Whether head and embedding are one matrix that was quantized twice, as llama.cpp does."""
+    """Whether head and embedding are one matrix that was quantized twice."""
     head, embedding = weights.get("lm_head.weight"), weights.get("model.embed_tokens.weight")
     if head is None or embedding is None or head.shape != embedding.shape:
         return False
-    sample = slice(None, None, 64)
-    head, embedding = head[sample].float(), embedding[sample].float()
-    return bool((head - embedding).norm() < 0.2 * embedding.norm())
+    return are_one_matrix(head[SAMPLE].float().numpy(), embedding[SAMPLE].float().numpy())

@@ -6,20 +6,21 @@ import mmap
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from copilot_server.engine.backends.cpu.layout import (
     PAIR,
     PIECES,
+    SOURCE_DTYPES,
     Format,
     Formats,
     Tensors,
     matrices,
     source_shapes,
 )
+from copilot_server.engine.backends.cpu.library import GROUP
 from copilot_server.engine.backends.cpu.packing import matrix_sources
-from copilot_server.engine.backends.cpu.tensors import Array
+from copilot_server.engine.backends.cpu.tensors import DTYPES, Array
 from copilot_server.engine.models.architecture import Architecture
+from copilot_server.engine.models.gguf_data import rows_of
 from copilot_server.engine.models.gguf_header import TensorEntry, read_header
 
 #: Each part of a name in transformers, and in GGUF files.
@@ -38,8 +39,6 @@ _NAMES = {
     "model.embed_tokens": "token_embd",
     "lm_head": "output",
 }
-#: The number formats of single numbers, as numpy has them; all others come in blocks, which stay bytes.
-_PLAIN = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
 def map_gguf(path: Path, architecture: Architecture) -> Tensors:
@@ -93,7 +92,7 @@ def _are_values_apart(tensors: Tensors, architecture: Architecture, layer: int) 
 def _format(kinds: Sequence[str], inputs: int) -> Format:
     (kind, *others) = (kind.lower() for kind in kinds)
     for known, (step, _) in PIECES.items():
-        if kind == known and set(others) <= {kind} and inputs % step == 0 and inputs % 64 == 0:
+        if kind == known and set(others) <= {kind} and inputs % step == 0 and inputs % GROUP == 0:
             return known
     return "int8"
 
@@ -107,9 +106,5 @@ def _name_in_file(name: str) -> str:
 def _array(name: str, entry: TensorEntry, shape: Sequence[int], data: mmap.mmap) -> Array:
     if entry.shape != tuple(reversed(shape)):
         raise ValueError(f"the tensor {name} has the shape {entry.shape}, where {shape} reversed is needed")
-    if entry.start + entry.size_bytes > len(data):
-        raise ValueError(f"the tensor {name} does not lie within the file")
-    raw = np.frombuffer(data, np.uint8, entry.size_bytes, entry.start)
-    if plain := _PLAIN.get(entry.kind):
-        return raw.view(plain).reshape(shape)
-    return raw.reshape(*shape[:-1], -1)
+    rows = rows_of(name, entry, data)
+    return rows.view(DTYPES[entry.kind]) if entry.kind in SOURCE_DTYPES else rows

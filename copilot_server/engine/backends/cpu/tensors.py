@@ -17,6 +17,8 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from copilot_server.engine.models.gguf_data import dequantized
+
 Array = npt.NDArray[Any]
 
 #: Each tensor begins at a multiple of this many bytes of a file that we write: a cache line.
@@ -26,7 +28,7 @@ ALIGNMENT = 64
 MAX_HEADER_BYTES = 100_000_000
 
 #: The number formats as safetensors and numpy name them; numpy has no bfloat16, so its bits are read.
-_DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "U8": "u1", "U16": "<u2"}
+DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "U8": "u1", "U16": "<u2"}
 _NAMES = {np.dtype("<f4"): "F32", np.dtype("u1"): "U8", np.dtype("<u2"): "U16"}
 
 
@@ -105,10 +107,7 @@ def as_float32(tensor: tuple[str, Array]) -> Array:
         return (array.astype(np.uint32) << 16).view(np.float32)
     if dtype in {"F16", "F32"}:
         return array.astype(np.float32)
-    from gguf import GGMLQuantizationType, dequantize  # noqa: PLC0415 - a quarter of a second
-
-    with np.errstate(invalid="ignore", over="ignore"):  # scales that are not finite stay so, and are refused
-        return dequantize(array, GGMLQuantizationType[dtype])
+    return dequantized(array, dtype)
 
 
 def slabs(array: Array, rows: int) -> Iterator[Array]:
@@ -131,14 +130,12 @@ def _tensor(data: Array, name: str, entry: Any) -> tuple[str, Array]:  # noqa: A
     if not isinstance(entry, dict):
         raise ValueError(f"the tensor {name} is not described")
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
-    if not (isinstance(dtype, str) and dtype in _DTYPES and _are_sizes(shape) and _are_sizes(offsets)):
+    if not (isinstance(dtype, str) and dtype in DTYPES and _are_sizes(shape) and _are_sizes(offsets)):
         raise ValueError(f"the tensor {name} of {dtype!r} cannot be read")
     start, end = offsets
-    if not (
-        start <= end <= len(data) and end - start == math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize
-    ):
+    if not (start <= end <= len(data) and end - start == math.prod(shape) * np.dtype(DTYPES[dtype]).itemsize):
         raise ValueError(f"the tensor {name} does not lie within the file")
-    return dtype, data[start:end].view(_DTYPES[dtype]).reshape(shape)
+    return dtype, data[start:end].view(DTYPES[dtype]).reshape(shape)
 
 
 def _are_sizes(values: Any) -> TypeGuard[list[int]]:  # noqa: ANN401 - as the file has it

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from copilot_server.engine.models.gguf import prepared_folder, unpacked_folder
+from copilot_server.engine.models.gguf import (
+    described_folder,
+    described_path,
+    prepared_folder,
+    unpacked_folder,
+)
 from copilot_server.errors import ModelError
 from tests.support.tiny_gguf import build_tiny_gguf
 
@@ -40,10 +46,15 @@ def test_what_lies_beside_the_file_is_not_read(good: Path, tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("length", [0, 3, 24, 200, 5000])
-def test_a_file_that_ends_too_soon_is_refused(length: int, good: Path, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("make", "path"), [(prepared_folder, unpacked_folder), (described_folder, described_path)]
+)
+def test_a_file_that_ends_too_soon_is_refused(
+    make: Callable[[Path], Path | None], path: Callable[[Path], Path], length: int, good: Path, tmp_path: Path
+):
     gguf = tmp_path / "tiny.gguf"
     gguf.write_bytes(good.read_bytes()[:length])
     with pytest.raises(ModelError) as caught:
-        prepared_folder(gguf)
+        make(gguf)
     assert caught.value.remedy
-    assert not unpacked_folder(gguf).exists()
+    assert not path(gguf).exists()
