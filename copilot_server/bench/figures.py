@@ -18,6 +18,7 @@ from copilot_server.completion.pipeline import Pipeline, open_pipeline
 from copilot_server.config import Settings
 from copilot_server.engine import details
 from copilot_server.engine.base import Engine, GenerationRequest, Prompt, Sampling
+from copilot_server.engine.model_choice.auto import choose_here
 from copilot_server.errors import EngineError
 from copilot_server.provenance import hardware
 
@@ -47,6 +48,7 @@ class Figures:
         device_memory_mb: the memory of the device that the model's weights and its KV cache take, in units of
             10^6 bytes; empty on a CPU. The KV cache is as large as an editor needs; a self-test lets it grow.
         hardware: the machine in one line.
+        choice: what ``model = "auto"`` chooses here, why, and what the next larger model would cost.
         notices: what the user should know about the engine, such as that its kernels are missing.
     """
 
@@ -63,6 +65,7 @@ class Figures:
     rss_mb: float
     instruction_set: str = ""
     hardware: str = ""
+    choice: str = ""
     notices: tuple[str, ...] = ()
     device_memory_mb: dict[str, float] = field(default_factory=dict)
 
@@ -110,6 +113,7 @@ def measure(settings: Settings) -> Figures:
         function_s=served.next_key_s + FUNCTION_LINES * line_tokens / plain.decode_tok_s,
         rss_mb=rss_mb,
         hardware=hardware(),
+        choice=choose_here(settings).reason,
         notices=notices,
         device_memory_mb=device_mb,
     )

@@ -51,6 +51,7 @@ def table(figures: Figures) -> Table:
         ("a line", f"is suggested about {figures.line_ms:,.0f} ms after a keystroke"),
         (f"{FUNCTION_LINES} lines", f"take about {figures.function_s:.1f} s"),
         ("a new file", f"is read in {PROMPT_TOKENS / figures.prefill_tok_s:.1f} s, once"),
+        ("auto", figures.choice),
         *(("notice", escape(shown(notice))) for notice in figures.notices),
     ]
     screen = Table(

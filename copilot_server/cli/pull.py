@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from copilot_server.errors import ModelNotCachedError
+from copilot_server.errors import ModelError, ModelNotCachedError
 from copilot_server.shown import shown
 
 if TYPE_CHECKING:
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def pull(
-    names: Annotated[list[str], typer.Argument(metavar="ID...", help="Model ids or hub names.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Model ids or hub names; auto: what suits this machine."),
+    ],
     *,
     verify: Annotated[
         bool, typer.Option("--verify", help="Check the files on this machine against their hashes.")
@@ -26,12 +29,27 @@ def pull(
 ) -> None:
     """Download models. An interrupted pull resumes where it stopped."""
     from copilot_server.catalog import resolve  # noqa: PLC0415
+    from copilot_server.config import AUTO_MODEL  # noqa: PLC0415
 
     # Every name is resolved first, so that a wrong one is reported before an hour of downloading.
-    for ref in [resolve(name) for name in names]:
+    for ref in [resolve(_chosen() if name == AUTO_MODEL else name) for name in names]:
         with _Bar() as bar:
             path = _pulled(ref, bar, verify=verify, offline=offline)
         typer.echo(f"{ref.manifest.id}: {path}")
+
+
+def _chosen() -> str:
+    """The id of the model that suits this machine.
+
+    Raises:
+        ModelError: there is memory for none.
+    """
+    from copilot_server.cli.choosing import choose_here  # noqa: PLC0415
+
+    choice = choose_here()
+    if choice.suited is None:
+        raise ModelError(choice.reason, remedy="Name a model, or use a remote engine.")
+    return choice.suited.id
 
 
 class _Bar:

@@ -24,7 +24,8 @@ class SettingsFlags:
 
     model: str | None = flag(
         default=None,
-        help="A model's id, a hub's org/name, or a folder or .gguf file as /path, ./path or ~/path.",
+        help="A model's id, a hub's org/name, a folder or .gguf file as /path, ./path or ~/path, or auto: "
+        "the largest model on this machine that is fast enough here.",
         name="--model",
         metavar="NAME",
     )

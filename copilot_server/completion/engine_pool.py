@@ -10,6 +10,7 @@ from copilot_server.catalog import Manifest
 from copilot_server.completion.pipeline import OnError, Pipeline, open_engine
 from copilot_server.config import Settings
 from copilot_server.engine.base import Engine, WatchedEngine
+from copilot_server.engine.model_choice.auto import with_model
 from copilot_server.errors import EngineChangedError, EngineError
 from copilot_server.fetch.progress import Progress
 
@@ -33,6 +34,7 @@ class EnginePool:
         Raises:
             ModelError, EngineError, ConfigError: as ``pipeline.open_engine``.
         """
+        settings, choice = with_model(settings, progress)
         shared = self._find(settings)
         if shared is None:
             engine, manifest = self._open_engine(settings, progress)
@@ -45,6 +47,7 @@ class EnginePool:
             shared.manifest,
             settings.completion,
             prefetch=settings.speed.ahead,
+            choice=choice,
             watch=shared.watch,  # the bound method keeps the shared engine as long as the pipeline
         )
 

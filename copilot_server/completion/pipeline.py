@@ -28,6 +28,8 @@ from copilot_server.engine.base import (
     ReadingEngine,
     WatchedEngine,
 )
+from copilot_server.engine.model_choice.auto import with_model
+from copilot_server.engine.model_choice.choice import ModelChoice
 from copilot_server.engine.models.vocabulary import detect_fim
 from copilot_server.errors import EngineError
 from copilot_server.fetch import ensure
@@ -44,20 +46,25 @@ SUGGESTIONS, DOCUMENTS = 3, 32
 class Pipeline:
     """Runs the steps of a completion: cache, plan, prompt, engine, filters and ranking."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last three have defaults
         self,
         engine: Engine,
         manifest: Manifest,
         settings: CompletionSettings,
         *,
         prefetch: bool = True,
+        choice: ModelChoice | None = None,
         watch: Watch | None = None,
     ) -> None:
-        """``prefetch``: whether to prefetch and read ahead. ``watch``: registers a callback for failures."""
+        """``prefetch``: whether to prefetch and read ahead. ``watch``: registers a callback for failures.
+
+        ``choice``: why this is the model, if the settings do not name one.
+        """
         self._engine = engine
         self._watch = partial(_watch_engine, engine) if watch is None else watch
         self._on_error: OnError | None = None
         self._manifest = manifest
+        self._choice = choice
         self._prefetch = prefetch
         self._planner = Planner(engine, manifest, settings)
         self._eagerness = settings.eagerness
@@ -78,6 +85,11 @@ class Pipeline:
     def model_id(self) -> str:
         """The model's id in the catalogue, or the name that the user gave it."""
         return self._manifest.id
+
+    @property
+    def choice(self) -> ModelChoice | None:
+        """Why this is the model, if the setting is ``auto``."""
+        return self._choice
 
     @property
     def parameters(self) -> int | None:
@@ -277,13 +289,15 @@ def open_pipeline(settings: Settings, progress: Progress | None = None) -> Pipel
     Raises:
         ModelError, EngineError, ConfigError: as ``open_engine``.
     """
+    settings, choice = with_model(settings, progress)
     engine, manifest = open_engine(settings, progress)
-    return Pipeline(engine, manifest, settings.completion, prefetch=settings.speed.ahead)
+    return Pipeline(engine, manifest, settings.completion, prefetch=settings.speed.ahead, choice=choice)
 
 
 def _load(settings: Settings, progress: Progress | None) -> tuple[Engine, Manifest]:
     from copilot_server.engine.loader import load_engine  # noqa: PLC0415 - seconds where it imports torch
 
+    settings, _ = with_model(settings, progress)
     ref = resolve(settings.model)
     path = ensure(ref, offline=settings.offline, progress=progress)
     engine = load_engine(path, device=settings.device, dtype=settings.dtype, speed=settings.speed)

@@ -109,7 +109,7 @@ def _transformers_engine(wanted: _Wanted) -> DecodingEngine:
 def _gguf_engine(wanted: _Wanted) -> Engine | None:
     """Our kernels for the CPU over weights straight from a GGUF file; None where it is not for them."""
     possible = wanted.speed.fast and wanted.path.suffix == ".gguf" and wanted.dtype in {"auto", *_FROM_GGUF}
-    if not possible or not _is_on_cpu(wanted.device):
+    if not possible or not is_on_cpu(wanted.device):
         return None
     folder = described_folder(wanted.path)
     return _cpu_engine(wanted, folder, wanted.path) if folder else None
@@ -119,14 +119,19 @@ def _fast_engine(wanted: _Wanted) -> Engine | None:
     """Our own decoder for this device; None where there is none for it, and in ``notices`` why."""
     if not wanted.speed.fast or wanted.dtype == "gguf" or read_architecture(wanted.folder) is None:
         return None
-    if _is_on_cpu(wanted.device):
+    if is_on_cpu(wanted.device):
         return _cpu_engine(wanted, wanted.folder)
     from copilot_server.engine.device import choose_device  # noqa: PLC0415 - imports torch
 
     return _torch_engine(wanted, choose_device(wanted.device))
 
 
-def _is_on_cpu(device: str) -> bool:
+def is_on_cpu(device: str) -> bool:
+    """Whether ``device`` is the CPU, or ``auto`` on a machine without an accelerator.
+
+    Raises:
+        DeviceError: the device is not available.
+    """
     if device == "cpu" or (device == "auto" and not _may_have_accelerator()):
         return True
     from copilot_server.engine.device import choose_device  # noqa: PLC0415 - imports torch

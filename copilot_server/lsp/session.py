@@ -16,8 +16,10 @@ from copilot_server.completion.rejected import RejectedSuggestions
 from copilot_server.completion.scheduling.engine_thread import EngineThread
 from copilot_server.completion.scheduling.scheduler import Scheduler
 from copilot_server.completion.types import CompletionRequest, Source
+from copilot_server.config import AUTO_MODEL
 from copilot_server.context.document import Document
 from copilot_server.context.exclusion import Exclusions
+from copilot_server.engine.model_choice.choice import ModelChoice
 from copilot_server.errors import (
     CopilotServerError,
     EngineChangedError,
@@ -255,11 +257,19 @@ class Session:
     # The model, and how it is doing.
 
     @property
+    def _choice(self) -> ModelChoice | None:
+        """Why the model is the one that is served, if the setting is ``auto``."""
+        if self.settings.current.model != AUTO_MODEL:
+            return None
+        choice: ModelChoice | None = getattr(self.scheduler.pipeline, "choice", None)
+        return choice
+
+    @property
     def model(self) -> str:
-        """The model's name: the settings' own, or the one that a remote engine gives."""
+        """The model's name: the settings' own, or the one that was chosen or that a remote engine gives."""
         current = self.settings.current
         if not current.engine:
-            return current.model
+            return current.model if self._choice is None else self._choice.served_id
         served: str = getattr(self.scheduler.pipeline, "model_id", current.remote.model)
         return served
 
@@ -343,7 +353,8 @@ class Session:
 
     def _status(self) -> Status:
         settings, loading = self.settings.current, self.loader.progress
-        status = partial(Status, model=self.model, engine=settings.engine_hosts or None)
+        why = self._choice.reason if self._choice is not None else None
+        status = partial(Status, model=self.model, engine=settings.engine_hosts or None, choice=why)
         if not settings.enabled:
             return status("off", "Suggestions are off.")
         if loading is not None and not loading.quiet:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from attrs import evolve
 
 from copilot_server.catalog import all_manifests
-from copilot_server.config import Settings, apply_flags, merge_client_settings
+from copilot_server.config import AUTO_MODEL, Settings, apply_flags, merge_client_settings
 from copilot_server.lsp.wire.token import KEY as TOKEN
 
 #: What a later configuration may do with a setting: nothing, name a model by its id, add to a list, or switch
@@ -37,7 +37,7 @@ GUARDED: Mapping[str, Rule] = MappingProxyType(
 _ALLOWED: Mapping[Rule, str] = MappingProxyType(
     {
         "nothing": "cannot change it",
-        "id": "can only name a model that `copilot-server models` lists, by its id",
+        "id": "can only name a model that `copilot-server models` lists, by its id, or `auto`",
         "on": "can only switch it on",
         "off": "can only switch it off",
     }
@@ -123,7 +123,7 @@ def _split(options: object) -> tuple[object, object]:
 
 def _is_allowed(rule: Rule, value: object) -> bool:
     if rule == "id":
-        return any(one.id == value for one in all_manifests())
+        return value == AUTO_MODEL or any(one.id == value for one in all_manifests())
     return {"on": True, "off": False}.get(rule) is value
 
 

@@ -22,7 +22,7 @@ class Status:
 
     ``model``: the model's name; empty until a remote engine has named it. ``engine``: the hosts that receive
     the source to complete; None where the model runs in the server itself. ``percent``: how much of a
-    download is done, where that is known.
+    download is done, where that is known. ``choice``: why it is this model, where the setting is ``auto``.
     """
 
     state: State
@@ -30,6 +30,7 @@ class Status:
     model: str
     engine: str | None = None
     percent: int | None = None
+    choice: str | None = None
 
     def params(self) -> dict[str, object]:
         """Give the notification's parameters, with untrusted names as ``shown`` shows them."""

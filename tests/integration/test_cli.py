@@ -150,19 +150,27 @@ class TestModels:
         row = next(line for line in result.stdout.splitlines() if "qwen2.5-coder-0.5b" in line)
         for cell in ("0.49 B", "0.49 GB", "Apache-2.0", "no", "61.6 chat"):
             assert cell in row
-        assert result.stderr == ""
+        assert result.stderr == "Measuring this machine.\n"
+        assert "auto: On this machine is none of the models that auto chooses from." in result.stdout
 
     def test_json_for_programs(self, home: dict[str, str]):
         rows = {row["id"]: row for row in json.loads(run("models", "--json", environment=home).stdout)}
-        assert len(rows) == 9
+        assert len(rows) == 11
         assert rows["qwen2.5-coder-3b"]["licence"] == "LicenseRef-Qwen-Research"
         assert not any(row["on_disk"] for row in rows.values())
+        assert not any(row["auto"] for row in rows.values())
+        (suited,) = (row for row in rows.values() if row["suits"])
+        assert suited["expected"]["warm_s"] > 0
+        assert f"`copilot-server pull {suited['id']}`" in suited["reason"]
 
     @pytest.mark.model
     def test_models_on_disk_are_reported(self):
         assert run("pull", "qwen2.5-coder-0.5b").returncode == 0
         rows = {row["id"]: row for row in json.loads(run("models", "--json").stdout)}
         assert rows["qwen2.5-coder-0.5b"]["on_disk"]
+        (chosen,) = (row for row in rows.values() if row["auto"])
+        assert chosen["on_disk"]
+        assert chosen["reason"].startswith(f"{chosen['id']} is the ")
         assert Path(rows["qwen2.5-coder-0.5b"]["path"]).is_file()
 
 

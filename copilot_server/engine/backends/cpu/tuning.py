@@ -64,7 +64,7 @@ def tune(make: Callable[[int], Runner], *, key: str, threads: int = 0) -> Tuning
     remembered = _recall(path)
     if remembered and not 0 < remembered.attempts < ATTEMPTS:
         return remembered
-    others = _OtherPrograms()
+    others = OtherPrograms()
     tuning = _measure(make, threads)
     if others.share() > QUIET:
         fastest = max(tuning, remembered or tuning, key=lambda one: one.reading_speed_tok_s or 0.0)
@@ -84,7 +84,7 @@ def _recall(path: Path) -> Tuning | None:
         return None
 
 
-class _OtherPrograms:
+class OtherPrograms:
     """How much of all processors' time other programs take, from its making on."""
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ def _remembered_at(key: str) -> Path:
 
 
 def _measure(make: Callable[[int], Runner], threads: int) -> Tuning:
-    steps = {count: _Steps(make(count)) for count in ([threads] if threads else _thread_counts())}
+    steps = {count: _Steps(make(count)) for count in ([threads] if threads else thread_counts())}
     times = {count: one.shortest_s(1) for count, one in steps.items()}
     best = min(times, key=lambda count: times[count])
     draft_length = longest_worthwhile_draft(steps[best].shortest_s)
@@ -138,7 +138,7 @@ def _measure(make: Callable[[int], Runner], threads: int) -> Tuning:
     return Tuning(best, draft_length, speed)
 
 
-def _thread_counts() -> Sequence[int]:
+def thread_counts() -> Sequence[int]:
     """All processors; half of them, which are the physical cores with hyper-threading; and a quarter."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return sorted({max(1, usable // divisor) for divisor in (1, 2, 4)})

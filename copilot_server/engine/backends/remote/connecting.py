@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from attrs import evolve
 
 from copilot_server.catalog import FimTokens, Manifest, Protocols, find_served, manifest_for_unknown, resolve
-from copilot_server.config import DEFAULT_MODEL, Settings
+from copilot_server.config import AUTO_MODEL, DEFAULT_MODEL, Settings
 from copilot_server.engine.backends.remote.api_key import ApiKey, endpoints_with_key
 from copilot_server.engine.backends.remote.endpoint import Endpoint, read_endpoints
 from copilot_server.engine.backends.remote.event_loop import EventLoop
@@ -118,7 +118,9 @@ async def _control_ids(replica: Replica, served: Served, manifest: Manifest) -> 
 def _manifest(served: Served, model: str) -> Manifest:
     """How to ask the model: as its name suggests, unless the user names another manifest."""
     named = find_served(served.model)
-    return named if named is not None and model == DEFAULT_MODEL else resolve(model).manifest
+    if model not in (DEFAULT_MODEL, AUTO_MODEL):
+        return resolve(model).manifest
+    return named if named is not None else resolve(DEFAULT_MODEL).manifest
 
 
 def _known_to_engine(manifest: Manifest, ids: dict[str, int | None], served: Served) -> Manifest:

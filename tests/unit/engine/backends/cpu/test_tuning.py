@@ -36,7 +36,7 @@ def test_what_was_measured_is_remembered_for_each_model(tmp_path: Path, monkeypa
         return Tuning(threads, 5)
 
     monkeypatch.setattr(module, "_measure", measure)
-    monkeypatch.setattr(module._OtherPrograms, "share", lambda _: 0.0)
+    monkeypatch.setattr(module.OtherPrograms, "share", lambda _: 0.0)
     make = pytest.fail
     assert tune(make, key="one", threads=3) == tune(make, key="one", threads=3) == Tuning(3, 5)
     assert measured == [3]
@@ -59,7 +59,7 @@ def test_what_was_measured_beside_other_programs_is_measured_again(
         return Tuning(threads, 5, speeds.pop(0))
 
     monkeypatch.setattr(module, "_measure", measure)
-    monkeypatch.setattr(module._OtherPrograms, "share", lambda _: shares.pop(0))
+    monkeypatch.setattr(module.OtherPrograms, "share", lambda _: shares.pop(0))
     tuned = [tune(pytest.fail, key="one", threads=3) for _ in range(4)]
     # The faster of two disturbed ones counts; what was measured undisturbed is not measured again.
     assert [one.reading_speed_tok_s for one in tuned] == [100.0, 100.0, 200.0, 200.0]
@@ -76,14 +76,14 @@ def test_a_machine_that_is_always_busy_is_measured_a_few_times_only(
         return Tuning(threads, 5, 100.0)
 
     monkeypatch.setattr(module, "_measure", measure)
-    monkeypatch.setattr(module._OtherPrograms, "share", lambda _: 0.5)
+    monkeypatch.setattr(module.OtherPrograms, "share", lambda _: 0.5)
     for _ in range(6):
         tune(pytest.fail, key="one", threads=3)
     assert len(measured) == module.ATTEMPTS
 
 
 def test_the_share_of_other_programs_is_a_share():
-    others = module._OtherPrograms()
+    others = module.OtherPrograms()
     deadline = time.process_time() + 0.3
     while time.process_time() < deadline:
         pass

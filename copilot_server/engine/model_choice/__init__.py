@@ -1,0 +1,1 @@
+"""Which model of the catalogue suits this machine: what ``model = "auto"`` means."""

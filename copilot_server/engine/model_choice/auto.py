@@ -1,0 +1,41 @@
+"""The setting ``model = "auto"`` on this machine."""
+
+from __future__ import annotations
+
+import attrs
+
+from copilot_server.catalog import all_manifests
+from copilot_server.config import AUTO_MODEL, Settings
+from copilot_server.engine.model_choice.choice import ModelChoice, choose
+from copilot_server.errors import ModelNotCachedError
+from copilot_server.fetch import LoggedProgress, Progress, cached_path
+
+
+def choose_here(settings: Settings, progress: Progress | None = None) -> ModelChoice:
+    """Choose a model for this machine, which is measured in seconds if that was not done before.
+
+    Raises:
+        DeviceError: the device that the settings name is not available.
+    """
+    from copilot_server.engine.model_choice.measuring import this_machine  # noqa: PLC0415 - only for auto
+
+    machine = this_machine(settings, progress or LoggedProgress())
+    models = all_manifests()
+    return choose(machine, models, {one.id for one in models if cached_path(one) is not None})
+
+
+def with_model(settings: Settings, progress: Progress | None = None) -> tuple[Settings, ModelChoice | None]:
+    """Put the model that is chosen here in the place of ``auto``; nothing else is chosen or changed.
+
+    Nothing is fetched: a model that is not on this machine is not chosen.
+
+    Raises:
+        ModelNotCachedError: none is on this machine; the remedy names the one that suits it.
+        DeviceError: as ``choose_here``.
+    """
+    if settings.model != AUTO_MODEL or settings.engine:
+        return settings, None
+    choice = choose_here(settings, progress)
+    if choice.served is None:
+        raise ModelNotCachedError(choice.reason, remedy="Or name a model.")
+    return attrs.evolve(settings, model=choice.served.id), choice

@@ -1,0 +1,91 @@
+"""What is remembered of a machine, and when it is measured again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from copilot_server.config import Settings, SpeedSettings
+from copilot_server.engine.backends.cpu import speed
+from copilot_server.engine.backends.cpu.tuning import ATTEMPTS, OtherPrograms
+from copilot_server.engine.model_choice.machine import Machine
+from copilot_server.engine.model_choice.measuring import this_machine
+from copilot_server.errors import EngineError
+from copilot_server.fetch import LoggedProgress
+
+CPU = Settings(device="cpu", dtype="int8", speed=SpeedSettings(threads=1))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("COPILOT_SERVER_HOME", str(tmp_path))
+    return tmp_path
+
+
+class Speeds:
+    """Stands for the measurement, which takes a second: gives one speed after the other."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *speeds: float, others: float = 0.0) -> None:
+        self.left = list(speeds)
+        monkeypatch.setattr(speed, "measure_speed", lambda *_: (self.left.pop(0),) * 2)
+        monkeypatch.setattr(OtherPrograms, "share", lambda _: others)
+
+
+def measured(settings: Settings = CPU) -> Machine:
+    machine = this_machine(settings, LoggedProgress())
+    assert machine is not None
+    return machine
+
+
+def test_a_machine_is_measured_once_for_each_number_format(monkeypatch: pytest.MonkeyPatch):
+    Speeds(monkeypatch, 100.0, 200.0)
+    assert measured() == measured()
+    assert measured().multiplications_s == 100.0
+    assert measured(Settings(device="cpu", dtype="bfloat16")).multiplications_s == 200.0
+
+
+def test_the_fastest_of_a_few_starts_beside_other_programs_counts(monkeypatch: pytest.MonkeyPatch):
+    speeds = Speeds(monkeypatch, 100.0, 300.0, 200.0, 900.0, others=0.5)
+    assert [measured().bytes_s for _ in range(ATTEMPTS + 2)] == [100.0, *[300.0] * (ATTEMPTS + 1)]
+    assert speeds.left == [900.0]
+
+
+def test_what_was_measured_beside_other_programs_gives_way_to_a_quiet_start(monkeypatch: pytest.MonkeyPatch):
+    Speeds(monkeypatch, 500.0, others=0.5)
+    assert measured().bytes_s == 500.0
+    Speeds(monkeypatch, 400.0)
+    assert [measured().bytes_s for _ in range(2)] == [400.0, 400.0]
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "[]", '{"machine": {}, "attempts": 0}', '{"machine": null, "attempts": 0}']
+)
+def test_what_cannot_be_read_is_measured_again(damage: str, home: Path, monkeypatch: pytest.MonkeyPatch):
+    Speeds(monkeypatch, 100.0, 200.0)
+    measured()
+    (path,) = (home / "tuning").iterdir()
+    path.write_text(damage)
+    assert measured().bytes_s == 200.0
+
+
+def test_impossible_numbers_are_measured_again(home: Path, monkeypatch: pytest.MonkeyPatch):
+    Speeds(monkeypatch, 100.0, 200.0)
+    measured()
+    (path,) = (home / "tuning").iterdir()
+    kept = json.loads(path.read_text())
+    kept["machine"]["bytes_s"] = 0.0
+    path.write_text(json.dumps(kept))
+    assert measured().bytes_s == 200.0
+
+
+def test_what_our_kernels_do_not_compute_is_not_measured(monkeypatch: pytest.MonkeyPatch):
+    assert this_machine(Settings(device="cpu", dtype="float16"), LoggedProgress()) is None
+    assert this_machine(Settings(speed=SpeedSettings(fast=False)), LoggedProgress()) is None
+
+    def missing(*_: object) -> None:
+        raise EngineError("The kernels were not compiled.")
+
+    monkeypatch.setattr(speed, "measure_speed", missing)
+    assert this_machine(CPU, LoggedProgress()) is None
