@@ -34,7 +34,7 @@ PROBES = Path(__file__).parent / "kernel_probes"
 BUILDS = ROOT / ".cache" / "kernels"
 
 #: Every instruction set that the kernels are written for, the fastest first.
-INSTRUCTION_SETS = ("avx512", "avx2", "portable")
+INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")
 
 
 @contextmanager
@@ -106,6 +106,7 @@ def build_kernels(compiler: str, extra: Sequence[str] = ()) -> Path:
     if given and not extra:
         return Path(given)
     sources = [*KERNELS.glob("*.c"), *PROBES.glob("probes_*.c")]
+    sources = [source for source in sources if source.name != "module.c"]  # needs Python's own headers
     flags = [*extra, "-shared", "-fPIC"]
     path = BUILDS / f"{compiler}-{_fingerprint(compiler, flags)}.so"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,10 +139,10 @@ class Probes:
         self._library = ctypes.CDLL(str(path))
         self._suffix = instruction_set
 
-    def _call(self, name: str, *arguments: Array | float) -> int:
+    def _call(self, name: str, *arguments: Array | float) -> None:
         function = getattr(self._library, f"probe_{name}_{self._suffix}")
-        function.restype = ctypes.c_int32
-        return int(function(*map(_as_c, arguments)))
+        function.restype = None
+        function(*map(_as_c, arguments))
 
     def map(self, name: str, out: npt.DTypeLike, *inputs: Array) -> Array:
         """Apply a function of one or two numbers to arrays of any length; ``out`` is its result's dtype."""
@@ -162,14 +163,27 @@ class Probes:
         self._call("quantize", x, values, scale, sums)
         return values, float(scale[0]), sums
 
-    def product(self, packed: Array, kind: str, inputs: int, x: Array) -> Array:
-        """The products of rows of ``x``, (rows, inputs), with a matrix packed in a format of GGUF files."""
-        rows, outputs = len(x), len(packed) * cpu_library.BLOCK
-        values, scales = np.empty(x.size, np.int8), np.empty(x.size // cpu_library.GROUP, np.float32)
-        sums = np.empty(x.size // 16, np.int16)
-        result = np.empty((rows, outputs), np.float32)
+    def product(self, packed: Array, kind: str, inputs: int, x: Array, scales: Array | None = None) -> Array:
+        """The products of rows of ``x``, (rows, inputs), with a packed matrix.
+
+        ``kind``: its number format; of int8, ``scales`` are those of its groups.
+        """
+        outputs = len(packed) * cpu_library.BLOCK
+        result = np.empty((len(x), outputs), np.float32)
         type_ = cpu_library.WEIGHT_TYPES[kind]
-        self._call("product", packed, type_, outputs, inputs, x, rows, values, scales, sums, result)
+        given = scales if scales is not None else np.empty(0, np.uint16)
+        scratch = np.empty(2 * x.size, np.int8)
+        self._call("product", packed, given, type_, outputs, inputs, x, len(x), scratch, result)
+        return result
+
+    def attend(self, queries: Array, keys: Array, values: Array) -> Array:
+        """The attention of one token's queries, (heads, size), to keys and values, (tokens, size)."""
+        tokens, size = keys.shape
+        pages = -(-tokens // cpu_library.PAGE_TOKENS)
+        cache = np.zeros(2 * (pages + 1) * cpu_library.PAGE_TOKENS * size, np.uint16)
+        result = np.zeros_like(queries)
+        shape = (np.zeros(pages, np.int32), len(queries), size, tokens)
+        self._call("attend", queries, keys, values, cache, *shape, result)
         return result
 
     def rotate(self, x: Array, rope: Array) -> Array:

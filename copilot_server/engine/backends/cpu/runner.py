@@ -75,7 +75,7 @@ class CpuRunner:
 
     @property
     def instruction_set(self) -> str:
-        """The instruction set that the kernels use: ``avx512``, ``avx2`` or ``portable``."""
+        """The instruction set that the kernels use: ``avx512``, ``avx2``, ``neon`` or ``portable``."""
         return str(self._library.decoder_isa().decode())
 
     @property

@@ -9,6 +9,9 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 /* The features of this processor that the operating system has enabled too. */
@@ -25,6 +28,10 @@ static uint32_t processor_features(void) {
     if (__builtin_cpu_supports("avx512dq")) features |= FEATURE_AVX512DQ;
     if (__builtin_cpu_supports("avx512vl")) features |= FEATURE_AVX512VL;
     if (__builtin_cpu_supports("avx512vnni")) features |= FEATURE_AVX512VNNI;
+#elif defined(__aarch64__) && defined(__linux__)
+    if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) features |= FEATURE_DOTPROD;
+#elif defined(__aarch64__) && defined(__APPLE__)
+    features |= FEATURE_DOTPROD; /* all of Apple's processors for the Mac have it */
 #endif
     return features;
 }
@@ -37,6 +44,8 @@ static const struct {
 #if defined(__x86_64__)
     {&isa_avx512, AVX512_FEATURES},
     {&isa_avx2, AVX2_FEATURES},
+#elif defined(__aarch64__)
+    {&isa_neon, NEON_FEATURES},
 #endif
     {&isa_portable, 0},
 };
