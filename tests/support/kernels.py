@@ -106,7 +106,6 @@ def build_kernels(compiler: str, extra: Sequence[str] = ()) -> Path:
     if given and not extra:
         return Path(given)
     sources = [*KERNELS.glob("*.c"), *PROBES.glob("probes_*.c")]
-    sources = [source for source in sources if source.name != "module.c"]  # needs Python's own headers
     flags = [*extra, "-shared", "-fPIC"]
     path = BUILDS / f"{compiler}-{_fingerprint(compiler, flags)}.so"
     path.parent.mkdir(parents=True, exist_ok=True)
