@@ -62,13 +62,15 @@ emacs:
 	    emacs-nox elpa-eglot >/dev/null || echo "Emacs could not be installed."; \
 	}
 
-# The kernels must compile with each of these; the tests compile with those that are installed.
+# The kernels must compile with each of these; the tests compile with those that are installed. With SIMD Everywhere
+# they emulate the instructions that this processor lacks.
 COMPILERS := gcc-11 gcc-12 clang
 compilers:
 	@for name in $(COMPILERS); do command -v "$$name" >/dev/null || missing=1; done; \
+	test -e /usr/include/simde/x86/avx512.h || missing=1; \
 	test -z "$$missing" || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || { \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
-	    $(COMPILERS) >/dev/null || echo "Not all of $(COMPILERS) could be installed."; \
+	    $(COMPILERS) libsimde-dev >/dev/null || echo "Not all of $(COMPILERS) libsimde-dev could be installed."; \
 	}
 
 # The long tests run the kernels for ARM in an emulator.

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -35,6 +36,7 @@ BUILDS = ROOT / ".cache" / "kernels"
 
 #: Every instruction set that the kernels are written for, the fastest first.
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")
+X86_INSTRUCTION_SETS = ("avx512", "avx2")
 
 
 @contextmanager
@@ -57,6 +59,17 @@ def available_instruction_sets() -> tuple[str, ...]:
     return tuple(found)
 
 
+def emulated_instruction_sets() -> tuple[str, ...]:
+    """The instruction sets that this processor lacks, and that a library of ``build_emulation`` has.
+
+    The emulation computes with AVX2. Where ``LIBRARY_VARIABLE`` says what to test, nothing is emulated.
+    """
+    available = available_instruction_sets()
+    if "avx2" not in available or LIBRARY_VARIABLE in os.environ:
+        return ()
+    return tuple(name for name in X86_INSTRUCTION_SETS if name not in available)
+
+
 def open_untuned_engine(model: Path, dtype: Dtype, speed: SpeedSettings) -> DecodingEngine:
     """An engine with two threads and drafts of up to 7 tokens, whatever was measured on this machine.
 
@@ -77,6 +90,9 @@ def available_compilers() -> tuple[str, ...]:
 LIBRARY_VARIABLE = "COPILOT_SERVER_TEST_KERNELS"
 #: Builds that stop at the first access out of bounds and at the first undefined behaviour.
 SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+#: The build of ``build_emulation``. Optimizing less, it takes seconds, not minutes.
+EMULATE = ("-O1", "-mavx2", "-mfma", "-mf16c", "-Wno-psabi", "-include", f"{PROBES / 'x86_emulation.h'}")
 
 
 def first_gcc() -> str:
@@ -105,7 +121,31 @@ def build_kernels(compiler: str, extra: Sequence[str] = ()) -> Path:
     given = os.environ.get(LIBRARY_VARIABLE)
     if given and not extra:
         return Path(given)
-    sources = [*KERNELS.glob("*.c"), *PROBES.glob("probes_*.c")]
+    return _build(compiler, extra, _sources())
+
+
+def build_emulation() -> Path:
+    """Compile the same functions so that this processor can be forced to every instruction set of x86-64.
+
+    In place of the instructions that it may lack, the kernels call functions that use AVX2 (``can_emulate``).
+    """
+    sources = [source for source in _sources() if source.name != "processor.c"]
+    return _build(first_gcc(), EMULATE, [*sources, PROBES / "x86_emulation.c"])
+
+
+@cache
+def can_emulate() -> bool:
+    """Whether SIMD Everywhere is there: Debian's libsimde-dev, which ``make compilers`` installs."""
+    command = [first_gcc(), "-E", "-include", "simde/x86/avx512.h", "-x", "c", os.devnull]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def _sources() -> list[Path]:
+    """The kernels and the probes."""
+    return [*KERNELS.glob("*.c"), *PROBES.glob("probes_*.c")]
+
+
+def _build(compiler: str, extra: Sequence[str], sources: Sequence[Path]) -> Path:
     flags = [*extra, "-shared", "-fPIC"]
     path = BUILDS / f"{compiler}-{_fingerprint(compiler, flags)}.so"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,8 @@
 #include "decoder.h"
 
 #define PRAGMA(text) _Pragma(#text)
-#if defined(__clang__)
+#if defined(TARGET_BEGIN) /* tests compile the files for an emulation of the instructions */
+#elif defined(__clang__)
 #define TARGET_BEGIN(features) PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
 #define TARGET_END PRAGMA(clang attribute pop)
 #define TARGET_BEGIN_NEON TARGET_BEGIN("dotprod")
@@ -19,7 +20,7 @@
 #define TARGET_BEGIN_NEON TARGET_BEGIN("arch=armv8.2-a+dotprod")
 #endif
 
-/* What decoder.c looks for in a processor, by the names that TARGET_BEGIN takes. */
+/* What processor.c looks for, by the names that TARGET_BEGIN takes. */
 enum {
     FEATURE_AVX2 = 1 << 0,
     FEATURE_FMA = 1 << 1,
@@ -37,6 +38,9 @@ enum {
 #define AVX2_FEATURES (FEATURE_AVX2 | FEATURE_FMA | FEATURE_F16C)
 #define AVX512_FEATURES                                                                                    \
     (AVX2_FEATURES | FEATURE_AVX512F | FEATURE_AVX512BW | FEATURE_AVX512DQ | FEATURE_AVX512VL | FEATURE_AVX512VNNI)
+
+/* The features of this processor that the operating system has enabled too. */
+uint32_t processor_features(void);
 
 extern const Isa isa_avx512, isa_avx2, isa_neon, isa_portable;
 

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from tests.support.kernels import Array, Probes, available_instruction_sets
-
-
-@pytest.fixture(params=available_instruction_sets())
-def probes(request: pytest.FixtureRequest, build: Path) -> Probes:
-    return Probes(build, request.param)
+from tests.support.kernels import Array, Probes
 
 
 def exact(queries: Array, keys: Array, values: Array) -> Array:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from gguf import GGMLQuantizationType, dequantize
@@ -11,18 +9,13 @@ from gguf import GGMLQuantizationType, dequantize
 from copilot_server.engine.backends.cpu.gguf_blocks import PACK_BLOCKS
 from copilot_server.engine.backends.cpu.layout import PIECES
 from tests.support.gguf_blocks import Array, random_blocks
-from tests.support.kernels import Probes, available_instruction_sets
+from tests.support.kernels import Probes
 
 KINDS = sorted(PACK_BLOCKS)
 #: The size of a block of the file in bytes, and where its codes are.
 CODES = {"q4_k": (144, slice(16, 144)), "q5_0": (22, slice(2, 22)), "q6_k": (210, slice(0, 192))}
 #: Inputs: fewer and more than the kernels unpack at a time, and a number that leaves a rest.
 INPUTS = (256, 1024, 1280)
-
-
-@pytest.fixture(params=available_instruction_sets())
-def probes(request: pytest.FixtureRequest, build: Path) -> Probes:
-    return Probes(build, request.param)
 
 
 def rounded(x: Array, probes: Probes) -> Array:
