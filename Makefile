@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 KERNELS := $(wildcard copilot_server/engine/backends/cpu/kernels/*.[ch])
 
-.PHONY: install run check lint format test test-long test-editors browser emacs compilers sanitize hostile bench clean release lock
+.PHONY: install run check lint format test test-long test-editors browser emacs compilers emulators sanitize hostile bench clean release lock
 .PHONY: vllm transformers-serve engine-llamacpp engine-vllm test-engine
 .PHONY: vsix lint-vscode editors-vscode docs-vscode
 
@@ -30,7 +30,7 @@ check: install
 test: install browser emacs compilers
 	@$(BIN)/python scripts/stages.py test
 
-test-long: install browser emacs compilers
+test-long: install browser emacs compilers emulators
 	@$(BIN)/python scripts/stages.py test-long
 
 # Real editors, the real server, the real model. What cannot be run is reported, and is a failure in CI.
@@ -62,13 +62,24 @@ emacs:
 	    emacs-nox elpa-eglot >/dev/null || echo "Emacs could not be installed."; \
 	}
 
-# The kernels must compile with each of these; the tests compile with those that are installed.
+# The kernels must compile with each of these; the tests compile with those that are installed. With SIMD Everywhere
+# they emulate the instructions that this processor lacks.
 COMPILERS := gcc-11 gcc-12 clang
 compilers:
 	@for name in $(COMPILERS); do command -v "$$name" >/dev/null || missing=1; done; \
+	test -e /usr/include/simde/x86/avx512.h || missing=1; \
 	test -z "$$missing" || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || { \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
-	    $(COMPILERS) >/dev/null || echo "Not all of $(COMPILERS) could be installed."; \
+	    $(COMPILERS) libsimde-dev >/dev/null || echo "Not all of $(COMPILERS) libsimde-dev could be installed."; \
+	}
+
+# The long tests run the kernels for ARM in an emulator.
+EMULATORS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+emulators:
+	@command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null || \
+	test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || { \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+	    $(EMULATORS) >/dev/null || echo "Not all of $(EMULATORS) could be installed."; \
 	}
 
 # The kernels under AddressSanitizer and UndefinedBehaviorSanitizer, their thread pool under ThreadSanitizer.

@@ -117,7 +117,7 @@ class Runner(Protocol):
 
     @property
     def draft_length(self) -> int:
-        """How many drafts one step verifies at little more than the cost of none; 0 means never draft."""
+        """The most drafts that one step should verify; 0 means never draft."""
         ...
 
     def open(self) -> int:
@@ -154,11 +154,19 @@ class Runner(Protocol):
 
 @runtime_checkable
 class TunedRunner(Protocol):
-    """A runner whose reading speed was measured when it was tuned for this machine."""
+    """A runner whose speed was measured when it was tuned for this machine.
+
+    Its steps take time that grows with their tokens, so that the engine weighs drafts against it.
+    """
 
     @property
     def reading_speed_tok_s(self) -> float | None:
         """How fast it reads a new prompt, in tokens per second; None if that was not measured."""
+        ...
+
+    @property
+    def step_times_s(self) -> tuple[float, float] | None:
+        """The seconds of a step of one token, and of each further one; None if they were not measured."""
         ...
 
 

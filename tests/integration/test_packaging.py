@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from copilot_server import catalog
+from copilot_server.engine.backends.cpu import library
 from tests.support.paths import REPOSITORY
 
 
@@ -26,7 +27,7 @@ def test_an_installed_wheel_outside_the_checkout_finds_the_manifests(tmp_path: P
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(REPOSITORY)]
     subprocess.run(build, check=True, capture_output=True, cwd=elsewhere)
-    (wheel,) = wheels.glob("*.whl")
+    (wheel,) = wheels.glob("copilot_server-*-py3-none-*.whl")  # for every version of Python
     subprocess.run(
         [*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True, cwd=elsewhere
     )
@@ -42,6 +43,7 @@ def test_an_installed_wheel_outside_the_checkout_finds_the_manifests(tmp_path: P
 
     found = run_outside().stdout.split()
     assert Path(found[0]) == site / "copilot_server" / "catalog.py"
+    assert (site / "copilot_server" / "engine" / "backends" / "cpu" / library.FILE).is_file()
     assert sorted(found[1:]) == sorted(manifest.id for manifest in catalog.all_manifests())
     shutil.rmtree(site / "copilot_server" / "_models")
     assert len(run_outside().stdout.split()) == 1

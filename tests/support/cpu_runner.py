@@ -8,6 +8,7 @@ from pathlib import Path
 
 from copilot_server.engine.backends.cpu.layout import Dtype
 from copilot_server.engine.backends.cpu.runner import CpuRunner
+from copilot_server.engine.backends.cpu.tuning import Tuning
 from copilot_server.engine.backends.cpu.weights import Weights, open_weights
 from copilot_server.engine.models.architecture import read_architecture
 from copilot_server.engine.models.gguf import described_folder
@@ -30,10 +31,12 @@ def open_model_weights(model: Path, dtype: Dtype) -> Weights:
     return open_weights(folder_of(model), architecture, dtype, model if model.suffix == ".gguf" else None)
 
 
-def open_runner(model: Path, dtype: Dtype = "float32", **options: int) -> CpuRunner:
+def open_runner(
+    model: Path, dtype: Dtype = "float32", tuning: Tuning | None = None, **options: int
+) -> CpuRunner:
     """A runner for the model in a folder, or in a GGUF file, with two threads and a small KV cache."""
     sizes = {"threads": 2, "cache_tokens": 4096, "max_sequences": 32, **options}
-    return CpuRunner(open_model_weights(model, dtype), **sizes)
+    return CpuRunner(open_model_weights(model, dtype), tuning=tuning, **sizes)
 
 
 def random_tokens(count: int, seed: int = 0) -> list[int]:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -34,7 +35,8 @@ PROBES = Path(__file__).parent / "kernel_probes"
 BUILDS = ROOT / ".cache" / "kernels"
 
 #: Every instruction set that the kernels are written for, the fastest first.
-INSTRUCTION_SETS = ("avx512", "avx2", "portable")
+INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")
+X86_INSTRUCTION_SETS = ("avx512", "avx2")
 
 
 @contextmanager
@@ -57,6 +59,17 @@ def available_instruction_sets() -> tuple[str, ...]:
     return tuple(found)
 
 
+def emulated_instruction_sets() -> tuple[str, ...]:
+    """The instruction sets that this processor lacks, and that a library of ``build_emulation`` has.
+
+    The emulation computes with AVX2. Where ``LIBRARY_VARIABLE`` says what to test, nothing is emulated.
+    """
+    available = available_instruction_sets()
+    if "avx2" not in available or LIBRARY_VARIABLE in os.environ:
+        return ()
+    return tuple(name for name in X86_INSTRUCTION_SETS if name not in available)
+
+
 def open_untuned_engine(model: Path, dtype: Dtype, speed: SpeedSettings) -> DecodingEngine:
     """An engine with two threads and drafts of up to 7 tokens, whatever was measured on this machine.
 
@@ -77,6 +90,9 @@ def available_compilers() -> tuple[str, ...]:
 LIBRARY_VARIABLE = "COPILOT_SERVER_TEST_KERNELS"
 #: Builds that stop at the first access out of bounds and at the first undefined behaviour.
 SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+#: The build of ``build_emulation``. Optimizing less, it takes seconds, not minutes.
+EMULATE = ("-O1", "-mavx2", "-mfma", "-mf16c", "-Wno-psabi", "-include", f"{PROBES / 'x86_emulation.h'}")
 
 
 def first_gcc() -> str:
@@ -105,8 +121,31 @@ def build_kernels(compiler: str, extra: Sequence[str] = ()) -> Path:
     given = os.environ.get(LIBRARY_VARIABLE)
     if given and not extra:
         return Path(given)
-    sources = [*KERNELS.glob("*.c"), *PROBES.glob("probes_*.c")]
-    sources = [source for source in sources if source.name != "module.c"]  # needs Python's own headers
+    return _build(compiler, extra, _sources())
+
+
+def build_emulation() -> Path:
+    """Compile the same functions so that this processor can be forced to every instruction set of x86-64.
+
+    In place of the instructions that it may lack, the kernels call functions that use AVX2 (``can_emulate``).
+    """
+    sources = [source for source in _sources() if source.name != "processor.c"]
+    return _build(first_gcc(), EMULATE, [*sources, PROBES / "x86_emulation.c"])
+
+
+@cache
+def can_emulate() -> bool:
+    """Whether SIMD Everywhere is there: Debian's libsimde-dev, which ``make compilers`` installs."""
+    command = [first_gcc(), "-E", "-include", "simde/x86/avx512.h", "-x", "c", os.devnull]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def _sources() -> list[Path]:
+    """The kernels and the probes."""
+    return [*KERNELS.glob("*.c"), *PROBES.glob("probes_*.c")]
+
+
+def _build(compiler: str, extra: Sequence[str], sources: Sequence[Path]) -> Path:
     flags = [*extra, "-shared", "-fPIC"]
     path = BUILDS / f"{compiler}-{_fingerprint(compiler, flags)}.so"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,10 +178,10 @@ class Probes:
         self._library = ctypes.CDLL(str(path))
         self._suffix = instruction_set
 
-    def _call(self, name: str, *arguments: Array | float) -> int:
+    def _call(self, name: str, *arguments: Array | float) -> None:
         function = getattr(self._library, f"probe_{name}_{self._suffix}")
-        function.restype = ctypes.c_int32
-        return int(function(*map(_as_c, arguments)))
+        function.restype = None
+        function(*map(_as_c, arguments))
 
     def map(self, name: str, out: npt.DTypeLike, *inputs: Array) -> Array:
         """Apply a function of one or two numbers to arrays of any length; ``out`` is its result's dtype."""
@@ -163,14 +202,27 @@ class Probes:
         self._call("quantize", x, values, scale, sums)
         return values, float(scale[0]), sums
 
-    def product(self, packed: Array, kind: str, inputs: int, x: Array) -> Array:
-        """The products of rows of ``x``, (rows, inputs), with a matrix packed in a format of GGUF files."""
-        rows, outputs = len(x), len(packed) * cpu_library.BLOCK
-        values, scales = np.empty(x.size, np.int8), np.empty(x.size // cpu_library.GROUP, np.float32)
-        sums = np.empty(x.size // 16, np.int16)
-        result = np.empty((rows, outputs), np.float32)
+    def product(self, packed: Array, kind: str, inputs: int, x: Array, scales: Array | None = None) -> Array:
+        """The products of rows of ``x``, (rows, inputs), with a packed matrix.
+
+        ``kind``: its number format; of int8, ``scales`` are those of its groups.
+        """
+        outputs = len(packed) * cpu_library.BLOCK
+        result = np.empty((len(x), outputs), np.float32)
         type_ = cpu_library.WEIGHT_TYPES[kind]
-        self._call("product", packed, type_, outputs, inputs, x, rows, values, scales, sums, result)
+        given = scales if scales is not None else np.empty(0, np.uint16)
+        scratch = np.empty(2 * x.size, np.int8)
+        self._call("product", packed, given, type_, outputs, inputs, x, len(x), scratch, result)
+        return result
+
+    def attend(self, queries: Array, keys: Array, values: Array) -> Array:
+        """The attention of one token's queries, (heads, size), to keys and values, (tokens, size)."""
+        tokens, size = keys.shape
+        pages = -(-tokens // cpu_library.PAGE_TOKENS)
+        cache = np.zeros(2 * (pages + 1) * cpu_library.PAGE_TOKENS * size, np.uint16)
+        result = np.zeros_like(queries)
+        shape = (np.zeros(pages, np.int32), len(queries), size, tokens)
+        self._call("attend", queries, keys, values, cache, *shape, result)
         return result
 
     def rotate(self, x: Array, rope: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 #: Stands between texts in an index; no token has this number.
 GAP = -1
@@ -104,12 +104,14 @@ class Drafter:
         self._indexed = 0  # tokens of the output in the index
         self._misses = 0  # consecutive drafts of which not even the first token was right
         self._pause = 0  # how many more tokens to decode without drafts
+        #: The tokens of the match that the last draft followed.
+        self.matched = 0
 
-    def draft(self, written: Sequence[int], most: int) -> list[int]:
-        """Up to ``most`` tokens that may follow the prompt and ``written``, the candidate's tokens so far.
+    def draft(self, written: Sequence[int], worthwhile: Callable[[int], int]) -> list[int]:
+        """Tokens that may follow the prompt and ``written``, the candidate's tokens so far.
 
-        A draft is as long as the match that it follows. It therefore grows with each draft that was right to
-        its end, and starts again from two tokens, the shortest match, after one that was not.
+        ``worthwhile``: how many tokens to draft at most after a match of so many tokens. ``matched`` says how
+        long the match was.
         """
         if self._pause > 0:
             self._pause -= 1
@@ -117,7 +119,8 @@ class Drafter:
         self._index.extend(written[self._indexed :])
         self._indexed = len(written)
         position, matched = self._index.longest_match()
-        return self._index.following(position, min(most, matched))
+        self.matched = matched
+        return self._index.following(position, worthwhile(matched)) if matched else []
 
     def record(self, right: int) -> None:
         """Learn how many of the last draft's tokens were right.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -10,6 +11,7 @@ import numpy as np
 
 from copilot_server.config import SpeedSettings
 from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Prompt, Special
+from copilot_server.engine.decoding.draft_lengths import DraftLengths, StepTimes
 from copilot_server.engine.decoding.jobs import Job, make_job
 from copilot_server.engine.decoding.prefix_cache import PrefixCache
 from copilot_server.engine.decoding.reading import PromptReader, measure_reading_speed
@@ -34,7 +36,10 @@ class DecodingEngine:
         self._device, self._dtype, self._context_length = runner.device, runner.dtype, runner.context_length
         self._tokenizer = tokenizer
         self._cache = PrefixCache(runner, enabled=speed.prefix_cache)
-        self._draft_length = runner.draft_length if speed.drafts else 0
+        times_s = runner.step_times_s if isinstance(runner, TunedRunner) else None
+        self._draft_lengths = DraftLengths(
+            runner.draft_length if speed.drafts else 0, StepTimes(*times_s) if times_s else None
+        )
         self._counters = Counters()
         self._reads_ahead = speed.prefix_cache
         self._reader = PromptReader(runner, self._cache, self._counters)
@@ -112,7 +117,7 @@ class DecodingEngine:
             self._cache,
             jobs,
             batch_size=batch_size,
-            draft_length=self._draft_length,
+            draft_lengths=self._draft_lengths,
             counters=self._counters,
         )
         with closing(schedule), memory_errors():
@@ -163,7 +168,11 @@ class DecodingEngine:
                 yield from schedule.cancel()
                 return
             schedule.admit()
-            drawn = self._runner.step(schedule.plan())
+            chunks = schedule.plan()
+            start = time.perf_counter()
+            drawn = self._runner.step(chunks)
+            took_s = time.perf_counter() - start
+            self._draft_lengths.record_step(sum(len(chunk.token_ids) for chunk in chunks), took_s)
             schedule.accept(drawn)
             yield from schedule.retire()
 

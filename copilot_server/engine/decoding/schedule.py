@@ -6,8 +6,10 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from copilot_server.engine.decoding.candidate import Candidate
+from copilot_server.engine.decoding.draft_lengths import DraftLengths, PlannedStep
 from copilot_server.engine.decoding.jobs import Job
 from copilot_server.engine.decoding.prefix_cache import Held, PrefixCache
 from copilot_server.engine.decoding.sequence import RunningSequence, drafts_of
@@ -47,13 +49,13 @@ class Schedule:
         jobs: Sequence[Job],
         *,
         batch_size: int,
-        draft_length: int,
+        draft_lengths: DraftLengths,
         counters: Counters,
     ) -> None:
         self._runner = runner
         self._cache = cache
         self._batch_size = batch_size
-        self._draft_length = draft_length
+        self._draft_lengths = draft_lengths
         self._counters = counters
         # Prompts with a common beginning follow each other, so that the later ones find it in the cache.
         self._waiting = deque(sorted(jobs, key=lambda job: job.prompt_ids))
@@ -84,18 +86,17 @@ class Schedule:
 
     def plan(self) -> list[Chunk]:
         """What the next step computes: a token of each candidate, drafts, and a piece of the prompts."""
-        reading, drafting = self._runner.prefill_chunk, self._draft_length
+        pieces = self._pieces()
+        writing = sum(most == sequence.unread for sequence, most in pieces)
+        step = PlannedStep(tokens=sum(most for _, most in pieces), expected=writing)
         self._planned = []
-        for index, sequence in enumerate(self._running):
-            most = 1
-            if sequence.unread > 1:
-                most = min(sequence.unread, reading)
-                reading -= most
-            if most > 0:
-                # Candidates share the drafts that a step verifies at no cost; the next uses what one leaves.
-                chunk = sequence.chunk(most, drafting // (len(self._running) - index))
-                drafting -= len(drafts_of(chunk))
-                self._planned.append((sequence, chunk))
+        for index, (sequence, most) in enumerate(pieces):
+            # Candidates share the drafts of a step; the next uses what one leaves.
+            worthwhile = partial(self._draft_lengths.worthwhile, step=step, sharing=len(pieces) - index)
+            chunk = sequence.chunk(most, worthwhile)
+            if drafts := len(drafts_of(chunk)):
+                self._draft_lengths.add(sequence.matched, drafts, step)
+            self._planned.append((sequence, chunk))
         return [chunk for _, chunk in self._planned]
 
     def accept(self, drawn: Sequence[Sequence[Drawn]]) -> None:
@@ -113,6 +114,8 @@ class Schedule:
             right = sequence.accept(chunk, tokens)
             self._counters.tokens_drafted += drafts
             self._counters.drafts_accepted += right
+            if drafts:
+                self._draft_lengths.record(sequence.matched, drafts, right)
             if right < drafts:
                 self._runner.truncate(sequence.sequence, sequence.length)
 
@@ -149,6 +152,18 @@ class Schedule:
         for sequence in self._running:
             self._cache.close(sequence.held)
         self._running.clear()
+
+    def _pieces(self) -> list[tuple[RunningSequence, int]]:
+        """The candidates of the next step, and how many of its known tokens each reads in it."""
+        pieces, reading = [], self._runner.prefill_chunk
+        for sequence in self._running:
+            most = 1
+            if sequence.unread > 1:
+                most = min(sequence.unread, reading)
+                reading -= most
+            if most > 0:
+                pieces.append((sequence, most))
+        return pieces
 
     @property
     def _reserved(self) -> int:

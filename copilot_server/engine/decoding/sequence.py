@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import zip_longest
 
@@ -52,8 +52,16 @@ class RunningSequence:
         token_ids: Tokens = np.asarray(self.candidate.token_ids[:written], np.int32)
         return Held(self.sequence, np.concatenate([self.job.prompt, token_ids]))
 
-    def chunk(self, most: int, most_drafts: int) -> Chunk:
-        """Its next ``most`` tokens and, if they are the last, drafts of the tokens after them."""
+    @property
+    def matched(self) -> int:
+        """The tokens of the match that the last draft followed."""
+        return self._drafter.matched
+
+    def chunk(self, most: int, worthwhile: Callable[[int], int]) -> Chunk:
+        """Its next ``most`` tokens and, if they are the last, drafts of the tokens after them.
+
+        ``worthwhile``: how many tokens to draft at most after a match of so many tokens.
+        """
         start, prompt_ids = self.length, self.job.prompt_ids
         reading = start < len(prompt_ids)
         known = (
@@ -63,7 +71,7 @@ class RunningSequence:
         )
         if len(known) < self.unread:
             return Chunk(self.sequence, known)
-        drafts = self._drafts(most_drafts)
+        drafts = self._drafts(worthwhile)
         return Chunk(self.sequence, [*known, *drafts], self.candidate.choices(drafts))
 
     def accept(self, chunk: Chunk, drawn: Sequence[Drawn]) -> int:
@@ -83,14 +91,16 @@ class RunningSequence:
         self.length += len(chunk.token_ids) - len(drafts) + right
         return right
 
-    def _drafts(self, most: int) -> Sequence[int]:
+    def _drafts(self, worthwhile: Callable[[int], int]) -> Sequence[int]:
         # The token sampled after the last draft is appended too.
-        most = min(most, self.job.request.sampling.max_new_tokens - len(self.candidate.token_ids) - 1)
-        return self._drafter.draft(self.candidate.token_ids, most) if most > 0 else ()
+        most = self.job.request.sampling.max_new_tokens - len(self.candidate.token_ids) - 1
+        if most <= 0:
+            return ()
+        return self._drafter.draft(self.candidate.token_ids, lambda matched: min(most, worthwhile(matched)))
 
     @cached_property
     def _drafter(self) -> Drafter:
-        """Created when first needed: beside many others, a candidate never drafts."""
+        """Created when first needed: a candidate may never draft."""
         return Drafter(self.job.prompt_ids, self.job.lookup_ids, self.job.tokenizer.control_ids)
 
 

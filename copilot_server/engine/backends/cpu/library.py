@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from ctypes import POINTER, c_char_p, c_float, c_int32, c_int64, c_uint32, c_void_p
 from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
 from copilot_server.errors import EngineError
 
+#: The library, which setup.py compiles for this system, or which came with the wheel.
+FILE = "_kernels" + {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 #: Constants of ``kernels/decoder.h``.
 BLOCK, GROUP, PAGE_TOKENS, MAX_HEAD_SIZE = 16, 64, 16, 256
 WEIGHT_TYPES = {"float32": 0, "bfloat16": 1, "int8": 2, "q4_k": 3, "q5_0": 4, "q6_k": 5}
@@ -105,20 +107,19 @@ class Step(ctypes.Structure):
 
 @cache
 def load_library() -> Any:  # noqa: ANN401 - ctypes generates the functions
-    """The library that was compiled when this package was installed.
+    """The library that came with this package, or was compiled when it was installed.
 
     Raises:
         EngineError: it was not compiled, it was compiled from other sources, or the system cannot load it.
     """
-    folder = Path(__file__).parent
-    paths = [path for suffix in EXTENSION_SUFFIXES if (path := folder / f"_kernels{suffix}").is_file()]
-    if not paths:
+    path = Path(__file__).with_name(FILE)
+    if not path.is_file():
         raise EngineError(
             "The kernels for the CPU were not compiled when copilot-server was installed.",
             remedy="Install a C compiler (gcc or clang) and install copilot-server again.",
         )
     try:
-        return open_library(paths[0])
+        return open_library(path)
     except OSError as error:
         msg = f"The kernels for the CPU cannot be loaded ({error})."
         raise EngineError(msg, remedy="Install copilot-server again on this machine.") from error

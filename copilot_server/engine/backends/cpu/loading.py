@@ -10,7 +10,7 @@ from copilot_server.engine.backends.cpu.layout import Dtype
 from copilot_server.engine.backends.cpu.library import load_library
 from copilot_server.engine.backends.cpu.model import check_architecture
 from copilot_server.engine.backends.cpu.runner import CpuRunner
-from copilot_server.engine.backends.cpu.tuning import tune
+from copilot_server.engine.backends.cpu.tuning import Tuning, tune
 from copilot_server.engine.backends.cpu.weights import open_weights
 from copilot_server.engine.models.architecture import Architecture
 
@@ -37,18 +37,17 @@ def open_cpu_runner(
     weights = open_weights(folder, architecture, dtype, gguf)
     cache_tokens = _cache_tokens(architecture, dtype)
 
-    def make(count: int, draft_length: int = 0, reading_speed_tok_s: float | None = None) -> CpuRunner:
+    def make(count: int, tuning: Tuning | None = None) -> CpuRunner:
         return CpuRunner(
             weights,
             threads=count,
             cache_tokens=cache_tokens,
             max_sequences=MAX_SEQUENCES,
-            draft_length=draft_length,
-            reading_speed_tok_s=reading_speed_tok_s,
+            tuning=tuning,
         )
 
     tuning = tune(make, key=f"{architecture} {dtype}", threads=threads)
-    return make(tuning.threads, tuning.draft_length, tuning.reading_speed_tok_s)
+    return make(tuning.threads, tuning)
 
 
 def fastest_dtype(gguf: Path | None) -> Dtype:

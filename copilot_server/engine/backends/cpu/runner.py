@@ -13,12 +13,17 @@ import numpy.typing as npt
 
 from copilot_server.engine.backends.cpu import library as c
 from copilot_server.engine.backends.cpu.model import build_model, table_width
+from copilot_server.engine.backends.cpu.tuning import Tuning
 from copilot_server.engine.backends.cpu.weights import Weights
 from copilot_server.engine.decoding.sampling import choose_token
 from copilot_server.engine.paging import BlockAllocator
 from copilot_server.engine.runner import Choice, Chunk, Drawn, not_finite, outside_vocabulary
 
 Array = npt.NDArray[Any]
+
+
+#: More drafts in one step are never worthwhile: text that repeats so far is rare.
+MOST_DRAFTS = 23
 
 
 class CpuRunner:
@@ -35,8 +40,8 @@ class CpuRunner:
         threads: int,
         cache_tokens: int,
         max_sequences: int,
-        draft_length: int = 8,
-        reading_speed_tok_s: float | None = None,
+        draft_length: int = MOST_DRAFTS,
+        tuning: Tuning | None = None,
     ) -> None:
         self._library = c.load_library()
         self._weights = weights
@@ -50,7 +55,7 @@ class CpuRunner:
         # Row i: the pages of sequence i, in order; updated when a step needs it.
         self._tables = np.zeros((max_sequences, table_width(weights.architecture, pages)), np.int32)
         self._draft_length = draft_length
-        self._reading_speed_tok_s = reading_speed_tok_s
+        self._tuning = tuning
         self._model, self._owned = build_model(weights, pages)
         self._threads = threads
         self._workers = self._library.pool_open(threads)
@@ -75,7 +80,7 @@ class CpuRunner:
 
     @property
     def instruction_set(self) -> str:
-        """The instruction set that the kernels use: ``avx512``, ``avx2`` or ``portable``."""
+        """The instruction set that the kernels use: ``avx512``, ``avx2``, ``neon`` or ``portable``."""
         return str(self._library.decoder_isa().decode())
 
     @property
@@ -100,13 +105,18 @@ class CpuRunner:
 
     @property
     def draft_length(self) -> int:
-        """How many drafted tokens a step verifies at little more than the cost of none."""
+        """The most drafted tokens that a step may verify."""
         return self._draft_length
 
     @property
     def reading_speed_tok_s(self) -> float | None:
         """How fast it reads a new prompt, in tokens per second; None if it has not been tuned."""
-        return self._reading_speed_tok_s
+        return self._tuning.reading_speed_tok_s if self._tuning else None
+
+    @property
+    def step_times_s(self) -> tuple[float, float] | None:
+        """See ``TunedRunner``."""
+        return self._tuning.step_times_s if self._tuning else None
 
     @property
     def notices(self) -> Sequence[str]:

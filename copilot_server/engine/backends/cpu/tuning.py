@@ -1,4 +1,4 @@
-"""The number of threads and the length of drafts that are fastest here, and how fast prompts are read.
+"""The number of threads that is fastest here, how long a step takes with it, and how fast prompts are read.
 
 They are measured once and remembered; what was measured while other programs computed is measured again at
 the next start.
@@ -26,30 +26,33 @@ from copilot_server.fetch import home
 _LOG = logging.getLogger(__name__)
 
 #: Increase this when what is measured changes, so that what was remembered before is measured again.
-VERSION = 4
+VERSION = 5
 #: Tokens of context while measuring, and the number of steps whose shortest counts: what else the machine
 #: does makes the others longer.
 CONTEXT, STEPS = 64, 5
 #: The share of all processors' time that other programs may take while measuring, and how many starts measure
 #: again where they always take more.
 QUIET, ATTEMPTS = 0.1, 3
-#: The draft lengths to try, and how many times as long as without a draft a step may take. Its time grows
-#: with each whole tile of rows (kernels/matmul.h, codes.h): of three or four with AVX2, six with AVX-512.
-DRAFTS, WORTHWHILE = (2, 3, 5, 7, 9, 11, 15, 23), 1.8
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """The number of threads to compute with, and the most drafted tokens that one step should verify.
+    """The number of threads to compute with, and how fast the model is so.
 
-    ``reading_speed_tok_s``: how fast a new prompt is read so, in tokens per second. ``attempts``: how many
-    starts have measured while other programs kept the processors busy; 0 once none did.
+    ``step_s``: the seconds of a step of one token. ``reading_speed_tok_s``: how fast a new prompt is read, in
+    tokens per second. ``attempts``: how many starts have measured while other programs kept the processors
+    busy; 0 once none did.
     """
 
     threads: int
-    draft_length: int
-    reading_speed_tok_s: float | None = None
+    step_s: float
+    reading_speed_tok_s: float
     attempts: int = 0
+
+    @property
+    def step_times_s(self) -> tuple[float, float]:
+        """The seconds of a step of one token, and of each further one, which is read like a prompt's."""
+        return self.step_s, 1 / self.reading_speed_tok_s
 
 
 def tune(make: Callable[[int], Runner], *, key: str, threads: int = 0) -> Tuning:
@@ -67,7 +70,7 @@ def tune(make: Callable[[int], Runner], *, key: str, threads: int = 0) -> Tuning
     others = OtherPrograms()
     tuning = _measure(make, threads)
     if others.share() > QUIET:
-        fastest = max(tuning, remembered or tuning, key=lambda one: one.reading_speed_tok_s or 0.0)
+        fastest = max(tuning, remembered or tuning, key=lambda one: one.reading_speed_tok_s)
         tuning = replace(fastest, attempts=(remembered.attempts if remembered else 0) + 1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,21 +108,6 @@ class OtherPrograms:
         return all_s - idle_s - own.user - own.system, all_s
 
 
-def longest_worthwhile_draft(step_s: Callable[[int], float]) -> int:
-    """The most drafted tokens that pay off; 0 for none.
-
-    ``step_s``: gives the time of a step of so many tokens, in seconds. Verifying n drafts takes n + 1 tokens.
-    """
-    alone_s = step_s(1)
-    longest = 0
-    for drafts in DRAFTS:
-        # Measured again before it is believed: a short disturbance must not end the search.
-        if all(step_s(1 + drafts) > WORTHWHILE * alone_s for _ in range(2)):
-            break
-        longest = drafts
-    return longest
-
-
 def _remembered_at(key: str) -> Path:
     isa = load_library().decoder_isa().decode()
     machine = f"{VERSION} {platform.node()} {platform.processor()} {os.cpu_count()} {isa}"
@@ -128,14 +116,11 @@ def _remembered_at(key: str) -> Path:
 
 def _measure(make: Callable[[int], Runner], threads: int) -> Tuning:
     steps = {count: _Steps(make(count)) for count in ([threads] if threads else thread_counts())}
-    times = {count: one.shortest_s(1) for count, one in steps.items()}
+    times = {count: one.shortest_s() for count, one in steps.items()}
     best = min(times, key=lambda count: times[count])
-    draft_length = longest_worthwhile_draft(steps[best].shortest_s)
     speed = measure_reading_speed(steps[best].runner)
-    _LOG.info(
-        "measured: %d threads, drafts of up to %d tokens, prompts at %.0f tokens/s", best, draft_length, speed
-    )
-    return Tuning(best, draft_length, speed)
+    _LOG.info("measured: %d threads, %.4f s a step, prompts at %.0f tokens/s", best, times[best], speed)
+    return Tuning(best, times[best], speed)
 
 
 def thread_counts() -> Sequence[int]:
@@ -152,13 +137,13 @@ class _Steps:
         self._sequence = runner.open()
         runner.step([Chunk(self._sequence, [1] * CONTEXT)])
 
-    def shortest_s(self, tokens: int) -> float:
-        """The shortest time of a step that reads ``tokens`` tokens and chooses as many, in seconds."""
-        return min(self._step_s(tokens) for _ in range(STEPS))
+    def shortest_s(self) -> float:
+        """The shortest time of a step that reads a token and chooses the next, in seconds."""
+        return min(self._step_s() for _ in range(STEPS))
 
-    def _step_s(self, tokens: int) -> float:
+    def _step_s(self) -> float:
         start = time.perf_counter()
-        self.runner.step([Chunk(self._sequence, [1] * tokens, [Choice()] * tokens)])
+        self.runner.step([Chunk(self._sequence, [1], [Choice()])])
         took = time.perf_counter() - start
         self.runner.truncate(self._sequence, CONTEXT)
         return took

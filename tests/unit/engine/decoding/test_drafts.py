@@ -10,6 +10,11 @@ from copilot_server.engine.decoding.drafts import Drafter, PairIndex
 CONTROL = 99
 
 
+def drafted(drafter: Drafter, written: list[int], most: int) -> list[int]:
+    """A draft that is as long as the match, but has no more than ``most`` tokens."""
+    return drafter.draft(written, lambda matched: min(most, matched))
+
+
 def index_of(*token_ids: int) -> PairIndex:
     index = PairIndex([CONTROL])
     index.extend(token_ids)
@@ -63,21 +68,23 @@ def test_matches_are_the_longest_there_are(tokens: list[int], cuts: list[int]):
         assert tokens[found + 1 - length : found + 1] == tokens[-length:]
 
 
-def test_a_draft_is_what_followed_and_as_long_as_the_match():
+def test_a_draft_is_what_followed_and_as_long_as_is_worthwhile_after_such_a_match():
     drafter = Drafter([1, 2, 3, 4, 5, 6, 7, 8, 9], [], [CONTROL])
-    assert drafter.draft([1], 8) == []
-    assert drafter.draft([1, 2], 8) == [3, 4]
-    assert drafter.draft([1, 2, 3, 4], 8) == [5, 6, 7, 8]
-    assert drafter.draft([1, 2, 3, 4], 3) == [5, 6, 7]
+    assert drafted(drafter, [1], 8) == []
+    assert drafted(drafter, [1, 2], 8) == [3, 4]
+    assert drafted(drafter, [1, 2, 3, 4], 8) == [5, 6, 7, 8]
+    assert drafted(drafter, [1, 2, 3, 4], 3) == [5, 6, 7]
+    assert drafter.matched == 4
+    assert drafter.draft([1, 2, 3, 4], lambda _: 0) == []
 
 
 def test_texts_beside_the_prompt_are_drafted_from_and_the_prompt_goes_first():
     drafter = Drafter([1, 2, 3], [[1, 2, 8], [5, 6, 7]], [CONTROL])
-    assert drafter.draft([5, 6], 8)[:1] == [7]
-    assert drafter.draft([5, 6, 1, 2], 8)[:1] == [3]
-    assert Drafter([1, 2, 3], [], [CONTROL]).draft([5, 6], 8) == []
+    assert drafted(drafter, [5, 6], 8)[:1] == [7]
+    assert drafted(drafter, [5, 6, 1, 2], 8)[:1] == [3]
+    assert drafted(Drafter([1, 2, 3], [], [CONTROL]), [5, 6], 8) == []
     # No match runs from one text into the next.
-    assert Drafter([1, 2], [[3, 4]], [CONTROL]).draft([4, 1], 8) == []
+    assert drafted(Drafter([1, 2], [[3, 4]], [CONTROL]), [4, 1], 8) == []
 
 
 def test_an_infilling_goes_on_from_the_prefix_though_the_suffix_stands_between():
@@ -85,11 +92,11 @@ def test_an_infilling_goes_on_from_the_prefix_though_the_suffix_stands_between()
     controls = [CONTROL, suffix, middle]
     prefix = [1, 2, 3, 4, 5, 6, 1, 2]
     drafter = Drafter([CONTROL, *prefix, suffix, 7, 8, middle], [], controls)
-    assert drafter.draft([], 8) == [3, 4]
+    assert drafted(drafter, [], 8) == [3, 4]
     begun = Drafter([CONTROL, *prefix, suffix, 7, 8, middle, 3], [], controls)
-    assert begun.draft([], 8) == [4, 5, 6]
+    assert drafted(begun, [], 8) == [4, 5, 6]
     causal = Drafter([*prefix, suffix, 7, 8, middle], [], controls)
-    assert causal.draft([], 8) == []
+    assert drafted(causal, [], 8) == []
 
 
 def test_there_are_pauses_after_drafts_that_are_all_wrong():
@@ -97,7 +104,7 @@ def test_there_are_pauses_after_drafts_that_are_all_wrong():
 
     def tokens_until_the_next_draft() -> int:
         count = 0
-        while not drafter.draft([], 8):
+        while not drafted(drafter, [], 8):
             count += 1
         return count
 

@@ -253,8 +253,9 @@ def test_the_speed_is_measured_once(make_engine: MakeEngine):
 
 
 def test_a_tuned_runner_knows_its_speed(tiny_model_dir: Path, plain: PlainDecoding):
+    from copilot_server.engine.backends.cpu.tuning import Tuning  # noqa: PLC0415
     from tests.support.cpu_runner import open_runner  # noqa: PLC0415
 
-    runner = open_runner(tiny_model_dir, reading_speed_tok_s=123.0)
+    runner = open_runner(tiny_model_dir, tuning=Tuning(2, 0.02, 123.0))
     engine = DecodingEngine(runner, plain.tokenizer, SpeedSettings())
     assert engine.reading_speed_tok_s() == 123.0

@@ -19,12 +19,18 @@
 #define QUERY_TILE 8
 #elif defined(ISA_AVX2)
 #define QUERY_TILE 6
+#elif defined(ISA_NEON)
+#define QUERY_TILE 4
 #else
 #define QUERY_TILE 2
 #endif
 #define PAGE_VECTORS (PAGE_TOKENS / LANES)
 /* Vectors of a value at a time. */
+#if defined(ISA_NEON)
+#define VALUE_VECTORS 4
+#else
 #define VALUE_VECTORS 2
+#endif
 #define STRIPE (VALUE_VECTORS * LANES)
 
 /* Consecutive tokens of one sequence. */
@@ -101,6 +107,8 @@ INLINE void value_tile(const float *values, int32_t head_size, const float (*wei
 #define OF_EVERY_COUNT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8)
 #elif defined(ISA_AVX2)
 #define OF_EVERY_COUNT(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
+#elif defined(ISA_NEON)
+#define OF_EVERY_COUNT(DO) DO(1) DO(2) DO(3) DO(4)
 #else
 #define OF_EVERY_COUNT(DO) DO(1) DO(2)
 #endif

@@ -7,28 +7,6 @@
 #include "forward.h"
 #include "isa.h"
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
-
-/* The features of this processor that the operating system has enabled too. */
-static uint32_t processor_features(void) {
-    uint32_t features = 0;
-#if defined(__x86_64__)
-    unsigned a, b, c, d;
-    if (__builtin_cpu_supports("avx2")) features |= FEATURE_AVX2;
-    if (__builtin_cpu_supports("fma")) features |= FEATURE_FMA;
-    /* clang 14 does not know "f16c" here. It uses the same registers as AVX2, so the system has enabled it. */
-    if ((features & FEATURE_AVX2) && __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C)) features |= FEATURE_F16C;
-    if (__builtin_cpu_supports("avx512f")) features |= FEATURE_AVX512F;
-    if (__builtin_cpu_supports("avx512bw")) features |= FEATURE_AVX512BW;
-    if (__builtin_cpu_supports("avx512dq")) features |= FEATURE_AVX512DQ;
-    if (__builtin_cpu_supports("avx512vl")) features |= FEATURE_AVX512VL;
-    if (__builtin_cpu_supports("avx512vnni")) features |= FEATURE_AVX512VNNI;
-#endif
-    return features;
-}
-
 /* The instruction sets that the kernels are compiled for, the fastest first. */
 static const struct {
     const Isa *isa;
@@ -37,6 +15,8 @@ static const struct {
 #if defined(__x86_64__)
     {&isa_avx512, AVX512_FEATURES},
     {&isa_avx2, AVX2_FEATURES},
+#elif defined(__aarch64__)
+    {&isa_neon, NEON_FEATURES},
 #endif
     {&isa_portable, 0},
 };

@@ -15,14 +15,14 @@ typedef struct {
     int8_t *values;   /* [rows][inputs] */
     float *scales;    /* [rows][inputs / GROUP] */
     int32_t *surplus; /* [rows][inputs / GROUP]: 128 times the sum of the group's values */
-    int16_t *sums;    /* [rows][inputs / 16]: sums of 16 values each */
+    int16_t *sums;    /* [rows][inputs / 16]: of 16 values each, or as quantize_tiled lays them out */
     int32_t rows, inputs; /* inputs are padded to whole groups */
 } Activations;
 
 /* Rows that a product with the number formats of codes.h takes at a time: their sums must fit the registers. */
 #if defined(ISA_AVX512)
 #define CODE_ROWS 6
-#elif defined(ISA_AVX2)
+#elif defined(ISA_AVX2) || defined(ISA_NEON)
 #define CODE_ROWS 4
 #else
 #define CODE_ROWS 2
@@ -107,16 +107,32 @@ INLINE void quantize_row(const Activations *a, int32_t row, const float *x) {
     }
 }
 
+/* What an activation is stored as for products with codes: a, or a + 128 where codes are signed (codes.h). */
+#if defined(ISA_AVX2)
+#define STORED_FOUR(four) ((four) ^ 0x80808080u)
+#else
+#define STORED_FOUR(four) (four)
+#endif
+
 /* Lay a row out among those of its tile, so that a product reads all that it needs of a tile in one sequence:
- * values[inputs / 4][rows][4], scales[inputs / 64][rows] and sums[inputs / 64][rows][4].
+ * values[inputs / 4][rows][4], scales[inputs / 64][rows] and sums[inputs / 64][rows][4]. The sums of a group are those
+ * of its first and second 32 values, and those of the latter half of each.
  */
 INLINE void quantize_tiled(const Activations *a, int32_t row, const float *x) {
     const int32_t first = row / CODE_ROWS * CODE_ROWS, rows = rows_of_tile(a->rows, first), r = row - first;
     for (int32_t g = 0; g < a->inputs / GROUP; g++) {
         const int64_t group = (int64_t)first * (a->inputs / GROUP) + (int64_t)g * rows;
         int8_t values[GROUP], *to = a->values + group * GROUP + 4 * r;
-        quantize_group(x + g * GROUP, values, a->scales + group + r, a->sums + (group + r) * (GROUP / 16));
-        for (int i = 0; i < GROUP / 4; i++) memcpy(to + 4 * i * rows, values + 4 * i, 4);
+        int16_t of_16[4], *sums = a->sums + (group + r) * 4;
+        quantize_group(x + g * GROUP, values, a->scales + group + r, of_16);
+        sums[0] = (int16_t)(of_16[0] + of_16[1]), sums[1] = (int16_t)(of_16[2] + of_16[3]);
+        sums[2] = of_16[1], sums[3] = of_16[3];
+        for (int i = 0; i < GROUP / 4; i++) {
+            uint32_t four;
+            memcpy(&four, values + 4 * i, 4);
+            four = STORED_FOUR(four);
+            memcpy(to + 4 * i * rows, &four, 4);
+        }
     }
 }
 

@@ -9,15 +9,18 @@
 #include "decoder.h"
 
 #define PRAGMA(text) _Pragma(#text)
-#if defined(__clang__)
+#if defined(TARGET_BEGIN) /* tests compile the files for an emulation of the instructions */
+#elif defined(__clang__)
 #define TARGET_BEGIN(features) PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
 #define TARGET_END PRAGMA(clang attribute pop)
+#define TARGET_BEGIN_NEON TARGET_BEGIN("dotprod")
 #else
 #define TARGET_BEGIN(features) PRAGMA(GCC push_options) PRAGMA(GCC target(features))
 #define TARGET_END PRAGMA(GCC pop_options)
+#define TARGET_BEGIN_NEON TARGET_BEGIN("arch=armv8.2-a+dotprod")
 #endif
 
-/* What decoder.c looks for in a processor, by the names that TARGET_BEGIN takes. */
+/* What processor.c looks for, by the names that TARGET_BEGIN takes. */
 enum {
     FEATURE_AVX2 = 1 << 0,
     FEATURE_FMA = 1 << 1,
@@ -27,13 +30,18 @@ enum {
     FEATURE_AVX512DQ = 1 << 5,
     FEATURE_AVX512VL = 1 << 6,
     FEATURE_AVX512VNNI = 1 << 7,
+    FEATURE_DOTPROD = 1 << 8,
 };
 
-/* What isa_avx2.c and isa_avx512.c are compiled for: change these with them. */
+/* What isa_avx2.c, isa_avx512.c and isa_neon.c are compiled for: change these with them. */
+#define NEON_FEATURES FEATURE_DOTPROD
 #define AVX2_FEATURES (FEATURE_AVX2 | FEATURE_FMA | FEATURE_F16C)
 #define AVX512_FEATURES                                                                                    \
     (AVX2_FEATURES | FEATURE_AVX512F | FEATURE_AVX512BW | FEATURE_AVX512DQ | FEATURE_AVX512VL | FEATURE_AVX512VNNI)
 
-extern const Isa isa_avx512, isa_avx2, isa_portable;
+/* The features of this processor that the operating system has enabled too. */
+uint32_t processor_features(void);
+
+extern const Isa isa_avx512, isa_avx2, isa_neon, isa_portable;
 
 #endif

@@ -16,7 +16,7 @@
 #if defined(ISA_AVX512)
 #define TILE_ROWS 6
 #define TILE_BLOCKS 2
-#elif defined(ISA_AVX2)
+#elif defined(ISA_AVX2) || defined(ISA_NEON)
 #define TILE_ROWS 3
 #define TILE_BLOCKS 1
 #else

@@ -6,10 +6,9 @@
  */
 #include "pool.h"
 
-#include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
-#include <stdlib.h>
+
+#include "threads.h"
 
 /* About 100 microseconds: longer than Python takes between two steps, shorter than anyone would notice. */
 #define SPINS 4000
@@ -18,7 +17,7 @@
 
 struct Pool {
     int32_t threads;
-    pthread_t *workers;
+    Thread *workers;
     /* round | number of tasks | next task: one word, so that whoever takes a task knows that it is one. */
     _Alignas(64) atomic_uint_fast64_t state;
     _Alignas(64) atomic_int done;
@@ -27,8 +26,8 @@ struct Pool {
     void *context;
     atomic_int sleepers;
     atomic_bool closing;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake;
+    Lock lock;
+    Condition wake;
 };
 
 static inline void relax(void) {
@@ -52,15 +51,15 @@ static void help(Pool *pool) {
 }
 
 static void sleep_until_work(Pool *pool) {
-    pthread_mutex_lock(&pool->mutex);
+    lock_take(&pool->lock);
     atomic_fetch_add(&pool->sleepers, 1);
     while (is_idle(atomic_load(&pool->state)) && !atomic_load(&pool->closing))
-        pthread_cond_wait(&pool->wake, &pool->mutex);
+        condition_wait(&pool->wake, &pool->lock);
     atomic_fetch_sub(&pool->sleepers, 1);
-    pthread_mutex_unlock(&pool->mutex);
+    lock_release(&pool->lock);
 }
 
-static void *worker(void *argument) {
+static THREAD_RESULT worker(void *argument) {
     Pool *pool = argument;
     while (!atomic_load(&pool->closing)) {
         int spins = SPINS;
@@ -68,14 +67,14 @@ static void *worker(void *argument) {
         if (spins == 0) sleep_until_work(pool);
         help(pool);
     }
-    return NULL;
+    return 0;
 }
 
 static void wake_sleepers(Pool *pool) {
     if (atomic_load(&pool->sleepers) == 0) return;
-    pthread_mutex_lock(&pool->mutex);
-    pthread_cond_broadcast(&pool->wake);
-    pthread_mutex_unlock(&pool->mutex);
+    lock_take(&pool->lock);
+    condition_wake_all(&pool->wake);
+    lock_release(&pool->lock);
 }
 
 void pool_run(Pool *pool, void (*work)(void *, int32_t), void *context, int32_t tasks) {
@@ -92,31 +91,31 @@ void pool_run(Pool *pool, void (*work)(void *, int32_t), void *context, int32_t 
     wake_sleepers(pool);
     help(pool);
     for (int waits = 0; atomic_load_explicit(&pool->done, memory_order_acquire) < tasks; waits++)
-        waits < SPINS ? relax() : (void)sched_yield();
+        waits < SPINS ? relax() : thread_yield();
 }
 
 Pool *pool_open(int32_t threads) {
-    Pool *pool = NULL;
-    if (posix_memalign((void **)&pool, 64, sizeof *pool)) return NULL;
+    Pool *pool = aligned_new(64, sizeof *pool);
+    if (pool == NULL) return NULL;
     *pool = (Pool){.threads = 1};
-    pthread_mutex_init(&pool->mutex, NULL);
-    pthread_cond_init(&pool->wake, NULL);
+    lock_init(&pool->lock);
+    condition_init(&pool->wake);
     pool->workers = calloc((size_t)(threads > 1 ? threads - 1 : 1), sizeof *pool->workers);
     /* With fewer threads than requested, the pool is slower but works. */
     while (pool->workers && pool->threads < threads &&
-           pthread_create(&pool->workers[pool->threads - 1], NULL, worker, pool) == 0)
+           thread_start(&pool->workers[pool->threads - 1], worker, pool))
         pool->threads++;
     return pool;
 }
 
 void pool_close(Pool *pool) {
     atomic_store(&pool->closing, 1);
-    pthread_mutex_lock(&pool->mutex);
-    pthread_cond_broadcast(&pool->wake);
-    pthread_mutex_unlock(&pool->mutex);
-    for (int32_t i = 0; i + 1 < pool->threads; i++) pthread_join(pool->workers[i], NULL);
-    pthread_cond_destroy(&pool->wake);
-    pthread_mutex_destroy(&pool->mutex);
+    lock_take(&pool->lock);
+    condition_wake_all(&pool->wake);
+    lock_release(&pool->lock);
+    for (int32_t i = 0; i + 1 < pool->threads; i++) thread_join(pool->workers[i]);
+    condition_destroy(&pool->wake);
+    lock_destroy(&pool->lock);
     free(pool->workers);
-    free(pool);
+    aligned_delete(pool);
 }

@@ -1,7 +1,7 @@
 /* The same vector operations for every instruction set: `vf`, `vi` and `vu` hold LANES floats, int32 or uint32.
  *
- * The file that includes this header chooses an instruction set by defining ISA_AVX512 or ISA_AVX2; without
- * either, the compiler translates plain vectors. Every operation rounds the same way wherever it is used, so
+ * The file that includes this header chooses an instruction set by defining ISA_AVX512, ISA_AVX2 or ISA_NEON;
+ * without any, the compiler translates plain vectors. Every operation rounds the same way wherever it is used, so
  * a row's result does not depend on the rows beside it. For the same reason the build forbids the compiler to
  * contract a * b + c by itself: a fused operation is always written as `fma_`.
  */
@@ -14,6 +14,8 @@
 
 #if defined(ISA_AVX512) || defined(ISA_AVX2)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #elif defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -57,10 +59,26 @@ INLINE vf fma_(vf a, vf b, vf c) {
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 #elif defined(ISA_AVX2)
     return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(ISA_NEON)
+    return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
     return a * b + c;
 #endif
 }
+
+#if defined(ISA_NEON)
+/* Lane i of the result: acc[i] + the dot product of w[4i..4i+3] with the four int8 in a4. */
+INLINE vi signed_dot4(vi acc, int8x16_t w, int32_t a4) {
+    const int8x16_t a = vreinterpretq_s8_s32(vdupq_n_s32(a4));
+#if defined(__clang__) && !defined(__ARM_FEATURE_DOTPROD)
+    /* Before version 17 clang has the intrinsic only where a whole file is compiled for it. */
+    __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(acc) : "w"(w), "w"(a));
+    return acc;
+#else
+    return (vi)vdotq_s32((int32x4_t)acc, w, a);
+#endif
+}
+#endif
 
 /* Lane i of the result: acc[i] + the dot product of w[4i..4i+3], stored as w + 128, with the four int8 in a4.
  *
@@ -78,6 +96,8 @@ INLINE vi dot4(vi acc, vi w, int32_t a4) {
     __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(signed_w, a));
     __m256i dots = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
     return (vi)_mm256_add_epi32((__m256i)acc, dots);
+#elif defined(ISA_NEON)
+    return signed_dot4(acc, (int8x16_t)veorq_u8((uint8x16_t)w, vdupq_n_u8(0x80)), a4);
 #elif defined(__SSE2__) /* part of x86-64; from the loop below, gcc makes code that is six times as slow */
     const __m128i a = _mm_set1_epi32(a4);
     const __m128i a16 = _mm_unpacklo_epi8(a, _mm_cmpgt_epi8(_mm_setzero_si128(), a));
@@ -96,8 +116,17 @@ INLINE vi dot4(vi acc, vi w, int32_t a4) {
 #endif
 }
 
+/* The same for unsigned numbers below 128, as they are. Not for AVX2, which has another way (codes.h). */
+INLINE vi dot4_codes(vi acc, vi codes, int32_t a4) {
+#if defined(ISA_NEON)
+    return signed_dot4(acc, (int8x16_t)codes, a4);
+#else
+    return dot4(acc, codes, a4);
+#endif
+}
+
 /* Whether dot4 multiplies by w + 128 as stored, so that the caller must subtract the surplus. */
-#if defined(ISA_AVX2)
+#if defined(ISA_AVX2) || defined(ISA_NEON)
 #define HAS_SURPLUS 0
 #else
 #define HAS_SURPLUS 1
@@ -144,11 +173,9 @@ INLINE vf load_half(const half *p) {
 #elif defined(ISA_AVX2)
     return (vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
 #elif defined(__aarch64__)
-    _Float16 h[LANES];
-    memcpy(h, p, sizeof h);
-    vf x = {0};
-    for (int i = 0; i < LANES; i++) x[i] = (float)h[i];
-    return x;
+    float16x4_t h;
+    memcpy(&h, p, sizeof h);
+    return (vf)vcvt_f32_f16(h);
 #else
     vu h = {0};
     for (int i = 0; i < LANES; i++) h[i] = p[i];

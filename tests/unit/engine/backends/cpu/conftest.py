@@ -10,7 +10,17 @@ import pytest
 
 from copilot_server.engine.backends.cpu import library
 from copilot_server.engine.backends.cpu.layout import Dtype
-from tests.support.kernels import LIBRARY_VARIABLE, available_compilers, build_kernels
+from tests.support.kernels import (
+    LIBRARY_VARIABLE,
+    Probes,
+    available_compilers,
+    available_instruction_sets,
+    build_emulation,
+    build_kernels,
+    can_emulate,
+    emulated_instruction_sets,
+    use_instruction_set,
+)
 from tests.support.tiny_gguf import MIXED, build_tiny_gguf
 
 
@@ -28,6 +38,41 @@ def given_kernels() -> Iterator[None]:
 def build(request: pytest.FixtureRequest) -> Path:
     """The kernels as each compiler of this machine builds them."""
     return build_kernels(request.param)
+
+
+@pytest.fixture(scope="session")
+def emulation() -> Path:
+    """The kernels for every instruction set of x86-64, in instructions that this processor has."""
+    if not can_emulate():
+        pytest.skip("SIMD Everywhere (libsimde-dev) is not installed, which emulates instruction sets")
+    return build_emulation()
+
+
+#: Each instruction set of this processor with each compiler, and those that it lacks, emulated.
+BUILDS = [
+    *((compiler, isa) for compiler in available_compilers() for isa in available_instruction_sets()),
+    *(("emulation", isa) for isa in emulated_instruction_sets()),
+]
+
+
+@pytest.fixture(params=BUILDS, ids="-".join)
+def probes(request: pytest.FixtureRequest) -> Probes:
+    """The inlined functions of an instruction set."""
+    compiler, isa = request.param
+    if compiler == "emulation":
+        return Probes(request.getfixturevalue("emulation"), isa)
+    return Probes(build_kernels(compiler), isa)
+
+
+@pytest.fixture(params=[*available_instruction_sets(), *emulated_instruction_sets()])
+def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Each instruction set; the kernels compute with it, or with its emulation."""
+    if request.param in emulated_instruction_sets():
+        opened = library.open_library(request.getfixturevalue("emulation"))
+        monkeypatch.setattr(library, "load_library", lambda: opened)
+    with use_instruction_set(request.param) as available:
+        assert available
+        yield request.param
 
 
 @pytest.fixture(scope="session")

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.support.kernels import Probes, available_instruction_sets
+from tests.support.kernels import Probes
 
 Floats = npt.NDArray[np.float32]
 F32 = np.finfo(np.float32)
-
-
-@pytest.fixture(params=available_instruction_sets())
-def probes(request: pytest.FixtureRequest, build: Path) -> Probes:
-    return Probes(build, request.param)
 
 
 def every_exponent(numbers_each: int = 256) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +20,6 @@ from copilot_server.engine.runner import Chunk
 from tests.support.cpu_runner import GREEDY, greedy_choices, open_runner, random_tokens
 from tests.support.kernels import available_instruction_sets, use_instruction_set
 from tests.support.tiny_models import build_tiny_model
-
-
-@pytest.fixture(params=available_instruction_sets())
-def isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each instruction set that this processor can be forced to."""
-    with use_instruction_set(request.param) as available:
-        assert available
-        yield request.param
 
 
 def reference_logprobs(folder: Path, prompt: Sequence[int]) -> np.ndarray:
@@ -119,7 +111,7 @@ def test_nothing_depends_on_what_runs_beside(seed: int, models: Mapping[Dtype, P
             assert together[i] == alone[i][: len(together[i])]
 
 
-def test_attention_over_several_partitions_is_the_same_in_pieces(tmp_path: Path):
+def test_attention_over_several_partitions_is_the_same_in_pieces(isa: str, tmp_path: Path):
     """Longer than the 256 keys that attention merges at a time."""
     folder = build_tiny_model("qwen2", tmp_path)
     config = (folder / "config.json").read_text()
@@ -129,20 +121,22 @@ def test_attention_over_several_partitions_is_the_same_in_pieces(tmp_path: Path)
     prompt = random_tokens(1300)
     one = open_runner(folder)
     whole = greedy_choices(one, prompt, [1300])
-    assert whole == greedy_choices(one, prompt, [300, 1, 500, 499])
+    assert whole == greedy_choices(one, prompt, [300, 1, 500, 499]), isa
     expected = reference_logprobs(folder, prompt)
     assert [token for token, _ in whole] == expected.argmax(axis=1).tolist()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8", "gguf"])
+@pytest.mark.parametrize("name", available_instruction_sets())
 def test_every_compiler_gives_the_same_numbers(
-    dtype: Dtype, isa: str, build: Path, models: Mapping[Dtype, Path], monkeypatch: pytest.MonkeyPatch
+    dtype: Dtype, name: str, build: Path, models: Mapping[Dtype, Path], monkeypatch: pytest.MonkeyPatch
 ):
     """To the last bit: no compiler may contract or reorder what is computed."""
     prompt = random_tokens(40)
-    expected = greedy_choices(open_runner(models[dtype], dtype), prompt, [40])
+    with use_instruction_set(name):
+        expected = greedy_choices(open_runner(models[dtype], dtype), prompt, [40])
     other = library.open_library(build)
     monkeypatch.setattr(library, "load_library", lambda: other)
-    with use_instruction_set(isa) as available:
+    with use_instruction_set(name) as available:
         assert available
         assert greedy_choices(open_runner(models[dtype], dtype), prompt, [9, 1, 30]) == expected

@@ -5,49 +5,56 @@ from __future__ import annotations
 import _ctypes
 import ctypes
 import re
+from collections.abc import Iterator
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
 
+from copilot_server.engine.backends import cpu
 from copilot_server.engine.backends.cpu import library
 from copilot_server.engine.backends.cpu.library import load_library
 from copilot_server.errors import EngineError
 from tests.support.kernels import KERNELS, available_instruction_sets, use_instruction_set
 
 
-def test_without_compiled_kernels_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where ``load_library`` looks, empty as yet."""
     load_library.cache_clear()
-    monkeypatch.setattr(library, "EXTENSION_SUFFIXES", [".none"])
+    monkeypatch.setattr(library, "__file__", str(tmp_path / "library.py"))
+    yield tmp_path
+    load_library.cache_clear()
+
+
+def test_without_compiled_kernels_the_remedy_is_named(folder: Path):
     with pytest.raises(EngineError) as caught:
         load_library()
     assert "compiler" in (caught.value.remedy or "")
-    load_library.cache_clear()
 
 
-def test_kernels_that_the_system_cannot_load_are_an_error_with_a_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    (tmp_path / "_kernels.so").write_bytes(b"no library")
-    load_library.cache_clear()
-    monkeypatch.setattr(library, "EXTENSION_SUFFIXES", [".so"])
-    monkeypatch.setattr(library, "__file__", str(tmp_path / "library.py"))
+def test_an_older_versions_library_under_another_name_is_not_used(folder: Path):
+    installed = Path(cpu.__file__).with_name(library.FILE)
+    for suffix in EXTENSION_SUFFIXES[:-1]:
+        (folder / f"_kernels{suffix}").symlink_to(installed)
+    with pytest.raises(EngineError, match="were not compiled"):
+        load_library()
+    (folder / library.FILE).symlink_to(installed)
+    assert load_library().decoder_isa()
+
+
+def test_kernels_that_the_system_cannot_load_are_an_error_with_a_remedy(folder: Path):
+    (folder / library.FILE).write_bytes(b"no library")
     with pytest.raises(EngineError, match="cannot be loaded") as caught:
         load_library()
     assert caught.value.remedy
-    load_library.cache_clear()
 
 
-def test_kernels_of_another_version_are_an_error_with_a_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    (tmp_path / "_kernels.so").symlink_to(_ctypes.__file__)
-    load_library.cache_clear()
-    monkeypatch.setattr(library, "EXTENSION_SUFFIXES", [".so"])
-    monkeypatch.setattr(library, "__file__", str(tmp_path / "library.py"))
+def test_kernels_of_another_version_are_an_error_with_a_remedy(folder: Path):
+    (folder / library.FILE).symlink_to(_ctypes.__file__)
     with pytest.raises(EngineError, match="another version's sources") as caught:
         load_library()
     assert caught.value.remedy
-    load_library.cache_clear()
 
 
 def test_an_instruction_set_can_be_forced_and_one_that_is_not_there_cannot():

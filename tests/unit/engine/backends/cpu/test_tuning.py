@@ -1,4 +1,4 @@
-"""The tuning: which draft length pays at given costs of a step, and what is remembered."""
+"""The tuning: what is measured at the first start, and what is remembered."""
 
 from __future__ import annotations
 
@@ -8,23 +8,8 @@ from pathlib import Path
 import pytest
 
 from copilot_server.engine.backends.cpu import tuning as module
-from copilot_server.engine.backends.cpu.tuning import Tuning, longest_worthwhile_draft, tune
+from copilot_server.engine.backends.cpu.tuning import Tuning, tune
 from tests.support.cpu_runner import open_runner
-
-#: The cost of a step by its tokens, in tiles of three rows with AVX2 and of six with AVX-512.
-AVX2 = {1: 37.7, 3: 43.0, 4: 75.2, 6: 72.4, 8: 110.9}
-AVX512 = {1: 20.0, 3: 21.0, 4: 22.0, 6: 24.0, 8: 31.0, 10: 33.0, 12: 35.0, 16: 50.0}
-
-
-@pytest.mark.parametrize(
-    ("costs", "longest"), [(AVX2, 2), (AVX512, 11), ({1: 1.0, 3: 3.0}, 0)], ids=["avx2", "avx512", "never"]
-)
-def test_the_longest_draft_that_pays(costs: dict[int, float], longest: int):
-    assert longest_worthwhile_draft(lambda tokens: costs[tokens]) == longest
-
-
-def test_drafts_pay_however_much_a_step_costs_if_it_always_costs_the_same():
-    assert longest_worthwhile_draft(lambda _: 1.0) == module.DRAFTS[-1]
 
 
 def test_what_was_measured_is_remembered_for_each_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -33,12 +18,12 @@ def test_what_was_measured_is_remembered_for_each_model(tmp_path: Path, monkeypa
 
     def measure(_make: object, threads: int) -> Tuning:
         measured.append(threads)
-        return Tuning(threads, 5)
+        return Tuning(threads, 0.02, 100.0)
 
     monkeypatch.setattr(module, "_measure", measure)
     monkeypatch.setattr(module.OtherPrograms, "share", lambda _: 0.0)
     make = pytest.fail
-    assert tune(make, key="one", threads=3) == tune(make, key="one", threads=3) == Tuning(3, 5)
+    assert tune(make, key="one", threads=3) == tune(make, key="one", threads=3) == Tuning(3, 0.02, 100.0)
     assert measured == [3]
     tune(make, key="two", threads=3)
     tune(make, key="one", threads=4)
@@ -56,7 +41,7 @@ def test_what_was_measured_beside_other_programs_is_measured_again(
     shares, speeds = [0.5, 0.4, 0.0], [100.0, 90.0, 200.0, 300.0]
 
     def measure(_make: object, threads: int) -> Tuning:
-        return Tuning(threads, 5, speeds.pop(0))
+        return Tuning(threads, 0.02, speeds.pop(0))
 
     monkeypatch.setattr(module, "_measure", measure)
     monkeypatch.setattr(module.OtherPrograms, "share", lambda _: shares.pop(0))
@@ -73,7 +58,7 @@ def test_a_machine_that_is_always_busy_is_measured_a_few_times_only(
 
     def measure(_make: object, threads: int) -> Tuning:
         measured.append(threads)
-        return Tuning(threads, 5, 100.0)
+        return Tuning(threads, 0.02, 100.0)
 
     monkeypatch.setattr(module, "_measure", measure)
     monkeypatch.setattr(module.OtherPrograms, "share", lambda _: 0.5)
@@ -90,20 +75,10 @@ def test_the_share_of_other_programs_is_a_share():
     assert 0.0 <= others.share() <= 1.0
 
 
-def test_a_short_disturbance_does_not_end_the_search():
-    disturbed = iter([True])
-    costs = dict.fromkeys((1, *(1 + drafts for drafts in module.DRAFTS)), 1.0)
-
-    def step_s(tokens: int) -> float:
-        return 9.0 if tokens == 4 and next(disturbed, False) else costs[tokens]
-
-    assert longest_worthwhile_draft(step_s) == module.DRAFTS[-1]
-
-
 def test_a_real_runner_is_measured(tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COPILOT_SERVER_HOME", str(tmp_path))
     tuned = tune(lambda threads: open_runner(tiny_model_dir, threads=threads), key="tiny")
     assert tuned.threads >= 1
-    assert tuned.draft_length in (0, *module.DRAFTS)
-    assert tuned.reading_speed_tok_s is not None
+    assert tuned.step_s > 0
     assert tuned.reading_speed_tok_s > 0
+    assert tuned.step_times_s == (tuned.step_s, 1 / tuned.reading_speed_tok_s)
