@@ -112,10 +112,11 @@ test-engine: install
 	@test -n "$(ENGINE)" || { echo "Which engine? make test-engine ENGINE=http://127.0.0.1:8080"; exit 2; }
 	$(BIN)/pytest --engine $(ENGINE) tests/integration/test_with_engine.py tests/integration/test_lsp_server.py
 
-# Compares with other engines, which it installs beside the project: see benchmarks/bench.
+# Compares with other engines, which it installs beside the project: see benchmarks/bench. Another model, or another
+# instruction set than the processor's best: make bench FLAGS="--model qwen2.5-coder-1.5b --isa avx2"
 bench: install
 	$(BIN)/copilot-server pull qwen2.5-coder-0.5b
-	$(BIN)/python -m benchmarks.bench
+	$(BIN)/python -m benchmarks.bench $(FLAGS)
 
 # Packs the extension: code --install-extension editors/vscode/copilot-server.vsix
 vsix: install

@@ -6,6 +6,7 @@ It prints its progress on stderr, and a table and a line of JSON on stdout. It d
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +17,11 @@ from benchmarks.bench.parts import Bench, Options
 from benchmarks.bench.prompts import PromptBook
 from benchmarks.bench.report import json_line, plot, table
 from benchmarks.bench.results import figures_of
+from benchmarks.bench.targets import targets
 from benchmarks.home import temporary_home
 from copilot_server.catalog import resolve
 from copilot_server.config import DEFAULT_MODEL
+from copilot_server.engine.backends.cpu.library import load_library
 from copilot_server.engine.models.gguf import prepared_folder
 from copilot_server.fetch import ensure
 from copilot_server.provenance import versions
@@ -32,13 +35,16 @@ PARTS = ("typing", "hurry", "engines", "drafts", "humaneval", "vllm", "first-sta
 def main() -> None:
     """Run the bench in a home folder of its own."""
     arguments = _arguments()
+    if arguments.isa:
+        os.environ["COPILOT_SERVER_ISA"] = arguments.isa  # for the servers, too
     with temporary_home():
         run(arguments)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure the parts, and print and plot the figures. Those of a part that fails are null."""
-    measured_on = machine()
+    isa = load_library().decoder_isa().decode()
+    measured_on = {**machine(), "instruction_set": isa}
     log(f"{measured_on}")
     bench = _bench(arguments)
     others = {
@@ -53,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
         "seed": arguments.seed,
         "quick": arguments.quick,
     }
-    print(table(figures))
+    print(table(figures, targets(arguments.model, isa)))
     print(json_line(figures, about))
 
 
@@ -100,6 +106,7 @@ def _bench(arguments: argparse.Namespace) -> Bench:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
     parser.add_argument("--model", default=DEFAULT_MODEL, help="an id, a folder or a .gguf file")
+    parser.add_argument("--isa", help="force an instruction set on our side, such as avx2 or portable")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--functions", type=int, default=10, help="how many functions are typed in")
     parser.add_argument("--keys", type=int, default=14, help="how many keys of each are typed")

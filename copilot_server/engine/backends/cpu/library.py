@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from ctypes import POINTER, c_char_p, c_float, c_int32, c_int64, c_uint32, c_void_p
 from functools import cache
@@ -109,8 +110,11 @@ class Step(ctypes.Structure):
 def load_library() -> Any:  # noqa: ANN401 - ctypes generates the functions
     """The library that came with this package, or was compiled when it was installed.
 
+    It computes with the instruction set that ``COPILOT_SERVER_ISA`` names, or with the processor's best.
+
     Raises:
-        EngineError: it was not compiled, it was compiled from other sources, or the system cannot load it.
+        EngineError: it was not compiled, it was compiled from other sources, the system cannot load it, or
+            the processor lacks the instruction set that is wanted.
     """
     path = Path(__file__).with_name(FILE)
     if not path.is_file():
@@ -119,13 +123,19 @@ def load_library() -> Any:  # noqa: ANN401 - ctypes generates the functions
             remedy="Install a C compiler (gcc or clang) and install copilot-server again.",
         )
     try:
-        return open_library(path)
+        library = open_library(path)
     except OSError as error:
         msg = f"The kernels for the CPU cannot be loaded ({error})."
         raise EngineError(msg, remedy="Install copilot-server again on this machine.") from error
     except AttributeError as error:
         msg = f"The kernels for the CPU were compiled from another version's sources ({error})."
         raise EngineError(msg, remedy="Install copilot-server again.") from error
+    wanted = os.environ.get("COPILOT_SERVER_ISA")
+    if wanted and not library.decoder_use_isa(wanted.encode()):
+        best = library.decoder_isa().decode()
+        msg = f"COPILOT_SERVER_ISA asks for the instruction set {wanted!r}, which this processor lacks."
+        raise EngineError(msg, remedy=f"Unset it; {best} is then used. The portable code runs everywhere.")
+    return library
 
 
 def open_library(path: Path) -> Any:  # noqa: ANN401 - ctypes generates the functions

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import _ctypes
 import ctypes
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -55,6 +58,17 @@ def test_kernels_of_another_version_are_an_error_with_a_remedy(folder: Path):
     with pytest.raises(EngineError, match="another version's sources") as caught:
         load_library()
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(("wanted", "shown"), [("portable", "portable"), ("mmx", "'mmx'")])
+def test_the_environment_may_name_the_instruction_set(wanted: str, shown: str):
+    code = f"import {library.__name__} as it; print(it.load_library().decoder_isa().decode())"
+    environment = {**os.environ, "COPILOT_SERVER_ISA": wanted}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode == 0) == (wanted == "portable")
+    assert shown in (ran.stdout or ran.stderr)
 
 
 def test_an_instruction_set_can_be_forced_and_one_that_is_not_there_cannot():
