@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 KERNELS := $(wildcard copilot_server/engine/backends/cpu/kernels/*.[ch])
 
-.PHONY: install run check lint format test test-long test-editors browser emacs compilers emulators sanitize hostile bench clean release lock
+.PHONY: install run check lint format test test-long test-editors browser emacs compilers emulators sanitize hostile bench clean
+.PHONY: wheels release lock
 .PHONY: vllm transformers-serve engine-llamacpp engine-vllm test-engine
 .PHONY: vsix lint-vscode editors-vscode docs-vscode
 
@@ -139,7 +140,11 @@ docs-vscode: vsix browser
 lock: install
 	$(BIN)/python scripts/lock.py
 
-# Builds sdist, wheel and .vsix into dist/, with lists of what they consist of, and checks each in a clean environment.
+# Builds the sdist and a wheel for each platform into dist/, with kernels that zig's C compiler has compiled.
+wheels: install
+	$(BIN)/python scripts/wheels.py
+
+# Builds sdist, wheels and .vsix into dist/, with lists of what they consist of, and checks each in a clean environment.
 # Known vulnerabilities of what they consist of are asked for first: make release FLAGS=--unaudited goes on without.
 release: install
 	$(BIN)/python scripts/release.py $(FLAGS)

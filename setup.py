@@ -1,9 +1,9 @@
 """The parts of the build that pyproject.toml cannot express: the C kernels, and where the manifests go."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
-from typing import ClassVar
 
 from setuptools import Extension, find_packages, setup
 from setuptools.command.bdist_wheel import bdist_wheel
@@ -13,8 +13,10 @@ from setuptools.command.build_py import build_py
 CPU = Path("copilot_server/engine/backends/cpu")
 # Without contraction every sum is rounded in the same way wherever it is computed: see kernels/simd.h.
 COMPILE_ARGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-pthread"]
+# A library that was compiled beforehand, for this or for another system: see scripts/wheels.py.
+GIVEN = os.environ.get("COPILOT_SERVER_LIBRARY")
 # library.py looks for these names.
-SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+SUFFIX = Path(GIVEN).suffix if GIVEN else {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
 class BuildWithManifests(build_py):
@@ -28,31 +30,20 @@ class BuildWithManifests(build_py):
 
 
 class BuildLibrary(build_ext):
-    """Compiles the kernels as a plain shared library, which no version of Python has a part in.
-
-    ``--library`` names one that was compiled beforehand, for this or another system (``scripts/wheels.py``).
-    """
-
-    user_options: ClassVar = [*build_ext.user_options, ("library=", None, "a compiled library to use")]
-
-    def initialize_options(self) -> None:
-        """Begin without a library."""
-        super().initialize_options()
-        self.library: str | None = None
+    """Compiles the kernels as a plain shared library, which no version of Python has a part in."""
 
     def build_extension(self, ext: Extension) -> None:
         """Compile the library, or copy the one that was given."""
-        if self.library is None:
-            super().build_extension(ext)
-        else:
+        if GIVEN:
             target = Path(self.get_ext_fullpath(ext.name))
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(self.library, target)
+            shutil.copy(GIVEN, target)
+        else:
+            super().build_extension(ext)
 
     def get_ext_filename(self, fullname: str) -> str:
         """Return the file's name, without the version and the ABI of a Python."""
-        suffix = Path(self.library).suffix if self.library else SUFFIX
-        return str(Path(*fullname.split("."))) + suffix
+        return str(Path(*fullname.split("."))) + SUFFIX
 
     def get_export_symbols(self, ext: Extension) -> list[str]:
         """Return no symbols: there is no PyInit function."""
@@ -87,7 +78,7 @@ if __name__ == "__main__":
                 sources=sorted(map(str, CPU.glob("kernels/*.c"))),
                 depends=sorted(map(str, CPU.glob("kernels/*.h"))),
                 extra_compile_args=COMPILE_ARGS,
-                extra_link_args=["-pthread"],
+                extra_link_args=["-pthread", "-lm"],
                 # Without a compiler the server runs on torch alone, more slowly; its first start says so.
                 optional=True,
             )

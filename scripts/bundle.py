@@ -6,9 +6,11 @@ is the sdist, and not a wheel, since the kernels are compiled for the machine th
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,14 +18,26 @@ FOLDER = ROOT / "editors/vscode/server"
 LOCK = ROOT / "requirements.lock"
 
 
-def build(hook: str, folder: Path, source: Path = ROOT) -> None:
+def build(
+    hook: str,
+    folder: Path,
+    source: Path = ROOT,
+    settings: Mapping[str, Sequence[str]] | None = None,
+    library: Path | None = None,
+) -> None:
     """Call setuptools as any front end of PEP 517 does, in a process of its own.
+
+    ``settings``: the hook's ``config_settings``. ``library``: the compiled kernels for a wheel, which are
+    compiled for this machine otherwise.
 
     Raises:
         subprocess.CalledProcessError: it fails.
     """
-    code = f"from setuptools.build_meta import {hook}; {hook}({str(folder)!r})"
-    subprocess.run([sys.executable, "-c", code], cwd=source, check=True, stdout=subprocess.DEVNULL)
+    code = f"from setuptools.build_meta import {hook}; {hook}({str(folder)!r}, {settings!r})"
+    environment = os.environ | ({"COPILOT_SERVER_LIBRARY": str(library)} if library else {})
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=source, env=environment, check=True, stdout=subprocess.DEVNULL
+    )
 
 
 def main() -> int:

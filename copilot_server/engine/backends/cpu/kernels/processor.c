@@ -8,19 +8,37 @@
 #include <sys/auxv.h>
 #endif
 
+#if defined(__x86_64__)
+/* The registers that the system saves for each thread (XCR0): bits 1 and 2 are those of AVX, 5 to 7 those of AVX-512.
+ * Source: Intel's Software Developer's Manual, volume 1, section 13.3. */
+#define SAVED_AVX 0x06
+#define SAVED_AVX512 0xe6
+
+static uint32_t saved_registers(void) {
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+#endif
+
 uint32_t processor_features(void) {
     uint32_t features = 0;
 #if defined(__x86_64__)
+    /* Not by __builtin_cpu_supports: what zig's compiler links with it finds no feature on any processor. */
     unsigned a, b, c, d;
-    if (__builtin_cpu_supports("avx2")) features |= FEATURE_AVX2;
-    if (__builtin_cpu_supports("fma")) features |= FEATURE_FMA;
-    /* clang 14 does not know "f16c" here. It uses the same registers as AVX2, so the system has enabled it. */
-    if ((features & FEATURE_AVX2) && __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C)) features |= FEATURE_F16C;
-    if (__builtin_cpu_supports("avx512f")) features |= FEATURE_AVX512F;
-    if (__builtin_cpu_supports("avx512bw")) features |= FEATURE_AVX512BW;
-    if (__builtin_cpu_supports("avx512dq")) features |= FEATURE_AVX512DQ;
-    if (__builtin_cpu_supports("avx512vl")) features |= FEATURE_AVX512VL;
-    if (__builtin_cpu_supports("avx512vnni")) features |= FEATURE_AVX512VNNI;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE)) return 0;
+    const uint32_t saved = saved_registers();
+    if ((saved & SAVED_AVX) != SAVED_AVX) return 0;
+    if (c & bit_FMA) features |= FEATURE_FMA;
+    if (c & bit_F16C) features |= FEATURE_F16C;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return features;
+    if (b & bit_AVX2) features |= FEATURE_AVX2;
+    const int has_512 = (saved & SAVED_AVX512) == SAVED_AVX512;
+    if (has_512 && (b & bit_AVX512F)) features |= FEATURE_AVX512F;
+    if (has_512 && (b & bit_AVX512BW)) features |= FEATURE_AVX512BW;
+    if (has_512 && (b & bit_AVX512DQ)) features |= FEATURE_AVX512DQ;
+    if (has_512 && (b & bit_AVX512VL)) features |= FEATURE_AVX512VL;
+    if (has_512 && (c & bit_AVX512VNNI)) features |= FEATURE_AVX512VNNI;
 #elif defined(__aarch64__) && defined(__linux__)
     if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) features |= FEATURE_DOTPROD;
 #elif defined(__aarch64__) && defined(__APPLE__)

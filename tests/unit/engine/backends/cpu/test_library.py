@@ -88,6 +88,19 @@ def features() -> dict[str, int]:
     return {name.lower(): 1 << int(bit) for name, bit in found}
 
 
+#: The names of features in Linux' list, where they are not those of compilers.
+LISTED_AS = {"avx512_vnni": "avx512vnni", "avx_vnni": "avxvnni", "asimddp": "dotprod"}
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="the system does not list the features")
+def test_the_fastest_set_that_the_system_lists_the_features_of_is_chosen():
+    listed = re.search(r"(?m)^(?:flags|Features)\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    assert listed
+    names = {LISTED_AS.get(name, name) for name in listed[1].split()}
+    bits = sum(bit for name, bit in features().items() if name in names)
+    assert load_library().decoder_isa() == load_library().decoder_isa_with(bits)
+
+
 def compiled_for(name: str) -> set[str]:
     """The features that the compiler may use in an instruction set's file."""
     found = re.search(r'TARGET_BEGIN\("(.*)"\)', (KERNELS / f"isa_{name}.c").read_text())
