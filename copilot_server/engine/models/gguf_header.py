@@ -192,11 +192,24 @@ class _Reader:
         if of == _STRING:
             if length > len(self._data):
                 raise ValueError("an array is longer than the file")
-            texts = [self._take(self.number("Q")) for _ in range(length)]
-            return [text.decode("utf-8", "replace") for text in texts] if wanted else None
+            return self._texts(length, wanted=wanted)
         kind = _SCALARS[of]
         numbers = self._take(length * struct.calcsize(f"<{kind}"))
         return list(struct.unpack(f"<{length}{kind}", numbers)) if wanted else None
+
+    def _texts(self, length: int, *, wanted: bool) -> list[str] | None:
+        """So many texts; a vocabulary has some 10^5, so this does without a call for each."""
+        data, end, at, length_at = self._data, len(self._data), self.at, struct.Struct("<Q").unpack_from
+        texts = []
+        for _ in range(length):
+            start = at + 8
+            at = start + length_at(data, at)[0]
+            if at > end:
+                raise ValueError("it ends too soon")
+            if wanted:
+                texts.append(str(data[start:at], "utf-8", "replace"))
+        self.at = at
+        return texts if wanted else None
 
     def _take(self, length: int) -> bytes:
         if length > len(self._data) - self.at:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from bisect import bisect_left
@@ -210,15 +209,19 @@ def _looks_like_control(content: str) -> bool:
 
 def _byte_decoder(fast: FastTokenizer) -> Callable[[str], bytes]:
     """How this vocabulary writes bytes: in GPT-2's printable alphabet, or as SentencePiece does."""
-    if "ByteLevel" in json.dumps(json.loads(fast.to_str())["decoder"]):
-        return partial(_byte_level_bytes, alphabet=_gpt2_alphabet())
+    if fast.decoder is not None and b"ByteLevel" in fast.decoder.__getstate__():
+        bytes_of = {ord(char): byte for char, byte in _gpt2_alphabet().items()}
+        # A character outside the alphabet must not be taken for the byte of its number.
+        others = {code: 0xFFFF for code in range(256) if code not in bytes_of}
+        return partial(_byte_level_bytes, table=bytes_of | others)
     return _sentencepiece_bytes
 
 
-def _byte_level_bytes(token: str, alphabet: dict[str, int]) -> bytes:
-    if set(token) <= alphabet.keys():
-        return bytes(alphabet[char] for char in token)
-    return token.encode()  # a token that was added as plain text
+def _byte_level_bytes(token: str, table: dict[int, int]) -> bytes:
+    try:
+        return token.translate(table).encode("latin-1")
+    except UnicodeEncodeError:
+        return token.encode()  # a token that was added as plain text
 
 
 def _sentencepiece_bytes(token: str) -> bytes:

@@ -76,7 +76,7 @@ def test_without_compiled_kernels_transformers_serves_and_the_log_says_why(
 ):
     library.load_library.cache_clear()
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
-        patch.setattr(library, "EXTENSION_SUFFIXES", [".none"])
+        patch.setattr(library, "FILE", "_none.so")
         engine = load_engine(tiny_model_dir, device="cpu")
     library.load_library.cache_clear()
     assert isinstance(engine, DecodingEngine)

@@ -17,20 +17,18 @@ from copilot_server.engine.backends.cpu.tensors import Array
 def pack_q5_0(rows: Array) -> Array:
     """Rows of Q5_0 blocks, as bytes, as (rows / 16, bytes)."""
     blocks = rows.reshape(len(rows), -1, 22)
-    fifth = np.unpackbits(blocks[:, :, 2:6], axis=2, bitorder="little")
-    codes = _two_codes(blocks[:, :, 6:]) | fifth << 4
-    halves = _steps(codes)
-    fifth_bits = np.packbits(halves >> 4, axis=2, bitorder="little")
-    return _joined(_nibbles(halves), fifth_bits, _by_output(blocks[:, :, :2]))
+    fifth = _by_output(_every_fourth_bit(blocks[:, :, 2:6]))
+    return _joined(*_two_nibbles(blocks[:, :, 6:]), fifth, _by_output(blocks[:, :, :2]))
 
 
 def pack_q4_k(rows: Array) -> Array:
     """Rows of Q4_K blocks, as bytes, as (rows / 16, bytes)."""
     blocks = rows.reshape(len(rows), -1, 144)
-    codes = _two_codes(blocks[:, :, 16:].reshape(len(rows), -1, 32)).reshape(len(rows), -1, 32)
+    nibbles = np.stack(_two_nibbles(blocks[:, :, 16:].reshape(len(rows), -1, 32)), axis=2)
+    nibbles = nibbles.reshape(len(nibbles), -1, *nibbles.shape[3:])
     scales, minima = _six_bits(blocks[:, :, 4:16])
     whole = [_by_output(numbers.reshape(len(rows), -1, 1)) for numbers in (scales, minima)]
-    groups = _joined(_nibbles(_steps(codes)), *whole)
+    groups = _joined(nibbles, *whole)
     pieces = groups.reshape(len(groups), blocks.shape[1], -1)
     factors = [_by_output(blocks[:, :, at : at + 2]) for at in (0, 2)]
     return _joined(*factors, pieces)
@@ -61,9 +59,27 @@ PACK_BLOCKS: Mapping[str, Callable[[Array], Array]] = {
 }
 
 
-def _two_codes(bytes_: Array) -> Array:
-    """The lower four bits of all bytes of a group, then the upper ones."""
-    return np.concatenate([bytes_ & 15, bytes_ >> 4], axis=-1)
+def _two_nibbles(bytes_: Array) -> tuple[Array, Array]:
+    """The lower and the upper codes of (rows, groups, n) bytes, each as (rows / 16, groups, n / 4, 32).
+
+    A vector of 32 bytes has four inputs of eight outputs and, in the upper bits, those of the next eight.
+    """
+    rows, groups, size = bytes_.shape
+    halves = bytes_.reshape(rows // BLOCK, 2, BLOCK // 2, groups * size)
+    first, second = halves[:, 0], halves[:, 1]
+    lower, upper = first & 15 | second << 4, first >> 4 | second & 240
+    steps = [by_output.view(np.uint32).transpose(0, 2, 1) for by_output in (lower, upper)]
+    shape = rows // BLOCK, groups, size // 4, 2 * BLOCK
+    first_steps, second_steps = (np.ascontiguousarray(step).view(np.uint8).reshape(shape) for step in steps)
+    return first_steps, second_steps
+
+
+def _every_fourth_bit(bytes_: Array) -> Array:
+    """Bits 0, 4, ... 28 of each group of four bytes, then 1, 5, ..., and so on: (rows, groups, 4) bytes."""
+    bits = np.ascontiguousarray(bytes_).view("<u4") >> np.arange(4, dtype=np.uint32) & 0x11111111
+    bits = (bits | bits >> 3) & 0x03030303
+    bits = (bits | bits >> 6) & 0x000F000F
+    return ((bits | bits >> 12) & 0xFF).astype(np.uint8)
 
 
 def _six_bits(packed: Array) -> tuple[Array, Array]:

@@ -12,8 +12,8 @@ from copilot_server.engine.backends.cpu.layout import PAIR, PIECES, Format, Form
 from copilot_server.engine.backends.cpu.library import BLOCK, GROUP
 from copilot_server.engine.backends.cpu.tensors import Array, as_float32, slabs
 
-#: Outputs packed at a time: the head of a large model would not fit in memory in float32.
-SLAB = 8192
+#: Outputs packed at a time: what is computed of them stays in the processor's caches.
+SLAB = 1024
 
 _Source: TypeAlias = "tuple[str, Array]"
 
@@ -145,4 +145,4 @@ def _blocked_bfloat16(rows: Array) -> Array:
 
 
 def _padded_rows(rows: Array, count: int) -> Array:
-    return np.pad(rows, ((0, count - len(rows)), (0, 0)))
+    return rows if len(rows) == count else np.pad(rows, ((0, count - len(rows)), (0, 0)))

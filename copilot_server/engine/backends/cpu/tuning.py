@@ -22,6 +22,7 @@ from copilot_server.engine.backends.cpu.library import load_library
 from copilot_server.engine.decoding.reading import measure_reading_speed
 from copilot_server.engine.runner import Choice, Chunk, Runner
 from copilot_server.fetch import home
+from copilot_server.provenance import cores
 
 _LOG = logging.getLogger(__name__)
 
@@ -125,8 +126,7 @@ def _measure(make: Callable[[int], Runner], threads: int) -> Tuning:
 
 def thread_counts() -> Sequence[int]:
     """All processors; half of them, which are the physical cores with hyper-threading; and a quarter."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return sorted({max(1, usable // divisor) for divisor in (1, 2, 4)})
+    return sorted({max(1, cores() // divisor) for divisor in (1, 2, 4)})
 
 
 class _Steps:
