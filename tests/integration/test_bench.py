@@ -142,7 +142,7 @@ class TestFigures:
         settings = Settings(model=str(tiny_model_dir), device="cpu")
         library.load_library.cache_clear()
         with monkeypatch.context() as patch:
-            patch.setattr(library, "EXTENSION_SUFFIXES", [".none"])
+            patch.setattr(library, "FILE", "_none.so")
             run(settings, as_json=True)
         without = json.loads(capsys.readouterr().out)
         library.load_library.cache_clear()
