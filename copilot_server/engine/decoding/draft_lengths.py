@@ -12,9 +12,11 @@ LONGEST_MATCH = 16
 FIRST_RATES = (0.45, 0.95)
 #: How many drafts the rates above count as, and by what a draft counts less with each later one.
 PRIOR_DRAFTS, KEPT = 8.0, 0.99
-#: The share of a step's error by which its expected time is corrected, and that by which what was learned is
-#: forgotten where it leads to no drafts, so that they are tried again.
-CORRECTED, FORGOTTEN = 0.05, 0.005
+#: The share of a step's error by which its expected time is corrected.
+CORRECTED = 0.1
+#: Of so many times that no draft seems worthwhile, one is tried at the last: what was learned while the
+#: machine was busy, or of another text, does not hold for ever.
+DECLINED = 32
 #: Steps with more tokens read prompts, which says little of what a draft costs.
 MOST_TIMED_TOKENS = 32
 
@@ -33,7 +35,6 @@ class StepTimes:
     def __init__(self, alone_s: float, further_s: float) -> None:
         self.alone_s = alone_s
         self.further_s = further_s
-        self._first_ratio = further_s / alone_s
 
     def of(self, tokens: int) -> float:
         """The seconds that a step of ``tokens`` tokens takes."""
@@ -50,8 +51,6 @@ class StepTimes:
             return
         self.further_s *= 1 + change_s / self.alone_s
         self.alone_s += change_s
-        first_s = self._first_ratio * self.alone_s
-        self.further_s -= FORGOTTEN * max(0.0, self.further_s - first_s)
 
 
 class DraftRates:
@@ -69,12 +68,6 @@ class DraftRates:
         """The share of drafts that are right after a match of ``matched`` tokens."""
         at = min(matched, LONGEST_MATCH)
         return (self._right[at] + PRIOR_DRAFTS * self._first[at]) / (self._tried[at] + PRIOR_DRAFTS)
-
-    def forget(self, matched: int) -> None:
-        """Trust less in what was learned of such matches, which are not drafted from any more."""
-        at = min(matched, LONGEST_MATCH)
-        self._tried[at] *= 1 - FORGOTTEN
-        self._right[at] *= 1 - FORGOTTEN
 
     def record(self, matched: int, drafted: int, right: int) -> None:
         """Learn that ``right`` of ``drafted`` tokens were right; what follows a wrong one tells nothing."""
@@ -111,6 +104,7 @@ class DraftLengths:
         self._most = most
         self._times = times
         self._rates = DraftRates()
+        self._declined = 0
 
     def worthwhile(self, matched: int, step: PlannedStep, sharing: int = 1) -> int:
         """How many drafts after a match of ``matched`` tokens are worth adding to ``step``.
@@ -126,9 +120,11 @@ class DraftLengths:
             if likely * self._times.of(tokens) <= expected * self._times.further_s:
                 break
             expected, tokens, count = expected + likely, tokens + 1, count + 1
-        if count == 0:
-            self._rates.forget(matched)
-        return count
+        return count or min(most, self._tries_anyway())
+
+    def _tries_anyway(self) -> bool:
+        self._declined = (self._declined + 1) % DECLINED
+        return self._declined == 0
 
     def add(self, matched: int, drafted: int, step: PlannedStep) -> None:
         """Add ``drafted`` drafts after a match of ``matched`` tokens to ``step``."""
