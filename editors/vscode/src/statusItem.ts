@@ -55,7 +55,7 @@ export class StatusItem implements vscode.Disposable {
     this.item.text = view.text;
     this.item.tooltip = tooltip(view);
     this.item.backgroundColor = background(view);
-    const lines = [view.summary, view.remedy, view.privacy].filter(Boolean);
+    const lines = [view.summary, view.remedy, view.privacy, view.choice].filter(Boolean);
     this.item.accessibilityInformation = { label: lines.map((one) => one.replace(/\.$/, "")).join(". ") };
     const isOn =
       now.enabled && now.language?.on !== false && phase.kind !== "missing" && phase.kind !== "failed";
@@ -67,7 +67,7 @@ export class StatusItem implements vscode.Disposable {
 function tooltip(view: StatusView): vscode.MarkdownString {
   const shown = new vscode.MarkdownString("", true);
   shown.appendText(view.summary); // appendText escapes the text, which may have an untrusted model's name
-  for (const more of [view.remedy, view.privacy]) {
+  for (const more of [view.remedy, view.privacy, view.choice]) {
     if (more !== "") {
       shown.appendText(`\n\n${more}`);
     }

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { afterCrash, type Crashes } from "../src/core/backoff";
 import { isLanguageOn, readLanguages, toggledLanguage } from "../src/core/languages";
 import { candidates, findServer, type Locations } from "../src/core/locate";
-import { modelRow, readModels } from "../src/core/models";
+import { autoRow, missingFor, modelRow, readModels } from "../src/core/models";
 import { isProgram, run } from "../src/core/program";
 import { LineSplitter, readProgress } from "../src/core/selfTestProgress";
 
@@ -183,6 +183,18 @@ test("the list of models is read and shown", () => {
   });
   assert.equal(modelRow({ ...model, isOnDisk: true }, "m").label, "$(check) m");
   assert.equal(modelRow({ ...model, isOnDisk: true }, "m").description, "on this machine");
+});
+
+test("auto is shown with its reason, and what it would have to fetch is known", () => {
+  const row = { parameters: 1, size_bytes: 1, licence: "MIT", humaneval: [], on_disk: true };
+  const small = { ...row, id: "small", auto: true, suits: false, reason: "small is the largest here." };
+  const large = { ...row, id: "large", auto: false, suits: true, reason: "small ...", on_disk: false };
+  const models = readModels(JSON.stringify([small, large]));
+  assert.equal(autoRow(models, "auto").label, "$(check) auto");
+  assert.equal(autoRow(models, "small").label, "auto");
+  assert.equal(autoRow(models, "small").detail, "small is the largest here.");
+  assert.equal(missingFor(models)?.id, "large");
+  assert.equal(missingFor(readModels(JSON.stringify([small, { ...large, on_disk: true }]))), undefined);
 });
 
 test("an invalid list of models is an error", () => {

@@ -29,7 +29,7 @@ test("a status of the server is read", () => {
     percent: 41.7,
     model: "m",
   };
-  const read = { state: "loading", percent: 42, message: "Loading", model: "m", engine: "" };
+  const read = { state: "loading", percent: 42, message: "Loading", model: "m", engine: "", choice: "" };
   assert.deepEqual(readStatus(sent), read);
   assert.deepEqual(readStatus({ ...sent, engine: null }), read);
   assert.equal(readStatus({ ...sent, engine: "gpu:8000" })?.engine, "gpu:8000");
@@ -136,6 +136,22 @@ test("the model shown is the one that the server reports, or for a local one tha
   assert.equal(modelOf({ kind: "idle" }, "configured"), "configured");
   assert.equal(modelOf({ kind: "running", status: UNKNOWN_STATUS }, "configured"), "configured");
   assert.equal(modelOf(elsewhere({ model: "" }), "configured"), "");
+});
+
+test("the menu and the tooltip say why the server chose the model", () => {
+  const choice = "m is the largest model here.";
+  const chosen: Phase = {
+    kind: "running",
+    status: { ...UNKNOWN_STATUS, state: "ready", model: "m", choice },
+  };
+  assert.equal(readStatus({ state: "ready", choice })?.choice, choice);
+  assert.equal(readStatus({ state: "ready", choice: null })?.choice, "");
+  assert.equal(statusView(chosen, ON).choice, choice);
+  assert.equal(statusView(READY, ON).choice, "");
+  const details = (phase: Phase) =>
+    menuGroups(phase, ON, "m").flatMap(({ entries }) => entries.flatMap(({ detail }) => detail ?? []));
+  assert.deepEqual(details(chosen), [choice]);
+  assert.deepEqual(details(READY), []);
 });
 
 test("the menu begins with what fixes an error", () => {

@@ -5,6 +5,9 @@ local server = require('copilot_server.server')
 
 local M = {}
 
+--- The model that leaves the choice to the server.
+local AUTO = 'auto'
+
 local SCOPES = { 'buffer', 'filetype', 'global' }
 local BENCHMARKS = { 'humaneval', 'infilling', 'robustness', 'chained', 'buggy-context', 'protocols' }
 
@@ -51,7 +54,7 @@ local function status_lines()
   local why = attach.why_off(0)
   local here = why
     or (server.client(vim.api.nvim_get_current_buf()) and 'on' or 'on, but the server is not attached')
-  return {
+  local lines = {
     ('server: %s'):format(
       client and ('%s %s, %s'):format(info.name or 'running', info.version or '', status.state)
         or 'not running'
@@ -61,8 +64,14 @@ local function status_lines()
       status.engine and (', at %s, where what is completed is sent'):format(status.engine) or ''
     ),
     ('this buffer: %s'):format(here),
-    status.message ~= '' and ('message: %s'):format(status.message) or nil,
   }
+  if status.choice then
+    table.insert(lines, ('auto: %s'):format(status.choice))
+  end
+  if status.message ~= '' then
+    table.insert(lines, ('message: %s'):format(status.message))
+  end
+  return lines
 end
 
 ---@param chosen string
@@ -73,6 +82,9 @@ end
 ---@param model table
 ---@return string
 local function describe_model(model)
+  if model.id == AUTO then
+    return ('%s  (the largest on this machine that is fast enough on it)'):format(model.id)
+  end
   return ('%s  (%s)'):format(model.id, model.on_disk and 'on disk' or 'to be fetched')
 end
 
@@ -96,6 +108,7 @@ local function choose_model()
         return
       end
       models = models.models or models
+      table.insert(models, { id = AUTO })
       vim.ui.select(models, { prompt = 'Model', format_item = describe_model }, function(model)
         if model then
           change_model(model.id)

@@ -13,6 +13,7 @@ local TELL_AGAIN_MS = 300000
 ---@field state 'loading'|'ready'|'thinking'|'off'|'error'|'stopped'
 ---@field percent? integer
 ---@field model? string
+---@field choice? string why the server chose the model; nil if the settings name it
 ---@field engine? string the hosts that receive the source to complete; nil if the model runs in the server
 
 ---@type table<integer, copilot_server.Status> by client
@@ -39,6 +40,7 @@ local function read(params)
     state = params.state or by_kind[params.kind] or (params.busy and 'thinking' or 'ready'),
     percent = type(params.percent) == 'number' and params.percent or nil,
     model = type(params.model) == 'string' and params.model ~= '' and params.model or nil,
+    choice = type(params.choice) == 'string' and params.choice or nil,
     engine = type(params.engine) == 'string' and params.engine or nil,
   }
 end

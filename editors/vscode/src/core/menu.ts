@@ -1,9 +1,11 @@
 /** What the status bar's menu offers. */
-import { engineOf, type Phase, type Switches } from "./status";
+import { choiceOf, engineOf, type Phase, type Switches } from "./status";
 
 export interface MenuEntry {
   readonly label: string;
   readonly description?: string;
+  /** A second line. */
+  readonly detail?: string;
   readonly command: string;
   readonly args?: readonly unknown[];
 }
@@ -18,7 +20,7 @@ export function menuGroups(phase: Phase, switches: Switches, model: string): rea
   const groups = [
     { title: "To do", entries: remedies(phase, switches) },
     { title: "Suggestions", entries: suggestions(switches) },
-    { title: "Model", entries: modelEntries(model, engineOf(phase)) },
+    { title: "Model", entries: modelEntries(model, engineOf(phase), choiceOf(phase)) },
     { title: "Server", entries: SERVER_ENTRIES },
   ];
   return groups.filter((group) => group.entries.length > 0);
@@ -71,10 +73,11 @@ function suggestions({ enabled, language }: Switches): MenuEntry[] {
   return enabled && language.on ? [everywhere, here, panel] : enabled ? [everywhere, here] : [everywhere];
 }
 
-function modelEntries(model: string, engine: string): MenuEntry[] {
+function modelEntries(model: string, engine: string, choice: string): MenuEntry[] {
   const select: MenuEntry = {
     label: "$(server-environment) Select model…",
     description: model,
+    ...(choice === "" ? {} : { detail: choice }),
     command: "copilot-server.selectModel",
   };
   const away: MenuEntry = {

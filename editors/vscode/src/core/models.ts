@@ -9,7 +9,16 @@ export interface Model {
   readonly isOnDisk: boolean;
   /** The best published pass@1 on HumanEval. */
   readonly score_percent: number | undefined;
+  /** Whether it is the one that `auto` chooses among those on this machine. */
+  readonly isChosen: boolean;
+  /** Whether `auto` would choose it if it were on this machine. */
+  readonly isSuited: boolean;
+  /** Why; empty if it is neither. */
+  readonly reason: string;
 }
+
+/** The setting that leaves the choice to the server. */
+export const AUTO = "auto";
 
 export interface ModelRow {
   readonly id: string;
@@ -45,6 +54,22 @@ export function modelRow(model: Model, current: string): ModelRow {
   };
 }
 
+/** How the choice by the server is shown in the picker, beside the `models`; `configured` is the setting. */
+export function autoRow(models: readonly Model[], configured: string): ModelRow {
+  const chosen = models.find((model) => model.isChosen) ?? models.find((model) => model.isSuited);
+  return {
+    id: AUTO,
+    label: configured === AUTO ? `$(check) ${AUTO}` : AUTO,
+    description: "the largest on this machine that is fast enough on it",
+    detail: chosen?.reason ?? "",
+  };
+}
+
+/** What would have to be fetched for `auto` to serve what suits this machine; undefined for nothing. */
+export function missingFor(models: readonly Model[]): Model | undefined {
+  return models.find((model) => model.isSuited && !model.isOnDisk);
+}
+
 /** A human-readable size. */
 export function gigabytes(size_bytes: number): string {
   return `${(size_bytes / 1e9).toFixed(1)} GB`;
@@ -54,7 +79,8 @@ function readModel(row: unknown): Model {
   if (typeof row !== "object" || row === null || typeof (row as { id?: unknown }).id !== "string") {
     throw new TypeError("A model in the list has no id.");
   }
-  const { id, title, parameters, size_bytes, licence, on_disk, humaneval } = row as Record<string, unknown>;
+  const { id, title, parameters, size_bytes, licence, on_disk, humaneval, auto, suits, reason } =
+    row as Record<string, unknown>;
   return {
     id: String(id),
     title: typeof title === "string" ? title : String(id),
@@ -63,6 +89,9 @@ function readModel(row: unknown): Model {
     licence: typeof licence === "string" ? licence : "licence unknown",
     isOnDisk: on_disk === true,
     score_percent: bestScore(humaneval),
+    isChosen: auto === true,
+    isSuited: suits === true,
+    reason: typeof reason === "string" ? reason : "",
   };
 }
 

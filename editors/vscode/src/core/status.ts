@@ -10,6 +10,8 @@ export interface ServerStatus {
   readonly model: string;
   /** The hosts of the remote engine that runs the model; empty if the server runs it itself. */
   readonly engine: string;
+  /** Why the server chose the model; empty if the settings name it. */
+  readonly choice: string;
 }
 
 /** The state of the server's process, as the extension sees it. */
@@ -39,6 +41,8 @@ export interface StatusView {
   readonly remedy: string;
   /** Where the source is sent; empty if it stays in the server. */
   readonly privacy: string;
+  /** Why the server chose the model; empty if the settings name it. */
+  readonly choice: string;
   readonly severity: "normal" | "warning" | "error";
 }
 
@@ -52,6 +56,7 @@ export const UNKNOWN_STATUS: ServerStatus = {
   message: "",
   model: "",
   engine: "",
+  choice: "",
 };
 /** The number of characters of a host that fit in a status bar. */
 const SHORT = 28;
@@ -61,7 +66,7 @@ export function readStatus(params: unknown): ServerStatus | undefined {
   if (typeof params !== "object" || params === null) {
     return undefined;
   }
-  const { state, percent, message, model, engine } = params as Record<string, unknown>;
+  const { state, percent, message, model, engine, choice } = params as Record<string, unknown>;
   if (typeof state !== "string" || !STATES.includes(state)) {
     return undefined;
   }
@@ -71,12 +76,18 @@ export function readStatus(params: unknown): ServerStatus | undefined {
     message: typeof message === "string" ? message : "",
     model: typeof model === "string" ? model : "",
     engine: typeof engine === "string" ? engine : "",
+    choice: typeof choice === "string" ? choice : "",
   };
 }
 
 /** The hosts of the remote engine that runs the model; empty if there is none. */
 export function engineOf(phase: Phase): string {
   return phase.kind === "running" ? phase.status.engine : "";
+}
+
+/** Why the server chose the model; empty if the settings name it, or nothing is chosen yet. */
+export function choiceOf(phase: Phase): string {
+  return phase.kind === "running" ? phase.status.choice : "";
 }
 
 /** The model's name; `configured` is the model that the settings name for the server itself. */
@@ -113,7 +124,8 @@ export function statusView(phase: Phase, switches: Switches): StatusView {
 }
 
 function running(status: ServerStatus): StatusView {
-  return status.engine === "" || status.state === "off" ? local(status) : remote(status);
+  const view = status.engine === "" || status.state === "off" ? local(status) : remote(status);
+  return { ...view, choice: status.choice };
 }
 
 function local(status: ServerStatus): StatusView {
@@ -200,6 +212,7 @@ function normal(icon: string, what: string): StatusView {
     summary: `${NAME}: ${what}`,
     remedy: "",
     privacy: "",
+    choice: "",
     severity: "normal",
   };
 }
