@@ -75,9 +75,10 @@ compilers:
 	}
 
 # The long tests run the kernels for ARM in an emulator.
-EMULATORS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+EMULATORS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user wine64
 emulators:
-	@command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null || \
+	@command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null && \
+	{ command -v wine64 || command -v wine || test -x /usr/lib/wine/wine64; } >/dev/null || \
 	test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || { \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
 	    $(EMULATORS) >/dev/null || echo "Not all of $(EMULATORS) could be installed."; \

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 
 import attrs
+import psutil
 
 from copilot_server.bench.stopwatch import StopwatchEngine, Timing
 from copilot_server.bench.workload import texts_of, tokens_per_line
@@ -120,14 +119,8 @@ def measure(settings: Settings) -> Figures:
 
 
 def resident_bytes() -> int:
-    """Return the current memory of this process; on macOS, the most it ever was."""
-    import resource  # noqa: PLC0415 - Windows has none
-
-    status = Path("/proc/self/statm")
-    if status.exists():
-        return int(status.read_text("ascii").split()[1]) * resource.getpagesize()
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+    """Return the current memory of this process."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def _without_drafts(settings: Settings) -> Pipeline:

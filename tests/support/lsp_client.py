@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -253,15 +253,20 @@ def inline_params(uri: str, line: int, character: int, *, invoked: bool = False)
 
 @asynccontextmanager
 async def running_server(
-    *arguments: str, transport: Transport = "stdio", program: tuple[str, ...] = ("-m", "copilot_server")
+    *arguments: str,
+    transport: Transport = "stdio",
+    program: tuple[str, ...] = ("-m", "copilot_server"),
+    python: str = sys.executable,
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[LspClient]:
     """Start a server process and connect to it; it is killed at the end if it still runs."""
     flags = () if transport == "stdio" else (f"--{transport}", "--port", "0")
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
+        python,
         *program,
         *arguments,
         *flags,
+        env=environment,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
