@@ -17,11 +17,13 @@ def choose_here(settings: Settings, progress: Progress | None = None) -> ModelCh
     Raises:
         DeviceError: the device that the settings name is not available.
     """
-    from copilot_server.engine.model_choice.measuring import this_machine  # noqa: PLC0415 - only for auto
+    from copilot_server.engine.model_choice import measuring  # noqa: PLC0415 - only for auto
 
-    machine = this_machine(settings, progress or LoggedProgress())
-    models = all_manifests()
-    return choose(machine, models, {one.id for one in models if cached_path(one) is not None})
+    machine = measuring.this_machine(settings, progress or LoggedProgress())
+    models = [one for one in all_manifests() if one.automatic]
+    paths = {one.id: path for one in models if (path := cached_path(one)) is not None}
+    measured = measuring.measured_models(machine, paths, settings.speed.threads)
+    return choose(machine, models, paths, measured=measured)
 
 
 def with_model(settings: Settings, progress: Progress | None = None) -> tuple[Settings, ModelChoice | None]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from copilot_server.catalog import Manifest
-from copilot_server.engine.model_choice.machine import BESIDE_GGUF, BYTES_PER_WEIGHT, Machine
+from copilot_server.engine.model_choice.machine import BESIDE_GGUF, BYTES_PER_WEIGHT, Machine, Speeds
 
 #: A prompt with the default budget, of which nothing has been read: 881 tokens in the mean over 120 lines
 #: of real repositories (benchmarks/LOG.md, 2026-11-30).
@@ -41,6 +42,7 @@ class Limits:
 
 
 LIMITS = Limits()
+_NONE: Mapping[str, Speeds] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +90,24 @@ class ModelChoice:
 
 
 def choose(
-    machine: Machine | None, models: Iterable[Manifest], on_disk: Collection[str], limits: Limits = LIMITS
+    machine: Machine | None,
+    models: Iterable[Manifest],
+    on_disk: Collection[str],
+    limits: Limits = LIMITS,
+    measured: Mapping[str, Speeds] = _NONE,
 ) -> ModelChoice:
     """Choose among the ``models`` that ``auto`` may choose, of which those in ``on_disk`` (ids) are here.
 
     The largest one here that keeps to the ``limits`` is served; if none does, the smallest one for which
     there is memory. ``machine`` is None if it cannot be measured: the smallest one is served then.
+    ``measured``: the speeds of models that have run here, by id; those of others are computed.
     """
     able = sorted((one for one in models if one.automatic), key=lambda one: one.parameters)
-    expected = () if machine is None else tuple(expect(machine, model, limits) for model in able)
+    expected = (
+        ()
+        if machine is None
+        else tuple(expect(machine, model, limits, measured.get(model.id)) for model in able)
+    )
     fitting = [one.model for one in expected if one.fits] if machine else able
     slow = {one.model.id for one in expected if one.is_slow} if machine else {one.id for one in able[1:]}
     served = _largest([one for one in fitting if one.id in on_disk], slow)
@@ -104,15 +115,17 @@ def choose(
     return ModelChoice(served, suited, expected, explain(served, suited, expected, limits))
 
 
-def expect(machine: Machine, model: Manifest, limits: Limits = LIMITS) -> Expected:
-    """What ``model`` costs on ``machine``.
+def expect(
+    machine: Machine, model: Manifest, limits: Limits = LIMITS, measured: Speeds | None = None
+) -> Expected:
+    """What ``model`` costs on ``machine``, by its ``measured`` speeds, or as computed without them.
 
     Reading takes the multiplications of the layers, since the head is needed for the last token only; writing
     takes reading all weights once for each token. A step of few tokens takes as long as the longer of both.
     Drafts, which save some of that, are left out.
     """
-    read_s = (model.layer_parameters or model.parameters) / machine.multiplications_s
-    write_s = weights_bytes(machine.dtype, model) / machine.bytes_s
+    speeds = measured or _computed(machine, model)
+    read_s, write_s = 1 / speeds.reading_tok_s, 1 / speeds.writing_tok_s
     rest_s = (ANSWER_TOKENS - 1) * write_s
     warm_s = max(NEW_TOKENS * read_s, write_s) + rest_s
     cold_s = PROMPT_TOKENS * read_s + rest_s
@@ -125,6 +138,13 @@ def expect(machine: Machine, model: Manifest, limits: Limits = LIMITS) -> Expect
         memory_bytes=memory_bytes,
         is_slow=warm_s > limits.warm_s or cold_s > limits.cold_s,
         fits=memory_bytes <= share * machine.memory_bytes,
+    )
+
+
+def _computed(machine: Machine, model: Manifest) -> Speeds:
+    return Speeds(
+        machine.multiplications_s / (model.layer_parameters or model.parameters),
+        machine.bytes_s / weights_bytes(machine.dtype, model),
     )
 
 

@@ -17,6 +17,14 @@ BESIDE_GGUF = "int8"
 
 
 @dataclass(frozen=True, slots=True)
+class Speeds:
+    """How fast a model is, in tokens per second, without drafts."""
+
+    reading_tok_s: float
+    writing_tok_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """A processor or a GPU that runs a model in one number format.
 

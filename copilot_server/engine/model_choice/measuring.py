@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
@@ -21,10 +21,12 @@ import psutil
 from copilot_server.config import Settings
 from copilot_server.engine.backends.cpu.layout import Dtype
 from copilot_server.engine.backends.cpu.library import load_library
-from copilot_server.engine.backends.cpu.loading import fastest_dtype
-from copilot_server.engine.backends.cpu.tuning import ATTEMPTS, QUIET, OtherPrograms
+from copilot_server.engine.backends.cpu.loading import fastest_dtype, tuning_key
+from copilot_server.engine.backends.cpu.tuning import ATTEMPTS, QUIET, OtherPrograms, undisturbed_tuning
 from copilot_server.engine.loader import is_on_cpu
-from copilot_server.engine.model_choice.machine import Machine
+from copilot_server.engine.model_choice.machine import BESIDE_GGUF, Machine, Speeds
+from copilot_server.engine.models.architecture import read_architecture
+from copilot_server.engine.models.gguf import described_path
 from copilot_server.errors import EngineError
 from copilot_server.fetch import home
 from copilot_server.fetch.progress import Progress
@@ -53,6 +55,24 @@ def this_machine(settings: Settings, progress: Progress) -> Machine | None:
     except EngineError as error:
         _LOG.warning("the machine cannot be measured: %s", error)
         return None
+
+
+def measured_models(machine: Machine | None, paths: Mapping[str, Path], threads: int) -> dict[str, Speeds]:
+    """The speeds of the models at ``paths`` (by id) that have run on this machine without other programs."""
+    if machine is None or machine.device != "cpu":
+        return {}
+    found = {name: _measured(machine.dtype, path, threads) for name, path in paths.items()}
+    return {name: speeds for name, speeds in found.items() if speeds is not None}
+
+
+def _measured(dtype: str, path: Path, threads: int) -> Speeds | None:
+    is_gguf = path.suffix == ".gguf"
+    folder = described_path(path) if is_gguf else path
+    if not (folder / "config.json").is_file() or (architecture := read_architecture(folder)) is None:
+        return None
+    number = cast("Dtype", BESIDE_GGUF if dtype == "gguf" and not is_gguf else dtype)
+    tuning = undisturbed_tuning(key=tuning_key(architecture, number), threads=threads)
+    return None if tuning is None else Speeds(tuning.reading_speed_tok_s, 1 / tuning.step_s)
 
 
 def _processor(settings: Settings, progress: Progress) -> Machine | None:

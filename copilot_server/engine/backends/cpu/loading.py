@@ -46,8 +46,13 @@ def open_cpu_runner(
             tuning=tuning,
         )
 
-    tuning = tune(make, key=f"{architecture} {dtype}", threads=threads)
+    tuning = tune(make, key=tuning_key(architecture, dtype), threads=threads)
     return make(tuning.threads, tuning)
+
+
+def tuning_key(architecture: Architecture, dtype: Dtype) -> str:
+    """The name of a model and its number format, for the tuning: models of one shape are equally fast."""
+    return f"{architecture} {dtype}"
 
 
 def fastest_dtype(gguf: Path | None) -> Dtype:

@@ -81,6 +81,13 @@ def tune(make: Callable[[int], Runner], *, key: str, threads: int = 0) -> Tuning
     return tuning
 
 
+def undisturbed_tuning(*, key: str, threads: int = 0) -> Tuning | None:
+    """What ``tune`` has measured for these arguments; None if it did not, or only beside other programs."""
+    tuning = _recall(_remembered_at(f"{key} {threads}"))
+    usable = tuning is not None and not tuning.attempts and min(tuning.step_s, tuning.reading_speed_tok_s) > 0
+    return tuning if usable else None
+
+
 def _recall(path: Path) -> Tuning | None:
     try:
         return Tuning(**json.loads(path.read_text("utf-8")))

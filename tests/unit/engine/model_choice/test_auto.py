@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 import pytest
 
@@ -21,7 +23,8 @@ def on_disk(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The ids of the models that a fast machine has on its disk."""
     ids: set[str] = set()
     monkeypatch.setattr(measuring, "this_machine", lambda *_: FAST)
-    monkeypatch.setattr(auto, "cached_path", lambda manifest: manifest.id if manifest.id in ids else None)
+    monkeypatch.setattr(measuring, "measured_models", lambda *_: {})
+    monkeypatch.setattr(auto, "cached_path", lambda one: Path(one.id) if one.id in ids else None)
     return ids
 
 

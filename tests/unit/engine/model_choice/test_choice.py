@@ -15,7 +15,7 @@ from copilot_server.engine.model_choice.choice import (
     expect,
     weights_bytes,
 )
-from copilot_server.engine.model_choice.machine import Machine
+from copilot_server.engine.model_choice.machine import Machine, Speeds
 
 GB = 10**9
 SMALL, MIDDLE, LARGE = (f"qwen2.5-coder-{size}b" for size in ("0.5", "1.5", "7"))
@@ -138,6 +138,16 @@ def test_reading_faster_shortens_the_first_suggestion_and_writing_faster_both():
     assert reading.warm_s == base.warm_s  # ten tokens take no longer than one, which memory holds up
     assert writing.cold_s < base.cold_s
     assert writing.warm_s < base.warm_s
+
+
+def test_what_was_measured_of_a_model_takes_the_place_of_what_is_computed():
+    machine = MACHINES["AVX-512, 8 cores"]
+    slower = {MIDDLE: Speeds(reading_tok_s=200.0, writing_tok_s=8.0)}
+    assert choose(machine, all_manifests(), ALL).served_id == MIDDLE
+    choice = choose(machine, all_manifests(), ALL, measured=slower)
+    assert choice.served_id == SMALL
+    assert f"{MIDDLE} would take about 1.4 s and 5.7 s" in choice.reason
+    assert choose(machine, all_manifests(), {SMALL}, measured=slower).suited == find(SMALL)
 
 
 def test_the_weights_of_each_number_format():
