@@ -284,10 +284,14 @@ INLINE void group_q6_k(const uint8_t *at, int quarter, const uint8_t *codes, con
     }
 }
 
-/* out[r] += the products of `groups` groups. `at`: the block's part for them, which begins with 256 inputs. */
+/* out[r] += the products of `groups` groups. `at`: the block's part for them, which begins with 256 inputs.
+ * `ahead`: what will be unpacked next, to be fetched from memory meanwhile; NULL if it has been. */
 INLINE void tile_codes(int type, const uint8_t *at, const uint8_t *codes, const Starts *starts, Tile x, int rows,
-                       int32_t groups, float out[][PAIR]) {
+                       int32_t groups, const uint8_t *ahead, float out[][PAIR]) {
+    const int64_t bytes = code_bytes(type, 4 * GROUP) / 4;
     for (int32_t g = 0; g < groups; g++) {
+        if (ahead)
+            for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(ahead + g * bytes + i);
         if (type == Q5_0) group_q5_0(at + 2 * g * Q5_0_BYTES, codes, starts, &x, rows, out);
         else if (type == Q4_K) group_q4_k(at + g / 4 * Q4_K_BYTES, g % 4, codes, starts, &x, rows, out);
         else group_q6_k(at + g / 4 * Q6_K_BYTES, g % 4, codes, starts, &x, rows, out);
@@ -297,12 +301,12 @@ INLINE void tile_codes(int type, const uint8_t *at, const uint8_t *codes, const 
 }
 
 static void tile_codes_of(int type, const uint8_t *at, const uint8_t *codes, const Starts *starts, Tile x, int rows,
-                          int32_t groups, float out[][PAIR]) {
+                          int32_t groups, const uint8_t *ahead, float out[][PAIR]) {
 #define WITH(ROWS)                                                                        \
     case ROWS:                                                                            \
-        if (type == Q5_0) tile_codes(Q5_0, at, codes, starts, x, ROWS, groups, out);      \
-        else if (type == Q4_K) tile_codes(Q4_K, at, codes, starts, x, ROWS, groups, out); \
-        else tile_codes(Q6_K, at, codes, starts, x, ROWS, groups, out);                   \
+        if (type == Q5_0) tile_codes(Q5_0, at, codes, starts, x, ROWS, groups, ahead, out);      \
+        else if (type == Q4_K) tile_codes(Q4_K, at, codes, starts, x, ROWS, groups, ahead, out); \
+        else tile_codes(Q6_K, at, codes, starts, x, ROWS, groups, ahead, out);                   \
         break;
     switch (rows) {
         WITH(1)
@@ -337,7 +341,9 @@ static void block_of_codes(const Matrix *m, const Activations *a, int32_t block,
             rows = rows_of_tile(a->rows, row);
             const int64_t at_row = (int64_t)row * inputs, of_tile = (int64_t)start * rows;
             const Tile x = {a->values + at_row + of_tile, a->sums + (at_row + of_tile) / 16, a->scales + (at_row + of_tile) / GROUP};
-            tile_codes_of(m->type, at, codes, starts, x, rows, count / GROUP, &out[row - first]);
+            /* A single row is done before what comes next could be late. */
+            const uint8_t *ahead = row == first && last - first > 1 ? at + code_bytes(m->type, count) : NULL;
+            tile_codes_of(m->type, at, codes, starts, x, rows, count / GROUP, ahead, &out[row - first]);
         }
         at += code_bytes(m->type, count);
     }
