@@ -317,6 +317,8 @@ static void tile_codes_of(int type, const uint8_t *at, const uint8_t *codes, con
 #endif
 #if CODE_ROWS > 4
         WITH(5)
+#endif
+#if CODE_ROWS > 5
         WITH(6)
 #endif
     default: break;

@@ -22,7 +22,9 @@ typedef struct {
 /* Rows that a product with the number formats of codes.h takes at a time: their sums must fit the registers. */
 #if defined(ISA_AVX512)
 #define CODE_ROWS 6
-#elif defined(ISA_AVX2) || defined(ISA_NEON)
+#elif defined(ISA_AVX2)
+#define CODE_ROWS 5
+#elif defined(ISA_NEON)
 #define CODE_ROWS 4
 #else
 #define CODE_ROWS 2

@@ -28,7 +28,7 @@
 /* Rows of activations that stay in the second-level cache while a pair of blocks goes over them; with the formats of
  * codes.h a part of their inputs at a time. Whole tiles in either case. */
 #define SLAB_ROWS 96
-#define CODE_SLAB_ROWS 192
+#define CODE_SLAB_ROWS ((192 + CODE_ROWS - 1) / CODE_ROWS * CODE_ROWS)
 /* A task should take tens of microseconds: long compared with handing it out, short compared with a step. */
 #define TASK_BYTES (192 * 1024)
 
