@@ -18,6 +18,7 @@ from typing import cast
 
 import psutil
 
+from copilot_server import __version__
 from copilot_server.config import Settings
 from copilot_server.engine.backends.cpu.layout import Dtype
 from copilot_server.engine.backends.cpu.library import load_library
@@ -32,9 +33,6 @@ from copilot_server.fetch import home
 from copilot_server.fetch.progress import Progress
 
 _LOG = logging.getLogger(__name__)
-
-#: Increase this when what is measured changes, so that what was remembered before is measured again.
-VERSION = 1
 
 
 def this_machine(settings: Settings, progress: Progress) -> Machine | None:
@@ -144,5 +142,6 @@ def _recall(path: Path) -> tuple[Machine | None, int]:
 
 
 def _path(key: str) -> Path:
-    machine = f"{VERSION} {platform.node()} {platform.processor()} {os.cpu_count()} {key}"
+    # Another version may have faster kernels.
+    machine = f"{__version__} {platform.node()} {platform.processor()} {os.cpu_count()} {key}"
     return home() / "tuning" / f"machine-{sha256(machine.encode()).hexdigest()[:16]}.json"

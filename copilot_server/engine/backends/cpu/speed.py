@@ -40,7 +40,7 @@ SHAPE = Architecture(
     tied=True,
 )
 #: How many tokens of a prompt are read in a step that is timed, and after how many others.
-READ, CONTEXT = 64, 256
+READ, CONTEXT = 64, 64
 #: Of so many steps the shortest counts: what else the machine does makes the others longer. After so many
 #: seconds no step is repeated.
 READINGS, WRITINGS, PATIENCE_S = 5, 7, 1.0

@@ -119,8 +119,9 @@ async def test_a_later_model_is_one_of_the_catalogue(editor: Wire, model: str) -
     assert held(editor, "model") == DEFAULT_MODEL
     (shown,) = editor.messages("window/showMessage")
     assert "copilot-server models" in shown["message"]
-    editor.send(CHANGE, {"settings": {"model": "qwen2.5-coder-3b"}})
-    assert held(editor, "model") == "qwen2.5-coder-3b"
+    for welcome in ("qwen2.5-coder-3b", "auto"):
+        editor.send(CHANGE, {"settings": {"model": welcome}})
+        assert held(editor, "model") == welcome
 
 
 async def items_in(editor: Wire, name: str) -> int:
