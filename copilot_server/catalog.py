@@ -121,13 +121,15 @@ class Protocols:
     known: tuple[PromptProtocol, ...] = ("causal",)
     #: The cursor is where a function's body begins, after its signature or docstring.
     function_body: PromptProtocol = "causal"
+    #: The same, in a function without a docstring; None for ``function_body``.
+    undocumented_body: PromptProtocol | None = None
     #: Code follows the cursor.
     middle: PromptProtocol = "causal"
 
     def __attrs_post_init__(self) -> None:
-        for position in ("function_body", "middle"):
-            served: str = getattr(self, position)
-            if served not in self.known:
+        for position in ("function_body", "undocumented_body", "middle"):
+            served: str | None = getattr(self, position)
+            if served is not None and served not in self.known:
                 msg = f"{position} is served by {served!r}, which is not among known"
                 raise ValueError(msg)
 

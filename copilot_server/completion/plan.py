@@ -100,7 +100,11 @@ class Planner:
         served = self._manifest.protocols
         if self._settings.protocol != "auto":
             return self._settings.protocol
-        return served.function_body if situation.scope == "function" else served.middle
+        if situation.scope != "function":
+            return served.middle
+        function = situation.context.function if situation.context else None
+        is_documented = function is not None and function.docstring is not None
+        return served.function_body if is_documented else served.undocumented_body or served.function_body
 
     def _sampling(self, request: CompletionRequest) -> Sampling:
         settings = self._settings

@@ -123,15 +123,16 @@ async def test_little_is_left_to_read_at_the_first_key(
 async def test_little_is_left_to_read_for_the_body_of_a_new_function(
     editor: OpenEditor, pipeline: Pipeline
 ) -> None:
-    """The prompt of a function's body is a chat, which begins otherwise than that of its first line."""
-    uri, text = "file:///body.py", module("body") + "def perimeter(width, height):"
+    """The prompt of a documented function's body is a chat, which begins otherwise than others."""
+    docstring = '    """Return the perimeter of a rectangle."""'
+    uri, text = "file:///body.py", module("body") + "def perimeter(width, height):\n" + docstring
     line = text.count("\n")
     async with editor() as wire:
         open_document(wire, uri, text)
-        wire.send(MOVED, at(uri, line, 29))
+        wire.send(MOVED, at(uri, line, len(docstring)))
         await until_read_ahead(wire)
         before = decoded(pipeline)
-        type_text(wire, uri, line, 29, "\n    ")
+        type_text(wire, uri, line, len(docstring), "\n    ")
         await wire.request(INLINE, at(uri, line + 1, 4))
         assert decoded(pipeline).prompt_tokens_read - before.prompt_tokens_read < FEW
 

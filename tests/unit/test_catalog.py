@@ -181,6 +181,7 @@ class TestWrongManifests:
             ('sha256 = "1d96', 'sha256 = "xyz', "file: 'sha256' must match"),
             ('kind = "hub"', 'kind = "ftp"', "sources[0]: 'ftp' is missing or unknown"),
             ('middle = "fim"', 'middle = "guess"', "protocols.middle: "),
+            ('undocumented_body = "fim"', 'undocumented_body = "guess"', "protocols.undocumented_body: "),
             ('known = ["causal", "fim", "chat-prefill"]', 'known = ["causal", "fim"]', "'chat-prefill'"),
             ("[chat]", "[unused]", "there is no key 'unused'"),
             ('name = "qwen2.5', 'name = "../qwen2.5', "file: 'name' must match"),
