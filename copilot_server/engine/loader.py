@@ -11,6 +11,7 @@ import sys
 from ctypes import CDLL
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+#: What models need that the kernels for the CPU do not know, and GPUs; Macs with Intel's processors lack it.
+_TORCH = frozenset({"torch", "transformers", "accelerate"})
 #: The number formats that weights are rounded to when they are loaded.
 QUANTIZED = ("int8", "int4")
 
@@ -67,11 +70,18 @@ def load_engine(
     Raises:
         DeviceError: the device is not available.
         ModelError: the files are not a model that can be read.
-        EngineError: it does not fit in memory, or cannot be served in ``dtype``.
+        EngineError: it does not fit in memory, cannot be served in ``dtype``, or needs torch where none is.
     """
     check_files(path)
     wanted = _Wanted(path, device, dtype, speed or SpeedSettings())
-    engine = _gguf_engine(wanted) or _fast_engine(wanted) or _transformers_engine(wanted)
+    try:
+        engine = _gguf_engine(wanted) or _fast_engine(wanted) or _transformers_engine(wanted)
+    except ModuleNotFoundError as error:
+        if error.name not in _TORCH:
+            raise
+        msg = f"{path.name} needs PyTorch here, which is not installed."
+        remedy = "Install torch and transformers, or take a .gguf file of a Qwen2 model with --dtype auto."
+        raise EngineError(msg, remedy=" ".join([remedy, *wanted.notices])) from error
     _LOG.info("loaded %s on %s in %s", path.name, engine.device, engine.dtype)
     return engine
 
@@ -148,6 +158,8 @@ def _warm_tokenizer(folder: Path) -> Tokenizer:
 
 def _may_have_accelerator() -> bool:
     """Whether it is worth the seconds that asking torch takes."""
+    if find_spec("torch") is None:
+        return False
     if sys.platform == "darwin":
         return True
     try:

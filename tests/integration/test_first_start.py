@@ -69,6 +69,24 @@ print(engine.dtype, "torch" in sys.modules, "transformers" in sys.modules)
 """
 
 
+WITHOUT_TORCH = f"""
+import sys
+from copilot_server.engine.backends.cpu import loading  # imports what is this system's
+sys.modules.update(torch=None, transformers=None)
+sys.platform = "darwin"
+{LOAD.replace('device="cpu"', 'device="auto"')}
+"""
+
+
+def test_without_torch_the_kernels_serve_and_what_needs_it_is_refused_with_a_remedy(gguf: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_TORCH, str(gguf)]
+    done = subprocess.run([*command, "auto"], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] in {"int8", "gguf"}
+    refused = subprocess.run([*command, "bfloat16"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "EngineError: tiny.gguf needs PyTorch here, which is not installed" in refused.stderr
+
+
 @pytest.mark.parametrize(("dtype", "imported"), [("int8", "False"), ("gguf", "False"), ("bfloat16", "True")])
 def test_what_the_kernels_read_themselves_needs_neither_torch_nor_transformers(
     dtype: str, imported: str, gguf: Path

@@ -193,6 +193,11 @@ async def test_an_installed_wheel_completes_without_a_compiler_and_without_torch
     (library,) = programs.parent.glob("lib/*/site-packages/copilot_server/engine/backends/cpu/_kernels.*")
     library.unlink()
     assert await completed() == ""
+    bench = [programs / "copilot-server", "bench", "--model", "qwen2.5-coder-0.5b"]
+    said = subprocess.run(bench, capture_output=True, text=True, env=environment, check=False)
+    assert said.returncode != 0
+    assert "needs PyTorch here" in said.stderr
+    assert "Traceback" not in said.stderr
 
 
 class TestCheck:
