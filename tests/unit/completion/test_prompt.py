@@ -139,7 +139,9 @@ def test_a_protocol_the_model_does_not_know_is_an_error():
     window = take_window(cursor_in("x‸"), (), 10, words)
     with pytest.raises(ConfigError, match=r"does not know .*'fim'.* causal"):
         build_prompt("fim", window, manifest_for_unknown("mine"), "python", STABLE)
-    known = evolve(QWEN.protocols, known=("causal",), function_body="causal", middle="causal")
+    known = evolve(
+        QWEN.protocols, known=("causal",), function_body="causal", undocumented_body=None, middle="causal"
+    )
     with pytest.raises(ConfigError, match="chat-prefill"):
         build_prompt("chat-prefill", window, evolve(QWEN, protocols=known), "python", STABLE)
     assert build_prompt("chat-prefill", window, QWEN, "python", STABLE)
