@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 KERNELS := $(wildcard copilot_server/engine/backends/cpu/kernels/*.[ch])
 
 .PHONY: install run check lint format test test-long test-editors browser emacs compilers emulators sanitize hostile bench clean
-.PHONY: wheels release lock
+.PHONY: wheels zig release lock
 .PHONY: vllm transformers-serve engine-llamacpp engine-vllm test-engine
 .PHONY: vsix lint-vscode editors-vscode docs-vscode
 
@@ -31,7 +31,7 @@ check: install
 test: install browser emacs compilers
 	@$(BIN)/python scripts/stages.py test
 
-test-long: install browser emacs compilers emulators
+test-long: install browser emacs compilers emulators zig
 	@$(BIN)/python scripts/stages.py test-long
 
 # Real editors, the real server, the real model. What cannot be run is reported, and is a failure in CI.
@@ -83,6 +83,10 @@ emulators:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
 	    $(EMULATORS) >/dev/null || echo "Not all of $(EMULATORS) could be installed."; \
 	}
+
+# The long tests build the wheels of every platform. The compiler is among the tools of the release.
+zig: install
+	@$(BIN)/python -c "from scripts import tools; tools.tool('python')"
 
 # The kernels under AddressSanitizer and UndefinedBehaviorSanitizer, their thread pool under ThreadSanitizer.
 sanitize: install
