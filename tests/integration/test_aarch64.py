@@ -9,11 +9,14 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from copilot_server.engine.backends.cpu import library
+from copilot_server.engine.backends.cpu.gguf_blocks import PACK_BLOCKS
 from copilot_server.engine.backends.cpu.layout import Dtype
-from tests.support.emulation import AARCH64, EmulatedLibrary, EmulatedProbes, Emulator, Target
+from tests.support.emulation import AARCH64_COMPILERS, EmulatedLibrary, EmulatedProbes, Emulator, aarch64
+from tests.support.gguf_blocks import random_blocks
 from tests.support.kernels import use_instruction_set
 from tests.support.tiny_gguf import MIXED, build_tiny_gguf
 from tests.unit.engine.backends.cpu import test_attention, test_elementwise, test_gguf_blocks
@@ -25,23 +28,21 @@ from tests.unit.engine.backends.cpu.test_kernels import (  # noqa: F401 - the te
     test_smaller_numbers_stay_near,
 )
 
-NEEDED = {command for target in AARCH64 for command in (target.compiler, target.runner[0])}
-MISSING = sorted(command for command in NEEDED if not shutil.which(command))
+MISSING = [command for command in (*AARCH64_COMPILERS, "qemu-aarch64") if not shutil.which(command)]
 pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
 ]
-INSTRUCTION_SETS = ("neon", "portable")
+INSTRUCTION_SETS = ("i8mm", "neon", "portable")
 
 # All tests of what the kernels inline.
 for tests in (test_attention, test_elementwise, test_gguf_blocks):
     globals().update({name: test for name, test in vars(tests).items() if name.startswith("test_")})
 
 
-@pytest.fixture(scope="module", params=AARCH64, ids=lambda target: target.compiler)
+@pytest.fixture(scope="module", params=AARCH64_COMPILERS)
 def emulator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    target: Target = request.param
-    started = target.start(tmp_path_factory.mktemp("aarch64"))
+    started = aarch64(request.param).start(tmp_path_factory.mktemp("aarch64"))
     yield started
     started.close()
 
@@ -68,5 +69,29 @@ def models(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Ma
     return {"float32": tiny_model_dir, "bfloat16": tiny_model_dir, "int8": tiny_model_dir, "gguf": gguf}
 
 
-def test_dot_products_are_chosen_where_the_processor_has_them(emulator: Emulator):
-    assert EmulatedLibrary(emulator).decoder_isa() == b"neon"
+@pytest.mark.parametrize(
+    ("processor", "expected"), [("cortex-a53", b"portable"), ("cortex-a76", b"neon"), ("max", b"i8mm")]
+)
+def test_the_fastest_instruction_set_of_the_processor_is_chosen(
+    processor: str, expected: bytes, tmp_path: Path
+):
+    emulator = aarch64(AARCH64_COMPILERS[0], processor).start(tmp_path)
+    assert EmulatedLibrary(emulator).decoder_isa() == expected
+    emulator.close()
+
+
+@pytest.mark.parametrize("kind", ["int8", *test_gguf_blocks.KINDS])
+def test_products_of_pairs_of_rows_are_those_of_dot_products(kind: str, emulator: Emulator):
+    """To the last bit: only whole numbers are added in another order."""
+    draw, scales = np.random.default_rng(1), None
+    if kind == "int8":
+        whole = draw.integers(-127, 128, (64, 512), np.int8)
+        packed, scales = test_gguf_blocks.pack_int8(whole, draw.integers(0x3C00, 0x3D00, (64, 8), np.uint16))
+    else:
+        packed = PACK_BLOCKS[kind](random_blocks(kind.upper(), 64, 512))
+    x = draw.standard_normal((7, 512)).astype(np.float32)
+    i8mm, neon, portable = (
+        EmulatedProbes(emulator, isa).product(packed, kind, 512, x, scales) for isa in INSTRUCTION_SETS
+    )
+    assert (i8mm == neon).all()
+    assert (i8mm != portable).any()  # which rounds sums of floats once more

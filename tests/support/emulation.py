@@ -36,12 +36,17 @@ class Target:
         return Emulator([*self.runner, program, build_kernels(self.compiler, self.flags)])
 
 
-#: Debian's cross compiler, whose C library clang uses too. The processor has what the kernels for NEON need.
-_RUN_AARCH64 = ("qemu-aarch64", "-cpu", "cortex-a76", "-L", "/usr/aarch64-linux-gnu")
-AARCH64 = (
-    Target("aarch64-linux-gnu-gcc", ["-march=armv8-a"], _RUN_AARCH64),
-    Target("clang", ["--target=aarch64-linux-gnu", "-march=armv8-a"], _RUN_AARCH64),
-)
+def aarch64(compiler: str, processor: str = "max") -> Target:
+    """ARM with 64 bits, by Debian's cross compiler or by clang, which uses that one's C library.
+
+    ``processor``: as QEMU names it; ``max`` has every instruction.
+    """
+    flags = ["-march=armv8-a"] if compiler.startswith("aarch64") else ["--target=aarch64-linux-gnu"]
+    return Target(compiler, flags, ("qemu-aarch64", "-cpu", processor, "-L", "/usr/aarch64-linux-gnu"))
+
+
+#: The compilers for ``aarch64``.
+AARCH64_COMPILERS = ("aarch64-linux-gnu-gcc", "clang")
 
 
 class Emulator:

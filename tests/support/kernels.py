@@ -35,7 +35,7 @@ PROBES = Path(__file__).parent / "kernel_probes"
 BUILDS = ROOT / ".cache" / "kernels"
 
 #: Every instruction set that the kernels are written for, the fastest first.
-INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")
+INSTRUCTION_SETS = ("avx512", "avx2", "i8mm", "neon", "portable")
 X86_INSTRUCTION_SETS = ("avx512", "avx2")
 
 

@@ -80,7 +80,7 @@ class CpuRunner:
 
     @property
     def instruction_set(self) -> str:
-        """The instruction set that the kernels use: ``avx512``, ``avx2``, ``neon`` or ``portable``."""
+        """The instruction set that the kernels use: one of those of ``kernels/isa.h``, such as ``avx2``."""
         return str(self._library.decoder_isa().decode())
 
     @property

@@ -9,6 +9,7 @@
 #define CODES_H
 
 #include "elementwise.h"
+#include "pairs.h"
 
 /* Inputs that are unpacked at a time: with their sums they stay in the first-level cache. */
 #define CHUNK 1024
@@ -111,7 +112,7 @@ INLINE void unpack_q6_k(const uint8_t *at, int32_t inputs, uint8_t *codes, Start
 
 /* The activations of a tile's rows as quantize_tiled lays them out, from one group of 64 inputs on. */
 typedef struct {
-    const int8_t *values; /* [inputs / 4][rows][4] */
+    const int8_t *values; /* [inputs / TOGETHER][rows][TOGETHER] */
     const int16_t *sums;  /* [inputs / 64][rows][4] */
     const float *scales;  /* [inputs / 64][rows] */
 } Tile;
@@ -152,11 +153,15 @@ INLINE void add_products(vi dots[][CODE_VECTORS], const uint8_t *codes, const St
     vi sums[CODE_ROWS][CODE_VECTORS];
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < CODE_VECTORS; v++) sums[r][v] = splati(0);
+#if defined(ISA_I8MM)
+    add_pairs(sums, codes, x, TOGETHER, TOGETHER * rows, rows, steps / 2);
+#else
     for (int k = 0; k < steps; k++)
         for (int v = 0; v < CODE_VECTORS; v++) {
             const vi w = loadi(codes + 64 * k + 4 * LANES * v);
             for (int r = 0; r < rows; r++) sums[r][v] = dot4_codes(sums[r][v], w, load_four(x + 4 * (k * rows + r)));
         }
+#endif
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < CODE_VECTORS; v++) dots[r][v] += scale[v] * sums[r][v];
 #endif

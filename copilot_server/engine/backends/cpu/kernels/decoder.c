@@ -16,6 +16,7 @@ static const struct {
     {&isa_avx512, AVX512_FEATURES},
     {&isa_avx2, AVX2_FEATURES},
 #elif defined(__aarch64__)
+    {&isa_i8mm, I8MM_FEATURES},
     {&isa_neon, NEON_FEATURES},
 #endif
     {&isa_portable, 0},

@@ -30,9 +30,15 @@ typedef struct {
 #define CODE_ROWS 2
 #endif
 
+/* Inputs of a row that lie together in a tile: as many as an instruction multiplies. */
+#if defined(ISA_I8MM)
+#define TOGETHER 8
+#else
+#define TOGETHER 4
+#endif
+
 /* The number of rows of the tile that begins with `row`. */
 INLINE int32_t rows_of_tile(int32_t rows, int32_t row) { return rows - row < CODE_ROWS ? rows - row : CODE_ROWS; }
-
 
 /* The sum of (x * scale)^2 over `stride` numbers. */
 INLINE float sum_of_squares(const float *x, float scale, int32_t stride) {
@@ -117,14 +123,14 @@ INLINE void quantize_row(const Activations *a, int32_t row, const float *x) {
 #endif
 
 /* Lay a row out among those of its tile, so that a product reads all that it needs of a tile in one sequence:
- * values[inputs / 4][rows][4], scales[inputs / 64][rows] and sums[inputs / 64][rows][4]. The sums of a group are those
- * of its first and second 32 values, and those of the latter half of each.
+ * values[inputs / TOGETHER][rows][TOGETHER], scales[inputs / 64][rows] and sums[inputs / 64][rows][4]. The sums of a
+ * group are those of its first and second 32 values, and those of the latter half of each.
  */
 INLINE void quantize_tiled(const Activations *a, int32_t row, const float *x) {
     const int32_t first = row / CODE_ROWS * CODE_ROWS, rows = rows_of_tile(a->rows, first), r = row - first;
     for (int32_t g = 0; g < a->inputs / GROUP; g++) {
         const int64_t group = (int64_t)first * (a->inputs / GROUP) + (int64_t)g * rows;
-        int8_t values[GROUP], *to = a->values + group * GROUP + 4 * r;
+        int8_t values[GROUP], *to = a->values + group * GROUP + TOGETHER * r;
         int16_t of_16[4], *sums = a->sums + (group + r) * 4;
         quantize_group(x + g * GROUP, values, a->scales + group + r, of_16);
         sums[0] = (int16_t)(of_16[0] + of_16[1]), sums[1] = (int16_t)(of_16[2] + of_16[3]);
@@ -133,7 +139,7 @@ INLINE void quantize_tiled(const Activations *a, int32_t row, const float *x) {
             uint32_t four;
             memcpy(&four, values + 4 * i, 4);
             four = STORED_FOUR(four);
-            memcpy(to + 4 * i * rows, &four, 4);
+            memcpy(to + 4 * i / TOGETHER * TOGETHER * rows + 4 * i % TOGETHER, &four, 4);
         }
     }
 }

@@ -14,10 +14,12 @@
 #define TARGET_BEGIN(features) PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
 #define TARGET_END PRAGMA(clang attribute pop)
 #define TARGET_BEGIN_NEON TARGET_BEGIN("dotprod")
+#define TARGET_BEGIN_I8MM TARGET_BEGIN("dotprod,i8mm")
 #else
 #define TARGET_BEGIN(features) PRAGMA(GCC push_options) PRAGMA(GCC target(features))
 #define TARGET_END PRAGMA(GCC pop_options)
 #define TARGET_BEGIN_NEON TARGET_BEGIN("arch=armv8.2-a+dotprod")
+#define TARGET_BEGIN_I8MM TARGET_BEGIN("arch=armv8.2-a+dotprod+i8mm")
 #endif
 
 /* What processor.c looks for, by the names that TARGET_BEGIN takes. */
@@ -31,10 +33,12 @@ enum {
     FEATURE_AVX512VL = 1 << 6,
     FEATURE_AVX512VNNI = 1 << 7,
     FEATURE_DOTPROD = 1 << 8,
+    FEATURE_I8MM = 1 << 9,
 };
 
-/* What isa_avx2.c, isa_avx512.c and isa_neon.c are compiled for: change these with them. */
+/* What the files of the instruction sets are compiled for: change these with them. */
 #define NEON_FEATURES FEATURE_DOTPROD
+#define I8MM_FEATURES (NEON_FEATURES | FEATURE_I8MM)
 #define AVX2_FEATURES (FEATURE_AVX2 | FEATURE_FMA | FEATURE_F16C)
 #define AVX512_FEATURES                                                                                    \
     (AVX2_FEATURES | FEATURE_AVX512F | FEATURE_AVX512BW | FEATURE_AVX512DQ | FEATURE_AVX512VL | FEATURE_AVX512VNNI)
@@ -42,6 +46,6 @@ enum {
 /* The features of this processor that the operating system has enabled too. */
 uint32_t processor_features(void);
 
-extern const Isa isa_avx512, isa_avx2, isa_neon, isa_portable;
+extern const Isa isa_avx512, isa_avx2, isa_i8mm, isa_neon, isa_portable;
 
 #endif

@@ -10,12 +10,16 @@
 
 #include "codes.h"
 #include "elementwise.h"
+#include "pairs.h"
 #include "pool.h"
 
 /* A tile's sums must fit the processor's vector registers, once as int32 and once as float. */
 #if defined(ISA_AVX512)
 #define TILE_ROWS 6
 #define TILE_BLOCKS 2
+#elif defined(ISA_I8MM) /* in pairs */
+#define TILE_ROWS 4
+#define TILE_BLOCKS 1
 #elif defined(ISA_AVX2) || defined(ISA_NEON)
 #define TILE_ROWS 3
 #define TILE_BLOCKS 1
@@ -24,6 +28,7 @@
 #define TILE_BLOCKS 1
 #endif
 
+#define CACHE_LINE 64
 #define VECTORS (TILE_BLOCKS * BLOCK / LANES)
 /* Rows of activations that stay in the second-level cache while a pair of blocks goes over them; with the formats of
  * codes.h a part of their inputs at a time. Whole tiles in either case. */
@@ -57,6 +62,11 @@ INLINE void tile_int8(const Matrix *m, const Activations *a, int32_t row, int32_
         vi dots[TILE_ROWS][VECTORS];
         for (int r = 0; r < rows; r++)
             for (int v = 0; v < VECTORS; v++) dots[r][v] = splati(-surplus[(int64_t)r * groups + g]);
+#if defined(ISA_I8MM)
+        const uint8_t *w = data + (int64_t)g * GROUP * BLOCK;
+        for (int i = 0; i < GROUP * BLOCK; i += CACHE_LINE) __builtin_prefetch(w + i + ahead, 0, 2);
+        add_pairs(dots, w, x + g * GROUP, inputs, 8, rows, GROUP / 8);
+#else
         for (int32_t k = g * GROUP; k < (g + 1) * GROUP; k += 4) {
             vi w[VECTORS];
             for (int v = 0; v < VECTORS; v++) {
@@ -71,6 +81,7 @@ INLINE void tile_int8(const Matrix *m, const Activations *a, int32_t row, int32_
                 for (int v = 0; v < VECTORS; v++) dots[r][v] = dot4(dots[r][v], w[v], x4);
             }
         }
+#endif
         for (int v = 0; v < VECTORS; v++) {
             const int32_t in_block = v * LANES / BLOCK, lane = v * LANES % BLOCK;
             vf scale = load_bfloat(scales + ((int64_t)in_block * groups + g) * BLOCK + lane);
@@ -127,6 +138,8 @@ static void tile_of(const Matrix *m, const Activations *a, int32_t row, int32_t 
 #endif
 #if TILE_ROWS > 3
     case 4: tile(m, a, row, block, 4, ahead, out); break;
+#endif
+#if TILE_ROWS > 4
     case 5: tile(m, a, row, block, 5, ahead, out); break;
     case 6: tile(m, a, row, block, 6, ahead, out); break;
 #endif
@@ -167,7 +180,7 @@ INLINE void pair_of_blocks(const Product *p, int32_t block, int32_t first, int32
 static void pair_of_code_blocks(const Product *p, int32_t block, int32_t first, int32_t last) {
     float sums[CODE_SLAB_ROWS][PAIR];
     for (int32_t b = 0; b < 2; b++)
-        block_of_codes(p->matrix, &p->in, block + b, first, last, (float(*)[PAIR])(&sums[0][b * BLOCK]));
+        block_of_codes(p->matrix, &p->in, block + b, first, last, (float(*)[PAIR])((float *)sums + b * BLOCK));
     for (int32_t row = first; row < last; row++) finish_row(p, row, block * BLOCK, sums[row - first]);
 }
 

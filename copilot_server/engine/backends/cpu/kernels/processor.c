@@ -6,6 +6,17 @@
 #elif defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
+#ifndef HWCAP2_I8MM /* before Linux 5.7 */
+#define HWCAP2_I8MM (1 << 13)
+#endif
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+
+static int is_set(const char *name) {
+    int32_t value = 0;
+    size_t size = sizeof value;
+    return sysctlbyname(name, &value, &size, NULL, 0) == 0 && value;
+}
 #endif
 
 #if defined(__x86_64__)
@@ -41,8 +52,10 @@ uint32_t processor_features(void) {
     if (has_512 && (c & bit_AVX512VNNI)) features |= FEATURE_AVX512VNNI;
 #elif defined(__aarch64__) && defined(__linux__)
     if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) features |= FEATURE_DOTPROD;
+    if (getauxval(AT_HWCAP2) & HWCAP2_I8MM) features |= FEATURE_I8MM;
 #elif defined(__aarch64__) && defined(__APPLE__)
-    features |= FEATURE_DOTPROD; /* all of Apple's processors for the Mac have it */
+    if (is_set("hw.optional.arm.FEAT_DotProd")) features |= FEATURE_DOTPROD;
+    if (is_set("hw.optional.arm.FEAT_I8MM")) features |= FEATURE_I8MM;
 #endif
     return features;
 }

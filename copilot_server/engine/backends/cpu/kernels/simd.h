@@ -1,9 +1,9 @@
 /* The same vector operations for every instruction set: `vf`, `vi` and `vu` hold LANES floats, int32 or uint32.
  *
- * The file that includes this header chooses an instruction set by defining ISA_AVX512, ISA_AVX2 or ISA_NEON;
- * without any, the compiler translates plain vectors. Every operation rounds the same way wherever it is used, so
- * a row's result does not depend on the rows beside it. For the same reason the build forbids the compiler to
- * contract a * b + c by itself: a fused operation is always written as `fma_`.
+ * The file that includes this header chooses an instruction set by defining ISA_AVX512, ISA_AVX2 or ISA_NEON, and
+ * ISA_I8MM beside the last; without any, the compiler translates plain vectors. Every operation rounds the same way
+ * wherever it is used, so a row's result does not depend on the rows beside it. For the same reason the build forbids
+ * the compiler to contract a * b + c by itself: a fused operation is always written as `fma_`.
  */
 #ifndef SIMD_H
 #define SIMD_H
@@ -67,17 +67,22 @@ INLINE vf fma_(vf a, vf b, vf c) {
 }
 
 #if defined(ISA_NEON)
-/* Lane i of the result: acc[i] + the dot product of w[4i..4i+3] with the four int8 in a4. */
-INLINE vi signed_dot4(vi acc, int8x16_t w, int32_t a4) {
-    const int8x16_t a = vreinterpretq_s8_s32(vdupq_n_s32(a4));
-#if defined(__clang__) && !defined(__ARM_FEATURE_DOTPROD)
-    /* Before version 17 clang has the intrinsic only where a whole file is compiled for it. */
-    __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(acc) : "w"(w), "w"(a));
-    return acc;
-#else
-    return (vi)vdotq_s32((int32x4_t)acc, w, a);
+/* Instructions of ARM by their names. Before version 17 clang has the intrinsics only where a whole file is compiled
+ * for them. */
+#if defined(__clang__) && __clang_major__ < 17
+#define ARM_DOT(name, acc, w, a) __asm__(name " %0.4s, %1.16b, %2.16b" : "+w"(acc) : "w"(w), "w"(a))
+INLINE vi sdot(vi acc, vi w, vi a) { ARM_DOT("sdot", acc, w, a); return acc; }
+#if defined(ISA_I8MM)
+INLINE vi usdot(vi acc, vi w, vi a) { ARM_DOT("usdot", acc, w, a); return acc; }
+INLINE vi usmmla(vi acc, vi w, vi a) { ARM_DOT("usmmla", acc, w, a); return acc; }
 #endif
-}
+#else
+INLINE vi sdot(vi acc, vi w, vi a) { return (vi)vdotq_s32((int32x4_t)acc, (int8x16_t)w, (int8x16_t)a); }
+#if defined(ISA_I8MM)
+INLINE vi usdot(vi acc, vi w, vi a) { return (vi)vusdotq_s32((int32x4_t)acc, (uint8x16_t)w, (int8x16_t)a); }
+INLINE vi usmmla(vi acc, vi w, vi a) { return (vi)vusmmlaq_s32((int32x4_t)acc, (uint8x16_t)w, (int8x16_t)a); }
+#endif
+#endif
 #endif
 
 /* Lane i of the result: acc[i] + the dot product of w[4i..4i+3], stored as w + 128, with the four int8 in a4.
@@ -96,8 +101,10 @@ INLINE vi dot4(vi acc, vi w, int32_t a4) {
     __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(signed_w, a));
     __m256i dots = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
     return (vi)_mm256_add_epi32((__m256i)acc, dots);
+#elif defined(ISA_I8MM)
+    return usdot(acc, w, splati(a4));
 #elif defined(ISA_NEON)
-    return signed_dot4(acc, (int8x16_t)veorq_u8((uint8x16_t)w, vdupq_n_u8(0x80)), a4);
+    return sdot(acc, w ^ splati((int32_t)0x80808080), splati(a4));
 #elif defined(__SSE2__) /* part of x86-64; from the loop below, gcc makes code that is six times as slow */
     const __m128i a = _mm_set1_epi32(a4);
     const __m128i a16 = _mm_unpacklo_epi8(a, _mm_cmpgt_epi8(_mm_setzero_si128(), a));
@@ -119,14 +126,14 @@ INLINE vi dot4(vi acc, vi w, int32_t a4) {
 /* The same for unsigned numbers below 128, as they are. Not for AVX2, which has another way (codes.h). */
 INLINE vi dot4_codes(vi acc, vi codes, int32_t a4) {
 #if defined(ISA_NEON)
-    return signed_dot4(acc, (int8x16_t)codes, a4);
+    return sdot(acc, codes, splati(a4));
 #else
     return dot4(acc, codes, a4);
 #endif
 }
 
 /* Whether dot4 multiplies by w + 128 as stored, so that the caller must subtract the surplus. */
-#if defined(ISA_AVX2) || defined(ISA_NEON)
+#if defined(ISA_AVX2) || (defined(ISA_NEON) && !defined(ISA_I8MM))
 #define HAS_SURPLUS 0
 #else
 #define HAS_SURPLUS 1
