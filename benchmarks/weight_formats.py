@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--isa", help="force an instruction set: avx512, avx2 or portable")
+    parser.add_argument("--isa", help="force an instruction set: avx512, avxvnni, avx512bw, avx2 or portable")
     options = parser.parse_args()
     library = load_library()
     if options.isa and not library.decoder_use_isa(options.isa.encode()):

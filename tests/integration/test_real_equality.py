@@ -26,6 +26,7 @@ from copilot_server.completion.types import CompletionRequest
 from copilot_server.config import CompletionSettings, SpeedSettings
 from copilot_server.context.document import Cursor, Document
 from copilot_server.engine.backends.cpu.layout import Dtype
+from copilot_server.engine.backends.cpu.loading import FASTER_WITH_BLOCKS
 from copilot_server.engine.base import Engine, Generation
 from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.models.gguf import prepared_folder
@@ -79,9 +80,10 @@ def generations(
 
 def combinations() -> list[Any]:
     """Each instruction set with each number format; where it is not what is served, for the long tests."""
+    served = {isa: "gguf" if isa in FASTER_WITH_BLOCKS else "int8" for isa in available_instruction_sets()}
     return [
-        pytest.param(isa, dtype, marks=[pytest.mark.long] * (dtype != ("gguf" if isa == "avx2" else "int8")))
-        for isa in available_instruction_sets()
+        pytest.param(isa, dtype, marks=[pytest.mark.long] * (dtype != served[isa]))
+        for isa in served
         for dtype in ("int8", "gguf")
     ]
 

@@ -35,8 +35,8 @@ PROBES = Path(__file__).parent / "kernel_probes"
 BUILDS = ROOT / ".cache" / "kernels"
 
 #: Every instruction set that the kernels are written for, the fastest first.
-INSTRUCTION_SETS = ("avx512", "avx2", "i8mm", "neon", "portable")
-X86_INSTRUCTION_SETS = ("avx512", "avx2")
+INSTRUCTION_SETS = ("avx512", "avxvnni", "avx512bw", "avx2", "i8mm", "neon", "portable")
+X86_INSTRUCTION_SETS = ("avx512", "avxvnni", "avx512bw", "avx2")
 
 
 @contextmanager
@@ -133,6 +133,12 @@ def build_emulation() -> Path:
     return _build(first_gcc(), EMULATE, [*sources, PROBES / "x86_emulation.c"])
 
 
+def builds() -> list[tuple[str, str]]:
+    """Each compiler with each instruction set of this processor, and "emulation" with those that it lacks."""
+    native = [(compiler, isa) for compiler in available_compilers() for isa in available_instruction_sets()]
+    return [*native, *(("emulation", isa) for isa in emulated_instruction_sets())]
+
+
 @cache
 def can_emulate() -> bool:
     """Whether SIMD Everywhere is there: Debian's libsimde-dev, which ``make compilers`` installs."""
@@ -177,6 +183,11 @@ class Probes:
     def __init__(self, path: Path, instruction_set: str) -> None:
         self._library = ctypes.CDLL(str(path))
         self._suffix = instruction_set
+
+    @property
+    def instruction_set(self) -> str:
+        """Its name."""
+        return self._suffix
 
     def _call(self, name: str, *arguments: Array | float) -> None:
         function = getattr(self._library, f"probe_{name}_{self._suffix}")

@@ -36,6 +36,13 @@ WIDENED(emulated_cvtepu8_epi32, __m512i, __m256i, __m128i, int64_t, WIDEN_UINT8)
 #define _mm512_cvtepi8_epi32 emulated_cvtepi8_epi32
 #define _mm512_cvtepu8_epi32 emulated_cvtepu8_epi32
 
+/* It has the same as an instruction of AVX-512 only. */
+#undef _mm256_dpbusd_avx_epi32
+#define _mm256_dpbusd_avx_epi32(sum, a, b) simde_mm256_dpbusd_epi32(sum, a, b)
+
+/* No register has 512 bits. */
+#define IN_REGISTERS(sums) (void)(sums)
+
 /* No file may use instructions beside those of the compiler's flags. */
 #define TARGET_BEGIN(features)
 #define TARGET_END

@@ -15,6 +15,16 @@
 #define CHUNK 1024
 #define CODE_VECTORS (BLOCK / LANES)
 
+/* Keeps a row's sums in registers from here on. Without it, gcc 12 loads far ahead and has none left for them. */
+#if defined(IN_REGISTERS) /* tests emulate vectors that fit no register */
+#elif defined(ISA_AVX512)
+#define IN_REGISTERS(sums) __asm__("" : "+v"((sums)[0]))
+#elif defined(ISA_AVX2)
+#define IN_REGISTERS(sums) __asm__("" : "+x"((sums)[0]), "+x"((sums)[1]))
+#else
+#define IN_REGISTERS(sums) (void)(sums)
+#endif
+
 /* Bytes that are unpacked at a time. */
 #if defined(ISA_AVX512) || defined(ISA_AVX2)
 #define WIDE 32
@@ -31,28 +41,28 @@ INLINE void store_bytes(uint8_t *p, vb x) { memcpy(p, &x, sizeof x); }
 
 /* What the sums of a group, of 32 inputs or of 16 with Q6_K, begin with where codes are signed. */
 typedef struct {
-#if defined(ISA_AVX2)
-    __m256i of[CODE_VECTORS];
+#if SIGNED_CODES
+    __m256i of[2]; /* 16 pairs each, of the first and the last 8 outputs */
 #else
     char none;
 #endif
 } Starts;
 
 INLINE Starts no_starts(void) {
-#if defined(ISA_AVX2)
+#if SIGNED_CODES
     return (Starts){{_mm256_setzero_si256(), _mm256_setzero_si256()}};
 #else
     return (Starts){0};
 #endif
 }
 
-/* AVX2 multiplies unsigned by signed bytes, and adds the products of two neighbours in 16 bits. There activations are
- * stored as a + 128, and codes less the one that means zero. The sums of a group wrap around on the way, but since they
+/* Without VNNI, AVX2 and AVX-512 multiply unsigned by signed bytes and add the products of two neighbours in 16 bits.
+ * There activations are stored as a + 128, and codes less the one that means zero. The sums of a group wrap around on the way, but since they
  * begin with -128 times the sum of the codes, they end as the sums of a times the codes, which fit 16 bits: they are of
  * 16 products with codes of 4 or 5 bits (16 * 16 * 127 = 32,512) or of 8 with codes of 6 bits (8 * 32 * 127, the same).
  */
 INLINE vb signed_codes(vb codes, int zero, Starts *starts, int v) {
-#if defined(ISA_AVX2)
+#if SIGNED_CODES
     const __m256i code = _mm256_sub_epi8((__m256i)codes, _mm256_set1_epi8((char)zero));
     const __m256i surplus = _mm256_maddubs_epi16(_mm256_set1_epi8((char)128), code);
     starts->of[v] = _mm256_sub_epi16(starts->of[v], surplus);
@@ -126,27 +136,25 @@ INLINE int32_t load_four(const void *at) {
 /* dots[r][v] += scale[v] * the dot products of 4 * steps inputs, which are one group of `starts`. */
 INLINE void add_products(vi dots[][CODE_VECTORS], const uint8_t *codes, const Starts *starts, const int8_t *x, int rows,
                          int steps, const vi *scale) {
-#if defined(ISA_AVX2)
-    __m256i sums[CODE_ROWS][CODE_VECTORS];
-    const __m256i s0 = _mm256_load_si256(&starts->of[0]), s1 = _mm256_load_si256(&starts->of[1]);
+#if SIGNED_CODES
+    vh sums[CODE_ROWS][CODE_VECTORS], start[CODE_VECTORS];
+    memcpy(start, starts, sizeof start);
 #pragma GCC unroll 8
     for (int k = 0; k < steps; k++) {
-        const __m256i w0 = _mm256_load_si256((const __m256i *)(codes + 64 * k));
-        const __m256i w1 = _mm256_load_si256((const __m256i *)(codes + 64 * k + 32));
+        vi w[CODE_VECTORS];
+        for (int v = 0; v < CODE_VECTORS; v++) w[v] = loadi(codes + 64 * k + 4 * LANES * v);
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
-            const __m256i a = _mm256_set1_epi32(load_four(x + 4 * (k * rows + r)));
-            const __m256i p0 = _mm256_maddubs_epi16(a, w0), p1 = _mm256_maddubs_epi16(a, w1);
-            sums[r][0] = _mm256_add_epi16(k ? sums[r][0] : s0, p0);
-            sums[r][1] = _mm256_add_epi16(k ? sums[r][1] : s1, p1);
-            /* Without this gcc 12 loads far ahead, and has no registers left for the sums. */
-            __asm__("" : "+x"(sums[r][0]), "+x"(sums[r][1]));
+            const vi a = splati(load_four(x + 4 * (k * rows + r)));
+            for (int v = 0; v < CODE_VECTORS; v++)
+                sums[r][v] = (k ? sums[r][v] : start[v]) + multiply_pairs(a, w[v]);
+            IN_REGISTERS(sums[r]);
         }
     }
     for (int v = 0; v < CODE_VECTORS; v++) {
         const vi pairs = (scale[v] & 0xffff) | scale[v] << 16;
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) dots[r][v] += (vi)_mm256_madd_epi16(sums[r][v], (__m256i)pairs);
+        for (int r = 0; r < rows; r++) dots[r][v] += multiply_add((vi)sums[r][v], pairs);
     }
 #else
     (void)starts;
@@ -156,11 +164,17 @@ INLINE void add_products(vi dots[][CODE_VECTORS], const uint8_t *codes, const St
 #if defined(ISA_I8MM)
     add_pairs(sums, codes, x, TOGETHER, TOGETHER * rows, rows, steps / 2);
 #else
-    for (int k = 0; k < steps; k++)
-        for (int v = 0; v < CODE_VECTORS; v++) {
-            const vi w = loadi(codes + 64 * k + 4 * LANES * v);
-            for (int r = 0; r < rows; r++) sums[r][v] = dot4_codes(sums[r][v], w, load_four(x + 4 * (k * rows + r)));
+#if defined(ISA_AVX2) /* of an unrolled loop, gcc 12 keeps half of the sums in memory */
+#pragma GCC unroll 1
+#endif
+    for (int k = 0; k < steps; k++) {
+        vi w[CODE_VECTORS];
+        for (int v = 0; v < CODE_VECTORS; v++) w[v] = loadi(codes + 64 * k + 4 * LANES * v);
+        for (int r = 0; r < rows; r++) {
+            for (int v = 0; v < CODE_VECTORS; v++)
+                sums[r][v] = dot4_codes(sums[r][v], w[v], load_four(x + 4 * (k * rows + r)));
         }
+    }
 #endif
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < CODE_VECTORS; v++) dots[r][v] += scale[v] * sums[r][v];
@@ -184,11 +198,8 @@ INLINE vi load_whole(const uint8_t *at, int is_signed) {
 
 /* acc + the lower 16 bits of each pair times the first of two sums, the upper times the second. */
 INLINE vi add_sums(vi acc, vi pair, const int16_t *sums) {
-#if defined(ISA_AVX512)
-    const __m512i product = _mm512_madd_epi16((__m512i)pair, _mm512_set1_epi32(load_four(sums)));
-    return (vi)_mm512_add_epi32((__m512i)acc, product);
-#elif defined(ISA_AVX2)
-    return acc + (vi)_mm256_madd_epi16((__m256i)pair, _mm256_set1_epi32(load_four(sums)));
+#if defined(ISA_AVX512) || defined(ISA_AVX2)
+    return acc + multiply_add(pair, splati(load_four(sums)));
 #else
     return acc + (pair << 16 >> 16) * splati(sums[0]) + (pair >> 16) * splati(sums[1]);
 #endif
@@ -198,7 +209,7 @@ INLINE vi paired(vi first, vi second) { return (first & 0xffff) | second << 16; 
 
 /* What unsigned codes, of which `zero` means zero, make too much: that many times the sums, times their scales. */
 INLINE vi surplus_of_codes(int zero, vi scales, const int16_t *sums) {
-#if defined(ISA_AVX2) /* whose codes are signed */
+#if SIGNED_CODES
     (void)zero, (void)scales, (void)sums;
     return splati(0);
 #else
@@ -206,27 +217,32 @@ INLINE vi surplus_of_codes(int zero, vi scales, const int16_t *sums) {
 #endif
 }
 
+/* products[r][v] = the products of 32 inputs without the activations' scale; the second time they are added. */
+INLINE void half_group_q5_0(const uint8_t *at, int part, const uint8_t *codes, const Starts *starts, const Tile *x,
+                            int rows, vf products[][CODE_VECTORS]) {
+    const vi one[4] = {splati(1), splati(1), splati(1), splati(1)};
+    const vi of_part = paired(splati(part == 0), splati(part == 1));
+    vi dots[CODE_ROWS][CODE_VECTORS];
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < CODE_VECTORS; v++) dots[r][v] = -surplus_of_codes(16, of_part, x->sums + 4 * r);
+    add_products(dots, codes + part * 32 * BLOCK, starts + part, x->values + part * 32 * rows, rows, 8, one);
+    for (int v = 0; v < CODE_VECTORS; v++) {
+        const vf scale = load_half((const half *)(at + part * Q5_0_BYTES + 320) + LANES * v);
+        for (int r = 0; r < rows; r++) {
+            const vf dot = to_float(dots[r][v]);
+            products[r][v] = part ? fma_(dot, scale, products[r][v]) : dot * scale;
+        }
+    }
+}
+
 /* out[r] += the products of a group of 64 inputs. `at`: the block's part for these inputs, or for the 256 inputs of
  * which they are the group `quarter`. */
 INLINE void group_q5_0(const uint8_t *at, const uint8_t *codes, const Starts *starts, const Tile *x, int rows,
                        float out[][PAIR]) {
-    const vi one[4] = {splati(1), splati(1), splati(1), splati(1)};
     vf products[CODE_ROWS][CODE_VECTORS];
-#pragma GCC unroll 2
-    for (int part = 0; part < 2; part++, at += Q5_0_BYTES) {
-        const vi of_part = paired(splati(part == 0), splati(part == 1));
-        vi dots[CODE_ROWS][CODE_VECTORS];
-        for (int r = 0; r < rows; r++)
-            for (int v = 0; v < CODE_VECTORS; v++) dots[r][v] = -surplus_of_codes(16, of_part, x->sums + 4 * r);
-        add_products(dots, codes + part * 32 * BLOCK, starts + part, x->values + part * 32 * rows, rows, 8, one);
-        for (int v = 0; v < CODE_VECTORS; v++) {
-            const vf scale = load_half((const half *)(at + 320) + LANES * v);
-            for (int r = 0; r < rows; r++) {
-                const vf dot = to_float(dots[r][v]);
-                products[r][v] = part ? fma_(dot, scale, products[r][v]) : dot * scale;
-            }
-        }
-    }
+    /* Not in a loop, which gcc 11 and 12 unrolled into wrong code for six rows. */
+    half_group_q5_0(at, 0, codes, starts, x, rows, products);
+    half_group_q5_0(at, 1, codes, starts, x, rows, products);
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < CODE_VECTORS; v++) {
             float *y = &out[r][LANES * v];

@@ -20,7 +20,7 @@ typedef struct {
 } Activations;
 
 /* Rows that a product with the number formats of codes.h takes at a time: their sums must fit the registers. */
-#if defined(ISA_AVX512)
+#if defined(ISA_AVX512) || defined(ISA_VNNI)
 #define CODE_ROWS 6
 #elif defined(ISA_AVX2)
 #define CODE_ROWS 5
@@ -116,7 +116,7 @@ INLINE void quantize_row(const Activations *a, int32_t row, const float *x) {
 }
 
 /* What an activation is stored as for products with codes: a, or a + 128 where codes are signed (codes.h). */
-#if defined(ISA_AVX2)
+#if SIGNED_CODES
 #define STORED_FOUR(four) ((four) ^ 0x80808080u)
 #else
 #define STORED_FOUR(four) (four)

@@ -34,18 +34,20 @@ enum {
     FEATURE_AVX512VNNI = 1 << 7,
     FEATURE_DOTPROD = 1 << 8,
     FEATURE_I8MM = 1 << 9,
+    FEATURE_AVXVNNI = 1 << 10,
 };
 
 /* What the files of the instruction sets are compiled for: change these with them. */
 #define NEON_FEATURES FEATURE_DOTPROD
 #define I8MM_FEATURES (NEON_FEATURES | FEATURE_I8MM)
 #define AVX2_FEATURES (FEATURE_AVX2 | FEATURE_FMA | FEATURE_F16C)
-#define AVX512_FEATURES                                                                                    \
-    (AVX2_FEATURES | FEATURE_AVX512F | FEATURE_AVX512BW | FEATURE_AVX512DQ | FEATURE_AVX512VL | FEATURE_AVX512VNNI)
+#define AVXVNNI_FEATURES (AVX2_FEATURES | FEATURE_AVXVNNI)
+#define AVX512BW_FEATURES (AVX2_FEATURES | FEATURE_AVX512F | FEATURE_AVX512BW | FEATURE_AVX512DQ | FEATURE_AVX512VL)
+#define AVX512_FEATURES (AVX512BW_FEATURES | FEATURE_AVX512VNNI)
 
 /* The features of this processor that the operating system has enabled too. */
 uint32_t processor_features(void);
 
-extern const Isa isa_avx512, isa_avx2, isa_i8mm, isa_neon, isa_portable;
+extern const Isa isa_avx512, isa_avxvnni, isa_avx512bw, isa_avx2, isa_i8mm, isa_neon, isa_portable;
 
 #endif

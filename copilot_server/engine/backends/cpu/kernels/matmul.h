@@ -20,6 +20,9 @@
 #elif defined(ISA_I8MM) /* in pairs */
 #define TILE_ROWS 4
 #define TILE_BLOCKS 1
+#elif defined(ISA_AVX2) && defined(ISA_VNNI) /* Only the int32 sums fit, of which the latency needs as many. */
+#define TILE_ROWS 6
+#define TILE_BLOCKS 1
 #elif defined(ISA_AVX2) || defined(ISA_NEON)
 #define TILE_ROWS 3
 #define TILE_BLOCKS 1

@@ -24,6 +24,8 @@ static int is_set(const char *name) {
  * Source: Intel's Software Developer's Manual, volume 1, section 13.3. */
 #define SAVED_AVX 0x06
 #define SAVED_AVX512 0xe6
+/* In EAX of leaf 7, subleaf 1; not every cpuid.h names it. Source: the same manual, volume 2, CPUID. */
+#define AVX_VNNI_BIT (1u << 4)
 
 static uint32_t saved_registers(void) {
     uint32_t low, high;
@@ -50,6 +52,7 @@ uint32_t processor_features(void) {
     if (has_512 && (b & bit_AVX512DQ)) features |= FEATURE_AVX512DQ;
     if (has_512 && (b & bit_AVX512VL)) features |= FEATURE_AVX512VL;
     if (has_512 && (c & bit_AVX512VNNI)) features |= FEATURE_AVX512VNNI;
+    if (a > 0 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & AVX_VNNI_BIT)) features |= FEATURE_AVXVNNI;
 #elif defined(__aarch64__) && defined(__linux__)
     if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) features |= FEATURE_DOTPROD;
     if (getauxval(AT_HWCAP2) & HWCAP2_I8MM) features |= FEATURE_I8MM;

@@ -1,7 +1,8 @@
 /* The same vector operations for every instruction set: `vf`, `vi` and `vu` hold LANES floats, int32 or uint32.
  *
- * The file that includes this header chooses an instruction set by defining ISA_AVX512, ISA_AVX2 or ISA_NEON, and
- * ISA_I8MM beside the last; without any, the compiler translates plain vectors. Every operation rounds the same way
+ * The file that includes this header chooses an instruction set by defining ISA_AVX512, ISA_AVX2 or ISA_NEON; without
+ * any, the compiler translates plain vectors. Beside the first two, ISA_VNNI says that there are instructions for dot
+ * products of int8 (VPDPBUSD); beside the last, ISA_I8MM those for matrices of int8. Every operation rounds the same way
  * wherever it is used, so a row's result does not depend on the rows beside it. For the same reason the build forbids
  * the compiler to contract a * b + c by itself: a fused operation is always written as `fma_`.
  */
@@ -91,8 +92,17 @@ INLINE vi usmmla(vi acc, vi w, vi a) { return (vi)vusmmlaq_s32((int32x4_t)acc, (
  * from acc beforehand.
  */
 INLINE vi dot4(vi acc, vi w, int32_t a4) {
-#if defined(ISA_AVX512)
+#if defined(ISA_AVX512) && defined(ISA_VNNI)
     return (vi)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)w, _mm512_set1_epi32(a4));
+#elif defined(ISA_AVX2) && defined(ISA_VNNI)
+    return (vi)_mm256_dpbusd_avx_epi32((__m256i)acc, (__m256i)w, _mm256_set1_epi32(a4));
+#elif defined(ISA_AVX512)
+    /* As with AVX2 below. There is no sign instruction of 512 bits, but a subtraction from zero under a mask. */
+    const __m512i a = _mm512_set1_epi32(a4), zero = _mm512_setzero_si512();
+    const __m512i signed_w = _mm512_xor_si512((__m512i)w, _mm512_set1_epi8((char)0x80));
+    const __m512i turned_w = _mm512_mask_sub_epi8(signed_w, _mm512_movepi8_mask(a), zero, signed_w);
+    const __m512i pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(a), turned_w);
+    return (vi)_mm512_add_epi32((__m512i)acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 #elif defined(ISA_AVX2)
     /* maddubs adds pairs of products in 16 bits. The quantizers ensure |w| <= 127 and |a| <= 127, so that a pair
      * fits (2 * 127 * 127 = 32258). With w + 128 it would not, so this subtracts the 128 first. */
@@ -123,7 +133,7 @@ INLINE vi dot4(vi acc, vi w, int32_t a4) {
 #endif
 }
 
-/* The same for unsigned numbers below 128, as they are. Not for AVX2, which has another way (codes.h). */
+/* The same for unsigned numbers below 128, as they are. Not for SIGNED_CODES (codes.h). */
 INLINE vi dot4_codes(vi acc, vi codes, int32_t a4) {
 #if defined(ISA_NEON)
     return sdot(acc, codes, splati(a4));
@@ -132,11 +142,39 @@ INLINE vi dot4_codes(vi acc, vi codes, int32_t a4) {
 #endif
 }
 
+/* Whether products with codes use that two neighbours' can be added in 16 bits: see signed_codes in codes.h. */
+#if (defined(ISA_AVX512) || defined(ISA_AVX2)) && !defined(ISA_VNNI)
+#define SIGNED_CODES 1
+#else
+#define SIGNED_CODES 0
+#endif
+
 /* Whether dot4 multiplies by w + 128 as stored, so that the caller must subtract the surplus. */
-#if defined(ISA_AVX2) || (defined(ISA_NEON) && !defined(ISA_I8MM))
+#if SIGNED_CODES || (defined(ISA_NEON) && !defined(ISA_I8MM))
 #define HAS_SURPLUS 0
 #else
 #define HAS_SURPLUS 1
+#endif
+
+#if SIGNED_CODES
+/* Vectors of 16 bits, which wrap around. */
+typedef uint16_t vh __attribute__((vector_size(4 * LANES)));
+
+/* The products of unsigned and signed bytes, of two neighbours each. */
+INLINE vh multiply_pairs(vi unsigned_, vi signed_) {
+#if defined(ISA_AVX512)
+    return (vh)_mm512_maddubs_epi16((__m512i)unsigned_, (__m512i)signed_);
+#else
+    return (vh)_mm256_maddubs_epi16((__m256i)unsigned_, (__m256i)signed_);
+#endif
+}
+#endif
+
+/* The products of signed numbers of 16 bits, of two neighbours each. */
+#if defined(ISA_AVX512)
+INLINE vi multiply_add(vi a, vi b) { return (vi)_mm512_madd_epi16((__m512i)a, (__m512i)b); }
+#elif defined(ISA_AVX2)
+INLINE vi multiply_add(vi a, vi b) { return (vi)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
 #endif
 
 /* Half precision (IEEE 754 binary16), the number format of the KV cache.

@@ -17,6 +17,7 @@ from tests.support.kernels import (
     available_instruction_sets,
     build_emulation,
     build_kernels,
+    builds,
     can_emulate,
     emulated_instruction_sets,
     use_instruction_set,
@@ -48,14 +49,7 @@ def emulation() -> Path:
     return build_emulation()
 
 
-#: Each instruction set of this processor with each compiler, and those that it lacks, emulated.
-BUILDS = [
-    *((compiler, isa) for compiler in available_compilers() for isa in available_instruction_sets()),
-    *(("emulation", isa) for isa in emulated_instruction_sets()),
-]
-
-
-@pytest.fixture(params=BUILDS, ids="-".join)
+@pytest.fixture(params=builds(), ids="-".join)
 def probes(request: pytest.FixtureRequest) -> Probes:
     """The inlined functions of an instruction set."""
     compiler, isa = request.param

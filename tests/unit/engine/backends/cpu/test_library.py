@@ -113,7 +113,7 @@ def compiled_for(name: str) -> set[str]:
     return set(found[1].split(","))
 
 
-@pytest.mark.parametrize("name", ["avx2", "avx512"])
+@pytest.mark.parametrize("name", X86_INSTRUCTION_SETS)
 def test_every_feature_that_a_file_is_compiled_for_is_looked_for(name: str):
     """avx2 was chosen on processors without F16C, which its file uses too."""
     bits = features()
