@@ -22,7 +22,7 @@ from benchmarks.home import temporary_home
 from copilot_server.catalog import resolve
 from copilot_server.config import DEFAULT_MODEL
 from copilot_server.engine.backends.cpu.library import load_library
-from copilot_server.engine.models.gguf import prepared_folder
+from copilot_server.engine.models.gguf import described_folder, prepared_folder
 from copilot_server.fetch import ensure
 from copilot_server.provenance import versions
 
@@ -88,7 +88,7 @@ def _bench(arguments: argparse.Namespace) -> Bench:
     ref = resolve(arguments.model)
     path = ensure(ref, offline=True)
     gguf = path if path.suffix == ".gguf" else None
-    folder = prepared_folder(path) if gguf else path
+    folder = _folder(path, unpacked=arguments.transformers or "vllm" in arguments.parts)
     options = Options(
         model=arguments.model,
         gguf=gguf,
@@ -99,14 +99,25 @@ def _bench(arguments: argparse.Namespace) -> Bench:
         rounds=1 if arguments.quick else 4,
         drafted_positions=3 if arguments.quick else 40,
         problems=4 if arguments.quick else None,
+        transformers=arguments.transformers,
     )
     return Bench(options, PromptBook(ref, folder))
+
+
+def _folder(path: Path, *, unpacked: bool) -> Path:
+    """Return the model's folder; of a GGUF file that of its tokenizer, unless its weights are needed."""
+    if path.suffix != ".gguf":
+        return path
+    return (None if unpacked else described_folder(path)) or prepared_folder(path)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
     parser.add_argument("--model", default=DEFAULT_MODEL, help="an id, a folder or a .gguf file")
     parser.add_argument("--isa", help="force an instruction set on our side, such as avx2 or portable")
+    parser.add_argument(
+        "--no-transformers", dest="transformers", action="store_false", help="leave transformers out"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--functions", type=int, default=10, help="how many functions are typed in")
     parser.add_argument("--keys", type=int, default=14, help="how many keys of each are typed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -49,6 +49,7 @@ class Options:
         rounds: the number of texts that each engine reads.
         drafted_positions: the number of positions at which drafts are measured.
         problems: the number of HumanEval problems; None for all.
+        transformers: whether transformers is measured beside us, which takes minutes.
     """
 
     model: str
@@ -60,6 +61,7 @@ class Options:
     rounds: int
     drafted_positions: int
     problems: int | None
+    transformers: bool = True
 
 
 class Bench:
@@ -94,16 +96,14 @@ class Bench:
     def engines(self) -> None:
         """Measure reading and writing in turns."""
         options = self.options
-        with (
-            Worker("plain", options.model) as plain,
-            Worker("bfloat16", str(options.folder)) as bfloat16,
-            Worker("float32", str(options.folder)) as float32,
-            self._llamacpp() as llamacpp,
-        ):
-            subjects: dict[str, Subject] = {"ours": plain.speed_twice}
-            if llamacpp is not None:
+        with ExitStack() as running:
+            subjects: dict[str, Subject] = {
+                "ours": running.enter_context(Worker("plain", options.model)).speed_twice
+            }
+            if (llamacpp := running.enter_context(self._llamacpp())) is not None:
                 subjects["llama.cpp"] = llamacpp_subject(llamacpp)
-            subjects |= {"bfloat16": bfloat16.speed, "float32": float32.speed}
+            for dtype in ("bfloat16", "float32") if options.transformers else ():
+                subjects[dtype] = running.enter_context(Worker(dtype, str(options.folder))).speed
             texts = unseen_texts(self._book, PROMPT_TOKENS, options.seed)
             in_turns(subjects, [next(texts)[:500]], 4)  # warms up
             self.results.engines = in_turns(subjects, list(islice(texts, options.rounds)), NEW_TOKENS)
