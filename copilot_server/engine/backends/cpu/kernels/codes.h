@@ -57,9 +57,10 @@ INLINE Starts no_starts(void) {
 }
 
 /* Without VNNI, AVX2 and AVX-512 multiply unsigned by signed bytes and add the products of two neighbours in 16 bits.
- * There activations are stored as a + 128, and codes less the one that means zero. The sums of a group wrap around on the way, but since they
- * begin with -128 times the sum of the codes, they end as the sums of a times the codes, which fit 16 bits: they are of
- * 16 products with codes of 4 or 5 bits (16 * 16 * 127 = 32,512) or of 8 with codes of 6 bits (8 * 32 * 127, the same).
+ * There activations are stored as a + 128, and codes less the one that means zero. The sums of a group wrap around on
+ * the way, but since they begin with -128 times the sum of the codes, they end as the sums of a times the codes, which
+ * fit 16 bits: they are of 16 products with codes of 4 or 5 bits (16 * 16 * 127 = 32,512) or of 8 with codes of 6 bits
+ * (8 * 32 * 127, the same).
  */
 INLINE vb signed_codes(vb codes, int zero, Starts *starts, int v) {
 #if SIGNED_CODES
