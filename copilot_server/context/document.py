@@ -7,11 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text exactly as the editor has it, with its line ends."""
+    """A text exactly as the editor has it, with its line ends.
+
+    ``start``: where the editor's own text begins. What precedes it was added as context, such as the earlier
+    cells of a notebook.
+    """
 
     uri: str
     language_id: str
     text: str
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from copilot_server.lsp.handlers import (
     feedback,
     inline_completion,
     lifecycle,
+    notebooks,
     statistics,
 )
 from copilot_server.lsp.handlers.handler import Handlers
@@ -50,6 +51,7 @@ Transport = Literal["stdio", "tcp", "ws"]
 _HANDLERS: tuple[Handlers, ...] = (
     configuration.HANDLERS,
     documents.HANDLERS,
+    notebooks.HANDLERS,
     inline_completion.HANDLERS,
     copilot_account.HANDLERS,
     copilot_panel.HANDLERS,
@@ -79,15 +81,23 @@ class CopilotServer(LanguageServer):
     ) -> None:
         """``engine_thread``: the one that all connections share; by default this one has its own."""
         super().__init__(
-            "copilot-server", __version__, protocol_cls=CopilotProtocol, converter_factory=make_converter
+            "copilot-server",
+            __version__,
+            protocol_cls=CopilotProtocol,
+            converter_factory=make_converter,
+            notebook_document_sync=notebooks.SYNC,
         )
         own = ClientSettings(settings, flags, trust)
         self.session = Session(Client(self.protocol), own, open_pipeline, engine_thread)
-        self.protocol.on_failed_notification = partial(documents.forget_failed, self.session)
+        self.protocol.on_failed_notification = self._forget_failed
         self.feature(types.INITIALIZE)(partial(_initialize, self))
         self.feature(types.INITIALIZED)(partial(_initialized, self))
         for handlers in _HANDLERS:
             self.register(handlers)
+
+    def _forget_failed(self, method: str, params: object) -> None:
+        documents.forget_failed(self.session, method, params)
+        notebooks.forget_failed(self.session, method, params)
 
     def register(self, handlers: Handlers) -> None:
         """Have ``handlers`` called with the session, and advertise what they offer."""

@@ -29,6 +29,7 @@ from copilot_server.errors import (
 from copilot_server.lsp.client import Client
 from copilot_server.lsp.documents import Documents, Edit
 from copilot_server.lsp.loading import ModelLoader, OpenPipeline
+from copilot_server.lsp.notebooks import Notebooks
 from copilot_server.lsp.progress import LoadProgress, show_loading
 from copilot_server.lsp.settings import ClientSettings
 from copilot_server.lsp.status import Status
@@ -75,6 +76,7 @@ class Session:
         self.client = client
         self.settings = settings
         self.documents = Documents()
+        self.notebooks = Notebooks(self.documents)
         self.workspace = WorkspaceFiles(self.documents)
         self.background = BackgroundTasks()
         self.scheduler = Scheduler(engine_thread=engine_thread)
@@ -213,7 +215,7 @@ class Session:
         request = None
         if document is not None and position is not None and self._is_wanted_in(document.uri):
             cursor = document.cursor_at(position, self.documents.encoding)
-            request = CompletionRequest(cursor, workspace=self.workspace.source)
+            request = CompletionRequest(self.notebooks.among_cells(cursor), workspace=self.workspace.source)
         self.scheduler.read_ahead(request)
 
     def _is_wanted_in(self, uri: str) -> bool:
@@ -225,7 +227,7 @@ class Session:
         document = self.documents.get(uri)
         if document is None:
             return None
-        excluded = self._why_excluded(document.uri)
+        excluded = self._why_excluded(self.notebooks.file_of(document.uri))
         if excluded is not None:
             return excluded
         languages = self.settings.current.languages

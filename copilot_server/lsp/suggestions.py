@@ -49,7 +49,9 @@ def take_snapshot(
     if version is not None and version < document.version:
         raise JsonRpcRequestCancelled("The document has changed.")
     session.focus(document.uri, params.position)
-    snapshot = snapshot_at(document, params.position, selected, session.documents.encoding)
+    snapshot = snapshot_at(
+        document, params.position, selected, session.documents.encoding, session.notebooks.among_cells
+    )
     session.statistics.requested(document.uri, snapshot.end)
     return snapshot
 
@@ -82,8 +84,8 @@ async def menu(session: Session, snapshot: Snapshot) -> list[types.CompletionIte
     completion = await _complete(session, request, snapshot, "menu")
     candidates = _wanted(session, snapshot, completion)
     lines, encoding = snapshot.document.lines, session.documents.encoding
-    items = completion_items(candidates, snapshot.cursor, encoding, lines)
-    counted = _counted(candidates, head=word_before(snapshot.cursor))
+    items = completion_items(candidates, snapshot.own_cursor, encoding, lines)
+    counted = _counted(candidates, head=word_before(snapshot.own_cursor))
     _record(session, snapshot, completion, counted, "automatic")
     for item, one in zip(items, counted, strict=True):
         item.command = _accept_command(session, one)

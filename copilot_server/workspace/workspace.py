@@ -291,9 +291,10 @@ class Workspace:
 
 
 def _path_of(uri: str) -> str:
-    """Return the real path of a document's file; "" if it has none."""
+    """Return the real path of a document's file, or of a cell's notebook; "" if it has none."""
     try:
         parts = urlsplit(uri)
-        return os.path.realpath(url2pathname(parts.path)) if parts.scheme == "file" else ""
+        is_local = parts.scheme == "file" or (parts.scheme == "vscode-notebook-cell" and not parts.netloc)
+        return os.path.realpath(url2pathname(parts.path)) if is_local else ""
     except ValueError:
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ def golden(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 def check(name: str, case: dict[str, Any], language: str = "python") -> None:
     """Assert that the filter ``name``, or all filters in order for "all", give what the case expects."""
     cursor = cursor_in(case["document"], case.get("language", language))
+    start = len(case.get("cell_starts_after", ""))
+    cursor = replace(cursor, document=replace(cursor.document, start=start))
     situation, finish_reason = situation_at(cursor), case.get("finish_reason", "stop")
     if name == "all":
         draft = apply_filters(case["model"], situation, finish_reason)

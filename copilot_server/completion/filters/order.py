@@ -13,6 +13,7 @@ from copilot_server.completion.filters.drop_repeated_context import drop_repeate
 from copilot_server.completion.filters.drop_repeated_line import drop_repeated_line
 from copilot_server.completion.filters.drop_unfinished_line import drop_unfinished_line
 from copilot_server.completion.filters.end_line_of_gap import end_line_of_gap
+from copilot_server.completion.filters.fit_cell import fit_cell
 from copilot_server.completion.filters.fit_gap import fit_gap
 from copilot_server.completion.filters.match_indentation import match_indentation
 from copilot_server.completion.filters.match_line_ends import match_line_ends
@@ -29,6 +30,8 @@ FILTERS: tuple[Filter, ...] = (
     cut_markdown_fences,
     # Before anything is compared with the document, which is indented in its own way.
     match_indentation,
+    # Before the scope is cut: the first line says where the scope ends.
+    fit_cell,
     # Before the scope is cut: what the model wrote after a gap shows whether it saw the gap's end.
     fit_gap,
     # Before the other cuts: what lies outside the scope does not concern them.

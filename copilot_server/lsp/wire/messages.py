@@ -17,6 +17,8 @@ from cattrs.gen import make_dict_structure_fn, override
 from lsprotocol import converters, types
 from pygls.exceptions import JsonRpcInvalidParams
 
+from copilot_server.lsp.wire import notebooks
+
 _Raw = Mapping[str, Any]
 
 
@@ -168,9 +170,10 @@ _OURS: dict[str, type] = {
     NOTIFY_SHOWN: LegacyVerdict,
     NOTIFY_ACCEPTED: LegacyVerdict,
     NOTIFY_REJECTED: LegacyVerdict,
+    **notebooks.PARAMS,
 }
 #: Parts of the parameters, each after the parts that it consists of.
-_PARTS = (TextDocument, SelectedCompletion, InlineCompletionContext, LegacyDocument)
+_PARTS = (TextDocument, SelectedCompletion, InlineCompletionContext, LegacyDocument, *notebooks.PARTS)
 
 
 def make_converter() -> cattrs.Converter:
@@ -274,6 +277,7 @@ def _essential(params: _Raw) -> _Raw:
         "capabilities": {
             "general": {"positionEncodings": _encodings(_dig(capabilities, "general", "positionEncodings"))},
             "textDocument": _flag(capabilities, "textDocument", "inlineCompletion", present={}),
+            **_flag({"all": capabilities}, "all", "notebookDocument", present={"synchronization": {}}),
             "window": _flag(capabilities, "window", "workDoneProgress", present=True),
             "workspace": {
                 **_flag(capabilities, "workspace", "configuration", present=True),

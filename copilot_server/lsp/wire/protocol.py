@@ -42,6 +42,9 @@ class CopilotProtocol(LanguageServerProtocol):
     lsp_text_document__did_open = None  # type: ignore[assignment]
     lsp_text_document__did_change = None  # type: ignore[assignment]
     lsp_text_document__did_close = None  # type: ignore[assignment]
+    lsp_notebook_document__did_open = None  # type: ignore[assignment]
+    lsp_notebook_document__did_change = None  # type: ignore[assignment]
+    lsp_notebook_document__did_close = None  # type: ignore[assignment]
 
     def __init__(self, server: Any, converter: cattrs.Converter) -> None:  # noqa: ANN401 - pygls's own cycle
         super().__init__(server, converter)
