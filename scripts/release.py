@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from copilot_server import __version__  # noqa: E402 - the repository's own
-from scripts import audit, bundle, lock, sbom, wheels  # noqa: E402
+from scripts import audit, bundle, lock, neovim, sbom, wheels  # noqa: E402
 from scripts.checks import DIST, VSCODE, CheckError, require, run  # noqa: E402
 
 EXTENSION = VSCODE / "copilot-server.vsix"
@@ -157,6 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sdist = build_sdist()
             built = build_wheels(sdist)
             build_extension(sdist)
+            neovim.pack(DIST)
             sbom.write_all(__version__)
             check_wheel(wheels.for_this_machine(built), Path(folder))
     except CheckError as error:
