@@ -251,6 +251,7 @@ class Pipeline:
             cancelled=cancelled,
             sampled=sampled,
             missing=missing,
+            has_written=any(generation.text.strip() for generation in generations),
         )
 
 

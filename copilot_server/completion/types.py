@@ -107,6 +107,7 @@ class Completion:
     ``scope``: what the candidates were meant to fill.
     ``withheld``: whether a suggestion was left out because it is not likely enough to be right.
     ``missing``: a name that does not exist and because of which a suggestion was left out; "" for none.
+    ``has_written``: whether the model wrote anything but blanks, of which filters may have left nothing.
     """
 
     candidates: tuple[Candidate, ...]
@@ -116,4 +117,5 @@ class Completion:
     sampled: tuple[Candidate, ...] = ()
     withheld: bool = False
     missing: str = ""
+    has_written: bool = False
     scope: Scope = "line"

@@ -33,6 +33,7 @@ from copilot_server.lsp.handlers import (
     lifecycle,
     notebooks,
     statistics,
+    why_nothing,
 )
 from copilot_server.lsp.handlers.handler import Handlers
 from copilot_server.lsp.loading import OpenPipeline
@@ -58,6 +59,7 @@ _HANDLERS: tuple[Handlers, ...] = (
     copilot_legacy.HANDLERS,
     feedback.HANDLERS,
     statistics.HANDLERS,
+    why_nothing.HANDLERS,
 )
 #: What is advertised with a method; pygls advertises nothing for one without options.
 _OPTIONS: Mapping[str, object] = {

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal
 from urllib.parse import unquote
 
-from cachetools import LRUCache, TTLCache
+from cachetools import LRUCache
 from lsprotocol import types
 
 from copilot_server.completion.rejected import RejectedSuggestions
@@ -18,7 +18,6 @@ from copilot_server.completion.scheduling.scheduler import Scheduler
 from copilot_server.completion.types import CompletionRequest, Source
 from copilot_server.config import AUTO_MODEL
 from copilot_server.context.document import Document
-from copilot_server.context.exclusion import Exclusions
 from copilot_server.engine.model_choice.choice import ModelChoice
 from copilot_server.errors import (
     CopilotServerError,
@@ -26,13 +25,16 @@ from copilot_server.errors import (
     EngineError,
     EngineUnavailableError,
 )
+from copilot_server.lsp import reasons
 from copilot_server.lsp.client import Client
 from copilot_server.lsp.documents import Documents, Edit
 from copilot_server.lsp.loading import ModelLoader, OpenPipeline
 from copilot_server.lsp.notebooks import Notebooks
 from copilot_server.lsp.progress import LoadProgress, show_loading
+from copilot_server.lsp.reasons import Reason
 from copilot_server.lsp.settings import ClientSettings
 from copilot_server.lsp.status import Status
+from copilot_server.lsp.switches import Switches
 from copilot_server.lsp.tasks import BackgroundTasks
 from copilot_server.lsp.workspace import WorkspaceFiles
 from copilot_server.statistics.recorder import Statistics
@@ -49,9 +51,6 @@ Outcome = Source | Literal["cancelled", "failed"]
 DID_ACCEPT = "copilotServer.didAcceptCompletionItem"
 COPILOTS_DID_ACCEPT = "github.copilot.didAcceptCompletionItem"
 
-#: How long it is remembered whether a document is excluded, in seconds: looking at the disk for each key
-#: would cost more than everything else that the server does for it.
-_EXCLUDED_S = 1.0
 #: Of how many documents the cursor's last position is remembered, among them closed ones.
 _REMEMBERED_CURSORS = 256
 #: After how long the status shows that the model is at work, in seconds. Most answers come sooner, and the
@@ -77,6 +76,7 @@ class Session:
         self.settings = settings
         self.documents = Documents()
         self.notebooks = Notebooks(self.documents)
+        self.switches = Switches(settings, self.documents, self.notebooks.file_of)
         self.workspace = WorkspaceFiles(self.documents)
         self.background = BackgroundTasks()
         self.scheduler = Scheduler(engine_thread=engine_thread)
@@ -88,17 +88,15 @@ class Session:
         #: Called with each request that is over, and its duration from its arrival, in seconds.
         self.on_outcome: Callable[[RequestKind, Outcome, float], None] = lambda *_outcome: None
         self._problems: list[str] = []
-        self._exclusions = Exclusions()
-        self._excluded: TTLCache[str, str | None] = TTLCache(64, _EXCLUDED_S)
         self._focused: str | None = None
         #: Whether the editor says which document the user looks at; otherwise it is the one opened last.
         self._reports_focus = False
         self._cursors: LRUCache[str, types.Position] = LRUCache(_REMEMBERED_CURSORS)
         #: What has failed, until something works.
-        self._failure: str | None = None
+        self._failure: Reason | None = None
         self._notices: set[str] = set()
-        #: Why the last request was answered with nothing although the model had something.
-        self._why_nothing: str | None = None
+        #: Why the last request for a document was answered with nothing, by the URI.
+        self._why_nothing: dict[str, Reason] = {}
         #: How many requests the model has been working on for longer than a moment.
         self._thinking = 0
 
@@ -137,11 +135,10 @@ class Session:
     def apply_settings(self) -> None:
         """Do what changed settings ask for. A failed load is tried again: they may have removed its cause."""
         current = self.settings.current
-        added = self.settings.added_exclude
-        self._exclusions = Exclusions(current.exclude, self.client.folders, added)
-        self._excluded.clear()
+        self.switches.apply(self.client.folders)
         reads_others = current.enabled and current.workspace
-        self.workspace.follow(self.client.folders if reads_others else (), current.exclude, added)
+        folders = self.client.folders if reads_others else ()
+        self.workspace.follow(folders, current.exclude, self.settings.added_exclude)
         self.scheduler.debounce.enabled = current.debounce == "auto"
         self.statistics.configure(enabled=current.statistics)
         self.loader.load(again=True)
@@ -153,9 +150,10 @@ class Session:
     def open(self, item: types.TextDocumentItem) -> None:
         """Take up a document, and prepare for requests in it."""
         document = self.documents.open(item)
+        self._why_nothing.pop(unquote(document.uri), None)
         self.rejected.closed(document.uri)
         self.workspace.opened(document)
-        if self._is_wanted_in(document.uri):
+        if self.switches.why_silent(document.uri) is None:
             self.scheduler.prepare(Document(document.uri, document.language_id, document.text))
         if not self._reports_focus or self._is_focused(document.uri):
             self._read_ahead(document.uri)
@@ -181,6 +179,7 @@ class Session:
         """Forget a document."""
         document = self.documents.get(uri)
         self.documents.close(uri)
+        self._why_nothing.pop(unquote(uri), None)
         if self._is_focused(uri):
             self._read_ahead(None)
         if document is not None:
@@ -213,32 +212,10 @@ class Session:
         document = self.documents.get(uri) if uri is not None else None
         position = self._cursors.get(unquote(uri)) if uri is not None else None
         request = None
-        if document is not None and position is not None and self._is_wanted_in(document.uri):
+        if document is not None and position is not None and self.switches.why_silent(document.uri) is None:
             cursor = document.cursor_at(position, self.documents.encoding)
             request = CompletionRequest(self.notebooks.among_cells(cursor), workspace=self.workspace.source)
         self.scheduler.read_ahead(request)
-
-    def _is_wanted_in(self, uri: str) -> bool:
-        """Whether suggestions are wanted in an open document."""
-        return self.settings.current.enabled and self.why_silent(uri) is None
-
-    def why_silent(self, uri: str) -> str | None:
-        """Say why nothing is suggested in an open document; None if suggestions are wanted there."""
-        document = self.documents.get(uri)
-        if document is None:
-            return None
-        excluded = self._why_excluded(self.notebooks.file_of(document.uri))
-        if excluded is not None:
-            return excluded
-        languages = self.settings.current.languages
-        if not languages.get(document.language_id, languages.get("*", True)):
-            return f"Suggestions are off for {document.language_id}."
-        return None
-
-    def _why_excluded(self, uri: str) -> str | None:
-        if uri not in self._excluded:
-            self._excluded[uri] = self._exclusions.reason(uri)
-        return self._excluded.get(uri)
 
     def _text_of(self, uri: str) -> str | None:
         document = self.documents.get(uri)
@@ -292,8 +269,9 @@ class Session:
 
         A remote engine comes and goes by itself, so that one which cannot be reached is only in the status.
         """
-        if str(error) != self._failure:
-            self._failure = str(error)
+        failure = reasons.failed(error)
+        if failure != self._failure:
+            self._failure = failure
             if not isinstance(error, EngineUnavailableError):
                 self.client.show_error(str(error))
         self.report_status()
@@ -321,11 +299,33 @@ class Session:
         else:
             self.failed(error)
 
-    def answered(self, why_nothing: str | None = None) -> None:
-        """Take note that a request was answered, and why with nothing although the model had something."""
-        if why_nothing != self._why_nothing:
-            self._why_nothing = why_nothing
+    def answered(self, uri: str, why: Reason | None) -> None:
+        """Take note that a request was answered, and why with nothing; None if with something."""
+        before = self._why_nothing.pop(unquote(uri), None)
+        if why is not None:
+            self._why_nothing[unquote(uri)] = why
+        if why != before:
             self.report_status()
+
+    def waits(self, uri: str) -> None:
+        """Take note that a request waits for the model, if it does: editors may ask why before the answer."""
+        why = self._why_waiting()
+        if why is not None:
+            self.answered(uri, why)
+
+    def why_nothing(self, uri: str) -> Reason | None:
+        """Say why the last request for a document was answered with nothing, or what it waits for."""
+        if self.documents.get(uri) is None:
+            return None
+        why = self._why_nothing.get(unquote(uri))
+        return self._why_waiting() if why is not None and why.code == "loading" else why
+
+    def _why_waiting(self) -> Reason | None:
+        """Say why there is no model now: it is loading, or could not be loaded."""
+        progress, failure = self.loader.progress, self.scheduler.failure
+        if progress is not None and not progress.quiet:
+            return reasons.loading(progress.message, progress.percent)
+        return None if failure is None else reasons.failed(failure)
 
     @contextlib.contextmanager
     def thinking(self) -> Iterator[None]:
@@ -358,16 +358,24 @@ class Session:
         why = self._choice.reason if self._choice is not None else None
         status = partial(Status, model=self.model, engine=settings.engine_hosts or None, choice=why)
         if not settings.enabled:
-            return status("off", "Suggestions are off.")
+            return status("off", reasons.OFF.message, reason=reasons.OFF.code)
         if loading is not None and not loading.quiet:
-            return status("loading", loading.message, percent=loading.percent)
+            return status("loading", loading.message, percent=loading.percent, reason="loading")
         if self._failure is not None:
-            return status("error", self._failure)
-        if self._focused is not None and (reason := self.why_silent(self._focused)) is not None:
-            return status("off", reason)
-        if self._thinking:
+            return status("error", self._failure.message, reason=self._failure.code)
+        return self._status_of_focus(status)
+
+    def _status_of_focus(self, status: Callable[..., Status]) -> Status:
+        """Give the status where the model is ready: what matters is the document that the user looks at."""
+        uri = self._focused or ""
+        never, silent, why = (ask(uri) for ask in (self.switches.why_never, self.switches.why_silent, self.why_nothing))
+        if self._thinking and never is None:
             return status("thinking", "Thinking")
-        return status("ready", self._why_nothing or "Ready")
+        if silent is not None:
+            return status("off", silent.message, reason=silent.code)
+        if why is not None and why.is_of_suggestion:
+            return status("ready", f"Ready. {why.message}", reason=why.code)
+        return status("ready", "Ready")
 
 
 def _smallest(before: str, after: str, edits: Sequence[Edit]) -> PlainEdit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from copilot_server.lsp.reasons import Code
 from copilot_server.shown import shown
 
 #: The notification that carries a status; Copilot's clients know its first three fields.
@@ -23,6 +24,7 @@ class Status:
     ``model``: the model's name; empty until a remote engine has named it. ``engine``: the hosts that receive
     the source to complete; None where the model runs in the server itself. ``percent``: how much of a
     download is done, where that is known. ``choice``: why it is this model, where the setting is ``auto``.
+    ``reason``: why there is no suggestion in the document that the user looks at, if there is none.
     """
 
     state: State
@@ -31,6 +33,7 @@ class Status:
     engine: str | None = None
     percent: int | None = None
     choice: str | None = None
+    reason: Code | None = None
 
     def params(self) -> dict[str, object]:
         """Give the notification's parameters, with untrusted names as ``shown`` shows them."""

@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequestCancelled
@@ -16,7 +16,9 @@ from copilot_server.completion.scheduling.scheduler import Superseded
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.engine.base import Sampling
 from copilot_server.errors import CopilotServerError
+from copilot_server.lsp import reasons
 from copilot_server.lsp.convert import completion_items, inline_items, word_before
+from copilot_server.lsp.reasons import Reason
 from copilot_server.lsp.session import Outcome, RequestKind, Session
 from copilot_server.lsp.snapshot import Snapshot, snapshot_at
 from copilot_server.lsp.wire.messages import CompletionParams, SelectedCompletion
@@ -27,10 +29,12 @@ PANEL_CANDIDATES = 6
 
 _NO_COMPLETION = Completion((), "none", "")
 
-#: What the status says where the model has a suggestion that is not shown.
-_REJECTED = "Ready. You did not want the suggestion here."
-_UNLIKELY = "Ready. The suggestion here is not likely enough to be right (eagerness: {})."
-_MISSING = "Ready. The suggestion here uses a name that does not exist: {}."
+
+class _Answer(NamedTuple):
+    """A completion, and why it has no candidates if it has none."""
+
+    completion: Completion
+    why: Reason | None
 
 
 def take_snapshot(
@@ -65,13 +69,13 @@ async def inline(session: Session, snapshot: Snapshot, *, invoked: bool) -> list
     """
     kind: Literal["automatic", "invoked"] = "invoked" if invoked else "automatic"
     request = CompletionRequest(snapshot.cursor, invoked, workspace=session.workspace.source)
-    completion = await _complete(session, request, snapshot, kind)
+    answer = await _complete(session, request, snapshot, kind)
     if invoked:
-        candidates = completion.candidates[: session.settings.current.completion.candidates]
-        session.answered(None if candidates else _why_none(completion))
+        candidates = answer.completion.candidates[: session.settings.current.completion.candidates]
+        session.answered(snapshot.document.uri, answer.why)
     else:
-        candidates = _wanted(session, snapshot, completion)
-    return _inline_items(session, snapshot, completion, candidates, kind)
+        candidates = _wanted(session, snapshot, answer)
+    return _inline_items(session, snapshot, answer.completion, candidates, kind)
 
 
 async def menu(session: Session, snapshot: Snapshot) -> list[types.CompletionItem]:
@@ -81,12 +85,12 @@ async def menu(session: Session, snapshot: Snapshot) -> list[types.CompletionIte
         JsonRpcRequestCancelled, JsonRpcException: as ``inline``.
     """
     request = CompletionRequest(snapshot.cursor, workspace=session.workspace.source)
-    completion = await _complete(session, request, snapshot, "menu")
-    candidates = _wanted(session, snapshot, completion)
+    answer = await _complete(session, request, snapshot, "menu")
+    candidates = _wanted(session, snapshot, answer)
     lines, encoding = snapshot.document.lines, session.documents.encoding
     items = completion_items(candidates, snapshot.own_cursor, encoding, lines)
     counted = _counted(candidates, head=word_before(snapshot.own_cursor))
-    _record(session, snapshot, completion, counted, "automatic")
+    _record(session, snapshot, answer.completion, counted, "automatic")
     for item, one in zip(items, counted, strict=True):
         item.command = _accept_command(session, one)
     return items
@@ -103,10 +107,11 @@ async def panel(session: Session, snapshot: Snapshot) -> AsyncIterator[list[type
         request = CompletionRequest(
             snapshot.cursor, invoked=True, sampling=sampling, workspace=session.workspace.source
         )
-        completion = await _complete(session, request, snapshot, "panel")
+        completion, why = await _complete(session, request, snapshot, "panel")
         fresh = [one for one in completion.candidates if one.text not in seen][:PANEL_CANDIDATES]
-        yield _inline_items(session, snapshot, completion, fresh, "panel")
         seen.update(one.text for one in completion.candidates)
+        session.answered(snapshot.document.uri, None if seen else why)
+        yield _inline_items(session, snapshot, completion, fresh, "panel")
 
 
 def _panel_sampling(session: Session) -> tuple[Sampling, Sampling]:
@@ -127,79 +132,74 @@ def _panel_sampling(session: Session) -> tuple[Sampling, Sampling]:
 
 async def _complete(
     session: Session, request: CompletionRequest, snapshot: Snapshot, kind: RequestKind
-) -> Completion:
+) -> _Answer:
     """Complete at the cursor of a snapshot, and report the outcome to the metrics."""
     outcome: Outcome = "failed"
     try:
-        completion = await _completion(session, request, snapshot)
-        outcome = completion.source
+        answer = await _answer(session, request, snapshot)
+        outcome = answer.completion.source
     except (JsonRpcRequestCancelled, asyncio.CancelledError):
         outcome = "cancelled"
         raise
     finally:
         session.on_outcome(kind, outcome, time.monotonic() - snapshot.requested_s)
-    return completion
+    return answer
 
 
-async def _completion(session: Session, request: CompletionRequest, snapshot: Snapshot) -> Completion:
+async def _answer(session: Session, request: CompletionRequest, snapshot: Snapshot) -> _Answer:
     """Complete at the cursor of a snapshot; no candidates where none are wanted, or there is no model."""
     uri = snapshot.document.uri
-    if not session.settings.current.enabled or session.why_silent(uri) is not None:
-        return _NO_COMPLETION
-    if not request.invoked and not is_worthwhile(snapshot.cursor):
-        return _NO_COMPLETION
+    why = session.switches.why_never(uri) if request.invoked else session.switches.why_silent(uri)
+    if why is None and not request.invoked and not is_worthwhile(snapshot.cursor):
+        why = reasons.NOT_WORTHWHILE
+    if why is not None:
+        return _Answer(_NO_COMPLETION, why)
     session.loader.load(again=request.invoked)
+    session.waits(uri)
     with session.thinking():
-        completion = await _submit(session, request)
+        answer = await _submit(session, request, uri)
     now = session.documents.get(uri)
     if now is not snapshot.document and (now is None or now.text != snapshot.document.text):
         raise JsonRpcRequestCancelled("The document has changed.")
-    return completion
+    return answer
 
 
-async def _submit(session: Session, request: CompletionRequest) -> Completion:
+async def _submit(session: Session, request: CompletionRequest, uri: str) -> _Answer:
+    """Have the model complete; ``uri`` is the document's, in which the user asks."""
     try:
         completion = await session.scheduler.submit(request)
     except Superseded:
         raise JsonRpcRequestCancelled("A newer request has replaced this one.") from None
     except CopilotServerError as error:
+        why = reasons.failed(error)
         if session.scheduler.failure is not None:  # the user was shown it when loading failed
-            return _NO_COMPLETION
+            return _Answer(_NO_COMPLETION, why)
+        session.answered(uri, why)
         session.failed(error)
         raise JsonRpcException(str(error), code=types.LSPErrorCodes.RequestFailed) from error
     if completion.source == "model":
         session.works()
-    return completion
+    if completion.candidates:
+        return _Answer(completion, None)
+    return _Answer(completion, reasons.of_completion(completion, session.settings.current.completion.eagerness))
 
 
 # Answering.
 
 
-def _wanted(session: Session, snapshot: Snapshot, completion: Completion) -> tuple[Candidate, ...]:
-    """Return the one suggestion to show while the user types, if any; the status says why there is none.
+def _wanted(session: Session, snapshot: Snapshot, answer: _Answer) -> tuple[Candidate, ...]:
+    """Return the one suggestion to show while the user types, if any.
 
     Whoever did not want the best one is not offered the next best, which an explicit request may have left
     in the cache.
     """
     document, offset, rest = snapshot.document, snapshot.end, _rest_of_head(snapshot)
-    best = completion.candidates[:1]
+    best = answer.completion.candidates[:1]
     wanted = tuple(
         one for one in best if session.rejected.allows(document.uri, document.text, offset, rest + one.text)
     )
-    why = None
-    if best and not wanted:
-        why = _REJECTED
-    elif completion.withheld and not wanted:
-        why = _UNLIKELY.format(session.settings.current.completion.eagerness)
-    elif not wanted:
-        why = _why_none(completion)
-    session.answered(why)
+    session.answered(document.uri, reasons.REJECTED if best and not wanted else answer.why)
     return wanted
-
-
-def _why_none(completion: Completion) -> str | None:
-    """Return why there is no suggestion, if it is known."""
-    return _MISSING.format(completion.missing) if completion.missing else None
 
 
 def _inline_items(

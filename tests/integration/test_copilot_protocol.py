@@ -303,10 +303,10 @@ async def test_excluded_bytes_never_reach_the_model(tmp_path: Path) -> None:
     (tmp_path / ".copilotignore").write_text("/private/\n*.txt\n!open.txt\n")
     seen = tmp_path / "seen"
     async with stand_in("--seen", str(seen)) as client:
-        await client.initialize(options={"exclude": ["*.secret"], "languages": {"markdown": False}})
+        await client.initialize(options={"exclude": ["*.secret"]})
         marked = {
             ".env": "python", "a.secret": "python", "private/a.py": "python", "a.txt": "plaintext",
-            "node_modules/a.js": "javascript", "a.md": "markdown", "a.py": "python", "open.txt": "plaintext",
+            "node_modules/a.js": "javascript", "a.py": "python", "open.txt": "plaintext",
         }  # fmt: skip
         answers = {}
         for number, (name, language) in enumerate(marked.items()):

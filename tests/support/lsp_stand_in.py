@@ -56,6 +56,8 @@ class StandIn:
             case ["nothing" | "missing" | "unlikely" as word] if word != "unlikely" or not request.invoked:
                 missing = "save" if word == "missing" else ""
                 return replace(_completion(), withheld=word == "unlikely", missing=missing)
+            case ["filtered"]:
+                return replace(_completion(), has_written=True)
             case ["over"]:
                 return _completion("all", replaced=len(request.cursor.line_suffix))
         return _completion("ok", "okay\n    again", "more", "most")
@@ -104,7 +106,7 @@ def _completion(*texts: str, replaced: int = 0, cancelled: bool = False) -> Comp
     return Completion(candidates, "model", "stand-in", cancelled)
 
 
-def open_stand_in(settings: Settings, _progress: Progress) -> StandIn:
+def open_stand_in(settings: Settings, progress: Progress) -> StandIn:
     if settings.model in ("missing", MISSING):
         raise ModelNotCachedError("The model is not on this machine.", remedy="Run `copilot-server pull`.")
     if settings.model == "broken":
@@ -112,7 +114,10 @@ def open_stand_in(settings: Settings, _progress: Progress) -> StandIn:
     if settings.model == "noisy":
         print("a stray print")  # noqa: T201
         os.write(1, b"a C library's words\n")
-    while settings.model == "hangs":
+    if settings.model == "fetching":
+        progress.start("Fetching stand-in.gguf", 100)
+        progress.advance(37)
+    while settings.model in ("hangs", "fetching"):
         time.sleep(1)
     stand_in = StandIn(settings.completion)
     if settings.model == "slow":

@@ -89,6 +89,13 @@ class FocusParams:
 
 
 @attrs.frozen
+class DocumentParams:
+    """Parameters of ``copilotServer/whyNothing``."""
+
+    text_document: TextDocument
+
+
+@attrs.frozen
 class CursorParams:
     """Parameters of ``copilotServer/didMoveCursor``."""
 
@@ -151,6 +158,7 @@ class LegacyVerdict:
 PANEL = "textDocument/copilotPanelCompletion"
 DID_FOCUS = "textDocument/didFocus"
 DID_MOVE_CURSOR = "copilotServer/didMoveCursor"
+WHY_NOTHING = "copilotServer/whyNothing"
 DID_SHOW = "textDocument/didShowCompletion"
 DID_PARTLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
 GET_COMPLETIONS = "getCompletions"
@@ -163,6 +171,7 @@ _OURS: dict[str, type] = {
     PANEL: PanelParams,
     DID_FOCUS: FocusParams,
     DID_MOVE_CURSOR: CursorParams,
+    WHY_NOTHING: DocumentParams,
     DID_SHOW: ShownParams,
     DID_PARTLY_ACCEPT: PartlyAcceptedParams,
     GET_COMPLETIONS: LegacyParams,

@@ -1,0 +1,91 @@
+"""Why there is no suggestion, as a real server process says it: in its status, and to whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+
+from tests.support.lsp_client import LspClient, inline_params, running_server
+from tests.support.paths import TESTS
+
+INLINE, WHY = "textDocument/inlineCompletion", "copilotServer/whyNothing"
+STAND_IN = (str(TESTS / "support" / "lsp_stand_in.py"),)
+
+
+def stand_in(*arguments: str) -> AbstractAsyncContextManager[LspClient]:
+    return running_server(*arguments, program=STAND_IN)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[LspClient]:
+    async with stand_in() as client:
+        await client.initialize()
+        await client.wait_for(lambda one: one.get("params", {}).get("state") == "ready")
+        yield client
+        assert await client.shut_down() == 0
+
+
+async def status(client: LspClient) -> dict[str, Any]:
+    """The last status, once everything that was sent has been read."""
+    await client.request("checkStatus")
+    last: dict[str, Any] = client.messages("didChangeStatus")[-1]
+    return last
+
+
+async def ask(client: LspClient, uri: str, line: int, character: int, *, invoked: bool = False) -> Any:
+    """Request a suggestion; return the reason if there is none."""
+    answer = await client.request(INLINE, inline_params(uri, line, character, invoked=invoked))
+    why = await client.request(WHY, {"textDocument": {"uri": uri}})
+    assert bool(answer["items"]) is (why is None)
+    return why and why["code"]
+
+
+async def test_every_request_is_answered_with_a_suggestion_or_a_reason(client: LspClient) -> None:
+    words = ["unlikely", "missing", "filtered", "nothing"]
+    uri = client.open("\n".join([*words, "x = "]))
+    for line, word in enumerate(words):
+        assert await ask(client, uri, line, len(word)) == word
+        found = await status(client)
+        assert (found["state"], found["reason"], found["message"][:7]) == ("ready", word, "Ready. ")
+        assert await ask(client, uri, 4, 4) is None
+        assert (await status(client))["reason"] is None
+    assert await ask(client, uri, 0, 8, invoked=True) is None
+    assert await ask(client, uri, 3, 7, invoked=True) == "nothing"
+    secret = client.open("A = ", "file:///w/.env", "python")
+    for invoked in (False, True):
+        assert await ask(client, secret, 0, 4, invoked=invoked) == "excluded"
+    for settings, automatic, invoked in (
+        ({"languages": {"python": False}}, "language", None),
+        ({"enabled": False}, "off", "off"),
+        ({}, None, None),
+    ):
+        client.notify("workspace/didChangeConfiguration", {"settings": settings})
+        assert await ask(client, uri, 4, 4) == automatic
+        assert await ask(client, uri, 4, 4, invoked=True) == invoked
+
+
+async def test_a_model_that_is_being_fetched_is_the_reason_with_its_percent() -> None:
+    async with stand_in("--model", "fetching") as client:
+        await client.initialize()
+        uri = client.open("x = ")
+        waiting = client.begin(INLINE, inline_params(uri, 0, 4, invoked=True))
+        await client.wait_for(lambda one: one.get("params", {}).get("percent") == 37)
+        found = await status(client)
+        assert (found["state"], found["reason"], found["percent"]) == ("loading", "loading", 37)
+        why = await client.request(WHY, {"textDocument": {"uri": uri}})
+        assert (why["code"], why["percent"]) == ("loading", 37)
+        assert why["message"] == "The model is not ready yet. Fetching stand-in.gguf (37 %)"
+        assert client.answers(waiting) == []  # it still waits
+
+
+async def test_a_model_that_cannot_be_loaded_is_the_reason() -> None:
+    async with stand_in("--model", "missing") as client:
+        await client.initialize()
+        uri = client.open("x = ")
+        assert await ask(client, uri, 0, 4, invoked=True) == "engine"
+        found = await status(client)
+        assert (found["state"], found["reason"]) == ("error", "engine")
+        assert await client.shut_down() == 0
