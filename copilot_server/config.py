@@ -165,6 +165,8 @@ class Settings:
     offline: bool = False
     #: Whether to offer suggestions at all.
     enabled: bool = True
+    #: Whether to offer suggestions while the user types; otherwise only to a user who asks for one.
+    automatic: bool = True
     #: Whether to offer suggestions in a language, by its id; ``*`` stands for those not named.
     languages: dict[str, bool] = field(
         factory=lambda: {"*": True},

@@ -54,6 +54,7 @@ class Reason:
 
 
 OFF = Reason("off", "Suggestions are off.")
+MANUAL = Reason("manual", "Suggestions come only when you ask for one.")
 REJECTED = Reason("rejected", "You did not want the suggestion here.")
 FILTERED = Reason("filtered", "The model wrote something here, but nothing of it is worth showing.")
 NOTHING = Reason("nothing", "The model has nothing to suggest here.")
@@ -61,6 +62,11 @@ NOTHING = Reason("nothing", "The model has nothing to suggest here.")
 NOT_WORTHWHILE = Reason(
     "nothing", "While you type, nothing is suggested within a word or before code, nor in an empty document."
 )
+
+
+def snoozed(until: str) -> Reason:
+    """Suggestions are snoozed until a time."""
+    return Reason("snoozed", f"Suggestions are snoozed until {until}, unless you ask for one.")
 
 
 def language(language_id: str) -> Reason:

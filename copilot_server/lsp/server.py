@@ -32,6 +32,7 @@ from copilot_server.lsp.handlers import (
     inline_completion,
     lifecycle,
     notebooks,
+    snooze,
     statistics,
     why_nothing,
 )
@@ -59,6 +60,7 @@ _HANDLERS: tuple[Handlers, ...] = (
     copilot_legacy.HANDLERS,
     feedback.HANDLERS,
     statistics.HANDLERS,
+    snooze.HANDLERS,
     why_nothing.HANDLERS,
 )
 #: What is advertised with a method; pygls advertises nothing for one without options.

@@ -33,6 +33,7 @@ from copilot_server.lsp.notebooks import Notebooks
 from copilot_server.lsp.progress import LoadProgress, show_loading
 from copilot_server.lsp.reasons import Reason
 from copilot_server.lsp.settings import ClientSettings
+from copilot_server.lsp.snooze import Snooze
 from copilot_server.lsp.status import Status
 from copilot_server.lsp.switches import Switches
 from copilot_server.lsp.tasks import BackgroundTasks
@@ -76,7 +77,8 @@ class Session:
         self.settings = settings
         self.documents = Documents()
         self.notebooks = Notebooks(self.documents)
-        self.switches = Switches(settings, self.documents, self.notebooks.file_of)
+        self.snooze = Snooze(self._switched)
+        self.switches = Switches(settings, self.documents, self.snooze, self.notebooks.file_of)
         self.workspace = WorkspaceFiles(self.documents)
         self.background = BackgroundTasks()
         self.scheduler = Scheduler(engine_thread=engine_thread)
@@ -103,6 +105,7 @@ class Session:
     def close(self) -> None:
         """End the session, without waiting for anything."""
         self.background.cancel()
+        self.snooze.close()
         self.workspace.close()
         self.loader.close()
         self.scheduler.close(0.0)
@@ -142,6 +145,15 @@ class Session:
         self.scheduler.debounce.enabled = current.debounce == "auto"
         self.statistics.configure(enabled=current.statistics)
         self.loader.load(again=True)
+        self._switched()
+
+    def snooze_for(self, minutes: float) -> None:
+        """Suggest nothing for some minutes while the user types; 0 resumes."""
+        self.snooze.start(minutes)
+        self._switched()
+
+    def _switched(self) -> None:
+        """Do what it means that suggestions are wanted somewhere now, or not any more."""
         self._read_ahead(self._focused)
         self.report_status()
 
@@ -359,6 +371,8 @@ class Session:
         status = partial(Status, model=self.model, engine=settings.engine_hosts or None, choice=why)
         if not settings.enabled:
             return status("off", reasons.OFF.message, reason=reasons.OFF.code)
+        if (snoozed := self.switches.why_snoozed()) is not None and not self._thinking:
+            return status("off", snoozed.message, reason=snoozed.code)
         if loading is not None and not loading.quiet:
             return status("loading", loading.message, percent=loading.percent, reason="loading")
         if self._failure is not None:
@@ -371,9 +385,10 @@ class Session:
         never, silent, why = (ask(uri) for ask in (self.switches.why_never, self.switches.why_silent, self.why_nothing))
         if self._thinking and never is None:
             return status("thinking", "Thinking")
-        if silent is not None:
+        if silent is not None and silent is not reasons.MANUAL:
             return status("off", silent.message, reason=silent.code)
-        if why is not None and why.is_of_suggestion:
+        why = why if why is not None and why.is_of_suggestion else silent
+        if why is not None:
             return status("ready", f"Ready. {why.message}", reason=why.code)
         return status("ready", "Ready")
 

@@ -21,7 +21,8 @@ from copilot_server.lsp.wire.token import KEY as TOKEN
 Rule = Literal["nothing", "id", "add", "on", "off"]
 
 #: The settings that only the settings file, flags and initializationOptions may set freely. They decide where
-#: source is sent, which weights are loaded, which files are read, and what is written to the disk.
+#: source is sent, which weights are loaded, which files are read, what is written to the disk, and whether
+#: suggestions come unasked.
 GUARDED: Mapping[str, Rule] = MappingProxyType(
     {
         "engine": "nothing",
@@ -31,6 +32,7 @@ GUARDED: Mapping[str, Rule] = MappingProxyType(
         "offline": "on",
         "statistics": "off",
         "workspace": "off",
+        "automatic": "off",
     }
 )
 

@@ -1,4 +1,4 @@
-"""Where suggestions are switched off: by the settings, for a language, and in excluded documents."""
+"""Where suggestions are switched off: by the settings, for a time, for a language, and in excluded documents."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from copilot_server.lsp import reasons
 from copilot_server.lsp.documents import Documents
 from copilot_server.lsp.reasons import Reason
 from copilot_server.lsp.settings import ClientSettings
+from copilot_server.lsp.snooze import Snooze
 
 #: How long it is remembered whether a document is excluded, in seconds: looking at the disk for each key
 #: would cost more than everything else that the server does for it.
 _EXCLUDED_S = 1.0
 
 
-FileOf = Callable[[str], str]
-
-
 class Switches:
-    """What one editor's settings switch off. For one thread: the event loop's."""
+    """What one editor's user has switched off. For one thread: the event loop's."""
 
-    def __init__(self, settings: ClientSettings, documents: Documents, file_of: FileOf) -> None:
+    def __init__(
+        self, settings: ClientSettings, documents: Documents, snooze: Snooze, file_of: Callable[[str], str]
+    ) -> None:
         """``file_of``: gives the URI of the file that a document, by its URI, is a part of."""
         self._settings = settings
         self._documents = documents
+        self._snooze = snooze
         self._file_of = file_of
         self._exclusions = Exclusions()
         self._excluded: TTLCache[str, str | None] = TTLCache(64, _EXCLUDED_S)
@@ -46,7 +47,15 @@ class Switches:
 
     def why_silent(self, uri: str) -> Reason | None:
         """Say why nothing is suggested in an open document while the user types; None if something is."""
-        return self.why_never(uri) or self._why_language(uri)
+        return self.why_never(uri) or self.why_snoozed() or self._why_language(uri) or self._why_manual()
+
+    def why_snoozed(self) -> Reason | None:
+        """Say until when suggestions are snoozed, if they are."""
+        until = self._snooze.shown
+        return None if until is None else reasons.snoozed(until)
+
+    def _why_manual(self) -> Reason | None:
+        return None if self._settings.current.automatic else reasons.MANUAL
 
     def _why_language(self, uri: str) -> Reason | None:
         document, languages = self._documents.get(uri), self._settings.current.languages

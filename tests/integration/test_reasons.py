@@ -59,12 +59,23 @@ async def test_every_request_is_answered_with_a_suggestion_or_a_reason(client: L
         assert await ask(client, secret, 0, 4, invoked=invoked) == "excluded"
     for settings, automatic, invoked in (
         ({"languages": {"python": False}}, "language", None),
+        ({"automatic": False}, "manual", None),
         ({"enabled": False}, "off", "off"),
         ({}, None, None),
     ):
         client.notify("workspace/didChangeConfiguration", {"settings": settings})
         assert await ask(client, uri, 4, 4) == automatic
         assert await ask(client, uri, 4, 4, invoked=True) == invoked
+
+
+async def test_the_server_resumes_and_reports_when_the_time_has_come(client: LspClient) -> None:
+    uri = client.open("x = ")
+    assert (await client.request("copilotServer/snooze", {"minutes": 60}))["until"]
+    assert await ask(client, uri, 0, 4) == "snoozed"
+    assert await ask(client, uri, 0, 4, invoked=True) is None
+    assert (await client.request("copilotServer/snooze", {"minutes": 0.001}))["until"]
+    await client.wait_for(lambda _: client.messages("didChangeStatus")[-1]["state"] == "ready")
+    assert await ask(client, uri, 0, 4) is None
 
 
 async def test_a_model_that_is_being_fetched_is_the_reason_with_its_percent() -> None:

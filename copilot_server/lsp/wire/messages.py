@@ -21,6 +21,9 @@ from copilot_server.lsp.wire import notebooks
 
 _Raw = Mapping[str, Any]
 
+#: The longest time for which suggestions can be snoozed, in minutes: a week.
+MAX_MINUTES = 7 * 24 * 60
+
 
 @attrs.frozen
 class TextDocument:
@@ -96,6 +99,13 @@ class DocumentParams:
 
 
 @attrs.frozen
+class SnoozeParams:
+    """Parameters of ``copilotServer/snooze``; 0 minutes resume."""
+
+    minutes: float = attrs.field(validator=[attrs.validators.ge(0), attrs.validators.le(MAX_MINUTES)])
+
+
+@attrs.frozen
 class CursorParams:
     """Parameters of ``copilotServer/didMoveCursor``."""
 
@@ -159,6 +169,7 @@ PANEL = "textDocument/copilotPanelCompletion"
 DID_FOCUS = "textDocument/didFocus"
 DID_MOVE_CURSOR = "copilotServer/didMoveCursor"
 WHY_NOTHING = "copilotServer/whyNothing"
+SNOOZE = "copilotServer/snooze"
 DID_SHOW = "textDocument/didShowCompletion"
 DID_PARTLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
 GET_COMPLETIONS = "getCompletions"
@@ -172,6 +183,7 @@ _OURS: dict[str, type] = {
     DID_FOCUS: FocusParams,
     DID_MOVE_CURSOR: CursorParams,
     WHY_NOTHING: DocumentParams,
+    SNOOZE: SnoozeParams,
     DID_SHOW: ShownParams,
     DID_PARTLY_ACCEPT: PartlyAcceptedParams,
     GET_COMPLETIONS: LegacyParams,
@@ -190,6 +202,7 @@ def make_converter() -> cattrs.Converter:
     converter = converters.get_converter()
     converter.register_structure_hook(str, _text)
     converter.register_structure_hook(int, _whole_number)
+    converter.register_structure_hook(float, _number)
     converter.register_structure_hook(bool, _truth)
     for kind in (*_PARTS, *dict.fromkeys(_OURS.values())):
         names = {field.name: override(rename=_camel(field.name)) for field in attrs.fields(kind)}
@@ -215,6 +228,13 @@ def _whole_number(value: object, kind: type[int]) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError("expected an integer")
     return kind(value)
+
+
+def _number(value: object, _kind: type[float]) -> float:
+    """Accept numbers only."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError("expected a number")
+    return float(value)
 
 
 def _truth(value: object, _kind: type[bool]) -> bool:

@@ -30,7 +30,8 @@ def test_a_completion_without_candidates_says_why(completion: Completion, code: 
 
 
 def test_what_is_not_about_a_suggestion_is_not_shown_as_ready() -> None:
-    for why in (reasons.OFF, reasons.language("go"), reasons.excluded("Excluded."), reasons.loading("Loading", None)):
+    others = (reasons.OFF, reasons.MANUAL, reasons.language("go"), reasons.snoozed("12:00"))
+    for why in (*others, reasons.excluded("Excluded."), reasons.loading("Loading", None)):
         assert not why.is_of_suggestion
 
 

@@ -9,16 +9,20 @@ from lsprotocol import types
 from copilot_server.config import Settings
 from copilot_server.lsp.documents import Documents
 from copilot_server.lsp.settings import ClientSettings
+from copilot_server.lsp.snooze import Snooze
 from copilot_server.lsp.switches import Switches
 
 URI, SECRET = "file:///w/a.py", "file:///w/.env"
 
 
-def switches(settings: Settings, *uris: str, folders: tuple[str, ...] = ()) -> Switches:
+def switches(
+    settings: Settings, *uris: str, folders: tuple[str, ...] = (), snooze: Snooze | None = None
+) -> Switches:
     documents = Documents()
     for uri in uris or (URI, SECRET):
         documents.open(types.TextDocumentItem(uri, "python", 1, "x = "))
-    found = Switches(ClientSettings(settings, {}), documents, lambda uri: uri)
+    snooze = snooze or Snooze(lambda: None)
+    found = Switches(ClientSettings(settings, {}), documents, snooze, lambda uri: uri)
     found.apply(folders)
     return found
 
@@ -50,6 +54,22 @@ def test_what_is_off_is_off_for_every_document() -> None:
     found = switches(Settings(enabled=False))
     assert codes(found) == codes(found, SECRET) == ("off", "off")
     assert codes(found, "file:///w/closed.py") == ("off", "off")
+
+
+def test_without_automatic_suggestions_only_explicit_requests_are_answered() -> None:
+    assert codes(switches(Settings(automatic=False))) == (None, "manual")
+    assert codes(switches(Settings(automatic=False, languages={"*": False}))) == (None, "language")
+    assert codes(switches(Settings(automatic=False)), SECRET) == ("excluded", "excluded")
+
+
+async def test_what_is_snoozed_is_silent_for_a_time() -> None:
+    snooze = Snooze(lambda: None)
+    found = switches(Settings(automatic=False), snooze=snooze)
+    snooze.start(60)
+    assert codes(found) == (None, "snoozed")
+    assert codes(found, SECRET) == ("excluded", "excluded")
+    snooze.start(0)
+    assert codes(found) == (None, "manual")
 
 
 def test_nothing_is_known_of_a_document_that_is_not_open() -> None:

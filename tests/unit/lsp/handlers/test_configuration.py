@@ -73,6 +73,7 @@ ATTACKS: dict[str, tuple[object, object, object]] = {
     "offline": (True, False, True),
     "statistics": (False, True, False),
     "workspace": (False, True, False),
+    "automatic": (False, True, False),
 }
 
 

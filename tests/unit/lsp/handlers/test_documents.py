@@ -141,6 +141,7 @@ async def test_a_document_that_gets_the_focus_is_read_ahead_where_its_cursor_was
     [
         {"enabled": False},
         {"languages": {"python": False}},
+        {"automatic": False},
         {"exclude": ["*.py"]},
     ],
 )
@@ -153,6 +154,17 @@ async def test_nothing_is_read_ahead_where_suggestions_are_off(editor: Wire, opt
     assert read(editor) == []
     editor.send("workspace/didChangeConfiguration", {"settings": {}})
     await until_read(editor, (URI, "import os"))  # the twin: as soon as they are on
+
+
+async def test_nothing_is_read_ahead_while_suggestions_are_snoozed(editor: Wire) -> None:
+    await ready(editor)
+    await editor.request("copilotServer/snooze", {"minutes": 60})
+    editor.open(TEXT)
+    move(editor, 0, 9)
+    await settled(editor)
+    assert read(editor) == []
+    await editor.request("copilotServer/snooze", {"minutes": 0})
+    await until_read(editor, (URI, "import os"))
 
 
 async def test_an_excluded_document_is_never_read_ahead(editor: Wire, tmp_path: Path) -> None:

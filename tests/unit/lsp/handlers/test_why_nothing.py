@@ -127,6 +127,21 @@ async def test_a_language_that_is_off_answers_explicit_requests_alone(editor: Wi
         assert (await editor.request("textDocument/copilotPanelCompletion", at))["items"]
 
 
+async def test_without_automatic_suggestions_only_who_asks_gets_one(editor: Wire) -> None:
+    await ready(editor, "x = \nnothing")
+    editor.send(CHANGE, {"settings": {"automatic": False}})
+    assert (status(editor)["state"], status(editor)["reason"]) == ("ready", "manual")
+    assert status(editor)["message"] == "Ready. Suggestions come only when you ask for one."
+    assert await items(editor, 4) == 0
+    assert await code(editor) == "manual"
+    assert await items(editor, 4, invoked=True) == 3
+    assert status(editor)["reason"] == "manual"
+    assert (await editor.request(INLINE, inline_params(URI, 1, 7, invoked=True)))["items"] == []
+    assert (await code(editor), status(editor)["reason"]) == ("nothing", "nothing")
+    editor.send(CHANGE, {"settings": {"automatic": True}})
+    assert await items(editor, 4) == 1
+
+
 async def test_an_editor_that_shows_suggestions_in_its_menu_asks_for_none_explicitly() -> None:
     editor = Wire(CopilotServer(Settings(languages={"python": False}), {}, open_stand_in))
     editor.send("initialize", {"processId": None, "capabilities": {}}, id="initialize")
