@@ -96,5 +96,7 @@ def of_completion(completion: Completion, eagerness: str) -> Reason:
         message = f"The suggestion here is not likely enough to be right (eagerness: {eagerness})."
         return Reason("unlikely", message)
     if completion.missing:
-        return Reason("missing", f"The suggestion here uses a name that does not exist: {completion.missing}.")
+        return Reason(
+            "missing", f"The suggestion here uses a name that does not exist: {completion.missing}."
+        )
     return FILTERED if completion.has_written else NOTHING

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Literal
 from urllib.parse import unquote
 
-from cachetools import LRUCache
 from lsprotocol import types
 
 from copilot_server.completion.rejected import RejectedSuggestions
@@ -28,6 +27,7 @@ from copilot_server.errors import (
 from copilot_server.lsp import reasons
 from copilot_server.lsp.client import Client
 from copilot_server.lsp.documents import Documents, Edit
+from copilot_server.lsp.focus import Focus
 from copilot_server.lsp.loading import ModelLoader, OpenPipeline
 from copilot_server.lsp.notebooks import Notebooks
 from copilot_server.lsp.progress import LoadProgress, show_loading
@@ -52,8 +52,6 @@ Outcome = Source | Literal["cancelled", "failed"]
 DID_ACCEPT = "copilotServer.didAcceptCompletionItem"
 COPILOTS_DID_ACCEPT = "github.copilot.didAcceptCompletionItem"
 
-#: Of how many documents the cursor's last position is remembered, among them closed ones.
-_REMEMBERED_CURSORS = 256
 #: After how long the status shows that the model is at work, in seconds. Most answers come sooner, and the
 #: status bar should not flicker.
 THINKING_S = 0.15
@@ -90,10 +88,7 @@ class Session:
         #: Called with each request that is over, and its duration from its arrival, in seconds.
         self.on_outcome: Callable[[RequestKind, Outcome, float], None] = lambda *_outcome: None
         self._problems: list[str] = []
-        self._focused: str | None = None
-        #: Whether the editor says which document the user looks at; otherwise it is the one opened last.
-        self._reports_focus = False
-        self._cursors: LRUCache[str, types.Position] = LRUCache(_REMEMBERED_CURSORS)
+        self._focus = Focus()
         #: What has failed, until something works.
         self._failure: Reason | None = None
         self._notices: set[str] = set()
@@ -154,7 +149,7 @@ class Session:
 
     def _switched(self) -> None:
         """Do what it means that suggestions are wanted somewhere now, or not any more."""
-        self._read_ahead(self._focused)
+        self._read_ahead(self._focus.uri)
         self.report_status()
 
     # Documents.
@@ -167,8 +162,9 @@ class Session:
         self.workspace.opened(document)
         if self.switches.why_silent(document.uri) is None:
             self.scheduler.prepare(Document(document.uri, document.language_id, document.text))
-        if not self._reports_focus or self._is_focused(document.uri):
-            self._read_ahead(document.uri)
+        self._focus.touch(document.uri)
+        if self._focus.is_on(document.uri):
+            self._switched()
 
     def change(self, uri: str, version: int, changes: Sequence[types.TextDocumentContentChangeEvent]) -> None:
         """Apply the editor's changes to a document.
@@ -180,6 +176,8 @@ class Session:
         after = self.documents.get(uri)
         if before is None or after is None:
             return
+        if self._focus.touch(after.uri):
+            self.report_status()
         self.workspace.changed(after)
         is_whole = any(edit.end - edit.start == len(before.text) for edit in edits)
         smallest = _smallest(before.text, after.text, edits)
@@ -192,8 +190,8 @@ class Session:
         document = self.documents.get(uri)
         self.documents.close(uri)
         self._why_nothing.pop(unquote(uri), None)
-        if self._is_focused(uri):
-            self._read_ahead(None)
+        if self._focus.is_on(uri):
+            self._switched()
         if document is not None:
             self.workspace.closed(document.uri)
             self.statistics.closed(document.uri)
@@ -201,20 +199,14 @@ class Session:
 
     def focus(self, uri: str | None, position: types.Position | None = None) -> None:
         """Remember which document the user looks at, for the status, and where its cursor is."""
-        if uri is not None and position is not None:
-            self._cursors[unquote(uri)] = position
-        if uri != self._focused:
-            self._focused = uri
+        if self._focus.move(uri, position):
             self.report_status()
 
     def look_at(self, uri: str | None, position: types.Position | None = None) -> None:
         """Take the editor's report of what the user looks at, and read ahead there."""
-        self._reports_focus = True
-        self.focus(uri, position)
+        if self._focus.report(uri, position):
+            self.report_status()
         self._read_ahead(uri)
-
-    def _is_focused(self, uri: str) -> bool:
-        return self._focused is not None and unquote(uri) == unquote(self._focused)
 
     def _read_ahead(self, uri: str | None) -> None:
         """Have the prompt at the cursor of a document read; of none if suggestions are not wanted there.
@@ -222,7 +214,7 @@ class Session:
         Where the cursor is not known, nothing is read: its line decides how most prompts begin.
         """
         document = self.documents.get(uri) if uri is not None else None
-        position = self._cursors.get(unquote(uri)) if uri is not None else None
+        position = self._focus.cursor(uri) if uri is not None else None
         request = None
         if document is not None and position is not None and self.switches.why_silent(document.uri) is None:
             cursor = document.cursor_at(position, self.documents.encoding)
@@ -274,7 +266,7 @@ class Session:
     def _loaded(self, loading: asyncio.Future[None]) -> None:
         """Read ahead what could not be read before there was a model."""
         if not loading.cancelled() and loading.exception() is None:
-            self._read_ahead(self._focused)
+            self._read_ahead(self._focus.uri)
 
     def failed(self, error: CopilotServerError) -> None:
         """Show an error to the user once; the status shows it until something works.
@@ -381,8 +373,10 @@ class Session:
 
     def _status_of_focus(self, status: Callable[..., Status]) -> Status:
         """Give the status where the model is ready: what matters is the document that the user looks at."""
-        uri = self._focused or ""
-        never, silent, why = (ask(uri) for ask in (self.switches.why_never, self.switches.why_silent, self.why_nothing))
+        uri = self._focus.uri or ""
+        never, silent, why = (
+            ask(uri) for ask in (self.switches.why_never, self.switches.why_silent, self.why_nothing)
+        )
         if self._thinking and never is None:
             return status("thinking", "Thinking")
         if silent is not None and silent is not reasons.MANUAL:

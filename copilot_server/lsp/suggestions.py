@@ -181,7 +181,9 @@ async def _submit(session: Session, request: CompletionRequest, uri: str) -> _An
         session.works()
     if completion.candidates:
         return _Answer(completion, None)
-    return _Answer(completion, reasons.of_completion(completion, session.settings.current.completion.eagerness))
+    return _Answer(
+        completion, reasons.of_completion(completion, session.settings.current.completion.eagerness)
+    )
 
 
 # Answering.

@@ -1,4 +1,4 @@
-"""Where suggestions are switched off: by the settings, for a time, for a language, and in excluded documents."""
+"""Where suggestions are switched off: everywhere, for a time, for a language, or in excluded documents."""
 
 from __future__ import annotations
 

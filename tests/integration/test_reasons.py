@@ -35,12 +35,12 @@ async def status(client: LspClient) -> dict[str, Any]:
     return last
 
 
-async def ask(client: LspClient, uri: str, line: int, character: int, *, invoked: bool = False) -> Any:
-    """Request a suggestion; return the reason if there is none."""
+async def ask(client: LspClient, uri: str, line: int, character: int, *, invoked: bool = False) -> str | None:
+    """Request a suggestion; return the reason's code if there is none."""
     answer = await client.request(INLINE, inline_params(uri, line, character, invoked=invoked))
     why = await client.request(WHY, {"textDocument": {"uri": uri}})
     assert bool(answer["items"]) is (why is None)
-    return why and why["code"]
+    return None if why is None else str(why["code"])
 
 
 async def test_every_request_is_answered_with_a_suggestion_or_a_reason(client: LspClient) -> None:
@@ -100,3 +100,81 @@ async def test_a_model_that_cannot_be_loaded_is_the_reason() -> None:
         found = await status(client)
         assert (found["state"], found["reason"]) == ("error", "engine")
         assert await client.shut_down() == 0
+
+
+# The status is about the document that the user looks at.
+
+
+def open_other(client: LspClient) -> str:
+    return client.open("x = ", "file:///w/other.py")
+
+
+async def in_secret(client: LspClient) -> str:
+    """Open a document that is excluded, and ask for a suggestion in it."""
+    secret = client.open("A = ", "file:///w/.env")
+    assert await ask(client, secret, 0, 4) == "excluded"
+    assert (await status(client))["reason"] == "excluded"
+    return secret
+
+
+async def test_an_editor_that_reports_no_focus_is_in_the_document_that_it_has_opened_last(
+    client: LspClient,
+) -> None:
+    await in_secret(client)
+    open_other(client)
+    assert (await status(client))["state"] == "ready"
+
+
+async def test_an_editor_that_reports_no_focus_is_in_the_document_that_it_edits(client: LspClient) -> None:
+    other = open_other(client)
+    secret = await in_secret(client)
+    client.change(other, 2, {"text": "y = "})
+    assert (await status(client))["state"] == "ready"
+    client.change(secret, 2, {"text": "B = "})
+    assert (await status(client))["reason"] == "excluded"
+    assert await ask(client, other, 0, 4) is None
+    assert (await status(client))["state"] == "ready"
+
+
+async def test_a_document_that_is_closed_is_no_longer_the_reason(client: LspClient) -> None:
+    secret = await in_secret(client)
+    client.notify("textDocument/didClose", {"textDocument": {"uri": secret}})
+    assert (await status(client))["state"] == "ready"
+    await in_secret(client)
+
+
+async def test_the_language_of_a_document_changes_where_the_editor_opens_it_anew(client: LspClient) -> None:
+    client.notify("workspace/didChangeConfiguration", {"settings": {"languages": {"go": False}}})
+    uri = client.open("x = ", language="go")
+    client.notify("textDocument/didFocus", {"textDocument": {"uri": uri}})
+    assert (await status(client))["reason"] == "language"
+    client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+    client.open("x = ", language="python")
+    assert (await status(client))["state"] == "ready"
+    client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+    client.open("x = ", language="go")
+    assert (await status(client))["reason"] == "language"
+
+
+async def test_an_editor_that_reports_the_focus_opens_and_edits_others_in_the_background(
+    client: LspClient,
+) -> None:
+    other = open_other(client)
+    client.notify("textDocument/didFocus", {"textDocument": {"uri": other}})
+    secret = client.open("A = ", "file:///w/.env")
+    client.change(secret, 2, {"text": "B = "})
+    assert (await status(client))["state"] == "ready"
+    client.notify("textDocument/didFocus", {"textDocument": {"uri": secret}})
+    assert (await status(client))["reason"] == "excluded"
+    for params in ({"textDocument": {"uri": other}}, {}):
+        client.notify("textDocument/didFocus", {"textDocument": {"uri": secret}})
+        client.notify("textDocument/didFocus", params)
+        assert (await status(client))["state"] == "ready"
+
+
+async def test_the_focus_may_be_reported_before_the_document_is_opened(client: LspClient) -> None:
+    await in_secret(client)
+    client.notify("textDocument/didFocus", {"textDocument": {"uri": "file:///w/id_rsa"}})
+    assert (await status(client))["state"] == "ready"  # nothing is known of it
+    client.open("A = ", "file:///w/id_rsa")
+    assert (await status(client))["reason"] == "excluded"

@@ -53,11 +53,10 @@ class StandIn:
                 return _completion(
                     *(f"number {n}" for n in range(request.sampling.n if request.sampling else 1))
                 )
-            case ["nothing" | "missing" | "unlikely" as word] if word != "unlikely" or not request.invoked:
-                missing = "save" if word == "missing" else ""
-                return replace(_completion(), withheld=word == "unlikely", missing=missing)
-            case ["filtered"]:
-                return replace(_completion(), has_written=True)
+            case ["nothing" | "filtered" | "missing" | "unlikely" as word] if (
+                word != "unlikely" or not request.invoked
+            ):
+                return _empty(word)
             case ["over"]:
                 return _completion("all", replaced=len(request.cursor.line_suffix))
         return _completion("ok", "okay\n    again", "more", "most")
@@ -104,6 +103,12 @@ def _fail(request: CompletionRequest) -> None:
 def _completion(*texts: str, replaced: int = 0, cancelled: bool = False) -> Completion:
     candidates = tuple(Candidate(text, -float(rank), "stop", replaced) for rank, text in enumerate(texts))
     return Completion(candidates, "model", "stand-in", cancelled)
+
+
+def _empty(why: str) -> Completion:
+    """Return what the model and its filters leave where the cursor's line says why there is nothing."""
+    missing = "save" if why == "missing" else ""
+    return replace(_completion(), withheld=why == "unlikely", missing=missing, has_written=why != "nothing")
 
 
 def open_stand_in(settings: Settings, progress: Progress) -> StandIn:

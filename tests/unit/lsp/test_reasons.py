@@ -18,7 +18,11 @@ EMPTY = Completion((), "model", "fim")
     [
         (EMPTY, "nothing", "The model has nothing to suggest here."),
         (replace(EMPTY, has_written=True), "filtered", "nothing of it is worth showing"),
-        (replace(EMPTY, has_written=True, withheld=True), "unlikely", "likely enough to be right (eagerness: low)"),
+        (
+            replace(EMPTY, has_written=True, withheld=True),
+            "unlikely",
+            "likely enough to be right (eagerness: low)",
+        ),
         (replace(EMPTY, has_written=True, missing="save"), "missing", "a name that does not exist: save."),
     ],
 )

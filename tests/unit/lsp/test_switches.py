@@ -81,8 +81,9 @@ def test_patterns_begin_in_the_folders_and_an_ignore_file_names_itself_where_it_
 ) -> None:
     hidden = (tmp_path / "hidden.py").as_uri()
     settings = Settings(exclude=("/hidden.py",))
-    assert codes(switches(settings, hidden)) == (None, None)
-    assert codes(switches(settings, hidden, folders=(tmp_path.as_uri(),))) == ("excluded", "excluded")
+    assert codes(switches(settings, hidden), hidden) == (None, None)
+    in_folder = switches(settings, hidden, folders=(tmp_path.as_uri(),))
+    assert codes(in_folder, hidden) == ("excluded", "excluded")
     (tmp_path / ".copilotignore").mkdir()
     why = switches(Settings(), hidden).why_never(hidden)
     assert why is not None

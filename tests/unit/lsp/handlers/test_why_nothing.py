@@ -1,4 +1,4 @@
-"""``copilotServer/whyNothing``, and the reason in the status, for each way in which a request gets nothing."""
+"""``copilotServer/whyNothing``, and the reason in the status, for each way to get nothing."""
 
 from __future__ import annotations
 
@@ -24,13 +24,20 @@ async def items(editor: Wire, character: int, *, invoked: bool = False) -> int:
     return len(answer["items"])
 
 
-async def why(editor: Wire, uri: str = URI) -> Any:
-    return await editor.request(WHY, {"textDocument": {"uri": uri}})
+async def why(editor: Wire, uri: str = URI) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = await editor.request(WHY, {"textDocument": {"uri": uri}})
+    return found
 
 
 async def code(editor: Wire) -> str | None:
     found = await why(editor)
     return found and found["code"]
+
+
+async def message(editor: Wire) -> str:
+    found = await why(editor)
+    assert found is not None
+    return str(found["message"])
 
 
 def status(editor: Wire) -> dict[str, Any]:
@@ -51,7 +58,7 @@ async def test_a_suggestion_that_is_not_there_has_its_reason(editor: Wire, word:
     assert await items(editor, len(word)) == 0
     assert await code(editor) == word
     assert (status(editor)["state"], status(editor)["reason"]) == ("ready", word)
-    assert status(editor)["message"] == f"Ready. {(await why(editor))['message']}"
+    assert status(editor)["message"] == f"Ready. {await message(editor)}"
     assert await items(editor, 0) == 1
     assert await why(editor) is None
     assert (status(editor)["message"], status(editor)["reason"]) == ("Ready", None)
@@ -75,7 +82,7 @@ async def test_what_is_too_unlikely_while_typing_answers_an_explicit_request(edi
 async def test_where_typing_is_not_worth_a_request_the_reason_says_so(editor: Wire) -> None:
     await ready(editor, "x = foo")
     assert await items(editor, 6) == 0
-    assert (await why(editor))["message"].startswith("While you type, nothing is suggested within a word")
+    assert (await message(editor)).startswith("While you type, nothing is suggested within a word")
 
 
 async def test_what_the_user_has_dismissed_is_rejected(editor: Wire) -> None:
@@ -169,7 +176,7 @@ async def test_a_panel_says_why_it_is_empty(editor: Wire) -> None:
 async def test_a_failed_generation_says_what_failed(editor: Wire) -> None:
     await ready(editor, "memory")
     await editor.request(INLINE, inline_params(URI, 0, 6))
-    assert (await why(editor))["message"] == "Out of memory. Take a smaller model."
+    assert await message(editor) == "Out of memory. Take a smaller model."
     assert (status(editor)["state"], status(editor)["reason"]) == ("error", "engine")
 
 
