@@ -92,8 +92,8 @@ class Session:
         #: What has failed, until something works.
         self._failure: Reason | None = None
         self._notices: set[str] = set()
-        #: Why the last request for a document was answered with nothing, by the URI.
-        self._why_nothing: dict[str, Reason] = {}
+        #: Why the last request for a document was answered with nothing, and where, by the document's URI.
+        self._why_nothing: dict[str, tuple[Reason, types.Position | None]] = {}
         #: How many requests the model has been working on for longer than a moment.
         self._thinking = 0
 
@@ -204,9 +204,8 @@ class Session:
 
     def look_at(self, uri: str | None, position: types.Position | None = None) -> None:
         """Take the editor's report of what the user looks at, and read ahead there."""
-        if self._focus.report(uri, position):
-            self.report_status()
-        self._read_ahead(uri)
+        self._focus.report(uri, position)
+        self._switched()
 
     def _read_ahead(self, uri: str | None) -> None:
         """Have the prompt at the cursor of a document read; of none if suggestions are not wanted there.
@@ -305,11 +304,10 @@ class Session:
 
     def answered(self, uri: str, why: Reason | None) -> None:
         """Take note that a request was answered, and why with nothing; None if with something."""
-        before = self._why_nothing.pop(unquote(uri), None)
+        self._why_nothing.pop(unquote(uri), None)
         if why is not None:
-            self._why_nothing[unquote(uri)] = why
-        if why != before:
-            self.report_status()
+            self._why_nothing[unquote(uri)] = why, self._focus.cursor(uri)
+        self.report_status()
 
     def waits(self, uri: str) -> None:
         """Take note that a request waits for the model, if it does: editors may ask why before the answer."""
@@ -321,8 +319,14 @@ class Session:
         """Say why the last request for a document was answered with nothing, or what it waits for."""
         if self.documents.get(uri) is None:
             return None
-        why = self._why_nothing.get(unquote(uri))
+        why, _ = self._why_nothing.get(unquote(uri), (None, None))
         return self._why_waiting() if why is not None and why.code == "loading" else why
+
+    def _why_nothing_here(self, uri: str) -> Reason | None:
+        """Say why there is no suggestion where the cursor is, unless it has moved since the last request."""
+        why, position = self._why_nothing.get(unquote(uri), (None, None))
+        is_here = position == self._focus.cursor(uri)
+        return why if why is not None and why.is_of_suggestion and is_here else None
 
     def _why_waiting(self) -> Reason | None:
         """Say why there is no model now: it is loading, or could not be loaded."""
@@ -374,14 +378,12 @@ class Session:
     def _status_of_focus(self, status: Callable[..., Status]) -> Status:
         """Give the status where the model is ready: what matters is the document that the user looks at."""
         uri = self._focus.uri or ""
-        never, silent, why = (
-            ask(uri) for ask in (self.switches.why_never, self.switches.why_silent, self.why_nothing)
-        )
-        if self._thinking and never is None:
+        silent = self.switches.why_silent(uri)
+        if self._thinking and self.switches.why_never(uri) is None:
             return status("thinking", "Thinking")
         if silent is not None and silent is not reasons.MANUAL:
             return status("off", silent.message, reason=silent.code)
-        why = why if why is not None and why.is_of_suggestion else silent
+        why = self._why_nothing_here(uri) or silent
         if why is not None:
             return status("ready", f"Ready. {why.message}", reason=why.code)
         return status("ready", "Ready")

@@ -247,6 +247,17 @@ async def test_a_request_that_was_cancelled_while_the_model_loaded_waits_for_not
     editor.end()
 
 
+async def test_the_status_says_no_more_why_there_is_nothing_once_the_cursor_has_moved(editor: Wire) -> None:
+    await ready(editor, "nothing")
+    at = {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 7}}
+    assert await items(editor, 7) == 0
+    editor.send("copilotServer/didMoveCursor", at)
+    assert status(editor)["message"] == "Ready. The model has nothing to suggest here."
+    editor.send("copilotServer/didMoveCursor", {**at, "position": {"line": 0, "character": 3}})
+    assert (status(editor)["message"], status(editor)["reason"]) == ("Ready", None)
+    assert await code(editor) == "nothing"  # which is why the last request was answered so
+
+
 async def test_the_reason_belongs_to_its_document_and_is_forgotten_with_it(editor: Wire) -> None:
     other = "file:///b.py"
     await ready(editor, "nothing")
