@@ -25,6 +25,15 @@ DEFAULT_MODEL = "qwen2.5-coder-0.5b"
 #: Stands for the model on this machine that suits it best.
 AUTO_MODEL = "auto"
 
+#: What is written for people to read: Markdown, plain text, and messages of commits. Suggestions there are
+#: off unless the user names them. They have the ids that VS Code, Zed, Helix and Sublime (``markdown``,
+#: ``plaintext``, ``git-commit``, ``git commit``, ``scminput``), Vim (``text``, ``gitcommit``, ``hgcommit``,
+#: ``jjdescription``) and Emacs (``gfm``, ``text``, ``log-edit``) give them.
+PROSE = (
+    *("markdown", "gfm", "plaintext", "text"),
+    *("gitcommit", "git-commit", "git commit", "hgcommit", "jjdescription", "log-edit", "scminput"),
+)
+
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "gguf", "int8", "int4"]
 PromptProtocolSetting = Literal["auto", "fim", "causal", "chat-prefill"]
@@ -167,9 +176,10 @@ class Settings:
     enabled: bool = True
     #: Whether to offer suggestions while the user types; otherwise only to a user who asks for one.
     automatic: bool = True
-    #: Whether to offer suggestions in a language, by its id; ``*`` stands for those not named.
+    #: Whether to offer suggestions in a language while the user types, by its id; ``*`` stands for those that
+    #: are named neither here nor by the user, whose own table is put over this one.
     languages: dict[str, bool] = field(
-        factory=lambda: {"*": True},
+        factory=lambda: {"*": True, **dict.fromkeys(PROSE, False)},
         metadata={"allowed": "a table of language ids, each true or false"},
     )
     #: Files that are neither completed nor read for context, as patterns of .gitignore. They come after the

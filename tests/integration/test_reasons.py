@@ -68,6 +68,16 @@ async def test_every_request_is_answered_with_a_suggestion_or_a_reason(client: L
         assert await ask(client, uri, 4, 4, invoked=True) == invoked
 
 
+async def test_commit_messages_and_other_prose_are_completed_for_those_who_ask(client: LspClient) -> None:
+    uri = client.open("Fix = ", "file:///w/.git-message", "git-commit")
+    assert await ask(client, uri, 0, 6) == "language"
+    assert (await status(client))["message"] == "Suggestions are off for git-commit, unless you ask for one."
+    assert await ask(client, uri, 0, 6, invoked=True) is None
+    settings = {"languages": {"*": True, "git-commit": True}}
+    client.notify("workspace/didChangeConfiguration", {"settings": settings})
+    assert await ask(client, uri, 0, 6) is None
+
+
 async def test_the_server_resumes_and_reports_when_the_time_has_come(client: LspClient) -> None:
     uri = client.open("x = ")
     assert (await client.request("copilotServer/snooze", {"minutes": 60}))["until"]

@@ -35,6 +35,27 @@ def test_the_default_file_is_read_when_it_is_there(default_file: Path) -> None:
     assert load_settings(None, {}) == Settings(model="gpt-neo", completion=CompletionSettings(candidates=5))
 
 
+@pytest.mark.parametrize(
+    ("given", "on", "off"),
+    [
+        ({}, ("python", "yaml"), ("markdown", "plaintext", "text", "gitcommit", "git-commit", "scminput")),
+        ({"*": True}, ("python",), ("markdown", "text")),
+        ({"markdown": True}, ("python", "markdown"), ("text",)),
+        ({"*": False}, (), ("python", "markdown")),
+        ({"*": False, "text": True}, ("text",), ("python", "markdown")),
+        ({"python": False}, ("go",), ("python", "markdown")),
+    ],
+)
+def test_languages_are_put_over_the_defaults_one_by_one(
+    given: dict[str, bool], on: tuple[str, ...], off: tuple[str, ...]
+) -> None:
+    settings, problems = merge_client_settings(Settings(), {"languages": given})
+    assert problems == []
+    languages = settings.languages
+    found = {name: languages.get(name, languages["*"]) for name in (*on, *off)}
+    assert found == {**dict.fromkeys(on, True), **dict.fromkeys(off, False)}
+
+
 def test_flags_win_over_the_file(file: Path) -> None:
     file.write_text('model = "file"\ndevice = "cpu"\n')
     settings = load_settings(file, {"model": "flag", "device": None, "completion.max_new_tokens": 9})

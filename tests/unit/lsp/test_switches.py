@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from lsprotocol import types
 
-from copilot_server.config import Settings
+from copilot_server.config import PROSE, Settings, merge_client_settings
 from copilot_server.lsp.documents import Documents
 from copilot_server.lsp.settings import ClientSettings
 from copilot_server.lsp.snooze import Snooze
@@ -16,11 +17,15 @@ URI, SECRET = "file:///w/a.py", "file:///w/.env"
 
 
 def switches(
-    settings: Settings, *uris: str, folders: tuple[str, ...] = (), snooze: Snooze | None = None
+    settings: Settings,
+    *uris: str,
+    folders: tuple[str, ...] = (),
+    snooze: Snooze | None = None,
+    language: str = "python",
 ) -> Switches:
     documents = Documents()
     for uri in uris or (URI, SECRET):
-        documents.open(types.TextDocumentItem(uri, "python", 1, "x = "))
+        documents.open(types.TextDocumentItem(uri, language, 1, "x = "))
     snooze = snooze or Snooze(lambda: None)
     found = Switches(ClientSettings(settings, {}), documents, snooze, lambda uri: uri)
     found.apply(folders)
@@ -37,6 +42,13 @@ def test_by_default_only_secrets_are_left_alone() -> None:
     found = switches(Settings())
     assert codes(found) == (None, None)
     assert codes(found, SECRET) == ("excluded", "excluded")
+
+
+@pytest.mark.parametrize("language", PROSE)
+def test_prose_is_off_until_the_user_names_it(language: str) -> None:
+    assert codes(switches(Settings(), language=language)) == (None, "language")
+    named, _ = merge_client_settings(Settings(), {"languages": {language: True}})
+    assert codes(switches(named, language=language)) == (None, None)
 
 
 def test_a_language_that_is_off_is_only_silent() -> None:
