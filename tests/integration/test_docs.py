@@ -186,6 +186,22 @@ def test_every_block_of_toml_parses():
         tomllib.loads(block)
 
 
+def test_every_block_of_json_for_an_editor_parses():
+    blocks = code_blocks(read("docs/editors.md"), "json")
+    assert len(blocks) > 4
+    for block in blocks:
+        json.loads(block)
+
+
+def test_the_template_for_lsp4ij_names_files_and_their_languages():
+    template = json.loads(read("editors/jetbrains/template.json"))
+    assert template["programArgs"]["default"] == "sh -c copilot-server"
+    patterns = {one["languageId"]: one["fileType"]["patterns"] for one in template["fileTypeMappings"]}
+    assert patterns["python"] == ["*.py", "*.pyi"]
+    every = [pattern for some in patterns.values() for pattern in some]
+    assert len(every) == len(set(every))
+
+
 def test_the_figures_of_the_readme_stand_in_the_guides_with_their_protocol():
     table = re.search(r"^\| what \|.*?\n\n", read("README.md"), re.MULTILINE | re.DOTALL)
     assert table
