@@ -46,6 +46,8 @@ class Life:
         self.saved = row
         self._row = row
         self._base = 0
+        #: The code points that the last edit inserted.
+        self._last = (0, 0)
         self._how = bytearray(len(text))
 
     @property
@@ -107,6 +109,7 @@ class Life:
     def take(self, step: Step) -> None:
         """Record what was inserted into the document or removed from it."""
         start, end = self._base + step.start, self._base + step.end
+        self._last = (start, end)
         if step.how == "taken back":
             self._how[start:end] = self._how[start:end].replace(_TYPED, _NOT)
         elif step.how == "typed" and not (step.complete and self._ends_an_accept(start, end)):
@@ -127,6 +130,20 @@ class Life:
             self._how[start:] = _NOT
         self._how[start:] = self._how[start:].replace(_NOT, _ACCEPTED)
         self.accept(0, 0, whole=True)
+
+    def accept_up_to(self, start: int, end: int, *, whole: bool) -> None:
+        """Record that the text from ``start`` on was accepted up to ``end``, of which a part may be typed.
+
+        The edit that inserts what was accepted may come before or after this; before, it may have looked like
+        typing. What the user had typed until then stays typed.
+        """
+        inserted, until = self._last
+        if until == end:
+            self._how[max(start, inserted) : end] = _ACCEPTED * (end - max(start, inserted))
+        self._how[start:end] = self._how[start:end].replace(_NOT, _ACCEPTED)
+        if _ACCEPTED not in self._how:
+            self._how[end - 1 : end] = _ACCEPTED
+        self.accept(end, end, whole=whole)
 
     def watch(self, now_s: float) -> None:
         """Schedule the checks, unless they are scheduled or were done."""

@@ -191,7 +191,7 @@ class Tracker:
         text, head = found.item.text, found.item.head
         length = min(len(text), code_points_in(head + text, length_utf16) - len(head))
         if length > 0:
-            found.life.accept(found.base, found.base + length, whole=length == len(text))
+            found.life.accept_up_to(found.base, found.base + length, whole=length == len(text))
             self._save_and_watch(found.life)
 
     def dismissed(self, item_id: str) -> None:

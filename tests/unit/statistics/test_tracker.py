@@ -337,6 +337,27 @@ class TestTold:
         editor.tracker.partly_accepted(item, 5)
         assert editor.row.accepted_characters == 5
 
+    @pytest.mark.parametrize("reported_first", [True, False])
+    def test_partly_after_some_was_typed(self, reported_first: bool):
+        editor = Editor("x = ")
+        (item,) = editor.offer("value + 1")
+        editor.type("va")
+        if reported_first:
+            editor.tracker.partly_accepted(item, 5)
+            editor.insert("lue")
+        else:
+            editor.insert("lue")
+            editor.tracker.partly_accepted(item, 5)
+        assert (editor.row.accepted_characters, editor.row.typed_characters) == (3, 2)
+
+    def test_partly_accepted_by_what_one_key_could_have_typed(self):
+        editor = Editor("x = ")
+        (item,) = editor.offer("va + 1")
+        editor.type("v")
+        editor.insert("a")
+        editor.tracker.partly_accepted(item, 2)
+        assert (editor.row.accepted_characters, editor.row.typed_characters) == (1, 1)
+
     @pytest.mark.parametrize("length", [0, -3])
     def test_nothing_accepted_is_nothing(self, length: int):
         editor = Editor("x = ")
