@@ -9,18 +9,29 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.editors.neovim import PLUGIN, ROOT, Neovim, find_neovim
-from tests.editors.neovim_screen import GHOST
+from tests.editors.neovim import PLUGIN, Neovim, find_neovim
+from tests.editors.neovim_plugin import (
+    BEFORE,
+    COUNT_ANSWERS,
+    FIBONACCI,
+    INIT,
+    RECORD_CURSOR,
+    assert_nothing_shown,
+    assert_shown,
+    is_attached,
+    message_of,
+    server_pids,
+    suggestion,
+    wait_for_ghost,
+    wait_for_report,
+    wait_for_statusline,
+    wait_until_attached,
+)
 from tests.support.engines import RunningEngine, llamacpp_engine
 
 pytestmark = [pytest.mark.editors, pytest.mark.model]
-
-FIBONACCI = 'def fibonacci(n: int) -> int:<CR>"""The n-th Fibonacci number, recursively."""<CR>'
-BEFORE = 'def fibonacci(n: int) -> int:\n    """The n-th Fibonacci number, recursively."""\n    '
-
 
 #: A file of the project, and what uses it: only the file can tell the attribute's name.
 ATTRIBUTE = "snooze_after_failure_s"
@@ -35,83 +46,6 @@ PAUSE = (
     "def pause(preferences: Preferences, attempt: int) -> float:<CR>"
     '"""Return how long to wait before the next attempt."""<CR>return attempt * preferences.'
 )
-
-#: Counts the answers to requests for suggestions.
-COUNT_ANSWERS = """
-vim.g.answers = 0
-vim.api.nvim_create_autocmd('LspRequest', {
-  callback = function(event)
-    local request = event.data.request
-    if request.type == 'complete' and request.method == 'textDocument/inlineCompletion' then
-      vim.g.answers = vim.g.answers + 1
-    end
-  end,
-})
-"""
-
-
-def _shown_in_the_readme() -> str:
-    readme = (PLUGIN / "README.md").read_text("utf-8")
-    return re.findall(r"```lua\n(.*?)```", readme, re.DOTALL)[0].replace("~/copilot-server", str(ROOT))
-
-
-#: The whole configuration of a user, and the colour by which the tests recognize ghost text.
-INIT = f"{_shown_in_the_readme()}\nvim.api.nvim_set_hl(0, 'CopilotServerSuggestion', {{ fg = {GHOST} }})\n"
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neovim]:
-    with Neovim(find_neovim("0.12"), tmp_path_factory.mktemp("neovim"), INIT) as neovim:
-        yield neovim
-
-
-@pytest.fixture
-def neovim(shared: Neovim) -> Neovim:
-    """A Neovim with an empty Python file, in normal mode."""
-    shared.type("<Esc><Esc>")
-    shared.command("silent! only | silent! %bwipeout!")
-    shared.open("main.py")
-    wait_until_attached(shared)
-    return shared
-
-
-def is_attached(neovim: Neovim) -> bool:
-    return bool(neovim.lua("return #vim.lsp.get_clients({ name = 'copilot_server', bufnr = 0 }) > 0"))
-
-
-def wait_until_attached(neovim: Neovim) -> None:
-    neovim.wait(lambda: is_attached(neovim), "the server to attach")
-
-
-def wait_for_ghost(neovim: Neovim) -> str:
-    """The ghost text, once there is some and the screen agrees with the plugin about it."""
-    neovim.wait(lambda: neovim.screen.ghost() and suggestion(neovim), "ghost text")
-    return suggestion(neovim)
-
-
-def suggestion(neovim: Neovim) -> str:
-    return neovim.lua("return require('copilot_server.suggestion').visible_text()") or ""
-
-
-def assert_shown(neovim: Neovim, text: str) -> None:
-    """Wait until the screen shows this ghost text, except for white space at the ends of lines."""
-    wanted = [line for line in text.split("\n") if line.strip()]
-    neovim.wait(lambda: same_lines(neovim.screen.ghost().split("\n"), wanted), f"ghost text {text!r}")
-
-
-def same_lines(shown: list[str], wanted: list[str]) -> bool:
-    return [line.strip() for line in shown] == [line.strip() for line in wanted]
-
-
-def assert_nothing_shown(neovim: Neovim) -> None:
-    assert suggestion(neovim) == ""
-    neovim.wait(lambda: neovim.screen.ghost() == "", "no ghost text")
-
-
-def server_pids(neovim: Neovim) -> list[int]:
-    children = psutil.Process(neovim.pid).children()
-    running = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
-    return [child.pid for child in running if "copilot-server" in " ".join(child.cmdline())]
 
 
 class TestTyping:
@@ -222,21 +156,6 @@ class TestTyping:
         neovim.command("set autoindent")
 
 
-#: Collects the positions that the plugin reports.
-RECORD_CURSOR = """
-_G.reported = {}
-local server = require('copilot_server.server')
-local send = server.send
-server.send = function(client, method, params)
-  if method == 'copilotServer/didMoveCursor' then
-    local name = vim.fs.basename(vim.uri_to_fname(params.textDocument.uri))
-    table.insert(_G.reported, { name, params.position.line, params.position.character })
-  end
-  send(client, method, params)
-end
-"""
-
-
 class TestCursor:
     def test_it_is_reported_where_text_will_be_typed_next_and_read_ahead(self, neovim: Neovim):
         neovim.lua(RECORD_CURSOR)
@@ -252,12 +171,6 @@ class TestCursor:
         neovim.wait(lambda: read_ahead(neovim) > 0, "the server to read ahead")
 
 
-def wait_for_report(neovim: Neovim, name: str, line: int, character: int) -> None:
-    """Wait until this was the last position reported."""
-    last = [name, line, character]
-    neovim.wait(lambda: (neovim.lua("return _G.reported") or [None])[-1] == last, f"a report of {last}")
-
-
 def read_ahead(neovim: Neovim) -> int:
     """How often the server has read ahead."""
     asked = "return require('copilot_server.server').client():request_sync('copilotServer/stats', {}).result"
@@ -268,7 +181,7 @@ class TestCandidates:
     @pytest.fixture(autouse=True)
     def hot(self, neovim: Neovim) -> Iterator[None]:
         """A configuration in which candidates are seldom the same."""
-        change = "require('copilot_server.server').change_setting('completion', ...)"
+        change = "require('copilot_server.settings').change('completion', ...)"
         neovim.lua(change, {"temperature": 1.0, "max_new_tokens": 24})
         yield
         neovim.lua(change, {})
@@ -390,9 +303,16 @@ class TestKeys:
             neovim.type("i<Tab>")
             assert neovim.text() == "own"
             neovim.type("<BS><BS><BS>")
+            neovim.lua("package.loaded.luasnip = { locally_jumpable = function() return _G.jumpable end }")
             neovim.command("CopilotServer enable buffer")
             neovim.type(FIBONACCI)
+            wait_for_ghost(neovim)
+            neovim.lua("_G.jumpable = true")  # as in a snippet, where the user's mapping jumps
+            neovim.type("<Tab>")
+            assert neovim.text() == BEFORE + "own"
+            neovim.type("<BS><BS><BS>")
             offered = wait_for_ghost(neovim)
+            neovim.lua("_G.jumpable = false")
             neovim.type("<Tab>")
             assert neovim.text() == BEFORE + offered
 
@@ -483,6 +403,11 @@ class TestServer:
             neovim.open("other.py")
             neovim.wait(lambda: "make install" in neovim.command("messages"), "the remedy")
             assert neovim.command("messages").count("the server was not found") == 1
+            neovim.type("i<M-Bslash>")
+            neovim.wait(
+                lambda: "No suggestions: the server was not found" in neovim.screen.text(), "the reason"
+            )
+            neovim.type("<Esc>")
             neovim.command("checkhealth copilot_server")
             assert re.search(r"ERROR.*not found", neovim.text())
 
@@ -582,23 +507,17 @@ def host_of(engine: RunningEngine) -> str:
     return engine.url.removeprefix("http://")
 
 
-def message_of(neovim: Neovim) -> str:
-    return str(neovim.lua("return require('copilot_server').status().message"))
-
-
-def wait_for_statusline(neovim: Neovim, wanted: str) -> None:
-    statusline = "return require('copilot_server').statusline()"
-    neovim.wait(lambda: neovim.lua(statusline) == wanted, wanted)
-
-
 class TestWorkspace:
     def test_what_another_file_defines_is_suggested_and_accepted(self, tmp_path: Path):
         subprocess.run(["git", "init", "-q", tmp_path], check=True)
         (tmp_path / "preferences.py").write_text(PREFERENCES, "utf-8")
         with Neovim(find_neovim("0.12"), tmp_path, INIT) as neovim:
             neovim.open("main.py")
-            wait_until_attached(neovim)
-            neovim.type("i" + PAUSE)
+            # Whoever asks before the server has started is answered when it has.
+            neovim.type("i" + FIBONACCI + "<M-Bslash>")
+            neovim.wait(lambda: "The server is starting" in neovim.screen.text(), "the reason")
+            assert wait_for_ghost(neovim)
+            neovim.type("<Esc>ggdGi" + PAUSE)
             # The index is made in the background: invoke completion again until it is there.
             neovim.wait(lambda: invoked(neovim).startswith(ATTRIBUTE), "what the other file defines")
             before, offered = neovim.text(), suggestion(neovim)
@@ -664,7 +583,8 @@ class TestAround:
         def complete(line: str) -> list[str]:
             return list(neovim.request("nvim_call_function", "getcompletion", [line, "cmdline"]))
 
-        assert complete("CopilotServer re") == ["restart"]
+        assert complete("CopilotServer re") == ["restart", "resume"]
+        assert complete("CopilotServer snooze 1") == ["120", "15"]
         assert complete("CopilotServer toggle ") == ["buffer", "filetype", "global"]
         neovim.command("messages clear")
         neovim.command("CopilotServer nonsense")

@@ -41,9 +41,10 @@ end
 
 ---@param client vim.lsp.Client
 ---@param item copilot_server.Item
----@param accepted string the part of its text that is in the buffer now
-local function report_partly_accepted(client, item, accepted)
-  local sent = item.raw.insertText:find('\r\n') and accepted:gsub('\n', '\r\n') or accepted
+---@param present string the part of its text that is in the buffer now, from its start
+local function report_partly_accepted(client, item, present)
+  local whole = item.head .. present
+  local sent = item.raw.insertText:find('\r\n') and whole:gsub('\n', '\r\n') or whole
   local params = { item = item.raw, acceptedLength = text_units.utf16_length(sent) }
   server.send(client, 'textDocument/didPartiallyAcceptCompletion', params)
 end

@@ -15,8 +15,12 @@ local OWN = 'copilot_server_enabled'
 local global
 ---@type table<string, boolean> the switches of filetypes
 local by_filetype = {}
+---@type table<string, true> the filetypes that a switch has turned on, in a buffer at least
+local turned_on = {}
 ---@type integer? the unnamed buffer that the server has open
 local unnamed
+---@type table<integer, true> buffers whose language is off, in which the user has asked for a suggestion
+local requested = {}
 
 ---@param bufnr integer
 ---@return boolean
@@ -41,52 +45,70 @@ local function filetype_enabled(filetype)
   return false
 end
 
---- Why there are no suggestions in a buffer.
+---@alias copilot_server.OffCode 'file'|'off'|'buffer'|'language'
+
+--- Whether suggestions are on at all.
+---@return boolean
+local function is_on_globally()
+  if global == nil then
+    return config.get().enabled
+  end
+  return global
+end
+
+--- Why there are no suggestions in a buffer by themselves.
 ---@param bufnr? integer
 ---@return string? reason nil if there are suggestions
+---@return copilot_server.OffCode? code with `language`, explicit requests are still answered
 function M.why_off(bufnr)
   bufnr = (bufnr == nil or bufnr == 0) and vim.api.nvim_get_current_buf() or bufnr
   if not is_file(bufnr) then
-    return 'not a file that can be edited'
-  end
-  local globally = global
-  if globally == nil then
-    globally = config.get().enabled
-  end
-  if not globally then
-    return 'switched off everywhere'
+    return 'not a file that can be edited', 'file'
+  elseif not is_on_globally() then
+    return 'switched off everywhere', 'off'
   end
   local own = vim.b[bufnr][OWN]
-  if own ~= nil then
-    return not own and 'switched off in this buffer' or nil
+  if own == false then
+    return 'switched off in this buffer', 'buffer'
   end
   local filetype = vim.bo[bufnr].filetype
-  if not filetype_enabled(filetype) then
-    return filetype == '' and 'off in buffers without a filetype' or ('off for filetype %s'):format(filetype)
+  if own == nil and not filetype_enabled(filetype) then
+    local named = ('off for filetype %s'):format(filetype)
+    return filetype == '' and 'off in buffers without a filetype' or named, 'language'
   end
 end
 
---- Report why there are no suggestions in the current buffer.
-function M.explain_off()
-  local why = M.why_off(0) or 'the server is not running; :CopilotServer restart starts it'
-  server.notify('no suggestions: ' .. why, vim.log.levels.WARN)
+--- What the server has to know of the filetypes that the user wants: it has a few languages off by itself.
+---@return table<string, boolean>? languages nil if the user has turned none on
+function M.languages()
+  local languages = vim.tbl_extend('force', config.own_filetypes(), turned_on)
+  languages[''] = nil
+  if vim.tbl_contains(vim.tbl_values(languages), true) then
+    return vim.tbl_extend('keep', languages, { ['*'] = true })
+  end
+end
+
+--- Whether the server may see a buffer.
+---@param bufnr integer
+---@return boolean
+local function is_wanted(bufnr)
+  local why, code = M.why_off(bufnr)
+  return why == nil or (code == 'language' and requested[bufnr] == true)
 end
 
 --- The root folder of a buffer's project.
 ---@param bufnr integer
 ---@return string?
 local function root(bufnr)
-  if vim.api.nvim_buf_get_name(bufnr) == '' then
-    return vim.uv.cwd()
-  end
-  return vim.fs.root(bufnr, { '.git', '.hg', '.jj', '.copilotignore' })
+  local source = vim.api.nvim_buf_get_name(bufnr) == '' and assert(vim.uv.cwd()) or bufnr
+  return vim.fs.root(source, { '.git', '.hg', '.jj', '.copilotignore' })
 end
 
 --- Start or reuse the server for a buffer, unless it is off. Neovim calls this for each one with a filetype.
 ---@param bufnr integer
 ---@param on_dir fun(root_dir?: string)
 function M.root_dir(bufnr, on_dir)
-  if M.why_off(bufnr) then
+  if not is_wanted(bufnr) or server.is_stopped_by_user() then
     return
   end
   if server.command() then
@@ -101,7 +123,11 @@ end
 ---@param wanted table
 ---@return boolean
 function M.reuse_client(client, wanted)
-  return client.name == wanted.name and not server.is_stopped(client)
+  if client.name ~= wanted.name or server.is_stopped(client) then
+    return false
+  end
+  require('copilot_server.folders').add(client, wanted.root_dir)
+  return true
 end
 
 ---@param bufnr integer
@@ -116,16 +142,25 @@ end
 --- Attach or detach a buffer, as its switches say.
 ---@param bufnr integer
 function M.update(bufnr)
-  local client = server.client(bufnr)
-  local off = M.why_off(bufnr) ~= nil
-  if client and off then
+  local client, wanted = server.client(bufnr), is_wanted(bufnr)
+  if client and not wanted then
     vim.lsp.buf_detach_client(bufnr, client.id)
-  elseif not client and not off then
+  elseif not client and wanted and not server.is_stopped_by_user() then
     if server.command() then
       start(bufnr)
     else
       server.notify_missing()
     end
+  end
+end
+
+--- Attach a buffer in which the user asks for a suggestion, if only its language is off.
+---@param bufnr integer
+function M.attach_on_request(bufnr)
+  local _, code = M.why_off(bufnr)
+  requested[bufnr] = code == 'language' or nil
+  if not server.client(bufnr) and not server.starting then
+    M.update(bufnr)
   end
 end
 
@@ -156,9 +191,32 @@ end
 --- notice, and would raise an error when the client ends.
 ---@param bufnr integer
 function M.forget(bufnr)
+  requested[bufnr] = nil
   local client = server.client(bufnr)
   if client then
     vim.lsp.buf_detach_client(bufnr, client.id)
+  end
+end
+
+--- Stop the server if suggestions are off everywhere: it holds a model in memory.
+local function stop_unless_on()
+  local client = server.client()
+  if client and not is_on_globally() then
+    server.stop(client)
+  end
+end
+
+--- Have the server suggest in the current buffer's language.
+---@param scope copilot_server.Scope
+local function turn_on_language(scope)
+  local filetype = vim.bo.filetype
+  if scope == 'global' or filetype == '' or turned_on[filetype] then
+    return
+  end
+  turned_on[filetype] = true
+  if server.client() then
+    local settings = require('copilot_server.settings')
+    settings.change('languages', settings.now().languages)
   end
 end
 
@@ -177,7 +235,17 @@ function M.switch(on, scope)
   else
     error(('copilot-server: no such scope: %s (buffer, filetype or global)'):format(scope))
   end
+  if on then
+    server.wanted()
+    turn_on_language(scope)
+  else
+    requested = {}
+  end
   M.attach_all()
+  stop_unless_on()
+  if on and scope == 'global' and require('copilot_server.status').get().reason == 'off' then
+    require('copilot_server.settings').choose('enabled', true) -- the server's own settings have it off
+  end
   require('copilot_server.suggestion').refresh()
   require('copilot_server.status').announce()
 end
@@ -187,10 +255,7 @@ end
 ---@return boolean
 function M.is_enabled(scope)
   if scope == 'global' then
-    if global == nil then
-      return config.get().enabled
-    end
-    return global
+    return is_on_globally()
   elseif scope == 'filetype' then
     return filetype_enabled(vim.bo.filetype)
   end

@@ -2,10 +2,14 @@
 
 local config = require('copilot_server.config')
 local server = require('copilot_server.server')
+local settings = require('copilot_server.settings')
 
 local M = {}
 
 -- The options are read when the server starts, so they may also be set after `vim.lsp.enable()`.
+
+---@type table the first settings of the server that was started last
+local began_with = {}
 
 ---@param dispatchers vim.lsp.rpc.Dispatchers
 ---@return vim.lsp.rpc.PublicClient
@@ -14,17 +18,27 @@ local function start(dispatchers)
   if not command then
     error('copilot-server: ' .. server.REMEDY, 0) -- it was there when the buffer was attached
   end
-  return vim.lsp.rpc.start(command, dispatchers)
+  local rpc = vim.lsp.rpc.start(command, dispatchers)
+  server.starting = true
+  return rpc
+end
+
+---@param client vim.lsp.Client
+local function on_init(client)
+  server.adopt(client)
+  settings.began(client.id, began_with)
+  settings.snooze_again(client)
+  require('copilot_server.folders').send_pending(client)
 end
 
 ---@param params lsp.InitializeParams
 local function before_init(params)
-  local given = params.initializationOptions or {}
-  local options = vim.tbl_deep_extend('force', config.get().settings, given, server.chosen)
+  local options = settings.first(params.initializationOptions)
+  began_with = options
   params.initializationOptions = next(options) and options or vim.empty_dict()
   -- The server offers ordinary completion to a client that does not support ghost text.
-  local ghost_text = config.get().ghost_text and { dynamicRegistration = false } or nil
-  params.capabilities.textDocument.inlineCompletion = ghost_text
+  local inline = config.get().ghost_text or config.get().menu_source
+  params.capabilities.textDocument.inlineCompletion = inline and { dynamicRegistration = false } or nil
 end
 
 local handlers = {
@@ -33,6 +47,7 @@ local handlers = {
   end,
   ['$/progress'] = function(err, result, context)
     if not require('copilot_server.panel').take(result) then
+      require('copilot_server.progress').take(context.client_id, result)
       return vim.lsp.handlers['$/progress'](err, result, context)
     end
   end,
@@ -49,6 +64,7 @@ function M.config()
     root_dir = attach.root_dir,
     reuse_client = attach.reuse_client,
     before_init = before_init,
+    on_init = on_init,
     handlers = handlers,
     on_exit = server.on_exit,
   }

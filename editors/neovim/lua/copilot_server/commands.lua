@@ -1,6 +1,5 @@
 --- `:CopilotServer` and its subcommands.
 
-local config = require('copilot_server.config')
 local server = require('copilot_server.server')
 
 local M = {}
@@ -45,6 +44,13 @@ local function in_terminal(arguments, on_exit)
   end
 end
 
+--- What brings suggestions back, by the status's reason.
+local SUGGESTIONS = {
+  snoozed = 'snoozed; :CopilotServer resume ends that',
+  manual = 'only if asked; :CopilotServer automatic changes that',
+  consent = 'the model is not on this machine; :CopilotServer fetch fetches it',
+}
+
 ---@return string[]
 local function status_lines()
   local attach = require('copilot_server.attach')
@@ -65,6 +71,9 @@ local function status_lines()
     ),
     ('this buffer: %s'):format(here),
   }
+  if server.client() and SUGGESTIONS[status.reason] then
+    table.insert(lines, 'suggestions: ' .. SUGGESTIONS[status.reason])
+  end
   if status.choice then
     table.insert(lines, ('auto: %s'):format(status.choice))
   end
@@ -76,7 +85,7 @@ end
 
 ---@param chosen string
 local function change_model(chosen)
-  server.choose_setting('model', chosen)
+  require('copilot_server.settings').choose('model', chosen)
 end
 
 ---@param model table
@@ -118,13 +127,19 @@ local function choose_model()
   )
 end
 
---- The flags for the remote engine that the options name; there are none for `remote.*`.
+--- The flags for what the server runs with: the model, the device, and the remote engine; there are none for
+--- `remote.*`.
 ---@return string[]
 local function engine_flags()
-  local engine = config.get().settings.engine or {}
+  local settings = require('copilot_server.settings').now()
   local flags = {}
-  for _, url in ipairs(type(engine) == 'table' and engine or { engine }) do
+  for _, url in ipairs(type(settings.engine) == 'table' and settings.engine or { settings.engine }) do
     vim.list_extend(flags, { '--engine', url })
+  end
+  for _, name in ipairs(#flags == 0 and { 'model', 'device', 'dtype' } or {}) do
+    if settings[name] then
+      vim.list_extend(flags, { '--' .. name, settings[name] })
+    end
   end
   return flags
 end
@@ -150,7 +165,8 @@ end
 
 ---@class copilot_server.Subcommand
 ---@field run fun(argument?: string)
----@field arguments? string[]
+---@field arguments? string[] what it takes
+---@field examples? string[] what completes, where it takes other arguments too
 
 ---@type table<string, copilot_server.Subcommand>
 local SUBCOMMANDS = {
@@ -170,6 +186,42 @@ local SUBCOMMANDS = {
   },
   enable = { arguments = SCOPES, run = switch(true) },
   disable = { arguments = SCOPES, run = switch(false) },
+  snooze = {
+    examples = { '5', '15', '30', '60', '120' },
+    run = function(minutes)
+      local number = tonumber(minutes or 30)
+      if number and number > 0 then
+        require('copilot_server.settings').snooze(number)
+      else
+        server.notify(('snooze takes minutes, not %s'):format(minutes), vim.log.levels.ERROR)
+      end
+    end,
+  },
+  resume = {
+    run = function()
+      require('copilot_server.settings').snooze(0)
+    end,
+  },
+  automatic = {
+    run = function()
+      require('copilot_server.settings').automatic(true)
+    end,
+  },
+  manual = {
+    run = function()
+      require('copilot_server.settings').automatic(false)
+    end,
+  },
+  cancel = {
+    run = function()
+      require('copilot_server.progress').cancel()
+    end,
+  },
+  fetch = {
+    run = function()
+      require('copilot_server.settings').fetch()
+    end,
+  },
   restart = { run = server.restart },
   log = {
     run = function()
@@ -234,7 +286,7 @@ function M.complete(lead, line)
   local candidates = vim.tbl_keys(SUBCOMMANDS)
   if #words > 2 then
     local subcommand = SUBCOMMANDS[words[2]]
-    candidates = #words == 3 and subcommand and subcommand.arguments or {}
+    candidates = #words == 3 and subcommand and (subcommand.arguments or subcommand.examples) or {}
   end
   local fitting = vim.tbl_filter(function(candidate)
     return vim.startswith(candidate, lead)

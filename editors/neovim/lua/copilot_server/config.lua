@@ -18,6 +18,7 @@ local M = {}
 ---@field enabled boolean whether suggestions are on initially
 ---@field filetypes table<string, boolean> by filetype; '*' stands for all others, '' for buffers without one
 ---@field ghost_text boolean show suggestions as ghost text; else the server answers ordinary completion
+---@field menu_source boolean suggestions come from the source for a completion plugin
 ---@field keymaps copilot_server.Keymaps|false insert mode; false maps nothing
 ---@field debounce_ms integer how long to wait for another key before a request
 ---@field during_completion boolean show ghost text while the completion menu is open
@@ -41,6 +42,7 @@ M.defaults = {
     cvs = false,
   },
   ghost_text = true,
+  menu_source = false,
   keymaps = {
     accept = '<Tab>',
     accept_word = '<M-Right>',
@@ -118,6 +120,14 @@ function M.problems()
     return { 'vim.g.copilot_server must be a table' }
   end
   return problems_of(vim.tbl_extend('force', global or {}, given))
+end
+
+--- The filetypes that the user's options name.
+---@return table<string, boolean>
+function M.own_filetypes()
+  local global = type(vim.g.copilot_server) == 'table' and vim.g.copilot_server or {}
+  local user, more = valid_part(global).filetypes or {}, valid_part(given).filetypes or {}
+  return vim.tbl_extend('force', user, more)
 end
 
 --- The current options.

@@ -19,7 +19,7 @@ end
 --- Show control characters, which a terminal could interpret, as Neovim shows them in a buffer; tabs stay.
 ---@param line string
 ---@return string
-local function printable(line)
+function M.printable(line)
   return (line:gsub('[%z\1-\8\10-\31\127]', vim.fn.strtrans))
 end
 
@@ -62,7 +62,7 @@ end
 ---@param hint? string drawn after the text
 function M.draw(at, text, replaced, hint)
   local shown, position, width = layout(text, replaced)
-  local lines = vim.tbl_map(printable, vim.split(shown, '\n', { plain = true }))
+  local lines = vim.tbl_map(M.printable, vim.split(shown, '\n', { plain = true }))
   lines[1] = lines[1] .. (' '):rep(width - vim.fn.strdisplaywidth(lines[1]))
   local chunks = vim.tbl_map(function(line)
     return { { line, M.HIGHLIGHT } }

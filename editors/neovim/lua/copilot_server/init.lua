@@ -1,6 +1,7 @@
 --- copilot-server in Neovim: the functions for a user's configuration. See |copilot_server|.
 
 local config = require('copilot_server.config')
+local notice = require('copilot_server.notice')
 local server = require('copilot_server.server')
 local suggestion = require('copilot_server.suggestion')
 
@@ -10,6 +11,7 @@ local M = {}
 ---@param options? table
 function M.setup(options)
   config.set(options)
+  server.wanted()
   M.watch()
   if vim.lsp.enable then
     vim.lsp.enable(server.NAME)
@@ -40,13 +42,26 @@ local function on_attach(event)
   if not client or client.name ~= server.NAME then
     return
   end
+  server.adopt(client)
   require('copilot_server.keymaps').define()
   if vim.lsp.inline_completion then
     vim.lsp.inline_completion.enable(false, { client_id = client.id }) -- otherwise each would be shown twice
   end
   require('copilot_server.status').announce()
   require('copilot_server.cursor').moved()
+  require('copilot_server.focus').changed()
   suggestion.refresh()
+  if event.buf == vim.api.nvim_get_current_buf() then
+    require('copilot_server.explicit').server_started()
+  end
+end
+
+---@param event table
+local function on_detach(event)
+  if server.is_ours(event.data.client_id) then
+    suggestion.detached(event.buf)
+    require('copilot_server.focus').changed()
+  end
 end
 
 ---@param event table
@@ -72,6 +87,24 @@ local function refresh(event)
   end
 end
 
+---@param event table
+local function text_changed(event)
+  suggestion.text_changed()
+  notice.clear()
+  refresh(event)
+end
+
+---@param event table
+local function cursor_moved(event)
+  notice.moved()
+  refresh(event)
+end
+
+local function left()
+  notice.clear()
+  suggestion.clear()
+end
+
 --- Follow what is edited; called when the server is enabled.
 function M.watch()
   if watching then
@@ -81,18 +114,26 @@ function M.watch()
   require('copilot_server.ghost').define_highlights()
   on('ColorScheme', require('copilot_server.ghost').define_highlights)
   on('LspAttach', on_attach)
-  on('LspDetach', suggestion.clear)
-  on({ 'CursorMovedI', 'TextChangedI', 'TextChangedP', 'CompleteChanged' }, refresh)
+  on('LspDetach', on_detach)
+  on('TextChanged', suggestion.text_changed)
+  on({ 'TextChangedI', 'TextChangedP' }, text_changed)
+  on('CursorMovedI', cursor_moved)
+  on('CompleteChanged', refresh)
   -- These events precede the change that they announce.
   on({ 'InsertEnter', 'CompleteDone' }, vim.schedule_wrap(refresh))
   on('CompleteDone', on_completed)
-  on({ 'InsertLeave', 'BufLeave' }, suggestion.clear)
+  on({ 'InsertLeave', 'BufLeave' }, left)
+  on({ 'BufEnter', 'WinEnter', 'FocusGained' }, require('copilot_server.focus').changed)
+  on('InsertEnter', require('copilot_server.keymaps').define_requests)
   on('BufEnter', function(event)
     require('copilot_server.attach').enter(event.buf)
   end)
   on({ 'CursorMoved', 'TextChanged', 'BufEnter', 'WinEnter', 'InsertLeave' }, follow_cursor)
   on('BufWipeout', function(event)
     require('copilot_server.attach').forget(event.buf)
+  end)
+  require('copilot_server.menus').watch(on, function()
+    refresh({ buf = vim.api.nvim_get_current_buf() })
   end)
 end
 
@@ -145,7 +186,36 @@ end
 
 --- Request suggestions now.
 function M.trigger()
-  suggestion.trigger()
+  require('copilot_server.explicit').trigger()
+end
+
+--- Hide ghost text, such as while another plugin shows something in its place.
+---@param who? string the caller, who ends this by `unhide()` with the same name
+function M.hide(who)
+  require('copilot_server.menus').hide(who or '', true)
+end
+
+--- End a `hide()` of the same caller.
+---@param who? string
+function M.unhide(who)
+  require('copilot_server.menus').hide(who or '', false)
+end
+
+--- Suggest nothing by itself for a while; explicit requests are still answered.
+---@param minutes? number default: 30
+function M.snooze(minutes)
+  require('copilot_server.settings').snooze(minutes or 30)
+end
+
+--- End a snooze.
+function M.resume()
+  require('copilot_server.settings').snooze(0)
+end
+
+--- Suggest while the user types, or only if asked.
+---@param on? boolean default: true
+function M.automatic(on)
+  require('copilot_server.settings').automatic(on ~= false)
 end
 
 --- Whether a suggestion is on the screen.

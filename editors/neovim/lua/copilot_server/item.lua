@@ -13,6 +13,7 @@ local M = {}
 ---@class copilot_server.Item
 ---@field raw lsp.InlineCompletionItem what the server sent
 ---@field text string its text, lines ended by \n
+---@field head string what the server's text has before that
 ---@field start_col integer bytes
 ---@field replaced string what follows the cursor and is replaced when it is accepted
 
@@ -60,6 +61,7 @@ local function read_item(raw, at, line, encoding)
   return {
     raw = raw,
     text = (text:gsub('\r\n', '\n')),
+    head = '',
     start_col = start_col,
     replaced = line:sub(at.col + 1, end_col),
   }
@@ -98,8 +100,14 @@ function M.continued(suggestion)
   if now.row == suggestion.row then
     return item
   end
-  local rest = M.rest(suggestion, suggestion.index)
-  return { raw = item.raw, text = rest, start_col = now.col, replaced = item.replaced }
+  local rest, typed = M.rest(suggestion, suggestion.index)
+  return {
+    raw = item.raw,
+    text = rest,
+    head = item.head .. typed,
+    start_col = now.col,
+    replaced = item.replaced,
+  }
 end
 
 --- Whether the text around the cursor is what an item was made for, except between the item's beginning and

@@ -6,7 +6,7 @@ local M = {}
 
 ---@class copilot_server.Action
 ---@field keys string what the mapping types when it applies
----@field applies fun(): boolean
+---@field applies fun(before: copilot_server.Before): boolean `before`: what the key does otherwise
 ---@field desc string
 
 ---@return boolean
@@ -14,15 +14,28 @@ local function visible()
   return require('copilot_server.suggestion').is_visible()
 end
 
+--- A snippet's jump goes first where the key has one: who fills in a snippet is in the middle of something.
+---@param before copilot_server.Before
 ---@return boolean
-local function acceptable()
-  local suggestion = require('copilot_server.suggestion')
-  return visible() and vim.fn.pumvisible() == 0 and not suggestion.begins_with_indent()
+local function acceptable(before)
+  return visible()
+    and not require('copilot_server.menus').is_open()
+    and not require('copilot_server.snippet').jumps_by(before)
+    and not require('copilot_server.suggestion').begins_with_indent()
 end
 
 ---@return boolean
 local function attached()
   return require('copilot_server.server').client(vim.api.nvim_get_current_buf()) ~= nil
+end
+
+--- An explicit request is answered everywhere, if only with the reason why there is no suggestion. Buffers of
+--- plugins keep what a key does there.
+---@param before copilot_server.Before
+---@return boolean
+local function askable(before)
+  local _, code = require('copilot_server.attach').why_off(0)
+  return code ~= 'file' or before == 'nothing'
 end
 
 -- <C-g>u makes the accepted text one undo step, separate from what was typed before.
@@ -42,8 +55,8 @@ M.ACTIONS = {
   next = { keys = call('next()'), applies = attached, desc = 'Next suggestion' },
   previous = { keys = call('previous()'), applies = attached, desc = 'Previous suggestion' },
   dismiss = { keys = call('dismiss()'), applies = visible, desc = 'Dismiss the suggestion' },
-  trigger = { keys = call('trigger()'), applies = attached, desc = 'Suggest now' },
-  panel = { keys = call('panel()'), applies = attached, desc = 'Several suggestions in a window' },
+  trigger = { keys = call('trigger()'), applies = askable, desc = 'Suggest now' },
+  panel = { keys = call('panel()'), applies = askable, desc = 'Several suggestions in a window' },
 }
 
 ---@param name string
@@ -74,16 +87,18 @@ end
 --- Keep the previous mapping of a key under another name.
 ---@param key string
 ---@param fallback string
+---@return copilot_server.Before
 local function keep(key, fallback)
   local before = mapping_of(key)
   if not before then
     vim.keymap.set('i', fallback, key)
-    return
+    return 'nothing'
   end
   before.lhs = fallback
   before.lhsraw = vim.keycode(fallback)
   before.lhsrawalt = nil
   vim.fn.mapset('i', false, before)
+  return vim.startswith(before.desc or '', 'vim.snippet.jump') and 'default' or 'own'
 end
 
 ---@param name string
@@ -91,27 +106,36 @@ end
 local function map(name, key)
   local action = M.ACTIONS[name]
   local fallback = plug('no-' .. name)
-  keep(key, fallback)
+  local before = keep(key, fallback)
   vim.keymap.set('i', key, function()
-    return action.applies() and plug(name) or fallback
+    return action.applies(before) and plug(name) or fallback
   end, { expr = true, remap = true, desc = 'copilot-server: ' .. action.desc })
 end
 
-local mapped = false
+---@type table<string, true>
+local mapped = {}
 
---- Map the configured keys, once.
-function M.define()
+--- Map the configured keys of some actions, once.
+---@param names string[]
+local function define(names)
   local keymaps = config.get().keymaps
-  if mapped or keymaps == false then
-    return
-  end
-  mapped = true
-  for name in pairs(M.ACTIONS) do
-    local key = keymaps[name]
-    if key then
+  for _, name in ipairs(names) do
+    local key = keymaps and keymaps[name]
+    if key and not mapped[name] then
+      mapped[name] = true
       map(name, key)
     end
   end
+end
+
+--- Map the keys that make a request, which have an answer even if there is no server.
+function M.define_requests()
+  define({ 'trigger', 'panel' })
+end
+
+--- Map all keys: there is a server.
+function M.define()
+  define(vim.tbl_keys(M.ACTIONS))
 end
 
 return M

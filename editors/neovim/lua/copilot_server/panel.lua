@@ -17,6 +17,8 @@ local KEYS = '<CR> accepts, ]] [[ move, q closes'
 ---@field client vim.lsp.Client
 ---@field token string
 ---@field line string the text before the cursor there
+---@field after string the text after it
+---@field request? integer the id of the request
 ---@field was_inserting boolean
 ---@field items lsp.InlineCompletionItem[]
 ---@field rows integer[] the row in which each item begins, from 1
@@ -110,11 +112,29 @@ local function move(shown, step)
   end
 end
 
+--- Cancel the request, and remove what the panel has put into other buffers.
+---@param shown copilot_server.Panel
+local function end_panel(shown)
+  if panel == shown then
+    panel = nil
+  end
+  if shown.request and not shown.done then
+    server.cancel(shown.client, shown.request)
+    shown.done = true
+  end
+  if vim.api.nvim_buf_is_valid(shown.source) then
+    vim.api.nvim_buf_del_extmark(shown.source, NAMESPACE, shown.mark)
+  end
+end
+
 --- Close the panel.
 function M.close()
   local shown = panel
-  panel = nil
-  if shown and vim.api.nvim_buf_is_valid(shown.bufnr) then
+  if not shown then
+    return
+  end
+  end_panel(shown)
+  if vim.api.nvim_buf_is_valid(shown.bufnr) then
     vim.api.nvim_buf_delete(shown.bufnr, { force = true })
   end
 end
@@ -122,32 +142,38 @@ end
 --- How many bytes after the cursor a suggestion replaces.
 ---@param shown copilot_server.Panel
 ---@param item lsp.InlineCompletionItem
----@param row integer
----@param col integer
 ---@return integer
-local function replaced_bytes(shown, item, row, col)
+local function replaced_bytes(shown, item)
   local range = item.range
   if not range or range['end'].line ~= range.start.line then
     return 0
   end
-  local line = vim.api.nvim_buf_get_lines(shown.source, row, row + 1, false)[1]
   local text_units = require('copilot_server.text')
+  local line = shown.line .. shown.after
   local end_col = text_units.byte_column(line, range['end'].character, shown.client.offset_encoding)
-  return math.max(0, end_col - col)
+  return math.max(0, end_col - #shown.line)
+end
+
+--- Where the suggestions belong now. The lines above may have changed, but not the one that they replace a
+--- part of.
+---@param shown copilot_server.Panel
+---@return integer? row from 0; nil if there is no such line any more
+---@return integer? col
+local function position_in_source(shown)
+  local row, col = unpack(vim.api.nvim_buf_get_extmark_by_id(shown.source, NAMESPACE, shown.mark, {}))
+  local line = row and vim.api.nvim_buf_get_lines(shown.source, row, row + 1, false)[1]
+  if line and col == #shown.line and line == shown.line .. shown.after then
+    return row, col
+  end
 end
 
 ---@param shown copilot_server.Panel
 ---@param item lsp.InlineCompletionItem
-local function put_in(shown, item)
-  local position = vim.api.nvim_buf_get_extmark_by_id(shown.source, NAMESPACE, shown.mark, {})
-  local row, col = position[1], position[2]
-  local line = vim.api.nvim_buf_get_lines(shown.source, row, row + 1, false)[1]
-  if not line or line:sub(1, col) ~= shown.line then
-    server.notify('the line has changed since; open the panel again', vim.log.levels.WARN)
-    return
-  end
+---@param row integer from 0
+---@param col integer
+local function put_in(shown, item, row, col)
   local lines = lines_of(item.insertText)
-  local end_col = col + replaced_bytes(shown, item, row, col)
+  local end_col = col + replaced_bytes(shown, item)
   vim.api.nvim_buf_set_text(shown.source, row, col, row, end_col, lines)
   local last_col = (#lines == 1 and col or 0) + #lines[#lines]
   vim.api.nvim_win_set_cursor(0, { row + #lines, last_col })
@@ -164,13 +190,21 @@ function M.accept()
   if not shown or not item then
     return
   end
+  local row, col
+  if vim.api.nvim_buf_is_loaded(shown.source) then
+    row, col = position_in_source(shown)
+  end
   M.close()
   if vim.api.nvim_win_is_valid(shown.window) then
     vim.api.nvim_set_current_win(shown.window)
   end
   if vim.api.nvim_buf_is_loaded(shown.source) then
     vim.api.nvim_win_set_buf(0, shown.source)
-    put_in(shown, item)
+  end
+  if row and col then
+    put_in(shown, item, row, col)
+  else
+    server.notify('the line has changed since; open the panel again', vim.log.levels.WARN)
   end
 end
 
@@ -232,53 +266,77 @@ function M.take(result)
   return true
 end
 
+--- Show in the title why there is nothing to show.
+---@param shown copilot_server.Panel
+local function explain(shown)
+  require('copilot_server.reason').ask(shown.client, shown.source, function(words)
+    shown.problem = words
+    set_title(shown)
+  end)
+end
+
 ---@param shown copilot_server.Panel
 ---@param params table
 local function ask(shown, params)
-  server.request(shown.client, METHOD, params, function(err, result)
+  shown.request = server.request(shown.client, METHOD, params, function(err, result)
+    if shown.done then
+      return
+    end
     shown.done = true
     shown.problem = err and err.message or nil
     vim.list_extend(shown.items, result and result.items or {})
     render(shown)
+    if not err and #shown.items == 0 then
+      explain(shown)
+    end
   end, shown.source)
 end
 
---- Open the panel for the cursor in the current window.
-function M.open()
-  local source = vim.api.nvim_get_current_buf()
-  local client = server.client(source)
-  if not client then
-    require('copilot_server.attach').explain_off()
-    return
-  end
-  M.close()
-  require('copilot_server.suggestion').clear()
-  require('copilot_server.sync').ensure(client, source)
+--- What a panel for the cursor in the current window is about.
+---@param client vim.lsp.Client
+---@return copilot_server.Panel
+local function begin(client)
+  local source, line = vim.api.nvim_get_current_buf(), vim.api.nvim_get_current_line()
+  local row, col = unpack(vim.api.nvim_win_get_cursor(0))
   opened = opened + 1
-  local token = ('copilot-server-panel-%d'):format(opened)
-  local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
-  params.partialResultToken = token
-  local position = vim.api.nvim_win_get_cursor(0)
-  local shown = {
+  return {
     source = source,
     window = vim.api.nvim_get_current_win(),
-    mark = vim.api.nvim_buf_set_extmark(
-      source,
-      NAMESPACE,
-      position[1] - 1,
-      position[2],
-      { right_gravity = false }
-    ),
+    mark = vim.api.nvim_buf_set_extmark(source, NAMESPACE, row - 1, col, { right_gravity = false }),
     client = client,
-    token = token,
-    line = vim.api.nvim_get_current_line():sub(1, position[2]),
+    token = ('copilot-server-panel-%d'):format(opened),
+    line = line:sub(1, col),
+    after = line:sub(col + 1),
     was_inserting = vim.startswith(vim.api.nvim_get_mode().mode, 'i'),
     items = {},
     rows = {},
     done = false,
   }
+end
+
+--- Open the panel for the cursor in the current window.
+function M.open()
+  local source = vim.api.nvim_get_current_buf()
+  require('copilot_server.attach').attach_on_request(source)
+  local client = server.client(source)
+  if not client then
+    require('copilot_server.reason').explain_unattached()
+    return
+  end
+  M.close()
+  require('copilot_server.suggestion').clear()
+  require('copilot_server.sync').ensure(client, source)
+  local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
+  local shown = begin(client)
+  params.partialResultToken = shown.token
   vim.cmd.stopinsert()
   shown.bufnr = open_window(vim.bo[source].filetype)
+  vim.api.nvim_create_autocmd('BufWipeout', {
+    buffer = shown.bufnr,
+    callback = function()
+      end_panel(shown)
+    end,
+  })
   panel = shown
   render(shown)
   ask(shown, params)

@@ -5,11 +5,9 @@ local server = require('copilot_server.server')
 
 local M = {}
 
-local METHOD = 'textDocument/inlineCompletion'
-
 M.INVOKED, M.AUTOMATIC = 1, 2
 
----@type { client: vim.lsp.Client, id: integer }?
+---@type { cancel: fun(), kind: integer, at: copilot_server.Cursor }?
 local pending
 ---@type uv.uv_timer_t?
 local timer
@@ -28,7 +26,7 @@ function M.cancel()
     timer = nil
   end
   if pending then
-    server.cancel(pending.client, pending.id)
+    pending.cancel()
     pending = nil
   end
 end
@@ -44,6 +42,12 @@ function M.soon(wait_ms, action)
   end, wait_ms)
 end
 
+--- Whether an explicit request for the position of the cursor waits for its answer.
+---@return boolean
+function M.awaits_invoked()
+  return pending ~= nil and pending.kind == M.INVOKED and vim.deep_equal(pending.at, items.cursor())
+end
+
 --- Send a request. Its answer is not used if the text or the cursor has changed by then.
 ---@param kind integer
 ---@param use fun(suggestion: copilot_server.Suggestion?, err: lsp.ResponseError?)
@@ -55,11 +59,8 @@ function M.ask(kind, use)
     return false
   end
   M.cancel()
-  require('copilot_server.sync').ensure(client, at.bufnr)
-  local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
-  params.context = { triggerKind = kind }
   local own
-  local id = server.request(client, METHOD, params, function(err, result)
+  local cancel = require('copilot_server.shared').ask(client, at, kind, function(err, result)
     if pending ~= own then
       return
     end
@@ -67,10 +68,10 @@ function M.ask(kind, use)
     if M.inserting() and vim.deep_equal(at, items.cursor()) then
       use(not err and items.read(result, at, client, kind == M.INVOKED) or nil, err)
     end
-  end, at.bufnr)
-  own = id and { client = client, id = id } or nil
+  end)
+  own = cancel and { cancel = cancel, kind = kind, at = at } or nil
   pending = own
-  return id ~= nil
+  return cancel ~= nil
 end
 
 return M

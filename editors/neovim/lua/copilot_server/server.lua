@@ -10,9 +10,18 @@ M.SECTION = 'copilot-server'
 local IS_011 = vim.fn.has('nvim-0.11') == 1
 local WINDOW_S = 300
 local PAUSE_MS = 1000
+local SIGTERM = 15
 
----@type table<integer, true> clients that are being stopped
-local asked_to_stop = {}
+---@alias copilot_server.Stopper 'plugin'|'user'
+
+---@type table<integer, copilot_server.Stopper> who stops a client, by its id
+local stopped_by = {}
+---@type table<integer, true> our clients that have answered once
+local adopted = {}
+---@type { enabled: table? }? the user has stopped the server; what |vim.lsp.enable()| knew of it then
+local stopped
+--- Whether a server has been started that has not answered yet.
+M.starting = false
 ---@type table<string, any> settings that the user has chosen since Neovim started
 M.chosen = {}
 ---@type number[] the times of restarts, in seconds
@@ -124,10 +133,13 @@ function M.client(bufnr)
   end
 end
 
+--- Whether a client has ended, or has been asked to.
 ---@param client vim.lsp.Client
 ---@return boolean
 function M.is_stopped(client)
-  if IS_011 then
+  if stopped_by[client.id] then
+    return true
+  elseif IS_011 then
     return client:is_stopped()
   end
   return client.is_stopped()
@@ -175,11 +187,62 @@ end
 
 ---@param client vim.lsp.Client
 function M.stop(client)
-  asked_to_stop[client.id] = true
+  stopped_by[client.id] = 'plugin'
   if IS_011 then
     client:stop()
   else
     client.stop()
+  end
+end
+
+--- What `vim.lsp.enable()` keeps of the server: another table after each call, nil if it is not enabled.
+---@return table?
+local function enabled_config()
+  return (vim.lsp._enabled_configs or {})[M.NAME]
+end
+
+local function remember_stopped()
+  stopped = { enabled = enabled_config() }
+end
+
+--- Whether the user has stopped the server and not started it again.
+---@return boolean
+function M.is_stopped_by_user()
+  local enabled = enabled_config()
+  if stopped and enabled and enabled ~= stopped.enabled then
+    stopped = nil
+  end
+  return stopped ~= nil
+end
+
+--- Take note that the user wants the server.
+function M.wanted()
+  stopped = nil
+end
+
+--- Whether a client is one of ours, also while it ends.
+---@param client_id integer
+---@return boolean
+function M.is_ours(client_id)
+  local client = vim.lsp.get_client_by_id(client_id)
+  return adopted[client_id] == true or (client ~= nil and client.name == M.NAME)
+end
+
+--- Take up a client that has answered: from now on it is known who stops it.
+---@param client vim.lsp.Client
+function M.adopt(client)
+  if adopted[client.id] then
+    return
+  end
+  adopted[client.id] = true
+  M.starting, stopped = false, nil
+  local stop = client.stop
+  client.stop = function(...)
+    if not stopped_by[client.id] then
+      stopped_by[client.id] = 'user'
+      remember_stopped()
+    end
+    return stop(...)
   end
 end
 
@@ -196,27 +259,39 @@ local function may_restart()
   return true
 end
 
---- Handle the end of the client: report why unless it was stopped, and restart it unless it keeps dying.
+--- Report a server that has died, and restart it unless it keeps dying.
+---@param why string
+local function report_death(why)
+  if may_restart() then
+    M.notify(('the server %s; starting it again'):format(why), vim.log.levels.WARN)
+    vim.defer_fn(require('copilot_server.attach').attach_all, PAUSE_MS)
+  else
+    local remedy = ':CopilotServer restart starts it again, :CopilotServer log shows what it said'
+    M.notify(('the server %s. %s'):format(why, remedy), vim.log.levels.ERROR)
+  end
+end
+
+--- Handle the end of a client, which was stopped or has died.
 ---@param code integer
 ---@param signal integer
 ---@param client_id integer
 function M.on_exit(code, signal, client_id)
-  local asked = asked_to_stop[client_id]
-  asked_to_stop[client_id] = nil
-  if asked or vim.v.exiting ~= vim.NIL then
+  local stopper = stopped_by[client_id]
+  -- Neovim ends a server that has not answered yet by a signal, and has no other sign of it.
+  local interrupted = not adopted[client_id] and signal == SIGTERM
+  M.starting = false
+  if vim.v.exiting ~= vim.NIL then
     return
   end
   vim.schedule(function()
-    require('copilot_server.suggestion').clear()
+    stopped_by[client_id], adopted[client_id] = nil, nil
     require('copilot_server.status').forget(client_id)
-    local why = signal ~= 0 and ('was killed by signal %d'):format(signal)
-      or ('ended with code %d'):format(code)
-    if may_restart() then
-      M.notify(('the server %s; starting it again'):format(why), vim.log.levels.WARN)
-      vim.defer_fn(require('copilot_server.attach').attach_all, PAUSE_MS)
-    else
-      local remedy = ':CopilotServer restart starts it again, :CopilotServer log shows what it said'
-      M.notify(('the server %s. %s'):format(why, remedy), vim.log.levels.ERROR)
+    if interrupted then
+      remember_stopped()
+    elseif not stopper then
+      require('copilot_server.suggestion').clear()
+      local killed = ('was killed by signal %d'):format(signal)
+      report_death(signal ~= 0 and killed or ('ended with code %d'):format(code))
     end
   end)
 end
@@ -224,6 +299,7 @@ end
 --- Stop the server and start it again for the buffers that it served.
 function M.restart()
   restarts_s = {}
+  M.wanted()
   local attach = require('copilot_server.attach')
   local client = M.client()
   if not client then
@@ -240,33 +316,6 @@ function M.restart()
     end
   end
   start_when_stopped()
-end
-
---- Change one setting of the running server, which takes some only at its start.
----@param name string
----@param value any
-function M.change_setting(name, value)
-  local client = M.client()
-  if not client then
-    M.notify('the server is not running. :CopilotServer restart starts it', vim.log.levels.WARN)
-    return
-  end
-  local settings = vim.tbl_deep_extend('force', client.settings or {}, { [M.SECTION] = { [name] = value } })
-  client.settings = settings
-  M.send(client, 'workspace/didChangeConfiguration', { settings = settings })
-end
-
---- Start the server again with a setting that the user has chosen. A running server could not tell it from
---- one that a project's files have set, and takes any model only at its start.
----@param name string
----@param value any
-function M.choose_setting(name, value)
-  if not M.client() then
-    M.notify('the server is not running. :CopilotServer restart starts it', vim.log.levels.WARN)
-    return
-  end
-  M.chosen[name] = value
-  M.restart()
 end
 
 return M

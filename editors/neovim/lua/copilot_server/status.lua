@@ -14,6 +14,7 @@ local TELL_AGAIN_MS = 300000
 ---@field percent? integer
 ---@field model? string
 ---@field choice? string why the server chose the model; nil if the settings name it
+---@field reason? string why there are no suggestions, a code of the protocol; see |copilot_server-functions|
 ---@field engine? string the hosts that receive the source to complete; nil if the model runs in the server
 
 ---@type table<integer, copilot_server.Status> by client
@@ -42,6 +43,7 @@ local function read(params)
     model = type(params.model) == 'string' and params.model ~= '' and params.model or nil,
     choice = type(params.choice) == 'string' and params.choice or nil,
     engine = type(params.engine) == 'string' and params.engine or nil,
+    reason = type(params.reason) == 'string' and params.reason or nil,
   }
 end
 
@@ -66,6 +68,7 @@ function M.take(client_id, params)
   if before and before.state == 'loading' and said[client_id].state == 'ready' then
     require('copilot_server.suggestion').refresh()
   end
+  require('copilot_server.explicit').status_changed()
   notify_engine_error(client_id, said[client_id])
   M.announce()
 end
@@ -87,14 +90,19 @@ function M.get()
   return said[client.id] or { kind = 'Normal', busy = true, message = 'Starting', state = 'loading' }
 end
 
+--- Words for the reasons that a statusline names.
+local REASONS = { snoozed = 'snoozed', manual = 'manual', excluded = 'excluded', consent = 'not fetched' }
+
 --- A short text for the statusline of the current window, without `%`, which a statusline would interpret.
 ---@return string
 function M.statusline()
-  local status = M.get()
+  local status, attach = M.get(), require('copilot_server.attach')
   if status.state == 'stopped' then
-    return ''
-  elseif require('copilot_server.attach').why_off(0) then
+    return attach.is_enabled('global') and '' or 'copilot: off'
+  elseif attach.why_off(0) then
     return 'copilot: off'
+  elseif REASONS[status.reason] then
+    return 'copilot: ' .. REASONS[status.reason]
   elseif status.state == 'loading' and status.percent then
     return ('copilot: loading %d/100'):format(status.percent)
   elseif status.engine and status.state ~= 'off' then

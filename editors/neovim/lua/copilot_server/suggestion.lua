@@ -7,21 +7,17 @@
 local config = require('copilot_server.config')
 local ghost = require('copilot_server.ghost')
 local items = require('copilot_server.item')
+local menus = require('copilot_server.menus')
+local notice = require('copilot_server.notice')
 local request = require('copilot_server.request')
 local server = require('copilot_server.server')
 
 local M = {}
 
---- Cancelled, modified, superseded: after these errors another answer will come.
-local MUTED = { [-32800] = true, [-32801] = true, [-32802] = true }
-
 ---@type copilot_server.Suggestion?
 local current
-
----@return boolean
-local function menu_in_the_way()
-  return vim.fn.pumvisible() == 1 and not config.get().during_completion
-end
+---@type { bufnr: integer, row: integer, col: integer, line: string }? where a suggestion was dismissed last
+local dismissed
 
 --- The part of the suggestion that is on the screen.
 ---@return string? text nil if there is none
@@ -72,7 +68,8 @@ local function report_dismissed(suggestion)
   end
 end
 
-local function hide()
+--- Hide the suggestion.
+function M.hide()
   if current then
     ghost.clear(current.bufnr)
     current = nil
@@ -82,32 +79,69 @@ end
 --- Hide the suggestion and cancel the request.
 function M.clear()
   request.cancel()
-  hide()
+  M.hide()
 end
 
----@param suggestion copilot_server.Suggestion?
-local function show(suggestion)
-  hide()
-  if suggestion and suggestion.items[1] and not menu_in_the_way() then
-    current = suggestion
-    if not draw() then
-      hide()
-    end
+--- Hide what belongs to a buffer that the server no longer sees.
+---@param bufnr integer
+function M.detached(bufnr)
+  if bufnr == vim.api.nvim_get_current_buf() or (current and current.bufnr == bufnr) then
+    M.clear()
   end
+end
+
+--- Show a suggestion in place of an earlier one.
+---@param suggestion copilot_server.Suggestion?
+---@return boolean shown
+function M.show(suggestion)
+  M.hide()
+  if not suggestion or not suggestion.items[1] or menus.are_in_the_way() then
+    return false
+  end
+  current = suggestion
+  local drawn = draw()
+  if drawn then
+    notice.clear()
+  else
+    M.hide()
+  end
+  return drawn
+end
+
+---@return { bufnr: integer, row: integer, col: integer, line: string }
+local function here()
+  local now = items.cursor()
+  return { bufnr = now.bufnr, row = now.row, col = now.col, line = vim.api.nvim_get_current_line() }
+end
+
+--- Whether suggestions may appear by themselves at the cursor.
+---@return boolean
+local function automatic_here()
+  return request.inserting()
+    and not menus.are_in_the_way()
+    and not vim.deep_equal(dismissed, here())
+    and require('copilot_server.attach').why_off(0) == nil
 end
 
 --- After a change of the buffer, the cursor or the mode, advance the suggestion or request another.
 function M.refresh()
-  if not config.get().ghost_text or not request.inserting() or menu_in_the_way() then
+  if not config.get().ghost_text or not request.inserting() or menus.are_in_the_way() then
     M.clear()
-  elseif not draw() then
+  elseif not draw() and not request.awaits_invoked() then
     M.clear()
-    request.soon(config.get().debounce_ms, function()
-      if request.inserting() and not menu_in_the_way() then
-        request.ask(request.AUTOMATIC, show)
-      end
-    end)
+    if automatic_here() then
+      request.soon(config.get().debounce_ms, function()
+        if automatic_here() then
+          request.ask(request.AUTOMATIC, M.show)
+        end
+      end)
+    end
   end
+end
+
+--- Take note that the text has changed: what was dismissed before no longer counts.
+function M.text_changed()
+  dismissed = nil
 end
 
 --- Whether a key that indents should indent, since the suggestion begins with as much indentation.
@@ -137,57 +171,6 @@ function M.apply(part)
   end
 end
 
---- Request several candidates, as explicitly invoked.
----@param choose fun(suggestion: copilot_server.Suggestion): integer chooses the one to show
-local function ask_for_candidates(choose)
-  local asked = request.ask(request.INVOKED, function(suggestion, err)
-    if suggestion and suggestion.items[1] then
-      suggestion.index = choose(suggestion)
-      show(suggestion)
-    elseif err and not MUTED[err.code] then
-      server.notify(err.message, vim.log.levels.WARN)
-    elseif not err then
-      vim.api.nvim_echo({ { 'copilot-server: no suggestion here' } }, false, {})
-    end
-  end)
-  if not asked then
-    require('copilot_server.attach').explain_off()
-  end
-end
-
---- Request suggestions now.
-function M.trigger()
-  hide()
-  ask_for_candidates(function()
-    return 1
-  end)
-end
-
---- Add the candidate that is on the screen to the new ones if it is not among them.
----@param suggestion copilot_server.Suggestion
----@param shown copilot_server.Suggestion
----@param seen string
----@return integer index
-local function index_of_seen(suggestion, shown, seen)
-  for index, item in ipairs(suggestion.items) do
-    if item.text == seen then
-      return index
-    end
-  end
-  table.insert(suggestion.items, 1, items.continued(shown))
-  return 1
-end
-
----@param step integer
----@param shown copilot_server.Suggestion
----@param seen string
-local function ask_for_others(step, shown, seen)
-  ask_for_candidates(function(suggestion)
-    local index = index_of_seen(suggestion, shown, seen)
-    return (index - 1 + step) % #suggestion.items + 1
-  end)
-end
-
 --- Of the candidates that fit what has been typed since, the one `step` steps further.
 ---@param suggestion copilot_server.Suggestion
 ---@param step integer
@@ -204,9 +187,9 @@ end
 function M.cycle(step)
   local seen = M.visible_text()
   if not current or not seen then
-    M.trigger()
+    require('copilot_server.explicit').trigger()
   elseif not current.invoked then
-    ask_for_others(step, current, seen)
+    require('copilot_server.explicit').ask_for_others(step, current, seen)
   else
     current.index = stepped(current, step)
     draw()
@@ -219,6 +202,7 @@ function M.dismiss()
   local was_visible = M.is_visible()
   if current and was_visible then
     report_dismissed(current)
+    dismissed = here()
   end
   M.clear()
   return was_visible
