@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -23,8 +25,12 @@ FILE = "main.py"
 FIBONACCI = 'def fibonacci(n: int) -> int:\n"""Return the n-th Fibonacci number."""\n'
 #: The same in the document: VS Code indents.
 BEFORE = 'def fibonacci(n: int) -> int:\n    """Return the n-th Fibonacci number."""\n    '
+TRIANGLE = 'def triangle(n: int) -> int:\n"""Return the sum of the numbers from 1 to n."""\n'
+BEFORE_TRIANGLE = 'def triangle(n: int) -> int:\n    """Return the sum of the numbers from 1 to n."""\n    '
 #: Settings with which several suggestions are hardly ever all the same.
 DIVERSE = {"copilot-server.completion.candidates": 5, "copilot-server.completion.temperature": 1.0}
+#: In JavaScript, VS Code's completion list has the words of the document.
+WORDS = {"[javascript]": {"editor.wordBasedSuggestions": "currentDocument"}}
 #: A notebook with a cell that alone tells an attribute's name, and an empty one. VS Code opens it without the
 #: extension for Jupyter, and runs nothing.
 RETRIES = "retries_before_giving_up"
@@ -68,7 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[CodeServer]:
-    with open_code_server(folder / "run", user=DIVERSE) as opened:
+    with open_code_server(folder / "run", user={**DIVERSE, **WORDS}) as opened:
         yield opened
 
 
@@ -103,7 +109,15 @@ def test_a_newcomer_is_offered_the_walkthrough(shared: Window) -> None:
     shared.notice("Open Walkthrough").get_by_role("button", name="Open Walkthrough").click()
     expect(shared.page.locator("h2", has_text="Get started with Copilot Server")).to_be_visible()
     expect(shared.page.locator("h3", has_text="Compare several suggestions")).to_be_visible()
+    shared.until("the step that is done", lambda: step_is_done(shared, "server"))
+    assert not step_is_done(shared, "write")  # nothing has been accepted yet
     shared.press("Control+F4")
+
+
+def step_is_done(window: Window, step: str) -> bool:
+    """Whether a step of the walkthrough, which is shown, has its tick."""
+    button = window.page.locator(f'[data-step-id$="#{step}"].getting-started-step')
+    return button.locator(".codicon-getting-started-step-checked").count() > 0
 
 
 def test_a_signature_and_a_docstring_bring_the_body_as_ghost_text_only(window: Window) -> None:
@@ -208,17 +222,21 @@ def test_the_keys_go_round_several_suggestions(window: Window) -> None:
     assert window.buffer(FILE) == BEFORE + second
 
 
-def test_turned_off_nothing_is_suggested_and_turned_on_it_is_again(window: Window) -> None:
+def test_turned_off_nothing_runs_and_the_key_says_so_and_turned_on_it_is_again(
+    window: Window, server: CodeServer
+) -> None:
     suggested(window)
+    assert server.language_servers()
     window.press(TOGGLE)
     window.status_says("suggestions are off")
     window.ghost_goes()
+    window.until("no server", lambda: not server.language_servers())
     window.replace_all("")
     window.type(FIBONACCI)
     window.stays_without_ghost()
     assert window.buffer(FILE) == BEFORE
 
-    window.run("Suggest Now")
+    window.press("Alt+\\")
     window.notice("Suggestions are off").get_by_role("button", name="Turn On").click()
     window.status_says("ready")
     window.focus_editor()
@@ -231,9 +249,13 @@ def test_the_menu_turns_one_language_off_and_on(window: Window, server: CodeServ
     window.choose("Turn suggestions off for python")
     window.status_says("suggestions are off for python")
     settings = json.loads(server.user_settings.read_text(encoding="utf-8"))
-    assert settings["copilot-server.languages"] == {"*": True, "python": False}
+    assert settings["copilot-server.languages"] == {"python": False}
+    window.focus_editor()
     window.type(FIBONACCI)
     window.stays_without_ghost()
+    window.press("Alt+\\")
+    assert window.ghost_shows()  # who asks is answered
+    window.press("Escape")
 
     window.status_item.click()
     window.choose("Turn suggestions on for python")
@@ -243,17 +265,46 @@ def test_the_menu_turns_one_language_off_and_on(window: Window, server: CodeServ
     assert window.ghost_shows()
 
 
+def test_snoozed_nothing_comes_unasked_and_resumed_it_does_again(window: Window) -> None:
+    window.status_item.click()
+    window.choose("Snooze suggestions")
+    window.choose("15 minutes")
+    window.status_says("snoozed until")
+    window.focus_editor()
+    window.type(FIBONACCI)
+    window.stays_without_ghost()
+    window.press("Alt+\\")
+    assert window.ghost_shows()
+    window.press("Escape")
+    window.status_item.click()
+    window.choose("Resume suggestions")
+    window.status_says("ready")
+    window.focus_editor()
+    window.replace_all("")
+    assert suggested(window)
+
+
+def test_who_asks_where_nothing_may_be_suggested_is_told_why(window: Window, server: CodeServer) -> None:
+    (server.workspace / ".env").write_text("TOKEN=1\n", encoding="utf-8")
+    window.page.locator(".explorer-folders-view .monaco-list-row", has_text=".env").dblclick()
+    window.page.locator(".tab.active", has_text=".env").wait_for()
+    window.status_says("excluded")
+    window.press("Control+End", "Alt+\\")
+    expect(window.page.locator(".statusbar-item", has_text="excluded").first).to_be_visible()
+    assert not window.notices()  # nothing can be done about it
+    window.close_tab(".env")
+    assert "excluded" not in window.status_says("ready")
+
+
 def test_edits_while_the_model_writes_are_kept_and_answered(window: Window) -> None:
     # Each key makes a new request, and the text changes again before every answer.
     window.type(FIBONACCI)
     window.replace_all("")
-    written = 'def triangle(n: int) -> int:\n"""Return the sum of the numbers from 1 to n."""\n'
-    window.type(written)
-    before = 'def triangle(n: int) -> int:\n    """Return the sum of the numbers from 1 to n."""\n    '
+    window.type(TRIANGLE)
     body = window.ghost_shows()
-    assert window.buffer(FILE) == before
+    assert window.buffer(FILE) == BEFORE_TRIANGLE
     window.press("Tab")
-    assert window.buffer(FILE) == before + body
+    assert window.buffer(FILE) == BEFORE_TRIANGLE + body
     assert "fibonacci" not in body
 
 
@@ -263,6 +314,130 @@ def test_several_cursors_get_what_is_typed_and_no_more(window: Window) -> None:
     window.type("total")
     window.press("Escape", "Escape")
     assert window.buffer(FILE) == "total = 1\ntotal = 1\n"
+
+
+def test_without_ghost_text_every_key_is_the_editors(window: Window, server: CodeServer) -> None:
+    window.status_item.click()
+    window.choose("Suggest only when asked")
+    window.status_says("suggestions come when you ask")
+    keys_of_the_text(window)
+    keys_of_the_completion_list(window, server)
+    keys_of_a_snippet(window)
+    keys_of_the_search_box(window)
+    window.close_tab("keys.js")
+    keys_of_a_comparison(window)
+    keys_of_the_terminal(window)
+    window.focus_editor()
+    window.replace_all("")
+    window.type(FIBONACCI)
+    window.stays_without_ghost()
+    window.press("Alt+\\")
+    assert window.ghost_shows()
+    # What is shown takes the word from the key for words, and gives it back when the cursor goes to the left.
+    window.press("Control+ArrowLeft")
+    window.ghost_goes()
+    window.press("Escape")
+    window.status_item.click()
+    window.choose("Suggest automatically")
+    window.status_says("ready")
+
+
+def keys_of_the_text(window: Window) -> None:
+    window.replace_all("alpha beta gamma")
+    window.press("Home", "Control+ArrowRight")
+    window.type("1")
+    window.press("Control+ArrowRight")
+    window.type("2")
+    window.press("Control+ArrowLeft", "Alt+]", "Alt+[")
+    window.type("3")
+    assert window.buffer(FILE) == "alpha1 3beta2 gamma"
+    groups = window.page.locator(".editor-group-container")
+    assert groups.count() == 1
+    window.run_any("View: Split Editor Right")
+    window.press("Control+Alt+ArrowRight")  # it moves the editor to the next group, and closes what is empty
+    window.run_any("View: Single Column Editor Layout")
+    window.until("one group", lambda: groups.count() == 1)
+
+
+def keys_of_the_completion_list(window: Window, server: CodeServer) -> None:
+    (server.workspace / "keys.js").write_text("", encoding="utf-8")
+    window.page.locator(".explorer-folders-view .monaco-list-row", has_text="keys.js").dblclick()
+    window.page.locator(".tab.active", has_text="keys.js").wait_for()
+    offered = window.page.locator(".suggest-widget.visible .monaco-list-row")
+
+    def complete(start: str, *keys: str) -> None:
+        window.type(start)
+        window.press("Escape", "Control+Space")
+        offered.filter(has_text="alphabets").wait_for()
+        window.press(*keys)
+        window.until("no list", lambda: offered.count() == 0)
+
+    window.type("const alphabet = 1;\nconst alphabets = 2;\n")
+    complete("alphab", "Tab")
+    window.type(";\n")
+    complete("alphab", "ArrowDown", "Enter")
+    window.type(";")
+    assert window.buffer("keys.js").endswith("2;\nalphabet;\nalphabets;")
+
+
+def keys_of_a_snippet(window: Window) -> None:
+    window.replace_all("")
+    window.run_any("Snippets: Insert Snippet")
+    window.page.locator(".quick-input-box input").fill("For Loop")
+    window.choose("for")
+    window.until("the snippet", lambda: "for (let index" in window.buffer("keys.js"))
+    window.type("i")
+    window.press("Tab")
+    window.type("all")
+    window.press("Tab")
+    window.type("one")
+    text = window.buffer("keys.js")
+    assert "let i = 0; i < all.length; i++" in text
+    assert "const one = all[i]" in text
+
+
+def keys_of_the_search_box(window: Window) -> None:
+    window.press("Escape", "Control+f")
+    box = window.page.locator(".find-widget.visible .find-part textarea").first
+    box.fill("one two")
+    window.press("Control+ArrowLeft", "Alt+\\")
+    window.type("3")
+    expect(box).to_have_value("one 3two")
+    assert not window.notices()
+    window.press("Escape")
+
+
+def keys_of_a_comparison(window: Window) -> None:
+    window.tab(FILE).click()
+    window.press("Control+End", "Enter")
+    window.run_any("File: Compare Active File with Saved")
+    changed = window.page.locator(".diff-editor .editor.modified")
+    changed.wait_for()
+    window.type("delta epsilon")
+    window.press("Control+ArrowLeft", "Control+ArrowLeft", "Control+ArrowRight")
+    window.type("4")
+    expect(changed.locator(".view-line", has_text="delta4")).to_be_visible()
+    window.press("Control+F4")
+
+
+def keys_of_the_terminal(window: Window) -> None:
+    window.run_any("Terminal: Create New Terminal")
+    window.page.locator(".terminal.xterm").first.wait_for()
+    written = window.server.workspace / "written"
+    window.until("a terminal that writes", lambda: type_until(window, "echo one > written\n", written.exists))
+    window.type("echo two five > written")
+    window.press("Home", "Control+ArrowRight", "Control+ArrowRight")
+    window.type("3")
+    window.press("Enter")
+    window.until("the word after which was typed", lambda: written.read_text("utf-8") == "two3 five\n")
+    window.run_any("Terminal: Kill All Terminals")
+
+
+def type_until(window: Window, text: str, look: Callable[[], bool]) -> bool:
+    """Type a line into a terminal that may not be ready yet; return whether it had its effect."""
+    window.type(text)
+    window.page.wait_for_timeout(1000)
+    return look()
 
 
 def test_an_untitled_document_has_suggestions_and_an_output_has_none(window: Window) -> None:
@@ -325,7 +500,7 @@ def test_the_panel_shows_several_and_inserts_one_that_one_undo_takes_back(window
     assert window.buffer(FILE) == BEFORE
 
 
-def test_the_panel_refuses_a_document_that_has_changed(window: Window) -> None:
+def test_the_panel_refuses_a_document_that_has_changed_and_asks_again_in_it_as_it_is(window: Window) -> None:
     suggested(window)
     window.press("Control+Alt+\\")
     page = window.webview("#candidates article")
@@ -336,7 +511,19 @@ def test_the_panel_refuses_a_document_that_has_changed(window: Window) -> None:
     expect(page.locator("#state")).to_contain_text("has changed")
     window.focus_editor()
     assert window.buffer(FILE) == f"{BEFORE}pass"
-    window.close_tab("Suggestions")
+
+    window.replace_all("")
+    window.type(TRIANGLE)
+    window.press("Escape")
+    page.locator("#again").click()
+    expect(page.locator("#where")).to_contain_text("line 3")
+    expect(page.locator("#state")).to_contain_text("to accept", timeout=300_000)
+    page.locator("article button").first.click()
+    window.until("the panel closed", lambda: window.tab("Suggestions").count() == 0)
+    window.until("the cursor back", lambda: window.page.locator(".tab.active", has_text=FILE).count())
+    inserted = window.buffer(FILE).removeprefix(BEFORE_TRIANGLE)
+    assert inserted
+    assert not inserted.startswith("def ")
 
 
 def test_what_is_accepted_is_counted(window: Window, folder: Path) -> None:
@@ -344,6 +531,13 @@ def test_what_is_accepted_is_counted(window: Window, folder: Path) -> None:
     suggested(window)
     window.press("Tab")
     window.until("one more accepted", lambda: statistics(folder)["accepted"] > before["accepted"])
+    window.replace_all("")
+    suggested(window)
+    window.press("Control+ArrowRight", "Control+Alt+ArrowRight", "Escape")
+    window.until("a part", lambda: statistics(folder)["partly_accepted"] > before["partly_accepted"])
+    window.run("Open Walkthrough")
+    window.until("the step that is done now", lambda: step_is_done(window, "write"))
+    window.press("Control+F4")
     window.run("Show Statistics")
     window.tab("Copilot Server Statistics").wait_for()
     assert "accepted" in window.page.locator(".editor-instance .view-lines").first.inner_text()
@@ -360,10 +554,13 @@ def statistics(folder: Path) -> dict[str, int]:
     return totals
 
 
-def test_the_cursor_is_reported_where_it_rests(window: Window, server: CodeServer, folder: Path) -> None:
+def test_what_the_server_is_told_and_what_takes_long_can_be_cancelled(
+    window: Window, server: CodeServer, browser: Browser, folder: Path
+) -> None:
     sent, recorder = folder / "sent", folder / "recorder"
-    recorder.write_text(f'#!/bin/sh\ntee -a "{sent}" | "{COPILOT_SERVER}" "$@"\n', encoding="utf-8")
+    recorder.write_text(RECORDER.format(sent=sent, hold=folder / "hold", program=COPILOT_SERVER), "utf-8")
     recorder.chmod(0o755)
+    os.mkfifo(folder / "hold")
     server.change_machine_settings(serverPath=str(recorder))
     window.until("the server that records", sent.exists)
     window.status_says("ready")
@@ -373,17 +570,73 @@ def test_the_cursor_is_reported_where_it_rests(window: Window, server: CodeServe
     window.until("a report of the first line", lambda: reported(sent)[-1:] == [(FILE, 0, 0)])
     window.press("Control+End")
     window.until("a report of the last line", lambda: reported(sent)[-1:] == [(FILE, 2, 7)])
+
+    # A document of VS Code's own, which the server does not have: the focus is on none of its documents.
+    window.run_any("Preferences: Open User Settings (JSON)")
+    window.tab("settings.json").wait_for()
+    window.until("a report of no document", lambda: messages(sent, "textDocument/didFocus")[-1:] == [{}])
+    assert len(reported(sent)) == len(messages(sent, "copilotServer/didMoveCursor"))
+    window.close_tab("settings.json")
+    window.until("a report of the file", lambda: reported(sent)[-1:] == [(FILE, 2, 7)])
+
+    window.replace_all("")
+    suggested(window)
+    window.until("a report of what is shown", lambda: messages(sent, "textDocument/didShowCompletion"))
+    for command, progress in (("Select Model", "listing the models"), ("Show Statistics", "reading the")):
+        window.run(command)
+        window.notice(progress).get_by_role("button", name="Cancel").click()
+        window.until(f"no {progress}", lambda progress=progress: window.notice(progress).count() == 0)
+        assert not window.page.locator(".quick-input-widget:visible").count()
+    folders_have_settings_of_their_own(Window(server, browser, folder / "evidence"), folder, sent)
+    window.focus_editor()
     server.change_machine_settings(serverPath=str(COPILOT_SERVER))
     window.until("one server", lambda: len(server.language_servers()) == 1)
     window.status_says("ready")
 
 
+def folders_have_settings_of_their_own(window: Window, folder: Path, sent: Path) -> None:
+    """Of two folders of one workspace, one has suggestions off, and its documents do not leave VS Code."""
+    roots = [folder / "folders" / name for name in ("on", "off")]
+    for root in roots:
+        (root / ".vscode").mkdir(parents=True)
+        (root / FILE).touch()
+    settings = json.dumps({"copilot-server.enabled": False})
+    (folder / "folders" / "off" / ".vscode" / "settings.json").write_text(settings, encoding="utf-8")
+    file = folder / "both.code-workspace"
+    file.write_text(json.dumps({"folders": [{"path": str(root)} for root in roots]}), encoding="utf-8")
+    window.open_workspace(file, *(root / FILE for root in roots))
+    window.status_says("suggestions are off in this workspace")
+    window.focus_editor()
+    window.press("Alt+\\")
+    expect(window.notice("off in this workspace").get_by_role("button", name="Turn On")).to_be_visible()
+    window.page.locator(".tab", has_text=FILE).first.click()
+    window.status_says("ready")
+    suggested(window)
+    text = sent.read_text("utf-8")
+    assert f"{roots[0].name}/{FILE}" in text
+    assert f"{roots[1].name}/{FILE}" not in text
+    window.page.close()
+
+
+#: A server that keeps what it is sent, and whose other commands do not end by themselves.
+RECORDER = """#!/bin/sh
+case "$1" in
+  models | stats) exec cat "{hold}" ;;
+  *) tee -a "{sent}" | "{program}" "$@" ;;
+esac
+"""
+
+
+def messages(sent: Path, method: str) -> list[dict[str, Any]]:
+    """The parameters of each message that the server was sent."""
+    heads = re.split(r"Content-Length: \d+\r\n\r\n", sent.read_text("utf-8"))
+    bodies = [json.loads(head) for head in heads if method in head and head.endswith("}")]
+    return [body["params"] for body in bodies if body.get("method") == method]
+
+
 def reported(sent: Path) -> list[tuple[str, int, int]]:
     """The file and position of each report of the cursor that the server was sent."""
-    bodies = re.findall(
-        r'\{"jsonrpc":"2.0","method":"copilotServer/didMoveCursor".*?\}\}\}', sent.read_text("utf-8")
-    )
-    params = [json.loads(body)["params"] for body in bodies]
+    params = messages(sent, "copilotServer/didMoveCursor")
     return [
         (one["textDocument"]["uri"].rpartition("/")[2], one["position"]["line"], one["position"]["character"])
         for one in params
@@ -426,7 +679,17 @@ def test_a_missing_server_is_reported_with_a_remedy(window: Window, server: Code
     window.row("Install the server…").wait_for()
     assert "Install the server…" in window.rows()[0]
     window.press("Escape")
+    window.clear_notices()
+    window.focus_editor()
+    window.press("Alt+\\")
+    expect(notice.get_by_role("button", name="Install…")).to_be_visible()
 
+    server.change_machine_settings(serverPath="/bin/false")
+    window.status_says("error")
+    window.clear_notices()
+    window.focus_editor()
+    window.press("Alt+\\")
+    expect(window.notice("does not start").get_by_role("button", name="Restart")).to_be_visible()
     server.change_machine_settings(serverPath=str(COPILOT_SERVER))
     window.status_says("ready")
     window.focus_editor()

@@ -59,9 +59,16 @@ class CodeServer:
 
     def url(self, *files: str) -> str:
         """The URL of the workspace with ``files`` of it open."""
+        paths = [self.workspace / name for name in files]
+        return f"{self.address}/?folder={quote(str(self.workspace))}&payload={self._opening(*paths)}"
+
+    def workspace_url(self, workspace: Path, *files: Path) -> str:
+        """The URL of a workspace's file with ``files`` open."""
+        return f"{self.address}/?workspace={quote(str(workspace))}&payload={self._opening(*files)}"
+
+    def _opening(self, *files: Path) -> str:
         authority = self.address.removeprefix("http://")
-        opened = [["openFile", f"vscode-remote://{authority}{self.workspace}/{name}"] for name in files]
-        return f"{self.address}/?folder={quote(str(self.workspace))}&payload={quote(json.dumps(opened))}"
+        return quote(json.dumps([["openFile", f"vscode-remote://{authority}{file}"] for file in files]))
 
     @property
     def user_settings(self) -> Path:

@@ -62,6 +62,12 @@ class Window:
         expect(self.page.locator(".monaco-editor .view-line").first).to_be_visible(timeout=60_000)
         self.status_item.wait_for()
 
+    def open_workspace(self, workspace: Path, *files: Path) -> None:
+        """Open a workspace of several folders, and files; the last one is active."""
+        self.page.goto(self.server.workspace_url(workspace, *files))
+        expect(self.page.locator(".monaco-editor .view-line").first).to_be_visible(timeout=60_000)
+        self.status_item.wait_for()
+
     # Actions.
 
     def type(self, text: str) -> None:

@@ -1,13 +1,24 @@
 /** The commands by name. */
 import * as vscode from "vscode";
-import { canHaveSuggestions, switches, text, toggle, toggleLanguage } from "./configuration";
+import {
+  canHaveSuggestions,
+  switches,
+  text,
+  toggle,
+  toggleAutomatic,
+  toggleLanguage,
+  toggleWorkspace,
+} from "./configuration";
 import { menuGroups, type MenuEntry, type MenuGroup } from "./core/menu";
 import { modelOf } from "./core/status";
+import { fetchModel, trigger } from "./explicit";
 import { installServer } from "./installCommand";
 import { selectModel } from "./modelPicker";
 import { CandidatePanel } from "./panel";
 import { openLastReport, runSelfTest } from "./selfTest";
+import { sayBriefly } from "./say";
 import type { Session } from "./session";
+import { Snooze } from "./snooze";
 import { Statistics } from "./statistics";
 import { openWalkthrough } from "./walkthrough";
 
@@ -27,9 +38,15 @@ const OF_THE_EDITOR: Readonly<Record<string, string>> = {
 export function registerCommands(context: vscode.ExtensionContext, session: Session): vscode.Disposable {
   const panel = new CandidatePanel(context, session);
   const statistics = new Statistics(session);
+  const snooze = new Snooze(session);
   const handlers: Record<string, Handler> = {
-    trigger,
+    trigger: () => trigger(session),
     toggle: toggleAndShow,
+    toggleWorkspace: toggleWorkspaceAndShow,
+    toggleAutomatic: toggleAutomaticAndShow,
+    snooze: () => snooze.choose(),
+    resume: () => snooze.resume(),
+    fetchModel: () => fetchModel(session),
     toggleLanguage: toggleLanguageHere,
     panel: () => panel.ask(),
     menu: () => showMenu(session),
@@ -53,53 +70,51 @@ export function registerCommands(context: vscode.ExtensionContext, session: Sess
   const registered = Object.entries(handlers).map(([name, handler]) =>
     vscode.commands.registerCommand(`copilot-server.${name}`, handler),
   );
-  return vscode.Disposable.from(panel, statistics, ...registered);
-}
-
-async function trigger(): Promise<void> {
-  const document = vscode.window.activeTextEditor?.document;
-  const { enabled, language } = switches(document);
-  if (!enabled || language?.on === false) {
-    const where = enabled && language !== undefined ? ` for ${language.id}` : "";
-    const on = "Turn On";
-    if ((await vscode.window.showInformationMessage(`Suggestions are off${where}.`, on)) !== on) {
-      return;
-    }
-    await (enabled ? toggleLanguageHere() : toggleAndShow());
-  }
-  await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
+  return vscode.Disposable.from(panel, statistics, snooze, ...registered);
 }
 
 async function toggleAndShow(): Promise<void> {
-  const isOn = await toggle();
+  const isOn = await toggle(activeDocument());
   await showSwitched(isOn, "");
 }
 
-async function toggleLanguageHere(): Promise<void> {
-  const document = vscode.window.activeTextEditor?.document;
-  if (document === undefined || !canHaveSuggestions(document)) {
-    showBriefly("Open a document of the language first.");
+async function toggleWorkspaceAndShow(): Promise<void> {
+  if (vscode.workspace.workspaceFolders === undefined) {
+    sayBriefly("Open a folder first: there is no workspace.");
     return;
   }
-  const { languageId } = document;
-  const isOn = await toggleLanguage(languageId);
-  await showSwitched(isOn, ` for ${languageId}`);
+  const isOn = await toggleWorkspace(activeDocument());
+  await showSwitched(isOn, " in this workspace");
+}
+
+async function toggleAutomaticAndShow(): Promise<void> {
+  const isAutomatic = await toggleAutomatic(activeDocument());
+  sayBriefly(isAutomatic ? "Suggestions come as you type." : "Suggestions come only when you ask.");
+}
+
+async function toggleLanguageHere(): Promise<void> {
+  const document = activeDocument();
+  if (document === undefined || !canHaveSuggestions(document)) {
+    sayBriefly("Open a document of the language first.");
+    return;
+  }
+  const isOn = await toggleLanguage(document);
+  await showSwitched(isOn, ` for ${document.languageId}`);
 }
 
 async function showSwitched(isOn: boolean, where: string): Promise<void> {
-  showBriefly(`Suggestions are ${isOn ? "on" : "off"}${where}.`);
+  sayBriefly(`Suggestions are ${isOn ? "on" : "off"}${where}.`);
   if (!isOn) {
     await vscode.commands.executeCommand("editor.action.inlineSuggest.hide"); // also the visible one
   }
 }
 
-/** Show a short message to a user who has just pressed a key. */
-function showBriefly(message: string): void {
-  vscode.window.setStatusBarMessage(message, 3000);
+function activeDocument(): vscode.TextDocument | undefined {
+  return vscode.window.activeTextEditor?.document;
 }
 
 async function showMenu(session: Session): Promise<void> {
-  const now = switches(vscode.window.activeTextEditor?.document);
+  const now = switches(activeDocument());
   const { phase } = session;
   const rows = menuGroups(phase, now, modelOf(phase, text("model"))).flatMap(menuRows);
   const chosen = await vscode.window.showQuickPick(rows, {

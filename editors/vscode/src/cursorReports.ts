@@ -1,6 +1,6 @@
-/** Reporting the cursor to the server, which reads the code around it while nobody types. */
+/** Reporting the cursor and the focus to the server, which reads the code around it while nobody types. */
 import * as vscode from "vscode";
-import { isWantedIn } from "./configuration";
+import { isAnsweredIn } from "./configuration";
 import type { Session } from "./session";
 
 /** How long the cursor has to stay where it is. */
@@ -46,15 +46,17 @@ export class CursorReports implements vscode.Disposable {
   private report(): void {
     const editor = vscode.window.activeTextEditor;
     const client = this.session.running;
-    if (client === undefined || editor === undefined || !isWantedIn(editor.document)) {
+    if (client === undefined) {
       return;
     }
     const convert = client.code2ProtocolConverter;
-    void client
-      .sendNotification("copilotServer/didMoveCursor", {
-        textDocument: convert.asTextDocumentIdentifier(editor.document),
-        position: convert.asPosition(editor.selection.active),
-      })
-      .catch(() => undefined); // the server has ended
+    const sending =
+      editor === undefined || !isAnsweredIn(editor.document)
+        ? client.sendNotification("textDocument/didFocus", {}) // of no document that the server has
+        : client.sendNotification("copilotServer/didMoveCursor", {
+            textDocument: convert.asTextDocumentIdentifier(editor.document),
+            position: convert.asPosition(editor.selection.active),
+          });
+    void sending.catch(() => undefined); // the server has ended
   }
 }

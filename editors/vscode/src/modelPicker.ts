@@ -1,22 +1,29 @@
 /** Choosing the model. */
 import * as vscode from "vscode";
 import { set, text } from "./configuration";
+import { LOG, RESTART, type Action } from "./core/actions";
 import { withoutLinks } from "./core/messages";
 import { AUTO, autoRow, gigabytes, missingFor, modelRow, readModels, type Model } from "./core/models";
-import { lastWords, run } from "./core/program";
+import { lastWords } from "./core/program";
 import { engineOf, modelOf } from "./core/status";
+import { reached } from "./milestones";
+import { runCommand } from "./runCommand";
+import { ask, sayError } from "./say";
 import type { Session } from "./session";
 
 const OTHER = "Another model…";
-const FETCH = "Fetch";
-const KEEP = "Use What Is Here";
-const SETTINGS = "Open Settings";
+const SETTINGS: Action = {
+  title: "Open Settings",
+  command: "workbench.action.openSettings",
+  args: ["copilot-server.engine"],
+};
 
 /** Let the user choose a model, and change the setting. The server then loads the model by itself. */
 export async function selectModel(session: Session): Promise<void> {
   const engine = engineOf(session.phase);
   if (engine !== "") {
-    await showEngineNotice(engine);
+    // A remote engine chooses its model itself.
+    await ask(`The model runs at ${engine}, and is chosen there.`, SETTINGS);
     return;
   }
   const models = await listModels(session);
@@ -25,9 +32,9 @@ export async function selectModel(session: Session): Promise<void> {
   }
   const current = modelOf(session.phase, text("model"));
   const rows = [
-    ...models.map((model) => ({ ...modelRow(model, current), model })),
-    { ...autoRow(models, text("model")), model: undefined },
-    { id: "", label: OTHER, description: "a hub's org/name, a folder, or a .gguf file", model: undefined },
+    ...models.map((model) => modelRow(model, current)),
+    autoRow(models, text("model")),
+    { id: "", label: OTHER, description: "a hub's org/name, a folder, or a .gguf file" },
   ];
   const chosen = await vscode.window.showQuickPick(rows, {
     title: "Copilot Server: the model",
@@ -37,85 +44,52 @@ export async function selectModel(session: Session): Promise<void> {
   if (chosen === undefined) {
     return;
   }
-  if (chosen.id === AUTO) {
-    await chooseAuto(session, models);
-    return;
-  }
-  const id = chosen.model === undefined ? await askForName(current) : await agreed(chosen.model);
+  // What is not on this machine is fetched by the server, which asks before.
+  const id = chosen.label === OTHER ? await askForName(current) : chosen.id;
   if (id !== undefined) {
     await set("model", id);
+    reached("chosen");
+  }
+  if (id === AUTO) {
+    offerBetter(session, models);
   }
 }
 
-/** Leave the choice to the server, after fetching what suits this machine if the user agrees. */
-async function chooseAuto(session: Session, models: readonly Model[]): Promise<void> {
-  const missing = missingFor(models);
-  if (missing !== undefined) {
-    const question = `${missing.title} suits this machine, and is not on it yet. Fetch ${gigabytes(missing.size_bytes)}?`;
-    const detail = `${missing.reason} Licence: ${missing.licence}.`;
-    const answer = await vscode.window.showInformationMessage(question, { modal: true, detail }, FETCH, KEEP);
-    if (answer === undefined || (answer === FETCH && !(await fetched(session, missing)))) {
-      return;
-    }
+/** Offer to fetch what suits this machine better than what `auto` finds on it. */
+function offerBetter(session: Session, models: readonly Model[]): void {
+  const better = missingFor(models);
+  if (better === undefined) {
+    return;
   }
-  await set("model", AUTO);
-  if (text("model") === AUTO && missing !== undefined) {
+  const offer = `${better.title} suits this machine, and is not on it yet. ${better.reason}`;
+  const title = `Fetch ${gigabytes(better.size_bytes)}`;
+  void vscode.window
+    .showInformationMessage(`Copilot Server: ${withoutLinks(offer)} Licence: ${better.licence}.`, title)
+    .then((chosen) => (chosen === title ? fetch(session, better) : undefined));
+}
+
+/** Fetch a model, and have the server choose again. */
+async function fetch(session: Session, model: Model): Promise<void> {
+  const title = `fetching ${withoutLinks(model.title)} (${gigabytes(model.size_bytes)})`;
+  const ended = await runCommand(session, title, ["pull", model.id]);
+  if (ended?.code === 0) {
     await session.restart(); // a server that has chosen before does not choose again by itself
-  }
-}
-
-/** Fetch a model; whether it is on this machine now. */
-async function fetched(session: Session, model: Model): Promise<boolean> {
-  const found = await session.program();
-  if (found === undefined) {
-    return false;
-  }
-  const title = `Copilot Server: fetching ${model.title} (${gigabytes(model.size_bytes)})`;
-  const ended = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title, cancellable: true },
-    async (_progress, token) => {
-      const abort = new AbortController();
-      token.onCancellationRequested(() => {
-        abort.abort();
-      });
-      return run(found.program, ["pull", model.id], { cwd: session.folder, signal: abort.signal });
-    },
-  );
-  if (ended.code === 0) {
-    return true;
-  }
-  session.log.error(`copilot-server pull ${model.id}: ${lastWords(ended)}`);
-  const message = withoutLinks(`Copilot Server: ${model.title} was not fetched: ${lastWords(ended)}`);
-  void vscode.window.showErrorMessage(message);
-  return false;
-}
-
-/** A remote engine chooses its model itself. */
-async function showEngineNotice(engine: string): Promise<void> {
-  const message = withoutLinks(`Copilot Server: the model runs at ${engine}, and is chosen there.`);
-  if ((await vscode.window.showInformationMessage(message, SETTINGS)) === SETTINGS) {
-    await vscode.commands.executeCommand("workbench.action.openSettings", "copilot-server.engine");
+  } else if (ended !== undefined) {
+    session.log.error(`copilot-server pull ${model.id}: ${lastWords(ended)}`);
+    sayError(`${model.title} was not fetched: ${lastWords(ended)}`, LOG);
   }
 }
 
 async function listModels(session: Session): Promise<readonly Model[] | undefined> {
-  const found = await session.program();
-  if (found === undefined) {
-    return undefined;
-  }
   try {
-    const ended = await run(found.program, ["models", "--json"], {
-      cwd: session.folder,
-      timeout_s: 60,
-    });
-    if (ended.code !== 0) {
+    const ended = await runCommand(session, "listing the models", ["models", "--json"]);
+    if (ended !== undefined && ended.code !== 0) {
       throw new Error(lastWords(ended));
     }
-    return readModels(ended.stdout);
+    return ended && readModels(ended.stdout);
   } catch (error) {
     session.log.error(`copilot-server models: ${String(error)}`);
-    const message = withoutLinks(`Copilot Server: the models cannot be listed: ${String(error)}`);
-    void vscode.window.showErrorMessage(message);
+    sayError(`The models cannot be listed: ${String(error)}`, LOG, RESTART);
     return undefined;
   }
 }
@@ -128,14 +102,4 @@ async function askForName(current: string): Promise<string | undefined> {
     validateInput: (value) => (value.trim() === "" ? "Name a model." : undefined),
   });
   return name?.trim();
-}
-
-async function agreed(model: Model): Promise<string | undefined> {
-  if (model.isOnDisk) {
-    return model.id;
-  }
-  const question = `${model.title} is not on this machine yet. Fetch ${gigabytes(model.size_bytes)}?`;
-  const detail = `Licence: ${model.licence}. The server fetches it once, and checks it by its hash.`;
-  const answer = await vscode.window.showInformationMessage(question, { modal: true, detail }, FETCH);
-  return answer === FETCH ? model.id : undefined;
 }

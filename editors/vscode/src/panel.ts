@@ -6,7 +6,10 @@ import { canHaveSuggestions } from "./configuration";
 import { readCandidates, withNew, type Candidate, type Span } from "./core/candidates";
 import { readFromPage, type ToPage } from "./core/panelMessages";
 import { panelPage } from "./core/panelPage";
+import { serverFor } from "./explicit";
+import { reached } from "./milestones";
 import type { Session } from "./session";
+import { showAnswer, whyNothing } from "./whyNothing";
 
 const REQUEST = "textDocument/copilotPanelCompletion";
 const PARTS = new ProgressType<unknown>();
@@ -39,12 +42,19 @@ export class CandidatePanel implements vscode.Disposable {
   async ask(): Promise<void> {
     const editor = vscode.window.activeTextEditor;
     if (editor === undefined || !canHaveSuggestions(editor.document)) {
-      void vscode.window.showInformationMessage(
-        "Copilot Server: put the cursor where the code should go first.",
-      );
+      showAnswer({ message: "Put the cursor where the code should go first.", actions: [] });
       return;
     }
     await this.answer(questionAt(editor));
+  }
+
+  /** Request candidates in the document as it is now, at its cursor. */
+  private async askAgain({ document, column, position }: Question): Promise<void> {
+    const { visibleTextEditors } = vscode.window;
+    const editors = visibleTextEditors.filter((one) => one.document === document);
+    const editor = editors.find(({ viewColumn }) => viewColumn === column) ?? editors[0];
+    const cursor = editor?.selection.active ?? document.validatePosition(position);
+    await this.answer(questionOf(document, cursor, editor?.viewColumn ?? column));
   }
 
   dispose(): void {
@@ -53,9 +63,8 @@ export class CandidatePanel implements vscode.Disposable {
   }
 
   private async answer(question: Question): Promise<void> {
-    const client = this.session.running;
+    const client = await serverFor(this.session, question.document);
     if (client === undefined) {
-      void vscode.window.showWarningMessage("Copilot Server: the server is not running yet.");
       return;
     }
     this.asking?.cancel();
@@ -92,9 +101,11 @@ export class CandidatePanel implements vscode.Disposable {
         partialResultToken: token,
       };
       add(await client.sendRequest(REQUEST, params, cancelled));
-      return this.candidates.length > 0
-        ? "Press 1 to 9, or Enter, to accept."
-        : "The model has no suggestion here.";
+      if (this.candidates.length === 0) {
+        return (await whyNothing(client, document)).message;
+      }
+      reached("compared");
+      return "Press 1 to 9, or Enter, to accept.";
     } catch (error) {
       return failure(error);
     } finally {
@@ -127,7 +138,7 @@ export class CandidatePanel implements vscode.Disposable {
         void this.panel?.webview.postMessage(one);
       }
     } else if (said?.kind === "again" && this.question !== undefined) {
-      void this.answer(this.question);
+      void this.askAgain(this.question);
     } else if (said?.kind === "accept") {
       void this.accept(this.candidates[said.index]);
     }
@@ -194,10 +205,17 @@ export class CandidatePanel implements vscode.Disposable {
 }
 
 function questionAt({ document, selection, viewColumn }: vscode.TextEditor): Question {
-  const position = selection.active;
+  return questionOf(document, selection.active, viewColumn);
+}
+
+function questionOf(
+  document: vscode.TextDocument,
+  position: vscode.Position,
+  column: vscode.ViewColumn | undefined,
+): Question {
   return {
     document,
-    column: viewColumn,
+    column,
     position,
     textBefore: textUpTo(document, position),
     lineAfter: document.lineAt(position).text.slice(position.character),

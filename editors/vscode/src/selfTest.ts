@@ -3,10 +3,12 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
 import { reader } from "./configuration";
-import { withoutLinks } from "./core/messages";
+import { LOG } from "./core/actions";
 import { lastWords, run } from "./core/program";
 import { LineSplitter, readProgress, TERMINAL_ENV } from "./core/selfTestProgress";
 import { selfTestFlags } from "./core/settings";
+import { reached } from "./milestones";
+import { sayError } from "./say";
 import type { Session } from "./session";
 
 const SIZES = [
@@ -29,6 +31,7 @@ export async function runSelfTest(context: vscode.ExtensionContext, session: Ses
     (progress, token) => tested(session, found.program, folder, size.limit, progress, token),
   );
   if (score !== undefined) {
+    reached("tested");
     await openReport(folder);
     showScore(folder, score);
   }
@@ -77,8 +80,7 @@ async function tested(
   }
   if (ended.code !== 0) {
     log.error(`The self-test failed: ${ended.stderr}`);
-    const message = withoutLinks(`Copilot Server: the self-test failed: ${lastWords(ended)}`);
-    void vscode.window.showErrorMessage(message);
+    sayError(`The self-test failed: ${lastWords(ended)}`, LOG);
     return undefined;
   }
   return bar.score;

@@ -2,11 +2,11 @@
 import { mkdir } from "node:fs/promises";
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
-import { isWantedIn, reader, SECTION, text } from "./configuration";
+import { isEnabledAnywhere, isWantedIn, reader, SECTION, text } from "./configuration";
 import { Connection } from "./connection";
+import { INSTALL, LOG, RESTART, SET_PATH, type Action } from "./core/actions";
 import { afterCrash, type Crashes } from "./core/backoff";
 import type { Found } from "./core/locate";
-import { withoutLinks } from "./core/messages";
 import {
   changedSettings,
   haveChanged,
@@ -15,10 +15,13 @@ import {
   type StartSettings,
 } from "./core/settings";
 import { UNKNOWN_STATUS, type Phase } from "./core/status";
+import { sayError, sayWarning } from "./say";
 import { locateServer, missingMessage } from "./server";
 
 /** The extension's settings that take effect only when the server starts. */
 const RESTARTING = ["serverPath", "logLevel"] as const;
+/** The phases of a server that ends when suggestions are turned off, with the memory that its model takes. */
+const ENDED_BY_OFF: ReadonlySet<Phase["kind"]> = new Set(["starting", "running", "restarting"]);
 
 export class Session implements vscode.Disposable {
   private current: Phase = { kind: "idle" };
@@ -50,11 +53,13 @@ export class Session implements vscode.Disposable {
     return this.current.kind === "running" ? this.connection?.client : undefined;
   }
 
-  /** Start the server as soon as a document is open that can have suggestions. */
+  /** Start the server as soon as a document is open that can have suggestions, and stop it when they are off. */
   watch(): void {
     const look = (): void => {
       if (this.current.kind === "idle" && vscode.workspace.textDocuments.some(isWantedIn)) {
         void this.launch();
+      } else if (ENDED_BY_OFF.has(this.current.kind) && !isEnabledAnywhere()) {
+        void this.stop();
       }
     };
     this.watches.push(
@@ -68,6 +73,21 @@ export class Session implements vscode.Disposable {
       }),
     );
     look();
+  }
+
+  /** Wait until the server answers or cannot be had; start it first if it has not been needed yet. */
+  async ready(): Promise<void> {
+    if (this.current.kind === "idle") {
+      await this.launch();
+    }
+    while (this.current.kind === "starting") {
+      await new Promise((resolve) => {
+        const watch = this.onDidChangePhase(() => {
+          watch.dispose();
+          resolve(undefined);
+        });
+      });
+    }
   }
 
   /** Restart the server, whatever its state. */
@@ -106,6 +126,10 @@ export class Session implements vscode.Disposable {
 
   private async launch(): Promise<void> {
     const turn = ++this.turn;
+    if (!isEnabledAnywhere()) {
+      this.enter({ kind: "idle" });
+      return;
+    }
     this.enter({ kind: "starting" });
     const found = await locateServer(this.context);
     await mkdir(this.folder, { recursive: true });
@@ -180,7 +204,7 @@ export class Session implements vscode.Disposable {
     }
     const why = `The server stopped unexpectedly (${ending}).`;
     this.enter({ kind: "restarting", delay_s: verdict.delay_s, why });
-    this.say(vscode.window.showWarningMessage, `${why} It restarts in ${verdict.delay_s} s.`, LOG);
+    this.say(sayWarning, `${why} It restarts in ${verdict.delay_s} s.`, LOG);
     this.restartTimer = setTimeout(() => void this.launch(), verdict.delay_s * 1000);
   }
 
@@ -199,7 +223,7 @@ export class Session implements vscode.Disposable {
 
   private fail(message: string): void {
     this.enter({ kind: "failed", message });
-    this.say(vscode.window.showErrorMessage, message, LOG, RESTART);
+    this.say(sayError, message, LOG, RESTART);
   }
 
   private offerServerOnce(): void {
@@ -210,20 +234,16 @@ export class Session implements vscode.Disposable {
   }
 
   private offerServer(): void {
-    this.say(vscode.window.showWarningMessage, missingMessage(), INSTALL, SET_PATH);
+    this.say(sayWarning, missingMessage(), INSTALL, SET_PATH);
   }
 
   private say(
-    show: (message: string, ...titles: string[]) => Thenable<string | undefined>,
+    show: (message: string, ...actions: readonly Action[]) => void,
     message: string,
     ...actions: readonly Action[]
   ): void {
     this.log.info(message);
-    const titles = actions.map((action) => action.title);
-    void show(`Copilot Server: ${withoutLinks(message)}`, ...titles).then((title) => {
-      const action = actions.find((one) => one.title === title);
-      return action && vscode.commands.executeCommand(action.command, ...(action.args ?? []));
-    });
+    show(message, ...actions);
   }
 
   private retryIfMissing(): void {
@@ -250,6 +270,7 @@ export class Session implements vscode.Disposable {
   private sendSettings(): void {
     const settings = { [SECTION]: changedSettings(reader, this.started) };
     void this.running?.sendNotification("workspace/didChangeConfiguration", { settings });
+    void this.connection?.updateDocuments();
   }
 
   private enter(phase: Phase): void {
@@ -257,18 +278,3 @@ export class Session implements vscode.Disposable {
     this.changed.fire(phase);
   }
 }
-
-interface Action {
-  readonly title: string;
-  readonly command: string;
-  readonly args?: readonly unknown[];
-}
-
-const LOG: Action = { title: "Show Log", command: "copilot-server.showLog" };
-const RESTART: Action = { title: "Restart", command: "copilot-server.restart" };
-const INSTALL: Action = { title: "Install…", command: "copilot-server.install" };
-const SET_PATH: Action = {
-  title: "Set Path",
-  command: "workbench.action.openSettings",
-  args: ["copilot-server.serverPath"],
-};

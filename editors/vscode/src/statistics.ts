@@ -1,8 +1,10 @@
 /** A document that shows the statistics that the server keeps on this machine. */
 import * as vscode from "vscode";
-import { withoutLinks } from "./core/messages";
-import { lastWords, run } from "./core/program";
+import { LOG, UPDATE } from "./core/actions";
+import { lastWords, type Ended } from "./core/program";
 import { TERMINAL_ENV } from "./core/selfTestProgress";
+import { runCommand } from "./runCommand";
+import { sayError } from "./say";
 import type { Session } from "./session";
 
 const SCHEME = "copilot-server-statistics";
@@ -23,20 +25,14 @@ export class Statistics implements vscode.Disposable, vscode.TextDocumentContent
 
   /** Show the current statistics. */
   async show(): Promise<void> {
-    const found = await this.session.program();
-    if (found === undefined) {
+    const env = { ...process.env, COLUMNS: TERMINAL_ENV.COLUMNS, PYTHONIOENCODING: "utf-8", NO_COLOR: "1" };
+    const ended = await runCommand(this.session, "reading the statistics", ["stats"], env);
+    if (ended === undefined) {
       return;
     }
-    const env = { ...process.env, COLUMNS: TERMINAL_ENV.COLUMNS, PYTHONIOENCODING: "utf-8", NO_COLOR: "1" };
-    const ended = await run(found.program, ["stats"], {
-      cwd: this.session.folder,
-      env,
-      timeout_s: 60,
-    });
     if (ended.code !== 0) {
       this.session.log.error(`copilot-server stats: ${ended.stderr}`);
-      const message = withoutLinks(`Copilot Server: there are no statistics: ${complaint(ended)}`);
-      void vscode.window.showErrorMessage(message);
+      showFailure(ended);
       return;
     }
     this.content = ended.stdout;
@@ -50,8 +46,10 @@ export class Statistics implements vscode.Disposable, vscode.TextDocumentContent
   }
 }
 
-function complaint(ended: Awaited<ReturnType<typeof run>>): string {
-  return ended.stderr.includes("No such command")
-    ? "this server is too old to keep any. Update it with Copilot Server: Install or Update Server."
-    : lastWords(ended);
+function showFailure(ended: Ended): void {
+  if (ended.stderr.includes("No such command")) {
+    sayError("There are no statistics: this server is too old to keep any.", UPDATE);
+  } else {
+    sayError(`There are no statistics: ${lastWords(ended)}`, LOG);
+  }
 }

@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import { SECTION, switches } from "./configuration";
 import { statusView, type StatusView } from "./core/status";
+import { reached } from "./milestones";
 import type { Session } from "./session";
 
 /** Most answers come sooner than this, so that the icon does not flicker at each key. */
@@ -57,10 +58,10 @@ export class StatusItem implements vscode.Disposable {
     this.item.backgroundColor = background(view);
     const lines = [view.summary, view.remedy, view.privacy, view.choice].filter(Boolean);
     this.item.accessibilityInformation = { label: lines.map((one) => one.replace(/\.$/, "")).join(". ") };
-    const isOn =
-      now.enabled && now.language?.on !== false && phase.kind !== "missing" && phase.kind !== "failed";
-    void vscode.commands.executeCommand("setContext", `${SECTION}.on`, isOn);
-    void vscode.commands.executeCommand("setContext", `${SECTION}.found`, phase.kind === "running");
+    void vscode.commands.executeCommand("setContext", `${SECTION}.on`, now.enabled);
+    if (phase.kind === "running") {
+      reached("found");
+    }
   }
 }
 

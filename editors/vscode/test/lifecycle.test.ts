@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { afterCrash, type Crashes } from "../src/core/backoff";
-import { isLanguageOn, readLanguages, toggledLanguage } from "../src/core/languages";
+import { isLanguageOn, onInAny, readLanguages, toggledLanguage } from "../src/core/languages";
 import { candidates, findServer, type Locations } from "../src/core/locate";
 import { autoRow, missingFor, modelRow, readModels } from "../src/core/models";
 import { isProgram, run } from "../src/core/program";
@@ -104,8 +104,20 @@ test("a language is on unless it, or all others, are off", () => {
   assert.equal(isLanguageOn({}, "python"), true);
   assert.equal(isLanguageOn({ "*": false }, "python"), false);
   assert.equal(isLanguageOn({ "*": false, python: true }, "python"), true);
-  assert.deepEqual(toggledLanguage({ "*": true }, "go"), { "*": true, go: false });
-  assert.deepEqual(toggledLanguage({ "*": false }, "go"), { "*": false, go: true });
+});
+
+test("a scope gets the language that is toggled in it, and nothing of the others'", () => {
+  const all = { "*": true, markdown: false };
+  assert.deepEqual(toggledLanguage({}, all, "go"), { go: false });
+  assert.deepEqual(toggledLanguage({ go: false }, { ...all, go: false }, "go"), { go: true });
+  assert.deepEqual(toggledLanguage({ "*": false }, { "*": false }, "go"), { "*": false, go: true });
+  assert.deepEqual(toggledLanguage({}, all, "markdown"), { markdown: true });
+});
+
+test("of several folders, the server gets the languages that any of them has on", () => {
+  assert.deepEqual(onInAny([{ "*": true, go: false }]), { "*": true, go: false });
+  assert.deepEqual(onInAny([{ "*": false, go: true }, { go: false }]), { "*": true, go: true });
+  assert.deepEqual(onInAny([{ "*": false }, { "*": false, go: false }]), { "*": false, go: false });
 });
 
 test("an invalid setting for languages turns nothing off", () => {

@@ -130,7 +130,7 @@ test("a workspace cannot make the extension run a program, or fetch a model", ()
 
 test("a workspace sets what suggestions look like, and what it would rather not have, and nothing else", () => {
   const theirs = [...DECLARED].filter(([, schema]) => schema["scope"] !== "machine").map(([name]) => name);
-  const switches = ["enabled", "languages", "exclude", "workspace", "statistics", "debounce"];
+  const switches = ["enabled", "automatic", "languages", "exclude", "workspace", "statistics", "debounce"];
   const shape = [
     "candidates",
     "eagerness",
@@ -143,7 +143,9 @@ test("a workspace sets what suggestions look like, and what it would rather not 
   const allowed = [...switches, ...shape.map((name) => `completion.${name}`)];
   // Before another one joins them, ask what a hostile repository could do with it: see SECURITY.md.
   assert.deepEqual(theirs.sort(), allowed.sort());
-  assert.ok(theirs.every((name) => DECLARED.get(name)?.["scope"] === "window"));
+  const perFolder = theirs.filter((name) => DECLARED.get(name)?.["scope"] === "resource");
+  assert.deepEqual(perFolder.sort(), ["automatic", "enabled", "exclude", "languages"]);
+  assert.ok(theirs.every((name) => perFolder.includes(name) || DECLARED.get(name)?.["scope"] === "window"));
 });
 
 test("a workspace cannot send source elsewhere", () => {
@@ -181,6 +183,36 @@ test("the self-test measures the served model", () => {
   assert.deepEqual(selfTestFlags(readerOf({ engine: "https://a" })), ["--engine", "https://a"]);
 });
 
+/** VS Code's own keys for these commands, which it gives only where they do not stand in the way of others. */
+const KEYS_OF_THE_EDITOR = ["acceptNextWord", "showNext", "showPrevious", "commit", "hide"];
+
+test("without ghost text our keys are taken from nobody", () => {
+  for (const { command, key, when } of manifest.contributes.keybindings) {
+    assert.ok(!KEYS_OF_THE_EDITOR.some((name) => command.endsWith(name)), command);
+    const isForGhostText = /(^|&& )inlineSuggestionVisible\b/.test(when);
+    // The others have a backslash with Alt, which no key of VS Code's has, and only in the text of an editor.
+    assert.ok(isForGhostText || (/\balt\+(shift\+)?\\$/.test(key) && when.includes("editorTextFocus")), key);
+  }
+});
+
+test("what the user asks for is answered also where suggestions are off", () => {
+  for (const name of ["copilot-server.trigger", "copilot-server.panel"]) {
+    const [binding, ...more] = manifest.contributes.keybindings.filter(({ command }) => command === name);
+    assert.equal(more.length, 0);
+    assert.doesNotMatch(binding?.when ?? "copilot-server.on", /copilot-server\.on/);
+  }
+});
+
+test("a step of the walkthrough is done when it is done, not when it is begun", () => {
+  for (const { id, completionEvents } of manifest.contributes.walkthroughs.flatMap(({ steps }) => steps)) {
+    assert.equal(completionEvents.length, 1, id);
+    assert.match(
+      completionEvents[0] ?? "",
+      /^onContext:copilot-server\.(found|accepted|compared|chosen|tested)$/,
+    );
+  }
+});
+
 test("every command has a name in the palette, and every key runs one of our commands or the editor's", () => {
   const names = new Set(manifest.contributes.commands.map(({ command }) => command));
   for (const { command } of manifest.contributes.keybindings) {
@@ -210,6 +242,9 @@ test("what the server guards is the user's own, or is passed on as the workspace
   for (const name of SERVER_SETTINGS) {
     const isTheirs = guarded.has(name.split(".")[0] ?? "");
     assert.equal(isGuarded(name), isTheirs, name);
+    if (name === "automatic") {
+      continue; // see the next test
+    }
     if (isTheirs && DECLARED.get(name)?.["scope"] !== "machine") {
       const start = startSettings(readerOf({ [name]: "user" }, { [name]: "workspace" }));
       assert.deepEqual(start, { [name]: "user", projectSettings: { [name]: "workspace" } }, name);
@@ -218,6 +253,19 @@ test("what the server guards is the user's own, or is passed on as the workspace
       assert.deepEqual(chosenSettings(readerOf({ [name]: "user" }, { [name]: "workspace" })), {}, name);
       assert.equal(needsRestart(readerOf({ [name]: "other" }), { [name]: "user" }), true, name);
     }
+  }
+});
+
+test("the manual mode begins and ends without another server", () => {
+  assert.deepEqual(startSettings(readerOf({ automatic: false })), {});
+  assert.deepEqual(startSettings(readerOf({ automatic: true })), { automatic: true });
+  assert.deepEqual(chosenSettings(readerOf({ automatic: false })), { automatic: false });
+  assert.deepEqual(chosenSettings(readerOf({}, { automatic: false })), { automatic: false });
+  assert.deepEqual(chosenSettings(readerOf({ automatic: true })), {});
+  assert.equal(haveChanged(readerOf({ automatic: false }), {}), true);
+  assert.equal(haveChanged(readerOf({}), {}), false);
+  for (const automatic of [true, false]) {
+    assert.equal(needsRestart(readerOf({ automatic }), {}), false);
   }
 });
 

@@ -12,7 +12,14 @@ import {
   type Switches,
 } from "../src/core/status";
 
-const ON: Switches = { enabled: true, language: { id: "python", on: true }, ghostText: true };
+const ON: Switches = {
+  enabled: true,
+  isOffHere: false,
+  hasWorkspace: true,
+  automatic: true,
+  language: { id: "python", on: true },
+  ghostText: true,
+};
 const READY: Phase = { kind: "running", status: { ...UNKNOWN_STATUS, state: "ready", model: "a-model" } };
 const FAILED: Phase = { kind: "failed", message: "It keeps stopping." };
 
@@ -29,10 +36,15 @@ test("a status of the server is read", () => {
     percent: 41.7,
     model: "m",
   };
-  const read = { state: "loading", percent: 42, message: "Loading", model: "m", engine: "", choice: "" };
+  const read = {
+    ...{ state: "loading", percent: 42, message: "Loading", model: "m", engine: "", choice: "" },
+    reason: undefined,
+  };
   assert.deepEqual(readStatus(sent), read);
   assert.deepEqual(readStatus({ ...sent, engine: null }), read);
   assert.equal(readStatus({ ...sent, engine: "gpu:8000" })?.engine, "gpu:8000");
+  assert.equal(readStatus({ ...sent, reason: "snoozed" })?.reason, "snoozed");
+  assert.equal(readStatus({ ...sent, reason: "a newer server's" })?.reason, undefined);
   assert.equal(readStatus({ ...sent, percent: null })?.percent, undefined);
   assert.equal(readStatus({ ...sent, percent: 1e9 })?.percent, 100);
 });
@@ -55,6 +67,16 @@ test("ready and thinking name the model, and are not warnings", () => {
   assert.equal(statusView(READY, ON).severity, "normal");
   const thinking: Phase = { kind: "running", status: { ...UNKNOWN_STATUS, state: "thinking" } };
   assert.equal(statusView(thinking, ON).summary, "Copilot Server: thinking");
+});
+
+test("where the model has no suggestion, the tooltip says why", () => {
+  const message = "Ready. The model has nothing to suggest here.";
+  const status: ServerStatus = { ...UNKNOWN_STATUS, state: "ready", message, reason: "nothing" };
+  assert.equal(statusView({ kind: "running", status }, ON).summary, "Copilot Server: ready");
+  const shown = (changes: Partial<ServerStatus>): string =>
+    statusView({ kind: "running", status: { ...status, ...changes } }, ON).remedy;
+  assert.equal(shown({}), "The model has nothing to suggest here.");
+  assert.equal(shown({ reason: undefined }), "");
 });
 
 test("a switch that is off is shown instead of the server's state", () => {
@@ -163,12 +185,53 @@ test("the menu begins with what fixes an error", () => {
 test("the menu offers the opposite of each switch's state", () => {
   const off = labels(READY, { ...ON, language: { id: "python", on: false } });
   assert.ok(off.includes("$(sparkle) Turn suggestions on for python"));
-  assert.ok(!off.some((label) => label.includes("side by side")));
-  assert.ok(labels(READY, ON).some((label) => label.includes("side by side")));
+  for (const switches of [ON, { ...ON, language: { id: "python", on: false } }]) {
+    assert.ok(labels(READY, switches).some((label) => label.includes("side by side"))); // the user may ask
+  }
+  assert.ok(!labels(READY, { ...ON, enabled: false }).some((label) => label.includes("side by side")));
   assert.deepEqual(
     labels(READY, { ...ON, language: undefined }).filter((label) => label.includes("python")),
     [],
   );
+});
+
+test("the menu has the workspace's own switch, and only that where the workspace decides", () => {
+  assert.ok(labels(READY, ON).includes("$(circle-slash) Turn suggestions off in this workspace"));
+  assert.ok(!labels(READY, { ...ON, hasWorkspace: false }).some((label) => label.includes("workspace")));
+  const off = labels({ kind: "idle" }, { ...ON, enabled: false, isOffHere: true });
+  assert.equal(off[0], "$(sparkle) Turn suggestions on in this workspace");
+  assert.ok(!off.includes("$(sparkle) Turn suggestions on"));
+  const view = statusView({ kind: "idle" }, { ...ON, enabled: false, isOffHere: true });
+  assert.equal(view.summary, "Copilot Server: suggestions are off in this workspace");
+});
+
+test("the menu snoozes and resumes, and the bar says until when", () => {
+  assert.ok(labels(READY, ON).includes("$(bell-slash) Snooze suggestions…"));
+  const message = "Snoozed until 14:30.";
+  const status: ServerStatus = { ...UNKNOWN_STATUS, state: "off", reason: "snoozed", message };
+  const snoozed: Phase = { kind: "running", status };
+  assert.ok(labels(snoozed, ON).includes("$(bell) Resume suggestions"));
+  assert.ok(!labels(snoozed, ON).includes("$(bell-slash) Snooze suggestions…"));
+  assert.equal(statusView(snoozed, ON).summary, `Copilot Server: ${message}`);
+  assert.ok(!labels({ kind: "idle" }, ON).some((label) => label.includes("nooze")));
+});
+
+test("the menu and the bar have the manual mode", () => {
+  assert.ok(labels(READY, ON).includes("$(hand) Suggest only when asked"));
+  const manual = { ...ON, automatic: false };
+  assert.ok(labels(READY, manual).includes("$(zap) Suggest automatically"));
+  const view = statusView(READY, manual);
+  assert.equal(view.summary, "Copilot Server: ready (a-model); suggestions come when you ask");
+});
+
+test("a model that the user has not agreed to fetch is no error, and the menu begins with fetching it", () => {
+  const message = "The model a-model (0.5 GB) is not on this machine.";
+  const status: ServerStatus = { ...UNKNOWN_STATUS, state: "error", reason: "consent", message };
+  const phase: Phase = { kind: "running", status };
+  assert.equal(statusView(phase, ON).severity, "warning");
+  assert.equal(statusView(phase, ON).remedy, message);
+  assert.equal(labels(phase, ON)[0], "$(cloud-download) Fetch the model…");
+  assert.ok(!labels(phase, ON).includes("$(output) See what went wrong"));
 });
 
 test("a message has no links, which could run a command of the editor's", () => {

@@ -1,5 +1,5 @@
 /** What the status bar's menu offers. */
-import { choiceOf, engineOf, type Phase, type Switches } from "./status";
+import { choiceOf, engineOf, reasonOf, type Phase, type Switches } from "./status";
 
 export interface MenuEntry {
   readonly label: string;
@@ -19,7 +19,7 @@ export interface MenuGroup {
 export function menuGroups(phase: Phase, switches: Switches, model: string): readonly MenuGroup[] {
   const groups = [
     { title: "To do", entries: remedies(phase, switches) },
-    { title: "Suggestions", entries: suggestions(switches) },
+    { title: "Suggestions", entries: suggestions(phase, switches) },
     { title: "Model", entries: modelEntries(model, engineOf(phase), choiceOf(phase)) },
     { title: "Server", entries: SERVER_ENTRIES },
   ];
@@ -36,7 +36,13 @@ function remedies(phase: Phase, switches: Switches): MenuEntry[] {
       args: ["copilot-server.serverPath"],
     });
   }
-  const hasFailed = phase.kind === "failed" || (phase.kind === "running" && phase.status.state === "error");
+  const reason = reasonOf(phase);
+  if (reason === "consent") {
+    entries.push({ label: "$(cloud-download) Fetch the model…", command: "copilot-server.fetchModel" });
+  }
+  const hasFailed =
+    phase.kind === "failed" ||
+    (phase.kind === "running" && phase.status.state === "error" && reason !== "consent");
   if (hasFailed) {
     entries.push({ label: "$(output) See what went wrong", command: "copilot-server.showLog" });
     entries.push({ label: "$(debug-restart) Try again", command: "copilot-server.restart" });
@@ -52,25 +58,48 @@ function remedies(phase: Phase, switches: Switches): MenuEntry[] {
   return entries;
 }
 
-function suggestions({ enabled, language }: Switches): MenuEntry[] {
+function suggestions(phase: Phase, switches: Switches): MenuEntry[] {
+  const { enabled, hasWorkspace, isOffHere } = switches;
   const everywhere: MenuEntry = {
     label: enabled ? "$(circle-slash) Turn suggestions off" : "$(sparkle) Turn suggestions on",
     command: "copilot-server.toggle",
   };
-  if (language === undefined) {
-    return [everywhere];
+  const workspace: MenuEntry = {
+    label: `${enabled ? "$(circle-slash) Turn suggestions off" : "$(sparkle) Turn suggestions on"} in this workspace`,
+    command: "copilot-server.toggleWorkspace",
+  };
+  const entries = isOffHere ? [workspace] : hasWorkspace ? [everywhere, workspace] : [everywhere];
+  return enabled ? [...entries, ...whileOn(phase, switches)] : entries;
+}
+
+function whileOn(phase: Phase, { automatic, language }: Switches): MenuEntry[] {
+  const entries: MenuEntry[] = [];
+  if (phase.kind === "running") {
+    entries.push(snooze(reasonOf(phase) === "snoozed"));
   }
-  const here: MenuEntry = {
-    label: language.on
-      ? `$(circle-slash) Turn suggestions off for ${language.id}`
-      : `$(sparkle) Turn suggestions on for ${language.id}`,
-    command: "copilot-server.toggleLanguage",
-  };
-  const panel: MenuEntry = {
-    label: "$(split-horizontal) Show several suggestions side by side",
-    command: "copilot-server.panel",
-  };
-  return enabled && language.on ? [everywhere, here, panel] : enabled ? [everywhere, here] : [everywhere];
+  entries.push({
+    label: automatic ? "$(hand) Suggest only when asked" : "$(zap) Suggest automatically",
+    command: "copilot-server.toggleAutomatic",
+  });
+  if (language !== undefined) {
+    entries.push({
+      label: language.on
+        ? `$(circle-slash) Turn suggestions off for ${language.id}`
+        : `$(sparkle) Turn suggestions on for ${language.id}`,
+      command: "copilot-server.toggleLanguage",
+    });
+    entries.push({
+      label: "$(split-horizontal) Show several suggestions side by side",
+      command: "copilot-server.panel",
+    });
+  }
+  return entries;
+}
+
+function snooze(isSnoozed: boolean): MenuEntry {
+  return isSnoozed
+    ? { label: "$(bell) Resume suggestions", command: "copilot-server.resume" }
+    : { label: "$(bell-slash) Snooze suggestions…", command: "copilot-server.snooze" };
 }
 
 function modelEntries(model: string, engine: string, choice: string): MenuEntry[] {

@@ -8,6 +8,7 @@ export const SERVER_SETTINGS = [
   "dtype",
   "offline",
   "enabled",
+  "automatic",
   "languages",
   "exclude",
   "workspace",
@@ -49,9 +50,24 @@ export function isGuarded(name: ServerSetting): boolean {
   return (GUARDED as readonly string[]).includes(name.split(".", 1)[0] ?? name);
 }
 
-const GUARDED = ["model", "offline", "exclude", "workspace", "statistics", "engine", "remote"] as const;
+const GUARDED = [
+  "model",
+  "offline",
+  "automatic",
+  "exclude",
+  "workspace",
+  "statistics",
+  "engine",
+  "remote",
+] as const;
 /** Those of them that a workspace may set, too. The server lets a workspace only exclude more, or switch off. */
 const SHARED = ["exclude", "workspace", "statistics"] as const satisfies readonly ServerSetting[];
+
+/**
+ * What may be switched off at any time, and on again only if the server was not started without it. So no server is:
+ * it gets this setting afterwards, and a change needs no other server.
+ */
+const SWITCHED_LATER = "automatic" satisfies ServerSetting;
 
 /** What a server is started with: the settings, and apart from the user's own those that the workspace has. */
 export type StartSettings = Values & { readonly projectSettings?: Values };
@@ -70,7 +86,8 @@ export interface Reader {
  * A default that was sent too would override the server's own settings file.
  */
 export function startSettings(reader: Reader): StartSettings {
-  const own = SERVER_SETTINGS.filter((name) => reader.isSet(name) && !isShared(name));
+  const isOwn = (name: ServerSetting): boolean => !isShared(name) && !isSwitchedLater(name, reader);
+  const own = SERVER_SETTINGS.filter((name) => reader.isSet(name) && isOwn(name));
   const projects = given(SHARED, (name) => reader.workspaces(name));
   return {
     ...given(own, (name) => reader.value(name)),
@@ -81,17 +98,22 @@ export function startSettings(reader: Reader): StartSettings {
 
 /** The settings that have been set and that the server takes while it runs. */
 export function chosenSettings(reader: Reader): Values {
-  const chosen = SERVER_SETTINGS.filter((name) => reader.isSet(name) && !isGuarded(name));
+  const isTaken = (name: ServerSetting): boolean => !isGuarded(name) || isSwitchedLater(name, reader);
+  const chosen = SERVER_SETTINGS.filter((name) => reader.isSet(name) && isTaken(name));
   return given(chosen, (name) => reader.value(name));
 }
 
 /** Whether a server that was started with other settings must be restarted. */
 export function needsRestart(reader: Reader, started: StartSettings): boolean {
   const chosen = startSettings(reader);
-  const guarded = SERVER_SETTINGS.filter(isGuarded);
+  const guarded = SERVER_SETTINGS.filter((name) => isGuarded(name) && name !== SWITCHED_LATER);
   return (["projectSettings", ...guarded] as const).some(
     (name) => !isDeepStrictEqual(chosen[name], started[name]),
   );
+}
+
+function isSwitchedLater(name: ServerSetting, reader: Reader): boolean {
+  return name === SWITCHED_LATER && reader.value(name) === false;
 }
 
 function isShared(name: ServerSetting): boolean {
@@ -105,7 +127,7 @@ function given(names: readonly ServerSetting[], read: (name: ServerSetting) => u
 
 /** Whether these settings must be sent to a server that was started with other ones. */
 export function haveChanged(reader: Reader, started: StartSettings): boolean {
-  return !isDeepStrictEqual(startSettings(reader), started);
+  return isSwitchedLater(SWITCHED_LATER, reader) || !isDeepStrictEqual(startSettings(reader), started);
 }
 
 /**

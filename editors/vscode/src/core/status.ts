@@ -1,4 +1,5 @@
 /** What the status bar shows. */
+import { readCode, type ReasonCode } from "./reasons";
 
 export type ServerState = "loading" | "ready" | "thinking" | "off" | "error";
 
@@ -12,6 +13,8 @@ export interface ServerStatus {
   readonly engine: string;
   /** Why the server chose the model; empty if the settings name it. */
   readonly choice: string;
+  /** Why there are no suggestions; undefined if there are, or if the server does not say. */
+  readonly reason: ReasonCode | undefined;
 }
 
 /** The state of the server's process, as the extension sees it. */
@@ -27,6 +30,12 @@ export type Phase =
 /** The user's switches. */
 export interface Switches {
   readonly enabled: boolean;
+  /** Whether the workspace has them off, whatever the user has elsewhere. */
+  readonly isOffHere: boolean;
+  /** Whether a workspace is open, which can have a switch of its own. */
+  readonly hasWorkspace: boolean;
+  /** Whether suggestions come while the user types; otherwise only when the user asks. */
+  readonly automatic: boolean;
   /** The active document's language; undefined if no document that can have suggestions is active. */
   readonly language: { readonly id: string; readonly on: boolean } | undefined;
   /** VS Code's own switch for ghost text of all extensions. */
@@ -57,6 +66,7 @@ export const UNKNOWN_STATUS: ServerStatus = {
   model: "",
   engine: "",
   choice: "",
+  reason: undefined,
 };
 /** The number of characters of a host that fit in a status bar. */
 const SHORT = 28;
@@ -66,7 +76,7 @@ export function readStatus(params: unknown): ServerStatus | undefined {
   if (typeof params !== "object" || params === null) {
     return undefined;
   }
-  const { state, percent, message, model, engine, choice } = params as Record<string, unknown>;
+  const { state, percent, message, model, engine, choice, reason } = params as Record<string, unknown>;
   if (typeof state !== "string" || !STATES.includes(state)) {
     return undefined;
   }
@@ -77,6 +87,7 @@ export function readStatus(params: unknown): ServerStatus | undefined {
     model: typeof model === "string" ? model : "",
     engine: typeof engine === "string" ? engine : "",
     choice: typeof choice === "string" ? choice : "",
+    reason: readCode(reason),
   };
 }
 
@@ -88,6 +99,11 @@ export function engineOf(phase: Phase): string {
 /** Why the server chose the model; empty if the settings name it, or nothing is chosen yet. */
 export function choiceOf(phase: Phase): string {
   return phase.kind === "running" ? phase.status.choice : "";
+}
+
+/** Why the server that runs has no suggestions. */
+export function reasonOf(phase: Phase): ReasonCode | undefined {
+  return phase.kind === "running" ? phase.status.reason : undefined;
 }
 
 /** The model's name; `configured` is the model that the settings name for the server itself. */
@@ -119,13 +135,14 @@ export function statusView(phase: Phase, switches: Switches): StatusView {
         severity: "warning",
       };
     case "running":
-      return running(phase.status);
+      return running(phase.status, switches);
   }
 }
 
-function running(status: ServerStatus): StatusView {
+function running(status: ServerStatus, { automatic }: Switches): StatusView {
   const view = status.engine === "" || status.state === "off" ? local(status) : remote(status);
-  return { ...view, choice: status.choice };
+  const manner = status.state === "ready" && !automatic ? "; suggestions come when you ask" : "";
+  return { ...view, summary: view.summary + manner, choice: status.choice };
 }
 
 function local(status: ServerStatus): StatusView {
@@ -139,14 +156,19 @@ function local(status: ServerStatus): StatusView {
       };
     }
     case "ready":
-      return normal("$(sparkle)", `ready${model}`);
+      return { ...normal("$(sparkle)", `ready${model}`), remedy: whyNone(status) };
     case "thinking":
       return normal("$(loading~spin)", `thinking${model}`);
     case "off":
       return normal("$(circle-slash)", status.message || "suggestions are off");
     case "error":
-      return failed(status.message);
+      return status.reason === "consent" ? unfetched(status.message) : failed(status.message);
   }
+}
+
+/** Why there is no suggestion where the user is although all is ready; empty if there is one, or nobody has asked. */
+function whyNone({ reason, message }: ServerStatus): string {
+  return reason === undefined || reason === "manual" ? "" : message.replace(/^Ready\. /, "");
 }
 
 /** The same for a model that a remote engine runs: the user sees where the source is sent. */
@@ -178,6 +200,14 @@ function failed(message: string): StatusView {
   };
 }
 
+function unfetched(message: string): StatusView {
+  return {
+    ...normal("$(cloud-download)", "the model is not on this machine"),
+    remedy: message,
+    severity: "warning",
+  };
+}
+
 function failing(phase: Phase & { kind: "missing" | "failed" }): StatusView {
   if (phase.kind === "failed") {
     return failed(phase.message);
@@ -191,7 +221,7 @@ function failing(phase: Phase & { kind: "missing" | "failed" }): StatusView {
 
 function whyOff(switches: Switches): StatusView | undefined {
   if (!switches.enabled) {
-    return normal("$(circle-slash)", "suggestions are off");
+    return normal("$(circle-slash)", `suggestions are off${switches.isOffHere ? " in this workspace" : ""}`);
   }
   if (switches.language !== undefined && !switches.language.on) {
     return normal("$(circle-slash)", `suggestions are off for ${switches.language.id}`);
