@@ -18,6 +18,7 @@ from copilot_server.context.exclusion import Exclusions
 from copilot_server.workspace import indexing
 from copilot_server.workspace.files import MAX_BYTES
 from copilot_server.workspace.workspace import Workspace
+from tests.support.cursor_text import cursor_in
 from tests.support.patience import PATIENCE_S, wait_until
 from tests.support.workspaces import cursor_at, git, opened, repository, texts, write
 
@@ -63,6 +64,21 @@ def test_the_head_of_a_class_in_another_file_is_found(workspace: Workspace, fold
     assert snippet.path == "pkg/store.py"
     assert snippet.text == f'class Store:\n    """Keeps things."""\n    {GET}'
     assert snippet.is_stable
+
+
+def test_a_cell_of_a_notebook_sees_what_its_file_would(tmp_path: Path, cache: Path):
+    other = STORE.replace("get", "put")
+    folder = repository(tmp_path / "work", {"lab/store.py": STORE, "a/store.py": other, "lab/a.ipynb": "{}"})
+    drawn = cursor_in(USE.replace("pkg.", ""))
+    with opened(folder, cache) as workspace:
+
+        def seen_in(name: str) -> str:
+            uri = (folder / name).as_uri().replace("file://", "vscode-notebook-cell:") + "#W0sZmlsZQ%3D%3D"
+            cursor = Cursor(Document(uri, "python", drawn.document.text), drawn.offset)
+            return "\n".join(one.text for one in workspace.snippets(cursor))
+
+        assert (GET in seen_in("lab/a.ipynb"), "def put" in seen_in("lab/a.ipynb")) == (True, False)
+        assert (GET in seen_in("a/b.ipynb"), "def put" in seen_in("a/b.ipynb")) == (False, True)
 
 
 def test_before_there_is_an_index_nothing_is_found_and_nobody_waits(folder: Path, cache: Path):
