@@ -146,6 +146,22 @@ async def test_the_notebooks_path_decides_whether_its_cells_are_excluded(
         assert len(answer["items"]) == count
 
 
+async def test_a_cell_says_why_it_got_nothing(editor: Wire, tmp_path: Path) -> None:
+    async def code(number: int) -> str | None:
+        found = await editor.request("copilotServer/whyNothing", {"textDocument": {"uri": uri(number)}})
+        return found and str(found["code"])
+
+    (tmp_path / ".copilotignore").write_text("secret.ipynb\n")
+    editor.initialize()
+    open_notebook(editor, "x = ", "nothing", file=(tmp_path / "open.ipynb").as_uri())
+    for number, character, expected in ((0, 4, None), (1, 7, "nothing")):
+        await editor.request(INLINE, {**at(number, 0, character), "context": {"triggerKind": 2}})
+        assert await code(number) == expected
+    open_notebook(editor, "x = ", file=(tmp_path / "secret.ipynb").as_uri())
+    await editor.request(INLINE, {**at(0, 0, 4), "context": {"triggerKind": 2}})
+    assert await code(0) == "excluded"
+
+
 async def test_what_was_typed_away_in_a_cell_is_not_suggested_there_again(notebook: Wire) -> None:
     async def suggested() -> int:
         answer = await notebook.request(INLINE, {**at(1, 0, 4), "context": {"triggerKind": 2}})
