@@ -9,7 +9,7 @@ KERNELS := $(wildcard copilot_server/engine/backends/cpu/kernels/*.[ch])
 .PHONY: install run check lint format test test-long test-editors browser emacs compilers emulators sanitize hostile bench clean
 .PHONY: wheels zig release lock
 .PHONY: vllm transformers-serve engine-llamacpp engine-vllm test-engine
-.PHONY: vsix lint-vscode editors-vscode docs-vscode
+.PHONY: vsix lint-vscode editors-vscode docs-vscode docs-neovim
 
 install: $(STAMP)
 
@@ -135,10 +135,13 @@ lint-vscode: install
 editors-vscode: install browser
 	@tests/editors/vscode.sh
 
-# Takes the pictures in docs/, of a real VS Code.
+# Take the pictures and the recordings in docs/, of a real VS Code and of a real Neovim.
 docs-vscode: vsix browser
 	tests/editors/code_server/install.sh
 	$(BIN)/python -m tests.editors.vscode_pictures
+
+docs-neovim: install browser
+	$(BIN)/python -m tests.editors.neovim_recording
 
 # Writes requirements.lock, from which the VS Code extension installs, anew: after a change of pyproject.toml or of
 # constraints.txt. The versions that it has are kept where they fit.

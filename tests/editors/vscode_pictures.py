@@ -1,18 +1,20 @@
-"""Takes the pictures of VS Code for docs/: ``python -m tests.editors.vscode_pictures``."""
+"""Takes the pictures of VS Code for docs/, and a recording: ``python -m tests.editors.vscode_pictures``."""
 
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
+from tests.editors.recording import END_MS, LINE_MS, SUGGESTION_MS, Recording
 from tests.editors.vscode_server import ROOT, open_code_server
-from tests.editors.vscode_window import Window
+from tests.editors.vscode_window import PATIENCE_S, Window
 from tests.support.chromium import open_browser
 
 DOCS = ROOT / "docs"
-FILE = "words.py"
+FILE = "hashes.py"
 LOOKS = {
     "copilot-server.completion.candidates": 5,
     "copilot-server.completion.temperature": 0.8,
@@ -30,12 +32,11 @@ LOOKS = {
     "workbench.colorTheme": "Default Dark Modern",
     "workbench.editor.editorActionsLocation": "hidden",
 }
-CODE = '''\
-from collections import defaultdict
-
-
-def group_by_length(words: list[str]) -> dict[int, list[str]]:
-"""Group words by their length."""
+#: What is there before the recording begins, and what is typed then: VS Code indents.
+BEGUN = "import hashlib\nfrom pathlib import Path\n\n\n"
+TYPED = '''\
+def sha256_of(path: Path) -> str:
+"""Return the SHA-256 of a file, which is read in pieces."""
 '''
 
 
@@ -49,16 +50,15 @@ def main() -> None:
 def _take(browser: Browser, folder: Path) -> None:
     with open_code_server(folder / "run", user=LOOKS) as server:
         window = Window(server, browser, folder / "evidence", scale=2.0)
-        window.page.set_viewport_size({"width": 900, "height": 500})
+        window.page.set_default_timeout(PATIENCE_S * 1000)  # a busy machine takes its time
+        window.page.set_viewport_size({"width": 720, "height": 380})
         window.open(FILE)
         window.status_says("ready")
         window.clear_notices()
         window.run_any("View: Toggle Primary Side Bar Visibility")
         _hide_what_is_not_ours(window)
-        window.focus_editor()
-        window.type(CODE)
-        window.ghost_shows()
-        _save(window, "ghost-text")
+        _record(window)
+        window.press("Control+z")
 
         window.page.set_viewport_size({"width": 1600, "height": 620})
         window.press("Control+Alt+\\")
@@ -72,6 +72,22 @@ def _take(browser: Browser, folder: Path) -> None:
         window.status_item.click()
         window.row("Select model…").wait_for()
         _save(window, "menu")
+
+
+def _record(window: Window) -> None:
+    """Record how a function is typed, its body suggested and accepted; take a picture of that, too."""
+    window.focus_editor()
+    window.replace_all(BEGUN)
+    recording = Recording(partial(window.page.screenshot, caret="initial"))
+    recording.frame(LINE_MS)
+    recording.type(TYPED, window.type)
+    window.ghost_shows()
+    _save(window, "ghost-text")
+    recording.frame(SUGGESTION_MS)
+    window.press("Tab")
+    window.ghost_goes()
+    recording.frame(END_MS)
+    recording.write(DOCS / "vscode-suggestion.webp")
 
 
 def _hide_what_is_not_ours(window: Window) -> None:

@@ -20,15 +20,17 @@ def test_it_is_complete_and_links_to_nothing_that_it_lacks() -> None:
     readme = mirror["README.md"].decode()
     assert "](../" not in readme
     assert f"{neovim.REPOSITORY}/blob/main/scripts/neovim.py" in readme
-    assert mirror["media/neovim-ghost-text.png"] == (neovim.ROOT / "docs/neovim-ghost-text.png").read_bytes()
+    assert (
+        mirror["media/neovim-suggestion.webp"] == (neovim.ROOT / "docs/neovim-suggestion.webp").read_bytes()
+    )
 
 
 def test_one_that_lacks_something_is_noticed() -> None:
     mirror = neovim.files()
     with pytest.raises(CheckError, match=r"lacks lazy\.lua"):
         neovim.check({name: content for name, content in mirror.items() if name != "lazy.lua"})
-    with pytest.raises(CheckError, match=r"links to media/neovim-ghost-text\.png, which the mirror lacks"):
-        neovim.check({name: content for name, content in mirror.items() if not name.endswith(".png")})
+    with pytest.raises(CheckError, match=r"links to media/neovim-suggestion\.webp, which the mirror lacks"):
+        neovim.check({name: content for name, content in mirror.items() if not name.endswith(".webp")})
 
 
 def test_a_clone_is_written_anew_and_another_folder_is_left_alone(tmp_path: Path) -> None:
