@@ -12,7 +12,14 @@ from gguf.constants import GGML_QUANT_SIZES
 Array: TypeAlias = npt.NDArray[Any]
 
 #: Where the scales in half precision lie in a block, and the largest that gives weights of about 0.1.
-_SCALES = {"Q4_K": ((0, 4e-4), (2, 3e-3)), "Q5_0": ((0, 1e-2),), "Q6_K": ((208, 8e-5),)}
+_SCALES = {
+    "Q4_0": ((0, 2e-2),),
+    "Q5_0": ((0, 1e-2),),
+    "Q8_0": ((0, 1e-3),),
+    "Q4_K": ((0, 4e-4), (2, 3e-3)),
+    "Q5_K": ((0, 2e-4), (2, 3e-3)),
+    "Q6_K": ((208, 8e-5),),
+}
 
 
 def random_blocks(kind: str, outputs: int, inputs: int, seed: int = 0) -> Array:

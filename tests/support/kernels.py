@@ -164,10 +164,18 @@ def _build(compiler: str, extra: Sequence[str], sources: Sequence[Path]) -> Path
 
 def _fingerprint(compiler: str, flags: Sequence[str]) -> str:
     """A hash of everything that a build depends on."""
-    version = subprocess.run([compiler, "--version"], check=True, capture_output=True).stdout
     files = sorted((*KERNELS.glob("*.[ch]"), *PROBES.glob("*.[ch]")))
-    parts = [version, *(flag.encode() for flag in (*_setup_flags(), *flags)), *map(Path.read_bytes, files)]
+    parts = [
+        _version(compiler),
+        *(flag.encode() for flag in (*_setup_flags(), *flags)),
+        *map(Path.read_bytes, files),
+    ]
     return sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+@cache
+def _version(compiler: str) -> bytes:
+    return subprocess.run([compiler, "--version"], check=True, capture_output=True).stdout
 
 
 def compile_kernels(compiler: str, flags: Sequence[str], sources: Sequence[Path], output: Path) -> None:

@@ -16,6 +16,8 @@ from tests.support.gguf_blocks import random_blocks
 from tests.support.tiny_models import build_tokenizer
 
 HIDDEN, FEED_FORWARD, LAYERS, HEADS, KV_HEADS = 64, 128, 1, 2, 1
+#: The formats that weights are quantized to; in the others there are random blocks.
+_QUANTIZED = ("Q8_0", "F16")
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Sizes:
     kinds: Mapping[str, str] = field(default_factory=dict)
 
 
-#: With every format that the kernels compute with, and values in another one than queries and keys, as
-#: llama.cpp's Q4_K_M has them.
+#: With every format that the kernels compute with, one that they do not, and values in another one than
+#: queries and keys, as llama.cpp's Q4_K_M has them.
 MIXED = Sizes(
     hidden=256,
     feed_forward=512,
@@ -42,21 +44,22 @@ MIXED = Sizes(
         "blk.0.attn_q": "Q5_0",
         "blk.0.attn_k": "Q5_0",
         "blk.0.attn_output": "Q4_K",
-        "blk.0.ffn_gate": "Q5_0",
-        "blk.0.ffn_up": "Q5_0",
+        "blk.0.ffn_gate": "Q4_0",
+        "blk.0.ffn_up": "Q4_0",
         "blk.0.ffn_down": "Q6_K",
         "blk.1.attn_q": "Q4_K",
         "blk.1.attn_k": "Q4_K",
         "blk.1.attn_v": "Q6_K",
         "blk.1.attn_output": "Q5_0",
-        "blk.1.ffn_gate": "Q4_K",
-        "blk.1.ffn_up": "Q4_K",
+        "blk.1.ffn_gate": "Q5_K",
+        "blk.1.ffn_up": "Q5_K",
         "blk.1.ffn_down": "Q5_0",
         "blk.2.attn_q": "Q6_K",
         "blk.2.attn_k": "Q6_K",
         "blk.2.attn_v": "Q6_K",
         "blk.2.ffn_gate": "Q4_K",
         "blk.2.ffn_up": "Q6_K",
+        "blk.2.ffn_down": "F16",
     },
 )
 
@@ -78,13 +81,12 @@ def build_tiny_gguf(path: Path, sizes: Sizes | None = None) -> Path:
     for name, shape in _shapes(sizes, vocabulary).items():
         weight = rng.standard_normal(shape).astype(np.float32)
         kind = sizes.kinds.get(name.removesuffix(".weight"), "Q8_0")
+        number = GGMLQuantizationType[kind]
         if len(shape) == 1:
             writer.add_tensor(name, weight)
-        elif kind == "Q8_0":
-            eight_bits = GGMLQuantizationType.Q8_0
-            writer.add_tensor(name, quantize(weight, eight_bits), raw_dtype=eight_bits)
         else:
-            writer.add_tensor(name, random_blocks(kind, *shape), raw_dtype=GGMLQuantizationType[kind])
+            rows = quantize(weight, number) if kind in _QUANTIZED else random_blocks(kind, *shape)
+            writer.add_tensor(name, rows, raw_dtype=number)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -22,7 +22,7 @@ static void *open_library(const char *path) { return dlopen(path, RTLD_NOW); }
 static void *find(void *library, const char *name) { return dlsym(library, name); }
 #endif
 
-enum { LAYERS = 2, HIDDEN = 256, HEADS = 4, KV_HEADS = 2, HEAD_SIZE = 64, VOCABULARY = 320 };
+enum { LAYERS = 3, HIDDEN = 256, HEADS = 4, KV_HEADS = 2, HEAD_SIZE = 64, VOCABULARY = 320 };
 /* More tokens than attention.h takes at a time. */
 enum { PAGES = 20, PROMPT = 40, STEPS = 250, THREADS = 3 };
 
@@ -58,25 +58,16 @@ static void fill_scales(uint8_t *at, int count, uint16_t exponent, int mantissa)
 }
 
 static uint8_t *fill_block(uint8_t *at, int type, int inputs) {
-    for (int step = 0; step < inputs / code_step(type); step++) {
-        if (type == Q5_0) {
-            fill_bytes(at, 320, 255);
-            fill_scales(at + 320, BLOCK, 0x1c00, 9);
-            at += Q5_0_BYTES;
-        } else if (type == Q4_K) {
-            fill_scales(at, 2 * BLOCK, 0x0c00, 9);
-            at += 64;
-            for (int group = 0; group < 8; group++, at += Q4_K_GROUP) {
-                fill_bytes(at, 256, 255);
-                fill_bytes(at + 256, 32, 63);
-            }
-        } else {
-            fill_scales(at, BLOCK, 0x0800, 9);
-            at += 32;
-            for (int group = 0; group < 16; group++, at += Q6_K_GROUP) {
-                fill_bytes(at, 192, 255);
-                fill_bytes(at + 192, 16, 255);
-            }
+    const Coding of = coding(type);
+    const int is_whole = of.start_bytes > 0, scales = of.start_bytes == 64 || !is_whole ? 32 : 16;
+    for (int piece = 0; piece < inputs / of.inputs; piece++) {
+        fill_scales(at, of.start_bytes / 2, type == Q6_K ? 0x0800 : 0x0c00, 9);
+        at += of.start_bytes;
+        for (int group = 0; group < of.inputs / of.group; group++, at += of.group_bytes) {
+            uint8_t *end = at + of.group_bytes - scales;
+            fill_bytes(at, of.group_bytes - scales, 255);
+            if (is_whole) fill_bytes(end, scales, type == Q6_K ? 255 : 63);
+            else fill_scales(end, BLOCK, type == Q8_0 ? 0x1000 : 0x1c00, 9);
         }
     }
     return at;
@@ -110,11 +101,11 @@ static Model make_model(void) {
     for (int i = 0; i < LAYERS; i++) {
         Layer *layer = &layers[i];
         layer->attention_norm = floats(HIDDEN, 0.5f, 0x1p-6f);
-        layer->qkv = matrix(i ? Q5_0 : INT8, queries + 2 * keys, HIDDEN);
-        layer->output = matrix(i ? Q6_K : INT8, HIDDEN, queries);
+        layer->qkv = matrix((const int[]){INT8, Q5_0, Q5_K}[i], queries + 2 * keys, HIDDEN);
+        layer->output = matrix((const int[]){INT8, Q6_K, Q4_0}[i], HIDDEN, queries);
         layer->mlp_norm = floats(HIDDEN, 0.5f, 0x1p-6f);
-        layer->gate_up = matrix(i ? Q4_K : INT8, 2 * HIDDEN, HIDDEN);
-        layer->down = matrix(i ? Q6_K : INT8, HIDDEN, HIDDEN);
+        layer->gate_up = matrix((const int[]){INT8, Q4_K, Q8_0}[i], 2 * HIDDEN, HIDDEN);
+        layer->down = matrix((const int[]){INT8, Q6_K, Q5_K}[i], HIDDEN, HIDDEN);
         layer->bytes[0] = layer->bytes[1] = 4 * HIDDEN;
     }
     float *final_norm = floats(HIDDEN, 0.5f, 0x1p-6f), *rope = floats(positions * HEAD_SIZE, -1.0f, 0x1p-5f);

@@ -1,7 +1,7 @@
-"""The blocks of GGUF's number formats, put in the order in which the kernels read them (kernels/codes.h).
+"""The blocks of GGUF's number formats, put in the order in which the kernels read them (kernels/decoder.h).
 
 No weight is rounded: the codes and scales are the file's own. Source of the formats: ggml-common.h and
-ggml-quants.c of llama.cpp (block_q4_K, block_q5_0, block_q6_K).
+ggml-quants.c of llama.cpp (block_q4_0, block_q5_0, block_q8_0, block_q4_K, block_q5_K, block_q6_K).
 """
 
 from __future__ import annotations
@@ -14,6 +14,12 @@ from copilot_server.engine.backends.cpu.library import BLOCK
 from copilot_server.engine.backends.cpu.tensors import Array
 
 
+def pack_q4_0(rows: Array) -> Array:
+    """Rows of Q4_0 blocks, as bytes, as (rows / 16, bytes)."""
+    blocks = rows.reshape(len(rows), -1, 18)
+    return _joined(*_two_nibbles(blocks[:, :, 2:]), _by_output(blocks[:, :, :2]))
+
+
 def pack_q5_0(rows: Array) -> Array:
     """Rows of Q5_0 blocks, as bytes, as (rows / 16, bytes)."""
     blocks = rows.reshape(len(rows), -1, 22)
@@ -21,14 +27,32 @@ def pack_q5_0(rows: Array) -> Array:
     return _joined(*_two_nibbles(blocks[:, :, 6:]), fifth, _by_output(blocks[:, :, :2]))
 
 
+def pack_q8_0(rows: Array) -> Array:
+    """Rows of Q8_0 blocks, as bytes, as (rows / 16, bytes)."""
+    blocks = rows.reshape(len(rows), -1, 34)
+    return _joined(_steps(blocks[:, :, 2:] ^ 0x80), _by_output(blocks[:, :, :2]))
+
+
 def pack_q4_k(rows: Array) -> Array:
     """Rows of Q4_K blocks, as bytes, as (rows / 16, bytes)."""
-    blocks = rows.reshape(len(rows), -1, 144)
-    nibbles = np.stack(_two_nibbles(blocks[:, :, 16:].reshape(len(rows), -1, 32)), axis=2)
+    return _with_minima(rows.reshape(len(rows), -1, 144))
+
+
+def pack_q5_k(rows: Array) -> Array:
+    """Rows of Q5_K blocks, as bytes, as (rows / 16, bytes)."""
+    blocks = rows.reshape(len(rows), -1, 176)
+    fifth = _by_output(_bits_of_groups(blocks[:, :, 16:48]).reshape(len(rows), -1, 4))
+    return _with_minima(np.delete(blocks, np.s_[16:48], axis=2), fifth)
+
+
+def _with_minima(blocks: Array, *more_bits: Array) -> Array:
+    """Blocks of Q4_K; ``more_bits``: of each group, (blocks, groups, ...)."""
+    rows = len(blocks)
+    nibbles = np.stack(_two_nibbles(blocks[:, :, 16:].reshape(rows, -1, 32)), axis=2)
     nibbles = nibbles.reshape(len(nibbles), -1, *nibbles.shape[3:])
     scales, minima = _six_bits(blocks[:, :, 4:16])
-    whole = [_by_output(numbers.reshape(len(rows), -1, 1)) for numbers in (scales, minima)]
-    groups = _joined(nibbles, *whole)
+    whole = [_by_output(numbers.reshape(rows, -1, 1)) for numbers in (scales, minima)]
+    groups = _joined(nibbles, *more_bits, *whole)
     pieces = groups.reshape(len(groups), blocks.shape[1], -1)
     factors = [_by_output(blocks[:, :, at : at + 2]) for at in (0, 2)]
     return _joined(*factors, pieces)
@@ -53,8 +77,11 @@ def pack_q6_k(rows: Array) -> Array:
 
 #: Each takes rows of GGUF blocks, (rows, bytes), and gives blocks of 16 outputs, (rows / 16, bytes).
 PACK_BLOCKS: Mapping[str, Callable[[Array], Array]] = {
-    "q4_k": pack_q4_k,
+    "q4_0": pack_q4_0,
     "q5_0": pack_q5_0,
+    "q8_0": pack_q8_0,
+    "q4_k": pack_q4_k,
+    "q5_k": pack_q5_k,
     "q6_k": pack_q6_k,
 }
 
@@ -82,8 +109,16 @@ def _every_fourth_bit(bytes_: Array) -> Array:
     return ((bits | bits >> 12) & 0xFF).astype(np.uint8)
 
 
+def _bits_of_groups(bytes_: Array) -> Array:
+    """Bit g of 32 bytes, one an input, for each g as four bytes: bit i of byte j is that of input 4 i + j."""
+    fours = np.ascontiguousarray(bytes_).view("<u4")[..., None, :]
+    shifts = np.arange(8, dtype=np.uint32)
+    bits: Array = np.bitwise_or.reduce((fours >> shifts[:, None] & 0x01010101) << shifts, axis=-1)
+    return bits.astype("<u4").view(np.uint8)
+
+
 def _six_bits(packed: Array) -> tuple[Array, Array]:
-    """The eight scales and eight minima in the twelve bytes of a Q4_K block, of six bits each."""
+    """The eight scales and eight minima in the twelve bytes of a Q4_K or Q5_K block, of six bits each."""
     first, second, third = (packed[..., at : at + 4] for at in (0, 4, 8))
     scales = np.concatenate([first & 63, third & 15 | first >> 6 << 4], axis=-1)
     minima = np.concatenate([second & 63, third >> 4 | second >> 6 << 4], axis=-1)
@@ -93,8 +128,9 @@ def _six_bits(packed: Array) -> tuple[Array, Array]:
 def _steps(codes: Array) -> Array:
     """Codes of (rows, groups, inputs) as (rows / 16, groups, inputs / 4, 64): four inputs of 16 outputs."""
     rows, groups, inputs = codes.shape
-    blocks = codes.reshape(rows // BLOCK, BLOCK, groups, inputs // 4, 4)
-    return blocks.transpose(0, 2, 3, 1, 4).reshape(rows // BLOCK, groups, inputs // 4, 4 * BLOCK)
+    fours = np.ascontiguousarray(codes).view(np.uint32).reshape(rows // BLOCK, BLOCK, groups, inputs // 4)
+    steps = np.ascontiguousarray(fours.transpose(0, 2, 3, 1))
+    return steps.view(np.uint8).reshape(rows // BLOCK, groups, inputs // 4, 4 * BLOCK)
 
 
 def _nibbles(steps: Array) -> Array:

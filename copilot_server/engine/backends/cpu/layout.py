@@ -17,7 +17,7 @@ from copilot_server.engine.models.architecture import Architecture
 
 Dtype = Literal["float32", "bfloat16", "int8", "gguf"]
 #: How a matrix is packed: as numbers that the packing rounds to, or as a GGUF file has it.
-Format = Literal["float32", "bfloat16", "int8", "q4_k", "q5_0", "q6_k"]
+Format = Literal["float32", "bfloat16", "int8", "q4_0", "q5_0", "q8_0", "q4_k", "q5_k", "q6_k"]
 #: The format of each matrix, by the name of the matrix without a suffix.
 Formats: TypeAlias = Mapping[str, Format]
 Shape: TypeAlias = tuple[int, ...]
@@ -30,9 +30,16 @@ Tensors: TypeAlias = Mapping[str, tuple[str, Array]]
 PAIR = 2 * BLOCK
 #: The number formats, as safetensors names them, that weights can be packed from.
 SOURCE_DTYPES = ("F32", "F16", "BF16")
-#: Of each format of a GGUF file that the kernels compute with (kernels/codes.h): how many inputs a piece of a
-#: block has, and its bytes.
-PIECES: Mapping[Format, tuple[int, int]] = {"q4_k": (256, 2368), "q5_0": (32, 352), "q6_k": (256, 3360)}
+#: Of each format of a GGUF file that the kernels compute with (``Coding`` in kernels/decoder.h): how many
+#: inputs a piece of a block has, and its bytes.
+PIECES: Mapping[Format, tuple[int, int]] = {
+    "q4_0": (32, 288),
+    "q5_0": (32, 352),
+    "q8_0": (32, 544),
+    "q4_k": (256, 2368),
+    "q5_k": (256, 2880),
+    "q6_k": (256, 3360),
+}
 _BIAS = "model.layers.0.self_attn.q_proj.bias"
 
 

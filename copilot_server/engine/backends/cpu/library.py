@@ -16,7 +16,17 @@ from copilot_server.errors import EngineError
 FILE = "_kernels" + {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 #: Constants of ``kernels/decoder.h``.
 BLOCK, GROUP, PAGE_TOKENS, MAX_HEAD_SIZE = 16, 64, 16, 256
-WEIGHT_TYPES = {"float32": 0, "bfloat16": 1, "int8": 2, "q4_k": 3, "q5_0": 4, "q6_k": 5}
+WEIGHT_TYPES = {
+    "float32": 0,
+    "bfloat16": 1,
+    "int8": 2,
+    "q4_k": 3,
+    "q5_0": 4,
+    "q6_k": 5,
+    "q4_0": 6,
+    "q5_k": 7,
+    "q8_0": 8,
+}
 CACHE_TYPES = {"float32": 0, "float16": 1}
 #: What the entry points refuse, by the negative numbers of ``kernels/bounds.h``.
 REFUSALS = {

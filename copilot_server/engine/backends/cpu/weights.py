@@ -37,7 +37,7 @@ from copilot_server.fetch.derived import derived_folder, is_ours, seal
 _LOG = logging.getLogger(__name__)
 
 #: Increase this when layout.py or packing.py changes, so that older files are packed again.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ static int matrix_fits(const Matrix *m, int64_t outputs, int64_t inputs) {
     if (m->outputs != round_up(outputs, PAIR) || m->inputs != round_up(inputs, GROUP)) return 0;
     const int bias_fits = m->bias == NULL || m->bytes[2] >= (int64_t)sizeof(float) * m->outputs;
     if (is_coded(m))
-        return bias_fits && m->inputs % code_step(m->type) == 0 &&
+        return bias_fits && m->inputs % coding(m->type).inputs == 0 &&
                holds(m->data, m->bytes[0], m->outputs / BLOCK * code_bytes(m->type, m->inputs));
     if (m->type != FLOAT32 && m->type != BFLOAT16 && m->type != INT8) return 0;
     const int64_t weights = (int64_t)m->outputs * m->inputs;

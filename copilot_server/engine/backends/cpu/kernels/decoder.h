@@ -19,19 +19,9 @@
 /* The widest head that attention.h has room for. */
 #define MAX_HEAD_SIZE 256
 
-/* Bytes of what a block has for a number of inputs. The parts of a Q5_0 group of 32 inputs:
- * 256 bytes with the lower 4 bits of two codes each, 64 with the fifth bits, 16 scales in half precision.
- * Of 256 inputs in Q4_K: 16 scales and 16 scales of minima in half precision, then for each group of 32 inputs
- * 256 bytes with two codes each, 16 whole scales and 16 whole minima.
- * Of 256 inputs in Q6_K: 16 scales in half precision, then for each group of 16 inputs 128 bytes with the lower 4
- * bits of two codes each, 64 with the upper 2 bits, and 16 whole scales, which are signed. */
-#define Q5_0_BYTES 352
-#define Q4_K_GROUP 288
-#define Q4_K_BYTES (64 + 8 * Q4_K_GROUP)
-#define Q6_K_GROUP 208
-#define Q6_K_BYTES (32 + 16 * Q6_K_GROUP)
-
-enum { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, Q4_K = 3, Q5_0 = 4, Q6_K = 5 };
+enum {
+    FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, Q4_K = 3, Q5_0 = 4, Q6_K = 5, Q4_0 = 6, Q5_K = 7, Q8_0 = 8,
+};
 
 typedef struct Pool Pool;
 
@@ -40,8 +30,7 @@ typedef struct Pool Pool;
  * FLOAT32, BFLOAT16: data[outputs/16][inputs][16].
  * INT8: data[outputs/16][inputs/4][16][4], each weight as uint8 w + 128, and scales[outputs/16][inputs/64][16]
  * in bfloat16: the weight is w * scale.
- * Q4_K, Q5_0, Q6_K: data[outputs/16][..], as codes.h describes it, with the scales in it. In the K formats inputs
- * are a multiple of 256.
+ * Formats of GGUF files: data[outputs/16][..], as Coding describes it, with the scales in it.
  */
 typedef struct {
     const void *data;
@@ -51,13 +40,36 @@ typedef struct {
     int32_t outputs, inputs, type;
 } Matrix;
 
-/* Whether a matrix has a number format of codes.h. */
-static inline int is_coded(const Matrix *m) { return m->type == Q4_K || m->type == Q5_0 || m->type == Q6_K; }
+/* Whether a matrix has a number format of GGUF files (codes.h). */
+static inline int is_coded(const Matrix *m) { return m->type >= Q4_K && m->type <= Q8_0; }
 
-/* Inputs for which a format of codes.h has a piece of each block, and the bytes of what it has for many. */
-static inline int32_t code_step(int32_t type) { return type == Q5_0 ? 32 : 256; }
+/* What each block of 16 outputs has in a format of codes.h: pieces of so many inputs. A piece begins with 16 numbers in
+ * half precision, scales in Q6_K, or twice as many, scales and scales of minima in Q4_K and Q5_K, or none. Then come
+ * groups of inputs. Of each a piece has 32 bytes for 4 inputs, with the lower 4 bits of two codes each (in Q8_0 64 bytes,
+ * whole numbers w + 128); then the further bits of these codes; then 16 whole scales, signed in Q6_K, and 16 whole minima
+ * in Q4_K and Q5_K, or 16 scales in half precision where the piece began with none. */
+typedef struct {
+    int32_t inputs, start_bytes; /* of a piece */
+    int32_t group, group_bytes;  /* inputs and bytes of a group */
+    int32_t more_bits;           /* of a code, beside the lower 4 */
+    int32_t middle;              /* the code that means zero; that of Q5_K means 16 times the scale, less the minimum */
+} Coding;
+
+static inline Coding coding(int32_t type) {
+    switch (type) {
+    case Q4_0: return (Coding){32, 0, 32, 288, 0, 8};
+    case Q5_0: return (Coding){32, 0, 32, 352, 1, 16};
+    case Q8_0: return (Coding){32, 0, 32, 544, 4, 128};
+    case Q4_K: return (Coding){256, 64, 32, 288, 0, 0};
+    case Q5_K: return (Coding){256, 64, 32, 352, 1, 16};
+    default: return (Coding){256, 32, 16, 208, 2, 32}; /* Q6_K */
+    }
+}
+
+/* The bytes of what a block has for a number of inputs. */
 static inline int64_t code_bytes(int32_t type, int32_t inputs) {
-    return (int64_t)inputs / code_step(type) * (type == Q5_0 ? Q5_0_BYTES : type == Q4_K ? Q4_K_BYTES : Q6_K_BYTES);
+    const Coding of = coding(type);
+    return (int64_t)inputs / of.inputs * (of.start_bytes + of.inputs / of.group * of.group_bytes);
 }
 
 typedef struct {

@@ -115,7 +115,7 @@ INLINE void quantize_row(const Activations *a, int32_t row, const float *x) {
     }
 }
 
-/* What an activation is stored as for products with codes: a, or a + 128 where codes are signed (codes.h). */
+/* What an activation is stored as for products with codes: a, or a + 128 where codes are signed (unpacking.h). */
 #if SIGNED_CODES
 #define STORED_FOUR(four) ((four) ^ 0x80808080u)
 #else

@@ -100,16 +100,16 @@ INLINE vi dot4(vi acc, vi w, int32_t a4) {
     /* As with AVX2 below. There is no sign instruction of 512 bits, but a subtraction from zero under a mask. */
     const __m512i a = _mm512_set1_epi32(a4), zero = _mm512_setzero_si512();
     const __m512i signed_w = _mm512_xor_si512((__m512i)w, _mm512_set1_epi8((char)0x80));
-    const __m512i turned_w = _mm512_mask_sub_epi8(signed_w, _mm512_movepi8_mask(a), zero, signed_w);
-    const __m512i pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(a), turned_w);
+    const __m512i turned_a = _mm512_mask_sub_epi8(a, _mm512_movepi8_mask(signed_w), zero, a);
+    const __m512i pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(signed_w), turned_a);
     return (vi)_mm512_add_epi32((__m512i)acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 #elif defined(ISA_AVX2)
-    /* maddubs adds pairs of products in 16 bits. The quantizers ensure |w| <= 127 and |a| <= 127, so that a pair
-     * fits (2 * 127 * 127 = 32258). With w + 128 it would not, so this subtracts the 128 first. */
-    __m256i a = _mm256_set1_epi32(a4);
-    __m256i signed_w = _mm256_xor_si256((__m256i)w, _mm256_set1_epi8((char)0x80));
-    __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(signed_w, a));
-    __m256i dots = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    /* maddubs multiplies unsigned by signed bytes and adds pairs of products in 16 bits. The quantizer ensures
+     * |a| <= 127, so that a pair with |w| fits (2 * 128 * 127 = 32512). With w + 128 it would not. */
+    const __m256i signed_w = _mm256_xor_si256((__m256i)w, _mm256_set1_epi8((char)0x80));
+    const __m256i turned_a = _mm256_sign_epi8(_mm256_set1_epi32(a4), signed_w);
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(signed_w), turned_a);
+    const __m256i dots = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
     return (vi)_mm256_add_epi32((__m256i)acc, dots);
 #elif defined(ISA_I8MM)
     return usdot(acc, w, splati(a4));
@@ -133,7 +133,7 @@ INLINE vi dot4(vi acc, vi w, int32_t a4) {
 #endif
 }
 
-/* The same for unsigned numbers below 128, as they are. Not for SIGNED_CODES (codes.h). */
+/* The same for unsigned numbers below 128, as they are. Not for SIGNED_CODES (unpacking.h). */
 INLINE vi dot4_codes(vi acc, vi codes, int32_t a4) {
 #if defined(ISA_NEON)
     return sdot(acc, codes, splati(a4));
@@ -142,7 +142,7 @@ INLINE vi dot4_codes(vi acc, vi codes, int32_t a4) {
 #endif
 }
 
-/* Whether products with codes use that two neighbours' can be added in 16 bits: see signed_codes in codes.h. */
+/* Whether products with codes use that two neighbours' can be added in 16 bits: see signed_codes in unpacking.h. */
 #if (defined(ISA_AVX512) || defined(ISA_AVX2)) && !defined(ISA_VNNI)
 #define SIGNED_CODES 1
 #else

@@ -198,7 +198,12 @@ def test_a_matrix_that_does_not_fit_is_refused(name: str, dtype: Dtype, models: 
         with pytest.raises(EngineError, match="the weights"):
             call.run()
         return
-    changes = [("outputs", matrix.outputs + 32), ("inputs", matrix.inputs + 64), ("type", 6), ("type", -1)]
+    changes = [
+        ("outputs", matrix.outputs + 32),
+        ("inputs", matrix.inputs + 64),
+        ("type", len(c.WEIGHT_TYPES)),
+        ("type", -1),
+    ]
     changes += [("outputs", 0), ("inputs", -64), ("data", None)]
     for attribute, value in changes:
         true = getattr(matrix, attribute)
