@@ -27,7 +27,7 @@ from benchmarks.home import temporary_home
 from copilot_server.catalog import resolve
 from copilot_server.config import DEFAULT_MODEL
 from copilot_server.engine.backends.cpu.layout import Dtype
-from copilot_server.engine.backends.cpu.library import load_library
+from copilot_server.engine.backends.cpu.library import INSTRUCTION_SETS, load_library
 from copilot_server.engine.backends.cpu.runner import CpuRunner
 from copilot_server.engine.backends.cpu.weights import Weights, open_weights
 from copilot_server.engine.models.architecture import read_architecture
@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--isa", help="force an instruction set: avx512, avxvnni, avx512bw, avx2 or portable")
+    parser.add_argument("--isa", choices=INSTRUCTION_SETS, help="force an instruction set")
     options = parser.parse_args()
     library = load_library()
     if options.isa and not library.decoder_use_isa(options.isa.encode()):

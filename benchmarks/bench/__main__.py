@@ -21,7 +21,7 @@ from benchmarks.bench.targets import targets
 from benchmarks.home import temporary_home
 from copilot_server.catalog import resolve
 from copilot_server.config import DEFAULT_MODEL
-from copilot_server.engine.backends.cpu.library import load_library
+from copilot_server.engine.backends.cpu.library import INSTRUCTION_SETS, load_library
 from copilot_server.engine.models.gguf import described_folder, prepared_folder
 from copilot_server.fetch import ensure
 from copilot_server.provenance import versions
@@ -114,7 +114,7 @@ def _folder(path: Path, *, unpacked: bool) -> Path:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
     parser.add_argument("--model", default=DEFAULT_MODEL, help="an id, a folder or a .gguf file")
-    parser.add_argument("--isa", help="force an instruction set on our side, such as avx2 or portable")
+    parser.add_argument("--isa", choices=INSTRUCTION_SETS, help="force an instruction set on our side")
     parser.add_argument(
         "--no-transformers", dest="transformers", action="store_false", help="leave transformers out"
     )

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from copilot_server.engine.backends.cpu.library import load_library
+from copilot_server.engine.backends.cpu.library import INSTRUCTION_SETS, load_library
 from scripts import bundle, wheels
 from scripts.checks import CheckError
 from scripts.wheels import PLATFORMS, Platform
 from tests.support.installed_wheel import install
-from tests.support.kernels import INSTRUCTION_SETS, KERNELS
+from tests.support.kernels import KERNELS
 from tests.support.lsp_client import inline_params, running_server
 from tests.support.paths import REPOSITORY
 from tests.support.shared_libraries import SharedLibrary, read_library

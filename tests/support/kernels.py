@@ -34,9 +34,7 @@ KERNELS = ROOT / "copilot_server" / "engine" / "backends" / "cpu" / "kernels"
 PROBES = Path(__file__).parent / "kernel_probes"
 BUILDS = ROOT / ".cache" / "kernels"
 
-#: Every instruction set that the kernels are written for, the fastest first.
-INSTRUCTION_SETS = ("avx512", "avxvnni", "avx512bw", "avx2", "i8mm", "neon", "portable")
-X86_INSTRUCTION_SETS = ("avx512", "avxvnni", "avx512bw", "avx2")
+X86_INSTRUCTION_SETS = tuple(name for name in cpu_library.INSTRUCTION_SETS if name.startswith("avx"))
 
 
 @contextmanager
@@ -53,7 +51,7 @@ def use_instruction_set(name: str) -> Iterator[bool]:
 def available_instruction_sets() -> tuple[str, ...]:
     """The instruction sets that this processor can be forced to; ``portable`` is always among them."""
     found = []
-    for name in INSTRUCTION_SETS:
+    for name in cpu_library.INSTRUCTION_SETS:
         with use_instruction_set(name) as available:
             found += [name] if available else []
     return tuple(found)

@@ -14,6 +14,8 @@ from copilot_server.errors import EngineError
 
 #: The library, which setup.py compiles for this system, or which came with the wheel.
 FILE = "_kernels" + {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+#: Every instruction set that the kernels are written for, as in ``kernels/decoder.c``, the fastest first.
+INSTRUCTION_SETS = ("avx512", "avxvnni", "avx512bw", "avx2", "i8mm", "neon", "portable")
 #: Constants of ``kernels/decoder.h``.
 BLOCK, GROUP, PAGE_TOKENS, MAX_HEAD_SIZE = 16, 64, 16, 256
 WEIGHT_TYPES = {
@@ -144,7 +146,9 @@ def load_library() -> Any:  # noqa: ANN401 - ctypes generates the functions
     if wanted and not library.decoder_use_isa(wanted.encode()):
         best = library.decoder_isa().decode()
         msg = f"COPILOT_SERVER_ISA asks for the instruction set {wanted!r}, which this processor lacks."
-        raise EngineError(msg, remedy=f"Unset it; {best} is then used. The portable code runs everywhere.")
+        raise EngineError(
+            msg, remedy=f"Unset it, and {best} is used. The names: {', '.join(INSTRUCTION_SETS)}."
+        )
     return library
 
 

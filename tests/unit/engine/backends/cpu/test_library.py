@@ -87,6 +87,14 @@ def test_an_instruction_set_can_be_forced_and_one_that_is_not_there_cannot():
     assert load_library().decoder_isa().decode() == best
 
 
+def test_the_names_of_instruction_sets_are_those_of_the_kernels_and_documented():
+    files = {path.stem.removeprefix("isa_") for path in KERNELS.glob("isa_*.c")}
+    assert {*library.INSTRUCTION_SETS} == files
+    documented = (KERNELS.parents[4] / "docs" / "settings.md").read_text("utf-8")
+    (row,) = (line for line in documented.splitlines() if line.startswith("| `COPILOT_SERVER_ISA`"))
+    assert {*re.findall(r"`(\w+)`", row)} == {"COPILOT_SERVER_ISA"} | files
+
+
 def features() -> dict[str, int]:
     """The bits of isa.h, by the names that compilers use."""
     found = re.findall(r"FEATURE_(\w+) = 1 << (\d+)", (KERNELS / "isa.h").read_text())

@@ -9,12 +9,11 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from copilot_server.engine.backends.cpu import runner as module
-from copilot_server.engine.backends.cpu.library import PAGE_TOKENS
+from copilot_server.engine.backends.cpu.library import INSTRUCTION_SETS, PAGE_TOKENS
 from copilot_server.engine.backends.cpu.runner import CpuRunner
 from copilot_server.engine.runner import Choice, Chunk
 from copilot_server.errors import EngineError
 from tests.support.cpu_runner import GREEDY, greedy_choices, open_runner, random_tokens
-from tests.support.kernels import INSTRUCTION_SETS
 from tests.support.tiny_models import build_tiny_model
 
 
