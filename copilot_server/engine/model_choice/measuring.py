@@ -1,18 +1,10 @@
-"""The machine that this process runs on, measured once and remembered.
-
-What was measured while other programs computed is measured again at the next start, a few times, and the
-fastest counts: one noisy start must not choose a small model for ever.
-"""
+"""The machine that this process runs on, measured once and remembered (``engine/measurements.py``)."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import platform
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
-from hashlib import sha256
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -23,13 +15,13 @@ from copilot_server.config import Settings
 from copilot_server.engine.backends.cpu.layout import Dtype
 from copilot_server.engine.backends.cpu.library import load_library
 from copilot_server.engine.backends.cpu.loading import fastest_dtype, tuning_key
-from copilot_server.engine.backends.cpu.tuning import ATTEMPTS, QUIET, OtherPrograms, undisturbed_tuning
+from copilot_server.engine.backends.cpu.tuning import undisturbed_tuning
 from copilot_server.engine.loader import is_on_cpu
+from copilot_server.engine.measurements import measure_once
 from copilot_server.engine.model_choice.machine import BESIDE_GGUF, Machine, Speeds
 from copilot_server.engine.models.architecture import read_architecture
 from copilot_server.engine.models.gguf import described_path
 from copilot_server.errors import EngineError
-from copilot_server.fetch import home
 from copilot_server.fetch.progress import Progress
 
 _LOG = logging.getLogger(__name__)
@@ -100,48 +92,17 @@ def _accelerator(settings: Settings, progress: Progress) -> Machine:
 
 
 def _remembered(key: str, measure: Callable[[], Machine], progress: Progress) -> Machine:
-    path = _path(key)
-    machine, attempts = _recall(path)
-    if machine is not None and not 0 < attempts < ATTEMPTS:
-        return machine
-    progress.note("Measuring this machine.")
-    others = OtherPrograms()
-    measured = measure()
-    if others.share() > QUIET:
-        measured, attempts = _fastest(measured, machine), attempts + 1
-    else:
-        attempts = 0
-    _LOG.info("measured: %s", measured)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"machine": asdict(measured), "attempts": attempts}), "utf-8")
-    except OSError as error:
-        _LOG.debug("the machine's speed cannot be remembered: %s", error)
-    return measured
+    def measure_aloud() -> Machine:
+        progress.note("Measuring this machine.")
+        return measure()
+
+    # Another version may have faster kernels.
+    return measure_once(Machine, f"machine {__version__} {key}", measure_aloud, _fastest)
 
 
-def _fastest(measured: Machine, before: Machine | None) -> Machine:
-    if before is None:
-        return measured
+def _fastest(measured: Machine, before: Machine) -> Machine:
     return replace(
         measured,
         multiplications_s=max(measured.multiplications_s, before.multiplications_s),
         bytes_s=max(measured.bytes_s, before.bytes_s),
     )
-
-
-def _recall(path: Path) -> tuple[Machine | None, int]:
-    """What was measured, if it can be read, and how many starts have measured beside other programs."""
-    try:
-        kept = json.loads(path.read_text("utf-8"))
-        machine, attempts = Machine(**kept["machine"]), kept["attempts"]
-        numbers = (machine.multiplications_s, machine.bytes_s, machine.memory_bytes, attempts + 1)
-        return (machine, attempts) if all(number > 0 for number in numbers) else (None, 0)
-    except (OSError, ValueError, TypeError, LookupError):
-        return None, 0
-
-
-def _path(key: str) -> Path:
-    # Another version may have faster kernels.
-    machine = f"{__version__} {platform.node()} {platform.processor()} {os.cpu_count()} {key}"
-    return home() / "tuning" / f"machine-{sha256(machine.encode()).hexdigest()[:16]}.json"

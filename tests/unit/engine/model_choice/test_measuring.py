@@ -11,7 +11,8 @@ import pytest
 from copilot_server.config import Settings, SpeedSettings
 from copilot_server.engine.backends.cpu import speed, tuning
 from copilot_server.engine.backends.cpu.loading import tuning_key
-from copilot_server.engine.backends.cpu.tuning import ATTEMPTS, OtherPrograms, Tuning, tune
+from copilot_server.engine.backends.cpu.tuning import Tuning, tune
+from copilot_server.engine.measurements import ATTEMPTS, OtherPrograms
 from copilot_server.engine.model_choice.machine import Machine, Speeds
 from copilot_server.engine.model_choice.measuring import measured_models, this_machine
 from copilot_server.engine.models.architecture import read_architecture
@@ -64,34 +65,6 @@ def test_the_fastest_of_a_few_starts_beside_other_programs_counts(monkeypatch: p
     speeds = Measurement(monkeypatch, 100.0, 300.0, 200.0, 900.0, others=0.5)
     assert [measured().bytes_s for _ in range(ATTEMPTS + 2)] == [100.0, *[300.0] * (ATTEMPTS + 1)]
     assert speeds.left == [900.0]
-
-
-def test_what_was_measured_beside_other_programs_gives_way_to_a_quiet_start(monkeypatch: pytest.MonkeyPatch):
-    Measurement(monkeypatch, 500.0, others=0.5)
-    assert measured().bytes_s == 500.0
-    Measurement(monkeypatch, 400.0)
-    assert [measured().bytes_s for _ in range(2)] == [400.0, 400.0]
-
-
-@pytest.mark.parametrize(
-    "damage", ["", "[]", '{"machine": {}, "attempts": 0}', '{"machine": null, "attempts": 0}']
-)
-def test_what_cannot_be_read_is_measured_again(damage: str, home: Path, monkeypatch: pytest.MonkeyPatch):
-    Measurement(monkeypatch, 100.0, 200.0)
-    measured()
-    (path,) = (home / "tuning").iterdir()
-    path.write_text(damage)
-    assert measured().bytes_s == 200.0
-
-
-def test_impossible_numbers_are_measured_again(home: Path, monkeypatch: pytest.MonkeyPatch):
-    Measurement(monkeypatch, 100.0, 200.0)
-    measured()
-    (path,) = (home / "tuning").iterdir()
-    kept = json.loads(path.read_text())
-    kept["machine"]["bytes_s"] = 0.0
-    path.write_text(json.dumps(kept))
-    assert measured().bytes_s == 200.0
 
 
 def test_the_speeds_of_a_model_that_has_run_here_undisturbed_are_known(
