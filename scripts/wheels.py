@@ -75,18 +75,15 @@ def compile_library(platform: Platform, source: Path, folder: Path) -> Path:
     return output
 
 
-def build_wheel(platform: Platform, sdist: Path, folder: Path) -> Path:
-    """Build a platform's wheel from the sdist alone into ``folder``, and check it."""
+def build_wheel(platform: Platform, source: Path, folder: Path) -> Path:
+    """Build a platform's wheel from the unpacked sdist ``source`` into ``folder``, and check it."""
+    # Of another platform's wheel, setuptools would take the library that lies there for this one's.
+    shutil.rmtree(source / "build", ignore_errors=True)
     with tempfile.TemporaryDirectory() as temporary:
-        compiled = Path(temporary, "compiled")
-        compiled.mkdir()
-        with tarfile.open(sdist) as archive:
-            archive.extractall(Path(temporary, "source"), filter="data")
-        (source,) = Path(temporary, "source").iterdir()
-        library = compile_library(platform, source, compiled)
+        library = compile_library(platform, source, Path(temporary))
         settings = {"--build-option": [f"--plat-name={platform.tag}"]}
-        bundle.build("build_wheel", compiled, source, settings, library)
-        (wheel,) = compiled.glob("*.whl")
+        bundle.build("build_wheel", Path(temporary), source, settings, library)
+        (wheel,) = Path(temporary).glob("*.whl")
         check(wheel, platform, library.read_bytes())
         return Path(shutil.move(wheel, folder))
 
@@ -113,11 +110,15 @@ def check(wheel: Path, platform: Platform, content: bytes) -> None:
 
 
 def build_all(sdist: Path, folder: Path) -> list[Path]:
-    """Build every platform's wheel from the sdist into ``folder``."""
+    """Build every platform's wheel from the sdist alone into ``folder``."""
     wheels = []
-    for platform in PLATFORMS:
-        print(f"Building the wheel for {platform.tag}.", flush=True)
-        wheels.append(build_wheel(platform, sdist, folder))
+    with tempfile.TemporaryDirectory() as temporary:
+        with tarfile.open(sdist) as archive:
+            archive.extractall(temporary, filter="data")
+        (source,) = Path(temporary).iterdir()
+        for platform in PLATFORMS:
+            print(f"Building the wheel for {platform.tag}.", flush=True)
+            wheels.append(build_wheel(platform, source, folder))
     return wheels
 
 
