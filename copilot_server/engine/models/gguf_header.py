@@ -5,12 +5,13 @@ Source of the format: github.com/ggml-org/ggml, docs/gguf.md. All numbers are li
 
 from __future__ import annotations
 
+import json
 import math
 import mmap
 import re
 import struct
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,6 +32,7 @@ _LAYER = re.compile(r"blk\.(\d{1,6})\.")
 UNREADABLE = (OSError, ValueError, struct.error, LookupError, OverflowError, TypeError)
 #: Tensors begin at multiples of this many bytes, unless the file names another number.
 _ALIGNMENT = 32
+_TABLE = "tensors.json"
 
 _Value: TypeAlias = "int | float | bool | str | list[str] | list[int] | None"
 
@@ -101,6 +103,24 @@ def read_header(data: bytes | mmap.mmap, arrays: Collection[str] = ()) -> Header
     return Header(
         metadata, {name: replace(entry, start=start + entry.start) for name, entry in described.items()}
     )
+
+
+def write_table(header: Header, folder: Path) -> None:
+    """Write the table of tensors into a folder: it comes last in the file's header."""
+    table = {name: astuple(entry) for name, entry in header.tensors.items()}
+    (folder / _TABLE).write_text(json.dumps(table), "utf-8")
+
+
+def read_table(folder: Path) -> dict[str, TensorEntry] | None:
+    """What ``write_table`` wrote; None where an older version made the folder.
+
+    Raises:
+        OSError, ValueError, TypeError: it cannot be read.
+    """
+    if not (folder / _TABLE).exists():
+        return None
+    table = json.loads((folder / _TABLE).read_text("utf-8"))
+    return {name: TensorEntry(tuple(shape), *others) for name, (shape, *others) in table.items()}
 
 
 def check_sizes(header: Header, size_bytes: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 
 from copilot_server.engine.models.gguf_data import SAMPLE, are_one_matrix, dequantized, rows_of
-from copilot_server.engine.models.gguf_header import Header, check_sizes, read_header
+from copilot_server.engine.models.gguf_header import Header, check_sizes, read_header, write_table
 from copilot_server.engine.models.tokenizer_limits import library_errors
 from copilot_server.errors import ModelError
 
@@ -30,7 +30,7 @@ _WORDS = (
 
 
 def describe(gguf: Path, folder: Path) -> bool:
-    """Write ``config.json`` and ``tokenizer.json`` into a folder.
+    """Write ``config.json``, ``tokenizer.json`` and the table of tensors into a folder.
 
     Returns:
         False, and nothing is written, if the file is no Qwen2 model with Qwen2's tokenizer.
@@ -53,6 +53,7 @@ def describe(gguf: Path, folder: Path) -> bool:
         raise ModelError(msg, remedy="Fetch the file again, or name another one.") from error
     (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
     tokenizer.save(str(folder / "tokenizer.json"))
+    write_table(header, folder)
     return True
 
 

@@ -21,7 +21,7 @@ from copilot_server.engine.backends.cpu.packing import matrix_sources
 from copilot_server.engine.backends.cpu.tensors import DTYPES, Array
 from copilot_server.engine.models.architecture import Architecture
 from copilot_server.engine.models.gguf_data import rows_of
-from copilot_server.engine.models.gguf_header import TensorEntry, read_header
+from copilot_server.engine.models.gguf_header import TensorEntry, read_header, read_table
 
 #: Each part of a name in transformers, and in GGUF files.
 _NAMES = {
@@ -41,19 +41,22 @@ _NAMES = {
 }
 
 
-def map_gguf(path: Path, architecture: Architecture) -> Tensors:
+def map_gguf(path: Path, architecture: Architecture, folder: Path | None = None) -> Tensors:
     """The tensors that the architecture needs, mapped into memory but not read.
+
+    ``folder``: the one that describes the file, and may have its table of tensors.
 
     Those in blocks are given as bytes, (outputs, bytes of a row). Of two matrices for a tied head and
     embedding the head's is taken, which llama.cpp stores at a higher precision.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError, struct.error, LookupError: it is damaged, or a tensor is missing or has another shape.
+        ValueError, TypeError, struct.error, LookupError: it is damaged, or a tensor is missing or has another
+            shape.
     """
     with path.open("rb") as file:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    entries = read_header(data).tensors
+    entries = (folder and read_table(folder)) or read_header(data).tensors
     bias = "blk.0.attn_q.bias" in entries
     tensors = {}
     for name, shape in source_shapes(architecture, bias=bias):

@@ -113,7 +113,8 @@ def _pack(
     sources: Sequence[Path], architecture: Architecture, dtype: Dtype, path: Path, about: Mapping[str, str]
 ) -> Weights:
     try:
-        tensors = _map_sources(sources, architecture)
+        # A GGUF file's weights are packed into the folder that describes it.
+        tensors = _map_sources(sources, architecture, path.parent)
         formats = formats_of(tensors, architecture) if dtype == "gguf" else uniform(architecture, dtype)
     except UNREADABLE as error:
         msg = f"The weights in {path.parent} cannot be read ({error})."
@@ -133,10 +134,10 @@ def _pack(
     return Weights(architecture, dtype, _arrays(map_tensors(path)), formats)
 
 
-def _map_sources(sources: Sequence[Path], architecture: Architecture) -> Tensors:
+def _map_sources(sources: Sequence[Path], architecture: Architecture, folder: Path) -> Tensors:
     """The tensors of one GGUF file, or of safetensors files; they are as the architecture has them."""
     if [source.suffix for source in sources] == [".gguf"]:
-        return map_gguf(sources[0], architecture)
+        return map_gguf(sources[0], architecture, folder)
     tensors = {name: tensor for file in sources for name, tensor in map_tensors(file).items()}
     check_sources(tensors, architecture)
     return tensors

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from gguf import GGUFReader, dequantize
 
+from copilot_server.engine.backends.cpu import gguf_tensors
 from copilot_server.engine.backends.cpu.gguf_tensors import formats_of, map_gguf
 from copilot_server.engine.backends.cpu.tensors import as_float32
 from copilot_server.engine.models.architecture import Architecture, read_architecture
@@ -43,6 +44,25 @@ def test_the_tensors_are_those_that_the_gguf_package_reads(gguf: Path, architect
     for ours, name in names.items():
         expected = dequantize(theirs[name].data, theirs[name].tensor_type)
         assert np.array_equal(as_float32(tensors[ours]), expected)
+
+
+def test_the_table_of_tensors_is_read_once(
+    gguf: Path, architecture: Architecture, monkeypatch: pytest.MonkeyPatch
+):
+    folder = described_folder(gguf)
+    expected = map_gguf(gguf, architecture)
+    monkeypatch.setattr(gguf_tensors, "read_header", None)
+    mapped = map_gguf(gguf, architecture, folder)
+    assert mapped.keys() == expected.keys()
+    for name, (kind, array) in mapped.items():
+        assert kind == expected[name][0]
+        assert np.array_equal(array, expected[name][1])
+    with pytest.raises(TypeError):
+        map_gguf(gguf, architecture)
+
+
+def test_a_folder_of_an_older_version_has_no_table(gguf: Path, architecture: Architecture, tmp_path: Path):
+    assert map_gguf(gguf, architecture, tmp_path).keys() == map_gguf(gguf, architecture).keys()
 
 
 def test_a_tied_head_is_taken_for_the_embedding(gguf: Path, architecture: Architecture):
