@@ -1,8 +1,8 @@
-"""The sources for completion plugins and the lualine component, in a plugin that `vim.pack` has installed.
+"""The sources for completion plugins, the lualine component, and the plugin as `vim.pack` installs it.
 
-The plugin comes from the repository that scripts/neovim.py lays out, as a user's does. The completion plugins
-and lualine are stand-ins (see neovim_menus.py) unless `COPILOT_SERVER_BLINK`, `COPILOT_SERVER_CMP` and
-`COPILOT_SERVER_LUALINE` name checkouts of the real ones.
+The completion plugins and lualine are stand-ins (see neovim_menus.py) unless `COPILOT_SERVER_BLINK`,
+`COPILOT_SERVER_CMP` and `COPILOT_SERVER_LUALINE` name checkouts of the real ones. `vim.pack` installs from
+the repository that scripts/neovim.py lays out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 from scripts import neovim as mirror
 from tests.editors import neovim_menus
 from tests.editors.neovim import PLUGIN, Neovim, find_neovim
+from tests.editors.neovim_plugin import wait_for_ghost, wait_until_attached
 
 pytestmark = [pytest.mark.editors, pytest.mark.model]
 
@@ -62,25 +63,20 @@ def install(folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neovim]:
-    folder = tmp_path_factory.mktemp("sources")
-    options = "vim.g.copilot_server = { ghost_text = false, keymaps = false }\n"
-    init = options + install(folder) + WATCH + neovim_menus.SETUP
-    with Neovim(find_neovim("0.12"), folder, init) as neovim:
-        # While vim.pack installs, Neovim answers already, but detects no filetypes yet.
-        neovim.wait(lambda: neovim.lua("return vim.v.vim_did_enter") == 1, "the plugin to be installed")
-        yield neovim
+def with_menus(shared: Neovim) -> Iterator[Neovim]:
+    """The shared Neovim with the completion plugins and lualine, which are off in the tests of others."""
+    shared.lua(WATCH + neovim_menus.SETUP)
+    yield shared
+    shared.lua("vim.api.nvim_create_augroup('copilot_server_lualine', {})")  # which empties it
+    shared.lua("active, vim.o.statusline, vim.o.laststatus = nil, '', 1")
 
 
 @pytest.fixture
-def neovim(shared: Neovim) -> Neovim:
+def neovim(with_menus: Neovim, neovim: Neovim) -> Iterator[Neovim]:
     """A Neovim with an empty Python file, in normal mode, whose menus are all off."""
-    shared.type("<Esc><Esc>")
-    shared.lua("active, requests = nil, {}")
-    shared.command("silent! only | silent! %bwipeout!")
-    shared.open("main.py")
-    shared.wait(lambda: shared.lua("return #vim.lsp.get_clients({ bufnr = 0 }) > 0"), "the server to attach")
-    return shared
+    with_menus.lua("active, requests = nil, {}")
+    yield neovim
+    neovim.lua("active = nil")
 
 
 def entries(neovim: Neovim) -> list[dict[str, str]]:
@@ -97,11 +93,20 @@ def count(neovim: Neovim, request: str) -> int:
     return int(neovim.lua(wanted, request))
 
 
-def test_the_plugin_is_the_one_that_vim_pack_has_installed(neovim: Neovim):
-    (found,) = neovim.request("nvim_get_runtime_file", "lsp/copilot_server.lua", True)
-    assert f"pack/core/opt/{mirror.MIRROR}/" in found
-    neovim.command("help copilot_server | helpclose")  # vim.pack makes the tags
-    assert "copilot_server" in neovim.command("scriptnames")
+def test_vim_pack_installs_the_repository_as_the_readme_says(tmp_path: Path):
+    options = "vim.g.copilot_server = { ghost_text = false, menu_source = true }\n"
+    with Neovim(find_neovim("0.12"), tmp_path, options + install(tmp_path)) as neovim:
+        # While vim.pack installs, Neovim answers already, but detects no filetypes yet.
+        neovim.wait(lambda: neovim.lua("return vim.v.vim_did_enter") == 1, "the plugin to be installed")
+        (found,) = neovim.request("nvim_get_runtime_file", "lsp/copilot_server.lua", True)
+        assert f"pack/core/opt/{mirror.MIRROR}/" in found
+        neovim.command("help copilot_server | helpclose")  # vim.pack makes the tags
+        neovim.open("main.py")
+        wait_until_attached(neovim)
+        # With a source there is no need of ordinary completion, which would show each suggestion twice.
+        capabilities = neovim.lua("return vim.lsp.get_clients({ bufnr = 0 })[1].server_capabilities")
+        assert "inlineCompletionProvider" in capabilities
+        assert "completionProvider" not in capabilities
 
 
 @pytest.mark.parametrize("plugin", ["blink", "cmp"])
@@ -147,6 +152,17 @@ class TestRequests:
         assert "error" not in first
         assert first["result"] == second["result"]
         assert count(neovim, f"pending {METHOD}") == 1
+
+    def test_ghost_text_and_a_menu_both_have_the_suggestion(self, neovim: Neovim):
+        """The server answers only the last request for a document: of two, one would be left without."""
+        neovim.type("i" + TYPED)
+        neovim.lua("""
+          require('copilot_server.suggestion').refresh()
+          require('copilot_server.sources.ask').entries(2, 0, function(found) entries = found end)
+        """)
+        offered = wait_for_ghost(neovim)
+        neovim.wait(lambda: neovim.lua("return entries"), "the menu's answer")
+        assert neovim.lua("return entries[1].textEdit.newText").endswith(offered)
 
     def test_it_is_cancelled_once_nobody_waits(self, neovim: Neovim):
         neovim.type("i" + TYPED)
