@@ -97,6 +97,8 @@ REQUESTS = [
     "workspace/executeCommand",
     "textDocument/hover",
     "copilotServer/stats",
+    "copilotServer/whyNothing",
+    "copilotServer/snooze",
     "initialize",
     "$/nobody",
     "",
@@ -473,7 +475,10 @@ class Session(RuleBasedStateMachine):
 
     @rule(
         key=st.sampled_from(
-            ["enabled", "languages", "completion", "debounce", "exclude", "nobody", "copilot-server"]
+            [
+                *("enabled", "automatic", "languages", "completion", "debounce", "exclude", "nobody"),
+                "copilot-server",
+            ]
         ),
         value=hostile,
     )
