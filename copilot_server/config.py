@@ -38,6 +38,7 @@ Device = Literal["auto", "cuda", "mps", "cpu"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "gguf", "int8", "int4"]
 PromptProtocolSetting = Literal["auto", "fim", "causal", "chat-prefill"]
 Debounce = Literal["auto", "off"]
+Fetch = Literal["ask", "always"]
 Eagerness = Literal["low", "medium", "high"]
 Infilling = Literal["auto", "prompt", "suffix"]
 PromptTokens = int | Literal["auto"]
@@ -172,6 +173,8 @@ class Settings:
     dtype: Dtype = "auto"
     #: Never fetch anything: a model that is not on this machine is an error.
     offline: bool = False
+    #: Whether the server asks before it fetches a model. Commands that fetch do not ask.
+    fetch: Fetch = "ask"
     #: Whether to offer suggestions at all.
     enabled: bool = True
     #: Whether to offer suggestions while the user types; otherwise only to a user who asks for one.

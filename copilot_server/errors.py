@@ -41,6 +41,22 @@ class ModelNotCachedError(ModelError):
     """The model is known but not on this machine, and must not be fetched now."""
 
 
+class ConsentError(ModelError):
+    """The model would have to be fetched, and the user has not agreed to that.
+
+    ``model``: its id. ``question``: what to ask the user.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "", model: str, question: str) -> None:
+        super().__init__(message, remedy=remedy)
+        self.model = model
+        self.question = question
+
+
+class FetchCancelledError(ModelError):
+    """The user has ended a pull. What has arrived is kept, and the next one continues from there."""
+
+
 class DownloadError(ModelError):
     """No source provided the model."""
 

@@ -80,5 +80,5 @@ def root(
         refuse(context, names_of(SelftestOptions), "needs --selftest")
         serve(context, given)
         return
-    refuse(context, names_of(ServingFlags), "is not for --selftest")
+    refuse(context, (*names_of(ServingFlags), "fetch"), "is not for --selftest")
     raise typer.Exit(selftest(context, given))

@@ -47,6 +47,12 @@ class SettingsFlags:
     offline: bool | None = flag(
         default=None, help="Download nothing: the model must be on this machine.", name="--offline"
     )
+    fetch: str | None = flag(
+        default=None,
+        help="Whether a server asks its editor before it fetches a model.",
+        name="--fetch",
+        metavar="ask|always",
+    )
     protocol: str | None = flag(
         default=None,
         help="How the model is prompted.",

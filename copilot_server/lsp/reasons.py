@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from copilot_server.completion.types import Completion
-from copilot_server.errors import CopilotServerError
+from copilot_server.errors import ConsentError, CopilotServerError
 from copilot_server.shown import shown
 
 #: ``docs/protocol.md`` says what each of them means.
@@ -87,7 +87,7 @@ def loading(message: str, percent: int | None) -> Reason:
 
 def failed(error: CopilotServerError) -> Reason:
     """There is no model, or it could not finish."""
-    return Reason("engine", str(error))
+    return Reason("consent" if isinstance(error, ConsentError) else "engine", str(error))
 
 
 def of_completion(completion: Completion, eagerness: str) -> Reason:

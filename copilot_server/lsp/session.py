@@ -19,6 +19,7 @@ from copilot_server.config import AUTO_MODEL
 from copilot_server.context.document import Document
 from copilot_server.engine.model_choice.choice import ModelChoice
 from copilot_server.errors import (
+    ConsentError,
     CopilotServerError,
     EngineChangedError,
     EngineError,
@@ -26,6 +27,7 @@ from copilot_server.errors import (
 )
 from copilot_server.lsp import reasons
 from copilot_server.lsp.client import Client
+from copilot_server.lsp.consent import Consent
 from copilot_server.lsp.documents import Documents, Edit
 from copilot_server.lsp.focus import Focus
 from copilot_server.lsp.loading import ModelLoader, OpenPipeline
@@ -81,7 +83,15 @@ class Session:
         self.background = BackgroundTasks()
         self.scheduler = Scheduler(engine_thread=engine_thread)
         self.scheduler.on_engine_error = self.engine_changed
-        self.loader = ModelLoader(self.scheduler, self.settings, self.background, self, open_pipeline)
+        self.consent = Consent(client, self.background, lambda: self.loader.load(again=True))
+        self.loader = ModelLoader(
+            self.scheduler,
+            self.settings,
+            self.background,
+            listener=self,
+            consent=self.consent,
+            open_pipeline=open_pipeline,
+        )
         self.statistics = Statistics(self._text_of)
         self.rejected = RejectedSuggestions()
         self.accept_command = DID_ACCEPT
@@ -271,11 +281,12 @@ class Session:
         """Show an error to the user once; the status shows it until something works.
 
         A remote engine comes and goes by itself, so that one which cannot be reached is only in the status.
+        The user is asked about a model that is not here.
         """
         failure = reasons.failed(error)
         if failure != self._failure:
             self._failure = failure
-            if not isinstance(error, EngineUnavailableError):
+            if not isinstance(error, EngineUnavailableError | ConsentError):
                 self.client.show_error(str(error))
         self.report_status()
 
@@ -289,6 +300,10 @@ class Session:
         if notice not in self._notices:
             self._notices.add(notice)
             self.client.show_warning(notice)
+
+    def rested(self) -> None:
+        """Say in the log that the engine was let go."""
+        self.client.log("Suggestions are off. The model is loaded again when they are switched on.")
 
     def engine_changed(self, error: EngineError | None) -> None:
         """Take a report of a remote engine: an error, or None if it works again.

@@ -18,7 +18,7 @@ from copilot_server.lsp.wire.token import KEY as TOKEN
 
 #: What a later configuration may do with a setting: nothing, name a model by its id, add to a list, or switch
 #: to the value that gives less away.
-Rule = Literal["nothing", "id", "add", "on", "off"]
+Rule = Literal["nothing", "id", "add", "on", "off", "ask"]
 
 #: The settings that only the settings file, flags and initializationOptions may set freely. They decide where
 #: source is sent, which weights are loaded, which files are read, what is written to the disk, and whether
@@ -30,6 +30,7 @@ GUARDED: Mapping[str, Rule] = MappingProxyType(
         "model": "id",
         "exclude": "add",
         "offline": "on",
+        "fetch": "ask",
         "statistics": "off",
         "workspace": "off",
         "automatic": "off",
@@ -42,6 +43,7 @@ _ALLOWED: Mapping[Rule, str] = MappingProxyType(
         "id": "can only name a model that `copilot-server models` lists, by its id, or `auto`",
         "on": "can only switch it on",
         "off": "can only switch it off",
+        "ask": 'can only set it to "ask"',
     }
 )
 
@@ -126,7 +128,7 @@ def _split(options: object) -> tuple[object, object]:
 def _is_allowed(rule: Rule, value: object) -> bool:
     if rule == "id":
         return value == AUTO_MODEL or any(one.id == value for one in all_manifests())
-    return {"on": True, "off": False}.get(rule) is value
+    return {"on": True, "off": False, "ask": "ask"}.get(rule) == value
 
 
 def _refusal(name: str, rule: Rule) -> str:

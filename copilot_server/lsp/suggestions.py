@@ -15,7 +15,7 @@ from copilot_server.completion.gate import is_worthwhile
 from copilot_server.completion.scheduling.scheduler import Superseded
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.engine.base import Sampling
-from copilot_server.errors import CopilotServerError
+from copilot_server.errors import ConsentError, CopilotServerError
 from copilot_server.lsp import reasons
 from copilot_server.lsp.convert import completion_items, inline_items, word_before
 from copilot_server.lsp.reasons import Reason
@@ -154,7 +154,7 @@ async def _answer(session: Session, request: CompletionRequest, snapshot: Snapsh
         why = reasons.NOT_WORTHWHILE
     if why is not None:
         return _Answer(_NO_COMPLETION, why)
-    session.loader.load(again=request.invoked)
+    session.loader.load(again=request.invoked, ask=request.invoked)
     session.waits(uri)
     with session.thinking():
         answer = await _submit(session, request, uri)
@@ -172,7 +172,8 @@ async def _submit(session: Session, request: CompletionRequest, uri: str) -> _An
         raise JsonRpcRequestCancelled("A newer request has replaced this one.") from None
     except CopilotServerError as error:
         why = reasons.failed(error)
-        if session.scheduler.failure is not None:  # the user was shown it when loading failed
+        # The user was shown it when loading failed; or was asked, and may just have agreed.
+        if session.scheduler.failure is not None or isinstance(error, ConsentError):
             return _Answer(_NO_COMPLETION, why)
         session.answered(uri, why)
         session.failed(error)

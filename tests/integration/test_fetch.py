@@ -342,6 +342,14 @@ class TestCache:
         machine.run("ensure")
         assert machine.run("ensure-offline")["path"] == str(machine.path)
 
+    def test_whether_a_model_is_here_is_found_out_without_the_hub(self, machine: Machine, hub: Hub):
+        assert machine.run("is-here")["path"] == "False"
+        assert not hub.requests
+        machine.run()
+        hub.requests.clear()
+        assert machine.run("is-here")["path"] == "True"
+        assert not hub.requests
+
     def test_a_file_of_the_wrong_size_is_noticed_and_fetched_again(self, machine: Machine):
         machine.run()
         with machine.path.open("ab") as file:
@@ -452,11 +460,15 @@ class TestWheels:
             install(wheel, site)
             wheel.unlink()
         assert wheeled.run("pull-offline")["error"] == "ModelNotCachedError"
+        assert wheeled.run("is-here")["path"] == "False"
         wheeled.environment["PYTHONPATH"] += os.pathsep + str(site)
         code = [sys.executable, "-c", "import tiny_part1"]
         assert subprocess.run(code, env=wheeled.environment, capture_output=True, check=False).returncode != 0
         result = wheeled.run("pull-offline")
         assert (result["path"], result["error"]) == (str(wheeled.path), None)
+        assert wheeled.path.read_bytes() == CONTENT
+        wheeled.path.unlink()
+        assert wheeled.run("is-here")["path"] == "True"
         assert wheeled.path.read_bytes() == CONTENT
 
     def test_another_version_that_is_installed_is_passed_over(self, wheeled: Machine, tmp_path: Path):

@@ -98,7 +98,7 @@ async def test_a_model_that_is_being_fetched_is_the_reason_with_its_percent() ->
         assert (found["state"], found["reason"], found["percent"]) == ("loading", "loading", 37)
         why = await client.request(WHY, {"textDocument": {"uri": uri}})
         assert (why["code"], why["percent"]) == ("loading", 37)
-        assert why["message"] == "The model is not ready yet. Fetching stand-in.gguf (37 %)"
+        assert why["message"] == "The model is not ready yet. Fetching stand-in.gguf: 37 of 100 MB (37 %)"
         assert client.answers(waiting) == []  # it still waits
 
 

@@ -12,17 +12,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from copilot_server.catalog import manifest_for_unknown
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings, load_settings
 from copilot_server.context.document import Document
 from copilot_server.engine.base import Cancel
-from copilot_server.errors import EngineError, ModelNotCachedError
+from copilot_server.errors import EngineError, FetchCancelledError, ModelNotCachedError
+from copilot_server.fetch.consent import consent_error
 from copilot_server.fetch.progress import Progress
 from copilot_server.lsp.server import serve
 from copilot_server.lsp.wire.token import make_token
 
 #: A model of the catalogue that is not on this machine, which a project's settings may name too.
 MISSING = "gpt-j-6b"
+#: Models that are fetched first: one at once, and one of which no byte comes until the fetching is cancelled.
+ABSENT, STALLED = "absent", "stalled"
 
 
 class StandIn:
@@ -111,7 +115,24 @@ def _empty(why: str) -> Completion:
     return replace(_completion(), withheld=why == "unlikely", missing=missing, has_written=why != "nothing")
 
 
+def _fetch(settings: Settings, progress: Progress) -> None:
+    """Fetch a model with the user's consent, as ``completion.engine_pool.open_with_consent`` does."""
+    if settings.fetch == "ask":
+        raise consent_error(manifest_for_unknown(settings.model))
+    progress.start(f"Fetching {settings.model}", 10_000_000)
+    progress.advance(0)
+    try:
+        while settings.model == STALLED:
+            time.sleep(0.005)
+            progress.advance(0)
+    except FetchCancelledError as error:
+        raise consent_error(manifest_for_unknown(settings.model)) from error
+    progress.advance(10_000_000)
+
+
 def open_stand_in(settings: Settings, progress: Progress) -> StandIn:
+    if settings.model in (ABSENT, STALLED):
+        _fetch(settings, progress)
     if settings.model in ("missing", MISSING):
         raise ModelNotCachedError("The model is not on this machine.", remedy="Run `copilot-server pull`.")
     if settings.model == "broken":
@@ -120,8 +141,8 @@ def open_stand_in(settings: Settings, progress: Progress) -> StandIn:
         print("a stray print")  # noqa: T201
         os.write(1, b"a C library's words\n")
     if settings.model == "fetching":
-        progress.start("Fetching stand-in.gguf", 100)
-        progress.advance(37)
+        progress.start("Fetching stand-in.gguf", 100_000_000)
+        progress.advance(37_000_000)
     while settings.model in ("hangs", "fetching"):
         time.sleep(1)
     stand_in = StandIn(settings.completion)

@@ -34,7 +34,10 @@ class Wire:
         pass
 
     def send(self, method: str, params: object = None, **more: object) -> None:
-        message = {"jsonrpc": "2.0", "method": method, "params": params, **more}
+        self.send_raw({"jsonrpc": "2.0", "method": method, "params": params, **more})
+
+    def send_raw(self, message: object) -> None:
+        """Send any JSON value as a message."""
         self.protocol.receive(json.dumps(message).encode())
 
     def initialize(self, *encodings: str, **more: object) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Pulls one manifest in a process of its own: huggingface_hub reads its environment once.
 
-Usage: python pull_once.py pull|verify|ensure|ensure-offline|pull-offline MANIFEST.toml
-Prints one JSON object: the path, or the error's type and text, and the notes. Each note is also written to
-stderr as it comes.
+Usage: python pull_once.py pull|verify|ensure|ensure-offline|pull-offline|is-here MANIFEST.toml
+Prints one JSON object: the path, or whether the model is here, or the error's type and text, and the notes.
+Each note is also written to stderr as it comes.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def main(action: str, manifest_path: str) -> None:
         "pull-offline": lambda: fetch.pull(manifest, notes, offline=True),
         "verify": lambda: fetch.verify(manifest, notes),
         "ensure": lambda: fetch.ensure(ref, progress=notes),
+        "is-here": lambda: fetch.is_here(ref, notes),
         "ensure-offline": lambda: fetch.ensure(ref, offline=True, progress=notes),
     }
     result: dict[str, object] = {"path": None, "error": None, "message": ""}

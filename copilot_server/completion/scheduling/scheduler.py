@@ -85,6 +85,17 @@ class Scheduler:
         self._end_what_nobody_asked_for()
         return self._worker.load(load)
 
+    def unload(self) -> asyncio.Future[None]:
+        """Let go of the pipeline, and so of its engine, after what the engine thread does now.
+
+        Requests fail until the next ``load``.
+
+        Returns:
+            A future, done when the pipeline is gone, or when another load has taken its place.
+        """
+        self._end_what_nobody_asked_for()
+        return self._worker.unload()
+
     def configure(self, settings: CompletionSettings) -> None:
         """Serve the requests made from now on with other settings, by the model that is loaded or loading."""
         self._end_what_nobody_asked_for()

@@ -116,6 +116,13 @@ class Worker:
         self._queue.submit(self._run_load, self._loads, load, loaded)
         return loaded
 
+    def unload(self) -> asyncio.Future[None]:
+        """As ``Scheduler.unload``."""
+        self._loads += 1
+        unloaded: asyncio.Future[None] = new_future()
+        self._queue.submit(self._run_unload, self._loads, unloaded, background=True)
+        return unloaded
+
     def configure(self, settings: CompletionSettings) -> None:
         """As ``Scheduler.configure``."""
         self._queue.submit(self._run_configure, settings)
@@ -158,6 +165,11 @@ class Worker:
             resolve(loaded, lambda: loaded.set_exception(failure))
         else:
             resolve(loaded, lambda: loaded.set_result(None))
+
+    def _run_unload(self, number: int, unloaded: asyncio.Future[None]) -> None:
+        if number == self._loads:
+            self._pipeline, self._failure = None, None
+        resolve(unloaded, lambda: unloaded.set_result(None))
 
     def _report(self, loop: asyncio.AbstractEventLoop, number: int, error: EngineError | None) -> None:
         """Pass on that the engine of a load fails, or works again, if that load is still the last one."""

@@ -71,6 +71,7 @@ ATTACKS: dict[str, tuple[object, object, object]] = {
     "remote.deadline_s": (60.0, 3600.0, 60.0),
     "model": ("qwen2.5-coder-0.5b", "./model", "qwen2.5-coder-1.5b"),
     "offline": (True, False, True),
+    "fetch": ("ask", "always", "ask"),
     "statistics": (False, True, False),
     "workspace": (False, True, False),
     "automatic": (False, True, False),

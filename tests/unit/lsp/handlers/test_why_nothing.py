@@ -199,8 +199,8 @@ async def test_while_the_model_loads_a_request_waits_and_says_what_for() -> None
     released = threading.Event()
 
     def held(settings: Settings, progress: Progress) -> StandIn:
-        progress.start("Fetching stand-in.gguf", 100)
-        progress.advance(37)
+        progress.start("Fetching stand-in.gguf", 100_000_000)
+        progress.advance(37_000_000)
         assert released.wait(PATIENCE_S)
         return open_stand_in(settings, progress)
 
@@ -215,7 +215,7 @@ async def test_while_the_model_loads_a_request_waits_and_says_what_for() -> None
     await editor.until(lambda: bool(editor.answers_to(2)))
     assert editor.answer_to(2)["result"] == {
         "code": "loading",
-        "message": "The model is not ready yet. Fetching stand-in.gguf (37 %)",
+        "message": "The model is not ready yet. Fetching stand-in.gguf: 37 of 100 MB (37 %)",
         "percent": 37,
     }
     assert editor.answers_to(1) == []
