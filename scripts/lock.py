@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def read(text: str) -> list[Locked]:
         ValueError: it has a line that is no package, such as an option that names an index.
     """
     packages = []
-    for block in re.split(r"\n(?=\S)", text.strip()):
+    for block in _blocks(text):
         lines = [line.strip().removesuffix("\\").strip() for line in block.splitlines()]
         comments = [line.removeprefix("#").strip() for line in lines if line.startswith("#")]
         code = [line for line in lines if line and not line.startswith("#")]
@@ -72,6 +72,35 @@ def read(text: str) -> list[Locked]:
         via = ", ".join(comments).removeprefix("via").strip(" ,").split(", ")
         packages.append(Locked(Requirement(code[0]), len(code) - 1, frozenset(filter(None, via))))
     return packages
+
+
+def _blocks(text: str) -> list[str]:
+    """The parts of a lock file, one for each package, and the comments at its beginning."""
+    return re.split(r"\n(?=\S)", text.strip())
+
+
+def only(text: str, names: Collection[str]) -> str:
+    """Return a lock file with these packages alone."""
+    blocks = [block for block in _blocks(text) if any(one.name in names for one in read(block))]
+    return "\n".join([*blocks, ""])
+
+
+def without(text: str, names: Collection[str], keep: Collection[str] = ()) -> str:
+    """Return a lock file without these packages, and without those that only they need.
+
+    ``keep``: packages that stay, whoever needs them.
+    """
+    dropped = set(names)
+    packages = read(text)
+    while True:
+        more = {one.name for one in packages if _needed_by(one) and _needed_by(one) <= dropped}
+        if more - set(keep) <= dropped:
+            return only(text, {one.name for one in packages} - dropped)
+        dropped |= more - set(keep)
+
+
+def _needed_by(package: Locked) -> set[str]:
+    return {via.partition("[")[0] for via in package.via if not via.startswith("-c ")}
 
 
 def requirements(pyproject: Mapping[str, object]) -> list[Requirement]:
@@ -146,14 +175,14 @@ def compile_lock(inputs: Path, output: Path, more: str, *options: str) -> None:
 
 
 def main() -> int:
-    """Write both lock files; return the exit code."""
+    """Write both lock files, and measure what is fetched by them; return the exit code."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     oldest = pyproject["project"]["requires-python"].removeprefix(">=")
     build = "\n".join(pyproject["build-system"]["requires"])
     constraints = ("--constraints", "constraints.txt")
     compile_lock(ROOT / "pyproject.toml", LOCK, build, "--python-version", oldest, *constraints)
     compile_lock(tools.INPUTS, tools.LOCK, "", "--python-version", oldest)
-    return 0
+    return subprocess.run([sys.executable, ROOT / "scripts/sizes.py"], check=False).returncode
 
 
 if __name__ == "__main__":

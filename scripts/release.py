@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import io
 import json
+import os
 import shutil
 import sys
 import tarfile
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from copilot_server import __version__  # noqa: E402 - the repository's own
-from scripts import audit, bundle, lock, neovim, sbom, wheels  # noqa: E402
+from scripts import audit, bundle, gallery, neovim, sbom, wheels  # noqa: E402
 from scripts.checks import DIST, VSCODE, CheckError, require, run  # noqa: E402
 
 EXTENSION = VSCODE / "copilot-server.vsix"
@@ -32,15 +33,18 @@ EXTENSION = VSCODE / "copilot-server.vsix"
 IN_SDIST = ("models/qwen2.5-coder-0.5b.toml", "setup.py", "pyproject.toml", "LICENSE", "README.md")
 IN_WHEEL = ("copilot_server/_models/qwen2.5-coder-0.5b.toml", "copilot_server/cli/main.py")
 SERVER = f"server/copilot_server-{__version__}.tar.gz"
-LOCK = "server/requirements.lock"
+LOCKS = tuple(f"server/{name}" for name in (bundle.LOCK.name, bundle.WITHOUT_TORCH, bundle.UV))
 IN_EXTENSION = (
     "package.json",
     "dist/extension.js",
     "media/icon.png",
     "readme.md",
     "LICENSE.txt",
+    "changelog.md",
+    "dist/web.js",
+    "server/sizes.json",
     SERVER,
-    LOCK,
+    *LOCKS,
 )
 #: Prints where the installed package is, its models and its kernels.
 ASK = """
@@ -81,9 +85,14 @@ def build_wheels(sdist: Path) -> list[Path]:
     return built
 
 
-def build_extension(sdist: Path) -> Path:
-    """Package the VS Code extension and check what is in it, the server and its lock file among it."""
+def build_extension(sdist: Path, wheels: Sequence[Path], repository: str) -> Path:
+    """Package the VS Code extension and check what is in it, the server and its lock files among it.
+
+    ``repository``: the URL that the galleries show, and that the README's pictures come from; may be empty.
+    """
     EXTENSION.unlink(missing_ok=True)
+    os.environ["COPILOT_SERVER_WHEELS"] = str(DIST)
+    os.environ["COPILOT_SERVER_REPOSITORY"] = repository
     run(ROOT / "tests/editors/vscode.sh", "package")
     path = DIST / f"copilot-server-{__version__}.vsix"
     shutil.copy(EXTENSION, path)
@@ -91,6 +100,8 @@ def build_extension(sdist: Path) -> Path:
         names = [name.removeprefix("extension/") for name in archive.namelist()]
         version = json.loads(archive.read("extension/package.json"))["version"]
         check_bundled(archive, sdist)
+        check_wheels(archive, wheels)
+        gallery.check(archive, published=bool(repository))
     require(names, IN_EXTENSION, path.name)
     if any(name.endswith(".ts") or "node_modules" in name for name in names):
         raise CheckError(f"{path.name} contains sources or node_modules")
@@ -100,17 +111,32 @@ def build_extension(sdist: Path) -> Path:
 
 
 def check_bundled(extension: zipfile.ZipFile, sdist: Path) -> None:
-    """Check that the extension has this server and this lock file in it.
+    """Check that the extension has this server and these lock files in it.
 
     Raises:
         CheckError: it has another one, or none.
     """
     names = [name.removeprefix("extension/") for name in extension.namelist()]
-    require(names, [SERVER, LOCK], "the extension")
-    if extension.read(f"extension/{LOCK}") != lock.LOCK.read_bytes():
-        raise CheckError("the extension has another requirements.lock than the repository")
+    require(names, [SERVER, *LOCKS], "the extension")
+    for name, text in bundle.lock_files().items():
+        if extension.read(f"extension/server/{name}").decode() != text:
+            raise CheckError(f"the extension has another {name} than the repository")
     if contents(extension.read(f"extension/{SERVER}")) != contents(sdist.read_bytes()):
         raise CheckError("the server in the extension is not that of the sdist")
+
+
+def check_wheels(extension: zipfile.ZipFile, wheels: Sequence[Path]) -> None:
+    """Check that the extension has these wheels in it, and no others.
+
+    Raises:
+        CheckError: it has not.
+    """
+    names = {name for name in extension.namelist() if name.endswith(".whl")}
+    if names != {f"extension/server/{wheel.name}" for wheel in wheels}:
+        raise CheckError(f"the extension has other wheels than the release: {', '.join(sorted(names))}")
+    for wheel in wheels:
+        if extension.read(f"extension/server/{wheel.name}") != wheel.read_bytes():
+            raise CheckError(f"the extension has another {wheel.name} than the release")
 
 
 def contents(sdist: bytes) -> dict[str, str]:
@@ -156,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as folder:
             sdist = build_sdist()
             built = build_wheels(sdist)
-            build_extension(sdist)
+            build_extension(sdist, built, options.repository)
             neovim.pack(DIST)
             sbom.write_all(__version__)
             check_wheel(wheels.for_this_machine(built), Path(folder))
@@ -180,7 +206,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--unaudited", action="store_true", help="go on where the advisory databases cannot be asked"
     )
+    parser.add_argument("--repository", default=_repository(), help="the URL of the public repository")
     return parser.parse_args(arguments)
+
+
+def _repository() -> str:
+    """Return the repository's URL, where a workflow of GitHub's runs; it is not known elsewhere."""
+    name = os.environ.get("GITHUB_REPOSITORY", "")
+    return f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{name}" if name else ""
 
 
 def _audit(options: argparse.Namespace) -> None:

@@ -18,6 +18,13 @@ const extension = {
   minify: production,
 };
 
+const web = {
+  ...extension,
+  entryPoints: ["src/web.ts"],
+  outfile: "dist/web.js",
+  platform: "browser",
+};
+
 const page = {
   ...common,
   entryPoints: ["src/webview/panel.ts"],
@@ -42,11 +49,11 @@ const tests = {
 };
 
 if (flags.has("--watch")) {
-  for (const options of [extension, page]) {
+  for (const options of [extension, web, page]) {
     await (await context(options)).watch();
   }
 } else {
   await Promise.all(
-    (flags.has("--tests") ? [tests, page] : [extension, page]).map((options) => build(options)),
+    (flags.has("--tests") ? [tests, page] : [extension, web, page]).map((options) => build(options)),
   );
 }

@@ -673,7 +673,7 @@ def test_a_missing_server_is_reported_with_a_remedy(window: Window, server: Code
     server.change_machine_settings(serverPath="/no/such/copilot-server")
     window.status_says("the server is not installed")
     notice = window.notice("/no/such/copilot-server")
-    expect(notice.get_by_role("button", name="Install…")).to_be_visible()
+    expect(notice.get_by_role("button", name="Install")).to_be_visible()
     window.until("no server", lambda: not server.language_servers())
     window.status_item.click()
     window.row("Install the server…").wait_for()
@@ -682,7 +682,7 @@ def test_a_missing_server_is_reported_with_a_remedy(window: Window, server: Code
     window.clear_notices()
     window.focus_editor()
     window.press("Alt+\\")
-    expect(notice.get_by_role("button", name="Install…")).to_be_visible()
+    expect(notice.get_by_role("button", name="Install")).to_be_visible()
 
     server.change_machine_settings(serverPath="/bin/false")
     window.status_says("error")

@@ -82,14 +82,17 @@ def test_the_server_is_installed_by_hashes_and_without_them_only_if_the_user_agr
     (workspace / "venv.py").write_text("open('harmed', 'w').close()\n", "utf-8")
     window.run("Install or Update Server")
     asked = dialog(window, "Install copilot-server?")
-    expect(asked).to_contain_text("which pip fetches and checks by their hashes")
-    asked.get_by_role("button", name="Install").click()
+    expect(asked).to_contain_text("pip fetches and checks by their hashes")
+    # It says which server is used now, and that it stays in use unless the setting is emptied.
+    expect(asked).to_contain_text("serverPath names /no/server, which is no program that can be run")
+    asked.get_by_role("button", name="Install and Switch").click()
 
     again = dialog(window, "without checking their hashes?")
     expect(again).to_contain_text("pip is configured with no-index on this machine", timeout=120_000)
     again.get_by_role("button", name="Cancel").click()
     expect(window.notice("pip is configured with no-index")).to_be_visible()
     window.status_says("the server is not installed")
+    assert server.machine_settings.read_text("utf-8").count("/no/server") == 1
     assert not list(workspace.rglob("harmed"))
 
 

@@ -34,7 +34,7 @@ if ! has_node; then
 fi
 
 # What `npm run package` packs, too: the server, and the lock file with what it needs.
-.venv/bin/python scripts/bundle.py
+.venv/bin/python scripts/bundle.py ${COPILOT_SERVER_WHEELS:+--wheels "$COPILOT_SERVER_WHEELS"}
 
 cd "$extension"
 if ! test node_modules/.installed -nt package-lock.json; then
@@ -48,7 +48,7 @@ if test "$what" = all || test "$what" = check; then
   npm run --silent typecheck
   npm run --silent test
 fi
-npm run --silent package
+npm run --silent package -- ${COPILOT_SERVER_REPOSITORY:+--repository "$COPILOT_SERVER_REPOSITORY"}
 cd - >/dev/null
 test "$what" = all || test "$what" = drive || exit 0
 
@@ -57,4 +57,4 @@ tests/editors/code_server/install.sh || not_run "the extension in a real VS Code
 .venv/bin/python -c 'from tests.support.chromium import find_chromium; find_chromium()' || not_run \
   "the extension in a real VS Code" "There is no Chromium: see the message above."
 .venv/bin/copilot-server pull qwen2.5-coder-0.5b
-.venv/bin/pytest -m editors --fail-on-skip tests/editors/test_vscode.py tests/editors/test_vscode_install.py
+.venv/bin/pytest -m editors --fail-on-skip tests/editors/test_vscode*.py

@@ -97,6 +97,11 @@ class CodeServer:
         return [child for child in children if "--selftest" in _command(child)]
 
 
+def extension_folder(folder: Path) -> Path:
+    """Where our extension is in the ``folder`` of a code-server."""
+    return folder / "extensions" / _EXTENSION_ID
+
+
 @contextmanager
 def open_code_server(
     folder: Path, *, user: Mapping[str, object] | None = None, machine: Mapping[str, object] | None = None
@@ -109,7 +114,7 @@ def open_code_server(
     _check_parts()
     workspace, data, extensions = folder / "workspace", folder / "data", folder / "extensions"
     workspace.mkdir(parents=True)
-    _unpack(extensions / _EXTENSION_ID)
+    _unpack(extension_folder(folder))
     _write_settings(data / "User" / "settings.json", {**QUIET, **(user or {})})
     given = {"copilot-server.serverPath": str(COPILOT_SERVER)} if machine is None else machine
     _write_settings(data / "Machine" / "settings.json", given)

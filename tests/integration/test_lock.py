@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from importlib.metadata import PackageNotFoundError, distribution
@@ -10,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scripts import lock
+from scripts import bundle, lock, wheels
 from tests.support.paths import REPOSITORY
 
 TEXT = (REPOSITORY / "requirements.lock").read_text("utf-8")
@@ -120,3 +121,22 @@ def test_the_tools_of_the_release_are_pinned_too():
     packages = lock.read((REPOSITORY / "scripts/tools.lock").read_text("utf-8"))
     assert {"cyclonedx-bom", "pip-audit", "uv"} <= {one.name for one in packages}
     assert all(one.version and one.hashes for one in packages)
+
+
+def test_the_lock_file_without_torch_has_all_that_the_other_packages_need():
+    text = bundle.lock_files()[bundle.WITHOUT_TORCH]
+    names = {one.name for one in lock.read(text)}
+    assert not names & {"torch", "transformers", "accelerate", "triton", "sympy"}
+    assert not [name for name in names if name.startswith(("nvidia-", "cuda-"))]
+    assert {"numpy", "tokenizers", "pygls", "setuptools"} <= names
+    assert not lacking(text)
+    # What others need, too, is not left out with a package, and what only it needs is.
+    assert "mdurl" not in {one.name for one in lock.read(lock.without(TEXT, {"markdown-it-py"}))}
+    assert "mdurl" in {one.name for one in lock.read(lock.without(TEXT, {"rich"}, keep={"markdown-it-py"}))}
+
+
+def test_the_sizes_are_known_for_every_platform_of_the_wheels():
+    sizes = json.loads(bundle.SIZES.read_text("utf-8"))
+    assert len(sizes) == len(wheels.PLATFORMS)
+    for platform in sizes.values():
+        assert platform["without torch"]["download_bytes"] < platform["with torch"]["download_bytes"]

@@ -58,7 +58,7 @@ export function registerCommands(context: vscode.ExtensionContext, session: Sess
       session.log.show();
     },
     restart: () => session.restart(),
-    install: () => installServer(context, session),
+    install: (isTold?: unknown) => installServer(context, session, isTold === true),
     walkthrough: () => openWalkthrough(context),
     ...Object.fromEntries(
       Object.entries(OF_THE_EDITOR).map(([name, command]) => [

@@ -1,7 +1,9 @@
 /** Starting and stopping the extension. */
 import * as vscode from "vscode";
 import { registerCommands } from "./commands";
+import { sweep } from "./core/environments";
 import { CursorReports } from "./cursorReports";
+import { endInstallation } from "./installCommand";
 import { Session } from "./session";
 import { StatusItem } from "./statusItem";
 import { welcomeOnce } from "./walkthrough";
@@ -14,10 +16,11 @@ export function activate(context: vscode.ExtensionContext): void {
   const commands = registerCommands(context, session);
   context.subscriptions.push(log, session, new StatusItem(session), new CursorReports(session), commands);
   session.watch();
+  void sweep(session.folder);
   void welcomeOnce(context);
 }
 
-/** VS Code waits for the promise, so that no server outlives its window. */
+/** VS Code waits for the promise, so that no server and no pip outlives its window. */
 export async function deactivate(): Promise<void> {
-  await session?.stop();
+  await Promise.all([session?.stop(), endInstallation()]);
 }

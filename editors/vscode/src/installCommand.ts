@@ -1,61 +1,98 @@
 /** The command that installs the server. */
-import { homedir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import * as vscode from "vscode";
-import { text } from "./configuration";
-import { install, pipStep, type Source } from "./core/install";
-import { withoutLinks } from "./core/messages";
-import { NotAsLockedError } from "./core/pip";
-import { InstallError } from "./core/python";
+import { gpuHere, sourceOf, uvLock } from "./bundled";
+import { SECTION, text } from "./configuration";
+import { consentDetail } from "./core/consent";
+import { currentEnvironment } from "./core/environments";
+import { fileFailure, InstallError, NotAsLockedError } from "./core/failures";
+import { untilReleased } from "./core/holders";
+import { install, lockFile, pipStep, withoutHashes, type InstallOptions, type Source } from "./core/install";
+import { planPython, type PythonOptions } from "./core/python";
 import { LineSplitter } from "./core/selfTestProgress";
-import { ownVenv } from "./server";
+import { described, type Transfer } from "./core/transfer";
+import { showFailure } from "./installFailure";
+import { locateServer, places } from "./server";
 import type { Session } from "./session";
 
 const INSTALL = "Install";
+const SWITCH = "Install and Switch";
+const WITH_TORCH = "Install With PyTorch";
+const WITHOUT_TORCH = "Install Without PyTorch";
 const UNCHECKED = "Install Without Hashes";
 
-/** Install or update the server in its own environment, if the user agrees. */
-export async function installServer(context: vscode.ExtensionContext, session: Session): Promise<void> {
-  const source = sourceOf(context);
-  if (!(await agrees("Install copilot-server?", detailOf(context, source), INSTALL))) {
+/** What the user has agreed to. */
+interface Agreed {
+  readonly source: Source;
+  /** Whether the setting serverPath, which names another server, is emptied. */
+  readonly switches: boolean;
+}
+
+/** The installation that runs in this window. */
+let running: { readonly abort: AbortController; readonly ended: Promise<unknown> } | undefined;
+
+/** End the installation that runs in this window, if one does, with all the programs that it has started. */
+export async function endInstallation(): Promise<void> {
+  running?.abort.abort();
+  await running?.ended;
+}
+
+/**
+ * Install or update the server in an environment of its own, if the user agrees.
+ *
+ * @param isTold - Whether the user has agreed already to what a message or the walkthrough says of it.
+ */
+export async function installServer(
+  context: vscode.ExtensionContext,
+  session: Session,
+  isTold = false,
+): Promise<void> {
+  if (running !== undefined) {
+    void vscode.window.showInformationMessage("Copilot Server: the server is being installed already.");
     return;
   }
   try {
-    await session.stop({ kind: "installing" }); // some systems cannot replace files in use
-    await installedOrUnchecked(context, session, source);
-    void vscode.window.showInformationMessage("Copilot Server: the server is installed.");
+    const agreed = await agreement(context, session, isTold);
+    if (agreed !== undefined) {
+      await installedOrUnchecked(context, session, agreed.source);
+      await takenUp(session, agreed);
+    }
   } catch (error) {
-    showFailure(session, error);
-  } finally {
-    await session.restart();
+    await failed(context, session, error);
   }
 }
 
-/** What the setting names, or else the server that comes with the extension. */
-function sourceOf(context: vscode.ExtensionContext): Source {
-  const name = text("installSource");
-  if (name !== "") {
-    return { kind: "unchecked", name };
+/** What is to be installed; undefined if the user does not want it. */
+async function agreement(
+  context: vscode.ExtensionContext,
+  session: Session,
+  isTold: boolean,
+): Promise<Agreed | undefined> {
+  const gpu = gpuHere();
+  const configured = text("serverPath");
+  const used = await locateServer(context);
+  const source = sourceOf(context, gpu);
+  if (isTold && used === undefined && configured === "" && source.kind === "bundled") {
+    return { source, switches: false };
   }
-  const { version } = context.extension.packageJSON as { readonly version: string };
-  const file = (file: string): string => vscode.Uri.joinPath(context.extensionUri, "server", file).fsPath;
-  return {
-    kind: "bundled",
-    archive: file(`copilot_server-${version}.tar.gz`),
-    lock: file("requirements.lock"),
-  };
+  await madeFolder(session.folder);
+  const python = await planPython(pythonOptions(context, session, new AbortController().signal));
+  const proposal = { source, torch: gpu, gpu, python, used, configured, folder: session.folder };
+  const plain = configured === "" ? INSTALL : SWITCH;
+  const other = source.kind === "unchecked" ? [] : [gpu ? WITHOUT_TORCH : WITH_TORCH];
+  const answer = await asked("Install copilot-server?", consentDetail(proposal), plain, ...other);
+  return answer === undefined
+    ? undefined
+    : {
+        source: answer === plain ? source : sourceOf(context, answer === WITH_TORCH),
+        switches: configured !== "",
+      };
 }
 
-function detailOf(context: vscode.ExtensionContext, source: Source): string {
-  const what =
-    source.kind === "bundled"
-      ? "The server that comes with the extension is installed with the libraries that it needs, PyTorch among " +
-        "them, which pip fetches and checks by their hashes,"
-      : `As the setting installSource says, pip installs ${source.name} and the libraries that it needs, PyTorch ` +
-        "among them, without checking their hashes,";
-  return (
-    `${what} into a Python environment of its own: ${ownVenv(context)}. ` +
-    "That takes minutes, and some gigabytes of disk."
-  );
+async function madeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw fileFailure(error, folder);
+  });
 }
 
 /** Install it; if the files that the extension knows cannot be had here, without hashes, if the user agrees. */
@@ -72,69 +109,135 @@ async function installedOrUnchecked(
     }
     session.log.warn(error.message);
     const detail = `${error.message} pip can install what it finds instead, which nobody has checked.`;
-    if (!(await agrees("Install the server's libraries without checking their hashes?", detail, UNCHECKED))) {
+    const question = "Install the server's libraries without checking their hashes?";
+    if ((await asked(question, detail, UNCHECKED)) === undefined) {
       throw error;
     }
-    await installed(context, session, { kind: "unchecked", name: source.archive });
+    await installed(context, session, await withoutHashes(source));
   }
 }
 
-async function agrees(question: string, detail: string, yes: string): Promise<boolean> {
-  return (await vscode.window.showInformationMessage(question, { modal: true, detail }, yes)) === yes;
+async function asked(question: string, detail: string, ...answers: string[]): Promise<string | undefined> {
+  return vscode.window.showInformationMessage(question, { modal: true, detail }, ...answers);
 }
 
 /** Install it, with a notification that shows the steps and can cancel them. */
 async function installed(context: vscode.ExtensionContext, session: Session, source: Source): Promise<void> {
-  const options = {
-    location: vscode.ProgressLocation.Notification,
-    title: "Installing copilot-server",
-    cancellable: true,
-  };
-  await vscode.window.withProgress(options, async (progress, token) => {
-    const cancelled = new AbortController();
+  const abort = new AbortController();
+  const location = vscode.ProgressLocation.Notification;
+  const options = { location, title: "Installing copilot-server", cancellable: true };
+  const work = vscode.window.withProgress(options, async (progress, token) => {
     token.onCancellationRequested(() => {
-      cancelled.abort();
+      abort.abort();
     });
-    const onStep = (message: string): void => {
-      progress.report({ message });
-    };
-    await install({
-      python: text("pythonPath"),
+    const shown = new Shown(progress);
+    const whole: InstallOptions = {
+      ...pythonOptions(context, session, abort.signal),
       source,
-      venv: ownVenv(context),
-      folder: session.folder,
-      platform: process.platform,
-      home: homedir(),
-      searchPath: process.env["PATH"] ?? "",
-      signal: cancelled.signal,
-      onStep,
-      onOutput: logged(session, onStep),
-    });
+      proxy: vscode.workspace.getConfiguration("http").get<string>("proxy") ?? "",
+      onStep: (step) => {
+        shown.begin(step);
+      },
+      onTransfer: (transfer) => {
+        shown.transferred(transfer);
+      },
+      onOutput: logged(session, shown),
+    };
+    await installedHereOrElsewhere(whole, shown);
+  });
+  running = { abort, ended: Promise.resolve(work).catch(() => undefined) };
+  await session.installing(work).finally(() => {
+    running = undefined;
   });
 }
 
+/** Install it, or wait for the window that does so already, and take up what that has installed. */
+async function installedHereOrElsewhere(options: InstallOptions, shown: Shown): Promise<void> {
+  const { folder, signal } = options;
+  try {
+    await install(options);
+  } catch (error) {
+    if (!(error instanceof InstallError && error.reason === "busy")) {
+      throw error;
+    }
+    shown.begin("another window is installing it");
+    const before = await currentEnvironment(folder);
+    await untilReleased(lockFile(folder), signal);
+    if (signal.aborted) {
+      throw new InstallError("cancelled", "The user does not wait for the other window.");
+    }
+    if ((await currentEnvironment(folder)).folder === before.folder) {
+      throw new InstallError("other", "The other window has not installed the server.");
+    }
+  }
+}
+
+function pythonOptions(
+  context: vscode.ExtensionContext,
+  session: Session,
+  signal: AbortSignal,
+): PythonOptions {
+  const python = text("pythonPath");
+  return { ...places(), python, folder: session.folder, signal, uvLock: uvLock(context) };
+}
+
+/** Use what has been installed. */
+async function takenUp(session: Session, { switches }: Agreed): Promise<void> {
+  if (switches) {
+    const settings = vscode.workspace.getConfiguration(SECTION);
+    await settings.update("serverPath", undefined, vscode.ConfigurationTarget.Global);
+  }
+  await session.restart();
+  void vscode.window.showInformationMessage("Copilot Server: the server is installed.");
+}
+
+async function failed(context: vscode.ExtensionContext, session: Session, error: unknown): Promise<void> {
+  session.lookAgain();
+  if (error instanceof InstallError && error.reason === "cancelled") {
+    session.log.info(error.message);
+    return;
+  }
+  await showFailure(session.log, error, () => installServer(context, session, true));
+}
+
+/** The notification, which says the step and how far it is. */
+class Shown {
+  private step = "";
+  private transfer: Transfer | undefined;
+  private percent = 0;
+
+  constructor(private readonly progress: vscode.Progress<{ message?: string; increment?: number }>) {}
+
+  begin(step: string): void {
+    this.step = step;
+    this.show(0);
+  }
+
+  transferred(transfer: Transfer): void {
+    this.transfer = transfer;
+    const { fetched_bytes: fetched, total_bytes: total } = transfer;
+    const percent = total === undefined ? 0 : Math.min(100, (100 * fetched) / total);
+    const increment = Math.max(0, percent - this.percent);
+    this.percent += increment;
+    this.show(increment);
+  }
+
+  private show(increment: number): void {
+    const bytes = this.transfer === undefined ? "" : described(this.transfer);
+    this.progress.report({ message: [this.step, bytes].filter(Boolean).join(": "), increment });
+  }
+}
+
 /** Takes pip's output: logs its lines, and reports the steps that they begin. */
-function logged({ log }: Session, onStep: (step: string) => void): (piece: string) => void {
+function logged({ log }: Session, shown: Shown): (piece: string) => void {
   const lines = new LineSplitter();
   return (piece) => {
     for (const line of lines.push(piece)) {
       log.info(line);
       const step = pipStep(line);
       if (step !== undefined) {
-        onStep(step);
+        shown.begin(step);
       }
     }
   };
-}
-
-function showFailure({ log }: Session, error: unknown): void {
-  const message = error instanceof InstallError ? error.message : String(error);
-  log.error(message);
-  const showLog = "Show Log";
-  const shown = withoutLinks(`Copilot Server: ${message}`);
-  void vscode.window.showErrorMessage(shown, showLog).then((chosen) => {
-    if (chosen === showLog) {
-      log.show();
-    }
-  });
 }

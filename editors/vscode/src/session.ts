@@ -6,6 +6,7 @@ import { isEnabledAnywhere, isWantedIn, reader, SECTION, text } from "./configur
 import { Connection } from "./connection";
 import { INSTALL, LOG, RESTART, SET_PATH, type Action } from "./core/actions";
 import { afterCrash, type Crashes } from "./core/backoff";
+import { fileFailure } from "./core/failures";
 import type { Found } from "./core/locate";
 import {
   changedSettings,
@@ -16,7 +17,7 @@ import {
 } from "./core/settings";
 import { UNKNOWN_STATUS, type Phase } from "./core/status";
 import { sayError, sayWarning } from "./say";
-import { locateServer, missingMessage } from "./server";
+import { locateServer, missingMessage, watchInstallations } from "./server";
 
 /** The extension's settings that take effect only when the server starts. */
 const RESTARTING = ["serverPath", "logLevel"] as const;
@@ -65,7 +66,10 @@ export class Session implements vscode.Disposable {
     this.watches.push(
       vscode.workspace.onDidOpenTextDocument(look),
       vscode.workspace.onDidGrantWorkspaceTrust(() => {
-        this.retryIfMissing();
+        this.lookAgain();
+      }),
+      watchInstallations(this.context, () => {
+        this.lookAgain();
       }),
       vscode.workspace.onDidChangeConfiguration((event) => {
         this.settingsChanged(event);
@@ -111,12 +115,31 @@ export class Session implements vscode.Disposable {
 
   /** The server's program, for other commands; if there is none, the user gets a message, and it is undefined. */
   async program(): Promise<Found | undefined> {
-    const found = await locateServer(this.context);
-    await mkdir(this.folder, { recursive: true });
-    if (found === undefined) {
-      this.offerServer();
+    try {
+      const found = await this.locate();
+      if (found === undefined) {
+        this.offerServer();
+      }
+      return found;
+    } catch (error) {
+      this.say(sayError, fileFailure(error, this.folder).message, LOG);
+      return undefined;
     }
-    return found;
+  }
+
+  /** Show that the server is being installed until it is, where there is none to go on with. */
+  async installing(work: Thenable<void>): Promise<void> {
+    if (this.current.kind === "missing" || this.current.kind === "idle") {
+      this.enter({ kind: "installing" });
+    }
+    await work;
+  }
+
+  /** Start the server if there was none before. */
+  lookAgain(): void {
+    if (this.current.kind === "missing" || this.current.kind === "installing") {
+      void this.launch();
+    }
   }
 
   dispose(): void {
@@ -131,14 +154,21 @@ export class Session implements vscode.Disposable {
       return;
     }
     this.enter({ kind: "starting" });
-    const found = await locateServer(this.context);
-    await mkdir(this.folder, { recursive: true });
+    let found: Found | undefined;
+    try {
+      found = await this.locate();
+    } catch (error) {
+      if (turn === this.turn) {
+        this.fail(`The server does not start: ${fileFailure(error, this.folder).message}`);
+      }
+      return;
+    }
     await this.ended;
     if (turn !== this.turn) {
       return;
     }
     if (found === undefined) {
-      this.enter({ kind: "missing", message: missingMessage() });
+      this.enter({ kind: "missing", message: missingMessage(this.context) });
       this.offerServerOnce();
       return;
     }
@@ -234,7 +264,7 @@ export class Session implements vscode.Disposable {
   }
 
   private offerServer(): void {
-    this.say(sayWarning, missingMessage(), INSTALL, SET_PATH);
+    this.say(sayWarning, missingMessage(this.context), INSTALL, SET_PATH);
   }
 
   private say(
@@ -246,11 +276,14 @@ export class Session implements vscode.Disposable {
     show(message, ...actions);
   }
 
-  private retryIfMissing(): void {
-    if (this.current.kind === "missing") {
-      this.enter({ kind: "idle" });
-      void this.launch();
-    }
+  /**
+   * Find the server, and make the folder that it runs in.
+   *
+   * @throws Error - If the folder cannot be made.
+   */
+  private async locate(): Promise<Found | undefined> {
+    await mkdir(this.folder, { recursive: true });
+    return locateServer(this.context);
   }
 
   private settingsChanged(event: vscode.ConfigurationChangeEvent): void {

@@ -6,9 +6,18 @@ import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { install, pipCommands, pipStep, type InstallOptions, type Source } from "../src/core/install";
-import { NotAsLockedError, pipFailure } from "../src/core/pip";
-import { findPython, InstallError } from "../src/core/python";
+import { currentEnvironment, environmentsFolder } from "../src/core/environments";
+import { InstallError, NotAsLockedError } from "../src/core/failures";
+import {
+  install,
+  lockFile,
+  pipCommands,
+  pipStep,
+  withoutHashes,
+  type InstallOptions,
+  type Source,
+} from "../src/core/install";
+import { havePython, planPython } from "../src/core/python";
 
 let folder = "";
 const ENVIRONMENT = { ...process.env };
@@ -95,13 +104,15 @@ function named(where: string, main: string): Source {
   return { kind: "unchecked", name: makeWheel(where, "copilot_server", "0.0.1", STAND_IN, main) };
 }
 
+type Bundled = Source & { readonly kind: "bundled" };
+
 /** What comes with the extension: a server that needs `tiny-dep`, and a lock file with the hash of `wheel`. */
-async function bundled(wheel: string, lines: (hash: string) => string = locked): Promise<Source> {
+async function bundled(wheel: string, lines: (hash: string) => string = locked): Promise<Bundled> {
   const archive = path.join(folder, "copilot_server-0.0.1.tar.gz");
   execFileSync("python3", ["-c", MAKE_SDIST, archive, STAND_IN, "tiny_dep"]);
   const lock = path.join(folder, "requirements.lock");
   await writeFile(lock, lines(createHash("sha256").update(readFileSync(wheel)).digest("hex")));
-  return { kind: "bundled", archive, lock };
+  return { kind: "bundled", archives: [archive], lock };
 }
 
 function locked(hash: string, version = "1.0"): string {
@@ -119,13 +130,14 @@ function options(changes: Partial<InstallOptions>): InstallOptions & { readonly 
   return {
     python: "",
     source: { kind: "unchecked", name: "" },
-    venv: path.join(folder, "storage/venv"),
+    proxy: "",
     folder: path.join(folder, "storage"),
     platform: process.platform,
     home: folder,
     searchPath: process.env["PATH"] ?? "",
     signal: new AbortController().signal,
     onStep: (step) => steps.push(step),
+    onTransfer: () => undefined,
     onOutput: () => undefined,
     steps,
     ...changes,
@@ -136,9 +148,10 @@ function version(program: string): string {
   return execFileSync(program, ["--version"], { encoding: "utf8" });
 }
 
-/** What the Python of the environment prints. */
-function inEnvironment(code: string): string {
-  const python = path.join(folder, "storage/venv/bin/python");
+/** What the Python of the current environment prints. */
+async function inEnvironment(code: string): Promise<string> {
+  const current = await currentEnvironment(path.join(folder, "storage"));
+  const python = path.join(current.folder, "bin/python");
   return execFileSync(python, ["-c", code], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
 }
 
@@ -150,30 +163,20 @@ test("the server that comes with the extension is installed with what the lock f
   const program = await install(asked);
   assert.equal(version(program), "copilot-server 0.0.1\n");
   assert.deepEqual(asked.steps, ["looking for Python", "making an environment", "asking pip"]);
-  assert.equal(inEnvironment("import tiny_dep; print(tiny_dep.VERSION)"), "1.0\n");
-  assert.equal(version(await install({ ...asked })), "copilot-server 0.0.1\n"); // an update
-});
-
-test("what was installed without hashes before is installed again, with them", async () => {
-  const source = await bundled(tinyDep("index"));
-  ownIndex("index");
-  await install(options({ source: named("good", "main") }));
-  const file = inEnvironment("import tiny_dep; print(tiny_dep.__file__)").trim();
-  await writeFile(file, 'VERSION = "replaced"');
-  await install(options({ source }));
-  assert.equal(inEnvironment("import tiny_dep; print(tiny_dep.VERSION)"), "1.0\n");
+  assert.equal(await inEnvironment("import tiny_dep; print(tiny_dep.VERSION)"), "1.0\n");
+  assert.equal((await currentEnvironment(asked.folder)).version, "0.0.1");
 });
 
 test("a file that is not the one of the lock file is not installed, and the user is not asked to agree", async () => {
   const wheel = tinyDep("tampered");
   const source = await bundled(wheel, () => `tiny-dep @ file://${wheel} --hash=sha256:${"0".repeat(64)}\n`);
-  const venv = path.join(folder, "storage/tampered");
-  await assert.rejects(install(options({ source, venv })), (error) => {
+  const before = await environments();
+  await assert.rejects(install(options({ source })), (error) => {
     assert.ok(error instanceof InstallError && !(error instanceof NotAsLockedError), String(error));
     assert.match(error.message, /its hash differs/);
     return true;
   });
-  assert.equal(existsSync(venv), false);
+  assert.deepEqual(await environments(), before);
 });
 
 test("what an index of the user's own builds itself can be installed without hashes", async () => {
@@ -185,11 +188,9 @@ test("what an index of the user's own builds itself can be installed without has
     assert.match(error.message, /pip is configured with (find-links|no-index)/);
     return true;
   });
-  assert.ok(source.kind === "bundled");
-  assert.equal(
-    version(await install({ ...asked, source: { kind: "unchecked", name: source.archive } })),
-    "copilot-server 0.0.1\n",
-  );
+  const program = await install({ ...asked, source: await withoutHashes(source) });
+  assert.equal(version(program), "copilot-server 0.0.1\n");
+  assert.equal(await inEnvironment("import tiny_dep; print(tiny_dep.VERSION)"), "3.0\n");
 });
 
 test("what the lock file does not name is not installed", async () => {
@@ -198,7 +199,7 @@ test("what the lock file does not name is not installed", async () => {
   makeWheel("index", "other", "1.0", "");
   ownIndex("index");
   await assert.rejects(install(options({ source })), InstallError);
-  assert.throws(() => inEnvironment("import other"));
+  await assert.rejects(inEnvironment("import other"));
 });
 
 test("another package is not built from its source, whose build would come without a hash", async () => {
@@ -224,8 +225,8 @@ test("neither Python nor pip runs what lies in the folder that the editor was st
   process.chdir(workspace);
   try {
     const source = named("good", "main");
-    await rm(path.join(folder, "storage/venv"), { recursive: true });
-    await install(options({ source, searchPath: `:.:${process.env["PATH"] ?? ""}` }));
+    const program = await install(options({ source, searchPath: `:.:${process.env["PATH"] ?? ""}` }));
+    assert.equal(version(program), "copilot-server 0.0.1\n");
     assert.ok(!(await readdir(workspace)).includes("harmed"));
     // The twin: Python does run them where it is started among them.
     execFileSync("python3", ["-m", "venv", path.join(folder, "never")], { stdio: "ignore" });
@@ -235,55 +236,90 @@ test("neither Python nor pip runs what lies in the folder that the editor was st
   }
 });
 
-test("what a setting names is installed without hashes", async () => {
-  const again = options({ source: named("good", "main") });
-  assert.equal(version(await install(again)), "copilot-server 0.0.1\n");
-  assert.deepEqual(again.steps, ["looking for Python", "asking pip"]);
-});
-
-test("a source that does not exist leaves nothing behind, and says what to do", async () => {
-  const venv = path.join(folder, "storage/half");
+test("a source that does not exist leaves nothing behind, and what was there before is still used", async () => {
+  const before = await environments();
+  const current = await currentEnvironment(path.join(folder, "storage"));
   const source: Source = { kind: "unchecked", name: path.join(folder, "none.whl") };
-  await assert.rejects(install(options({ venv, source })), InstallError);
-  assert.equal(existsSync(venv), false);
+  await assert.rejects(install(options({ source })), InstallError);
+  assert.deepEqual(await environments(), before);
+  assert.deepEqual(await currentEnvironment(path.join(folder, "storage")), current);
 });
 
 test("a package whose program does not run is rejected", async () => {
-  const venv = path.join(folder, "storage/broken-venv");
-  const asked = options({ venv, source: named("broken", "no_such") });
+  const before = await environments();
+  const asked = options({ source: named("broken", "no_such") });
   await assert.rejects(install(asked), /has no copilot-server that runs/);
-  assert.equal(existsSync(venv), false);
+  assert.deepEqual(await environments(), before);
 });
 
 test("cancelling leaves nothing behind", async () => {
-  const venv = path.join(folder, "storage/cancelled");
+  const before = await environments();
   const cancelled = new AbortController();
-  const asked = options({ venv, source: named("good", "main"), signal: cancelled.signal });
+  const asked = options({ source: named("good", "main"), signal: cancelled.signal });
   const onStep = (step: string): void => {
-    if (step === "asking pip") {
+    if (step === "making an environment") {
       cancelled.abort();
     }
   };
   await assert.rejects(install({ ...asked, onStep }), /was cancelled/);
-  assert.equal(existsSync(venv), false);
+  assert.deepEqual(await environments(), before);
+  assert.equal(existsSync(lockFile(asked.folder)), false);
 });
 
-test("a Python that is too old is reported with the remedy", async () => {
-  const old = path.join(folder, "old-python");
-  await writeFile(old, `#!/bin/sh\necho 3 9 ${old}\n`);
-  await chmod(old, 0o755);
+/** The environments that are there. */
+async function environments(): Promise<readonly string[]> {
+  const entries = await readdir(environmentsFolder(path.join(folder, "storage")), { withFileTypes: true });
+  return entries.filter((one) => one.isDirectory()).map(({ name }) => name);
+}
+
+/** A program that says it is a Python of a version. */
+async function pythonSaying(name: string, words: string): Promise<string> {
+  const program = path.join(folder, name);
+  mkdirSync(path.dirname(program), { recursive: true });
+  await writeFile(program, `#!/bin/sh\necho ${words} ${program}\n`);
+  await chmod(program, 0o755);
+  return program;
+}
+
+test("a Python that is too old or too new is reported with the remedy", async () => {
+  const old = await pythonSaying("old-python", "3 9");
   await assert.rejects(
-    findPython(options({ python: old, folder })),
-    /needs Python 3\.11 or newer.*is 3\.9.*pythonPath/,
+    planPython(options({ python: old, folder })),
+    /needs Python 3\.11 to 3\.14.*is 3\.9.*pythonPath/,
   );
+  const young = await pythonSaying("young-python", "3 99");
+  await assert.rejects(planPython(options({ python: young, folder })), /Python 3\.99 is too new/);
 });
 
 test("a missing Python is reported, and a relative path is none", async () => {
   const needed = /none at \/no\/python.*by its absolute path/;
-  await assert.rejects(findPython(options({ python: "/no/python", folder })), needed);
-  await assert.rejects(findPython(options({ python: "bin/python3", folder })), /none at bin\/python3/);
-  await assert.rejects(findPython(options({ searchPath: `${folder}/none`, folder })), /none on the PATH/);
-  assert.ok(path.isAbsolute(await findPython(options({ python: "python3", folder }))));
+  await assert.rejects(planPython(options({ python: "/no/python", folder })), needed);
+  await assert.rejects(planPython(options({ python: "bin/python3", folder })), /none at bin\/python3/);
+  await assert.rejects(planPython(options({ searchPath: `${folder}/none`, folder })), /none on the PATH/);
+  const plan = await planPython(options({ python: "python3", folder }));
+  assert.ok(plan.kind === "found" && path.isAbsolute(plan.python.program));
+});
+
+test("uv fetches a Python where there is none that fits", async () => {
+  await pythonSaying("few/python3", "3 8");
+  const asked = options({ searchPath: path.join(folder, "few"), folder: path.join(folder, "storage") });
+  await assert.rejects(planPython(asked), /none on the PATH.*is 3\.8/);
+  // An older Python can have uv from an index, by its hash; uv itself is better.
+  assert.equal((await planPython({ ...asked, uvLock: "uv.lock" })).kind, "pip");
+  const uv = path.join(folder, "few/uv");
+  const python = path.join(folder, "storage/pythons/python");
+  const link = `ln -sf ${execFileSync("python3", ["-c", "import sys; print(sys.executable)"], { encoding: "utf8" }).trim()} "$UV_PYTHON_INSTALL_DIR/python"`;
+  await writeFile(
+    uv,
+    `#!/bin/sh\ncase "$2" in install) ${link};; find) echo "$UV_PYTHON_INSTALL_DIR/python";; esac\n`,
+  );
+  await chmod(uv, 0o755);
+  const plan = await planPython(asked);
+  assert.deepEqual(plan, { kind: "uv", uv });
+  const { program, version } = await havePython(plan, asked);
+  assert.ok(existsSync(python));
+  assert.equal(version[0], 3);
+  assert.ok(path.isAbsolute(program));
 });
 
 test("pip's output is described as steps", () => {
@@ -294,39 +330,8 @@ test("pip's output is described as steps", () => {
   assert.equal(pipStep("Looking in indexes: x"), undefined);
 });
 
-/** What pip 24.0 and 26.2 write, shortened. */
-const WRONG_HASH = `ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated ...
-    torch==2.13.0 from https://example.com/torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl:
-        Expected sha256 0000
-             Got        f82b`;
-const NO_FILE = `ERROR: Could not find a version that satisfies the requirement torch==2.13.0 (from versions: 2.2.2)
-ERROR: No matching distribution found for torch==2.13.0`;
-const OFFLINE = `WARNING: Retrying (Retry(total=4, connect=None, read=None, redirect=None, status=None)) ...
-${NO_FILE}`;
-
-test("only an honest reason offers to go without hashes", () => {
-  const cases: [string, string, RegExp | undefined][] = [
-    [WRONG_HASH, "", undefined],
-    [WRONG_HASH, "global.timeout='180'\n:env:.cert='/etc/ssl/x'\n", undefined],
-    [WRONG_HASH, "global.index-url='https://pypi.example.com/simple'", /configured with index-url/],
-    [WRONG_HASH, ":env:.extra-index-url='https://download.pytorch.org/whl/cpu'", /with extra-index-url/],
-    [NO_FILE, "", /no file for this system/],
-    [OFFLINE, "global.index-url='https://pypi.example.com/simple'", undefined],
-    [OFFLINE, "", undefined],
-    ["ERROR: ResolutionImpossible: ...", "user.constraint='c.txt'", /configured with constraint/],
-    ["ERROR: Could not install packages: No space left", "global.index-url='x'", undefined],
-  ];
-  for (const [output, configuration, offered] of cases) {
-    const error = pipFailure(output, { name: undefined, configuration });
-    assert.equal(error instanceof NotAsLockedError, offered !== undefined, error.message);
-    assert.match(error.message, offered ?? /./);
-  }
-  const tampered = pipFailure(WRONG_HASH, { name: undefined, configuration: "" });
-  assert.match(tampered.message, /^torch==2\.13\.0 is not the file .* its hash differs/);
-});
-
 test("hashes are required of all that comes from an index, and the server comes from none", () => {
-  const [libraries, server] = pipCommands({ kind: "bundled", archive: "/x/a.tar.gz", lock: "/x/l" });
+  const [libraries, server] = pipCommands({ kind: "bundled", archives: [], lock: "/x/l" }, "/x/a.tar.gz");
   for (const flag of ["--require-hashes", "--only-binary"]) {
     assert.ok(libraries?.includes(flag), flag);
   }

@@ -19,11 +19,11 @@ const LOCATIONS: Locations = {
   trustedFolders: ["/code/a"],
 };
 
-test("the server is looked for on the PATH, then in our own environment, then in a trusted workspace", () => {
+test("the server is looked for in our own environment, then on the PATH, then in a trusted workspace", () => {
   assert.deepEqual(candidates(LOCATIONS), [
+    { program: "/storage/server/bin/copilot-server", origin: "own environment" },
     { program: "/usr/bin/copilot-server", origin: "PATH" },
     { program: "/opt/bin/copilot-server", origin: "PATH" },
-    { program: "/storage/server/bin/copilot-server", origin: "own environment" },
     { program: "/code/a/.venv/bin/copilot-server", origin: "workspace" },
   ]);
 });
@@ -63,7 +63,7 @@ test("on Windows the program is an .exe", () => {
   };
   assert.deepEqual(
     candidates({ ...locations, trustedFolders: [] }).map(({ program }) => program),
-    ["C:\\bin\\copilot-server.exe", "D:\\x\\copilot-server.exe", "C:\\s\\Scripts\\copilot-server.exe"],
+    ["C:\\s\\Scripts\\copilot-server.exe", "C:\\bin\\copilot-server.exe", "D:\\x\\copilot-server.exe"],
   );
 });
 

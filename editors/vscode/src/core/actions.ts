@@ -8,7 +8,8 @@ export interface Action {
 
 export const LOG: Action = { title: "Show Log", command: "copilot-server.showLog" };
 export const RESTART: Action = { title: "Restart", command: "copilot-server.restart" };
-export const INSTALL: Action = { title: "Install…", command: "copilot-server.install" };
+/** The message says what is fetched, so nothing more is asked. */
+export const INSTALL: Action = { title: "Install", command: "copilot-server.install", args: [true] };
 export const UPDATE: Action = { title: "Update…", command: "copilot-server.install" };
 export const SET_PATH: Action = {
   title: "Set Path",

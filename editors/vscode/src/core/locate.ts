@@ -38,11 +38,12 @@ export function candidates(locations: Locations): readonly Found[] {
     return programs.flatMap((one) => (one === undefined ? [] : [{ program: one, origin: "setting" }]));
   }
   return [
-    ...programsOnPath("copilot-server", locations).map((program): Found => ({ program, origin: "PATH" })),
+    // First, since the user has had it installed for this editor, and updates it here.
     {
       program: programIn(locations.ownVenv, "copilot-server", locations.platform),
       origin: "own environment",
     },
+    ...programsOnPath("copilot-server", locations).map((program): Found => ({ program, origin: "PATH" })),
     ...inWorkspace(locations),
   ];
 }

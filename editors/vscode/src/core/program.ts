@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
   readonly timeout_s?: number;
+  /** Whether what it has started is ended with it. */
+  readonly family?: boolean;
   /** Called with each piece of output of either stream. */
   readonly onOutput?: (text: string) => void;
 }
@@ -38,6 +40,7 @@ export function run(program: string, args: readonly string[], options: RunOption
       env: options.env,
       stdio: ["ignore", "pipe", "pipe"],
       windowsHide: true,
+      detached: hasGroup(options), // it leads a process group of its own
     });
     const stdout = collected(child.stdout, options.onOutput);
     const stderr = collected(child.stderr, options.onOutput);
@@ -80,11 +83,14 @@ function collected(stream: NodeJS.ReadableStream, onOutput?: (text: string) => v
 }
 
 /** End `child` when it is cancelled or takes too long; returns a function that stops watching. */
-function endedBy(child: ChildProcess, { signal, timeout_s }: RunOptions): () => void {
+function endedBy(child: ChildProcess, options: RunOptions): () => void {
+  const { signal, timeout_s } = options;
   let killTimer: NodeJS.Timeout | undefined;
   const end = (): void => {
-    child.kill("SIGTERM");
-    killTimer = setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
+    kill(child, "SIGTERM", options);
+    killTimer = setTimeout(() => {
+      kill(child, "SIGKILL", options);
+    }, GRACE_MS);
   };
   const timer = timeout_s === undefined ? undefined : setTimeout(end, timeout_s * 1000);
   if (signal?.aborted) {
@@ -96,4 +102,22 @@ function endedBy(child: ChildProcess, { signal, timeout_s }: RunOptions): () => 
     clearTimeout(killTimer);
     signal?.removeEventListener("abort", end);
   };
+}
+
+function hasGroup({ family }: RunOptions): boolean {
+  return family === true && process.platform !== "win32";
+}
+
+function kill(child: ChildProcess, signal: NodeJS.Signals, options: RunOptions): void {
+  if (options.family !== true || child.pid === undefined) {
+    child.kill(signal);
+  } else if (process.platform === "win32") {
+    spawn("taskkill", ["/pid", String(child.pid), "/T", "/F"], { stdio: "ignore", windowsHide: true });
+  } else {
+    try {
+      process.kill(-child.pid, signal);
+    } catch {
+      // all of them have ended
+    }
+  }
 }
