@@ -84,7 +84,7 @@ function M.languages()
   local languages = vim.tbl_extend('force', config.own_filetypes(), turned_on)
   languages[''] = nil
   if vim.tbl_contains(vim.tbl_values(languages), true) then
-    return vim.tbl_extend('keep', languages, { ['*'] = true })
+    return languages
   end
 end
 
