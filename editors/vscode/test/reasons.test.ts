@@ -59,7 +59,7 @@ test("who asks where the server cannot be asked is told what to do", () => {
   const cases: [Phase, Partial<Switches>, RegExp, readonly string[]][] = [
     [{ kind: "idle" }, { enabled: false }, /^Suggestions are off\.$/, ["Turn On"]],
     [{ kind: "idle" }, { enabled: false, isOffHere: true }, /off in this workspace/, ["Turn On"]],
-    [{ kind: "missing", message: "None." }, {}, /None/, ["Install…", "Set Path"]],
+    [{ kind: "missing", message: "None." }, {}, /None/, ["Install", "Set Path"]],
     [{ kind: "failed", message: "Broken." }, {}, /Broken/, ["Restart", "Show Log"]],
     [{ kind: "restarting", delay_s: 4, why: "It crashed." }, {}, /crashed.*4 s/, ["Restart", "Show Log"]],
     [{ kind: "installing" }, {}, /being installed/, []],

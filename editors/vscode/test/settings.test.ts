@@ -122,7 +122,16 @@ test("every setting is described, and has a scope", () => {
 });
 
 test("a workspace cannot make the extension run a program, or fetch a model", () => {
-  const running = ["serverPath", "installSource", "pythonPath", "model", "device", "offline", "speed.fast"];
+  const running = [
+    "serverPath",
+    "installSource",
+    "pythonPath",
+    "model",
+    "device",
+    "offline",
+    "fetch",
+    "speed.fast",
+  ];
   for (const name of running) {
     assert.equal(DECLARED.get(name)?.["scope"], "machine", name);
   }

@@ -7,6 +7,7 @@ export const SERVER_SETTINGS = [
   "device",
   "dtype",
   "offline",
+  "fetch",
   "enabled",
   "automatic",
   "languages",
@@ -53,6 +54,7 @@ export function isGuarded(name: ServerSetting): boolean {
 const GUARDED = [
   "model",
   "offline",
+  "fetch",
   "automatic",
   "exclude",
   "workspace",
