@@ -35,5 +35,5 @@ def targets(model: str, isa: str) -> Mapping[str, str]:
         DEFAULT_MODEL: (DEFAULT, DEFAULT_BY_ISA),
         "qwen2.5-coder-1.5b": (LARGER, LARGER_BY_ISA),
     }.get(model, ({}, {}))
-    column = 1 if isa == "avx512" else 0
+    column = 1 if isa in ("amx", "avx512") else 0
     return alike | {name: wanted[column] for name, wanted in by_isa.items()}

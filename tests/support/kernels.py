@@ -34,7 +34,7 @@ KERNELS = ROOT / "copilot_server" / "engine" / "backends" / "cpu" / "kernels"
 PROBES = Path(__file__).parent / "kernel_probes"
 BUILDS = ROOT / ".cache" / "kernels"
 
-X86_INSTRUCTION_SETS = tuple(name for name in cpu_library.INSTRUCTION_SETS if name.startswith("avx"))
+X86_INSTRUCTION_SETS = tuple(name for name in cpu_library.INSTRUCTION_SETS if name.startswith(("amx", "avx")))
 
 
 @contextmanager
@@ -228,7 +228,7 @@ class Probes:
         result = np.empty((len(x), outputs), np.float32)
         type_ = cpu_library.WEIGHT_TYPES[kind]
         given = scales if scales is not None else np.empty(0, np.uint16)
-        scratch = np.empty(2 * x.size, np.int8)
+        scratch = np.empty(2 * (len(x) + 15) * inputs, np.int8)
         self._call("product", packed, given, type_, outputs, inputs, x, len(x), scratch, result)
         return result
 

@@ -41,16 +41,20 @@ void PROBE(soften)(float *weights, int32_t width, float *most, float *total) {
 }
 
 /* y = the products of rows of x with a matrix in int8 or in a format of codes.h. `scratch` has room for the rows as
- * the product reads them: 2 bytes for each number. */
+ * the product reads them, which may be in tiles of 16: 2 bytes for each number. */
 void PROBE(product)(const uint8_t *data, const uint16_t *weight_scales, int32_t type, int32_t outputs, int32_t inputs,
                     float *x, int32_t rows, int8_t *scratch, float *y) {
     const Matrix matrix = {.data = data, .scales = weight_scales, .outputs = outputs, .inputs = inputs, .type = type};
-    const int64_t numbers = (int64_t)rows * inputs;
+    const int64_t numbers = (int64_t)padded(rows, 16) * inputs;
     float *scales = (float *)(scratch + numbers);
     int32_t *surplus = (int32_t *)(scales + numbers / GROUP);
     int16_t *sums = (int16_t *)(surplus + numbers / GROUP);
     const Activations in = {x, scratch, scales, surplus, sums, rows, inputs};
     for (int32_t row = 0; row < rows; row++)
+#if defined(ISA_AMX)
+        if (is_tiled(&matrix, rows)) quantize_in_tile(&in, row, x + (int64_t)row * inputs);
+        else
+#endif
         if (is_coded(&matrix)) quantize_tiled(&in, row, x + (int64_t)row * inputs);
         else quantize_row(&in, row, x + (int64_t)row * inputs);
     Pool *pool = pool_open(1);

@@ -15,7 +15,7 @@ from copilot_server.errors import EngineError
 #: The library, which setup.py compiles for this system, or which came with the wheel.
 FILE = "_kernels" + {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 #: Every instruction set that the kernels are written for, as in ``kernels/decoder.c``, the fastest first.
-INSTRUCTION_SETS = ("avx512", "avxvnni", "avx512bw", "avx2", "i8mm", "neon", "portable")
+INSTRUCTION_SETS = ("amx", "avx512", "avxvnni", "avx512bw", "avx2", "i8mm", "neon", "portable")
 #: Constants of ``kernels/decoder.h``.
 BLOCK, GROUP, PAGE_TOKENS, MAX_HEAD_SIZE = 16, 64, 16, 256
 WEIGHT_TYPES = {

@@ -60,11 +60,10 @@ def tuning_key(architecture: Architecture, dtype: Dtype) -> str:
 def fastest_dtype(gguf: Path | None) -> Dtype:
     """The number format that is fastest on this processor for a model in a folder, or in a GGUF file.
 
-    The formats of GGUF files are faster than int8 with AVX2 and slower with portable code, as measured in
-    benchmarks/LOG.md. For other instruction sets their instructions were counted there and no processor has
-    run them: with AVX-512 without VNNI they take half of int8's; with AVX-VNNI about a fifth more for a
-    prompt, but steps of few tokens wait for memory, of which they read a third less; with AVX-512 VNNI up to
-    half more for a prompt, which is why int8 remains.
+    The formats of GGUF files are faster than int8 with AVX2 and slower with portable code and AVX-512 VNNI,
+    as measured in benchmarks/LOG.md. For two instruction sets their instructions were counted there: with
+    AVX-512 without VNNI they take half of int8's; with AVX-VNNI about a fifth more for a prompt, but steps of
+    few tokens wait for memory, of which they read a third less. For ARM it is not known.
 
     Raises:
         EngineError: the kernels were not compiled.

@@ -17,6 +17,9 @@ static const struct {
     uint32_t features;
 } known[] = {
 #if defined(__x86_64__)
+#if defined(HAS_AMX)
+    {&isa_amx, AMX_FEATURES},
+#endif
     {&isa_avx512, AVX512_FEATURES},
     {&isa_avxvnni, AVXVNNI_FEATURES},
     {&isa_avx512bw, AVX512BW_FEATURES},

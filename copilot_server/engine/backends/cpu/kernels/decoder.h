@@ -115,8 +115,8 @@ typedef struct {
 Pool *pool_open(int32_t threads);
 void pool_close(Pool *pool);
 
-/* The instruction set that `decoder_step` will use: "avx512", "avxvnni", "avx512bw", "avx2", "i8mm", "neon" or
- * "portable". */
+/* The instruction set that `decoder_step` will use: "amx", "avx512", "avxvnni", "avx512bw", "avx2", "i8mm",
+ * "neon" or "portable". */
 const char *decoder_isa(void);
 /* The instruction set for a processor with these features (isa.h); for tests. */
 const char *decoder_isa_with(uint32_t features);

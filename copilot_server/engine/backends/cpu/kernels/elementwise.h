@@ -81,7 +81,7 @@ INLINE void quantize_group(const float *x, int8_t *values, float *scale, int16_t
         most = max_(most, max_(load(x + i), -load(x + i)));
         nothing += load(x + i) * splat(0.0f);
     }
-    const int finite = sum(nothing) == 0.0f;
+    const int finite = is_zero((vi)nothing);
     const float largest = max_of(most);
     if (!finite || largest < LEAST_QUANTIZED) {
         memset(values, 0, GROUP);
@@ -91,18 +91,12 @@ INLINE void quantize_group(const float *x, int8_t *values, float *scale, int16_t
     }
     const vf inverse = splat(127.0f / largest);
     const vf magic = splat(12582912.0f); /* 1.5 * 2^23: adding it rounds to a whole number */
-    for (int part = 0; part < GROUP; part += 16) {
-        vi total = splati(0);
-        for (int i = part; i < part + 16; i += LANES) {
-            vi whole = (vi)fma_(load(x + i), inverse, magic) - (vi)magic;
-            total += whole;
-            v8 narrow = __builtin_convertvector(whole, v8);
-            memcpy(values + i, &narrow, sizeof narrow);
-        }
-        int32_t of_part = 0;
-        for (int i = 0; i < LANES; i++) of_part += total[i];
-        sums[part / 16] = (int16_t)of_part;
+    for (int i = 0; i < GROUP; i += LANES) {
+        const vi whole = (vi)fma_(load(x + i), inverse, magic) - (vi)magic;
+        const v8 narrow = __builtin_convertvector(whole, v8);
+        memcpy(values + i, &narrow, sizeof narrow);
     }
+    for (int part = 0; part < GROUP / 16; part++) sums[part] = sum_of_16(values + 16 * part);
     *scale = largest / 127.0f;
 }
 
@@ -114,6 +108,22 @@ INLINE void quantize_row(const Activations *a, int32_t row, const float *x) {
         a->surplus[group] = HAS_SURPLUS ? 128 * (sums[0] + sums[1] + sums[2] + sums[3]) : 0;
     }
 }
+
+#if defined(ISA_AMX)
+/* The rows that one instruction multiplies (tiles.h). */
+#define AMX_ROWS 16
+
+/* Lay a row out among those of its tile: values[inputs / 64][16][64] and scales[inputs / 64][16]. A last tile of fewer
+ * rows has room for as many. */
+INLINE void quantize_in_tile(const Activations *a, int32_t row, const float *x) {
+    const int32_t groups = a->inputs / GROUP;
+    for (int32_t g = 0; g < groups; g++) {
+        const int64_t at = ((int64_t)(row / AMX_ROWS) * groups + g) * AMX_ROWS + row % AMX_ROWS;
+        int16_t sums[GROUP / 16]; /* which signed weights do without */
+        quantize_group(x + g * GROUP, a->values + at * GROUP, a->scales + at, sums);
+    }
+}
+#endif
 
 /* What an activation is stored as for products with codes: a, or a + 128 where codes are signed (unpacking.h). */
 #if SIGNED_CODES

@@ -51,10 +51,11 @@ static int64_t lay_out(const Model *m, int32_t rows, char *base, Scratch *s) {
     s->qkv = (float *)at, take(&at, 4 * n * qkv_width(&m->layer[0]));
     s->attention = (float *)at, take(&at, 4 * n * attention);
     s->mlp = (float *)at, take(&at, 4 * n * intermediate);
-    s->in.values = (int8_t *)at, take(&at, n * widest);
-    s->in.scales = (float *)at, take(&at, 4 * n * (widest / GROUP));
-    s->in.surplus = (int32_t *)at, take(&at, 4 * n * (widest / GROUP));
-    s->in.sums = (int16_t *)at, take(&at, 2 * n * (widest / 16));
+    const int64_t in_tiles = padded((int32_t)n, 16); /* with every instruction set as many as with AMX */
+    s->in.values = (int8_t *)at, take(&at, in_tiles * widest);
+    s->in.scales = (float *)at, take(&at, 4 * in_tiles * (widest / GROUP));
+    s->in.surplus = (int32_t *)at, take(&at, 4 * in_tiles * (widest / GROUP));
+    s->in.sums = (int16_t *)at, take(&at, 2 * in_tiles * (widest / 16));
     s->runs = (Run *)at, take(&at, (int64_t)sizeof(Run) * n);
     s->positions = (int32_t *)at, take(&at, 4 * n);
     s->tables = (int32_t *)at, take(&at, 4 * n);
@@ -93,6 +94,13 @@ static void quantize_task(void *context, int32_t row) {
     quantize_row(&q->in, row, q->rows + (int64_t)row * q->in.inputs);
 }
 
+#if defined(ISA_AMX)
+static void quantize_in_tile_task(void *context, int32_t row) {
+    const Quantization *q = context;
+    quantize_in_tile(&q->in, row, q->rows + (int64_t)row * q->in.inputs);
+}
+#endif
+
 /* The rows of a tile lie among each other, so that one task writes all of them. */
 static void quantize_tile_task(void *context, int32_t tile) {
     const Quantization *q = context;
@@ -107,6 +115,12 @@ static Activations prepare(const Pass *pass, const Matrix *matrix, float *rows, 
     in.rows = count;
     if (matrix->type == FLOAT32 || matrix->type == BFLOAT16) return in;
     Quantization q = {rows, in};
+#if defined(ISA_AMX)
+    if (is_tiled(matrix, count)) {
+        pool_run(pass->pool, quantize_in_tile_task, &q, count);
+        return in;
+    }
+#endif
     if (is_coded(matrix)) pool_run(pass->pool, quantize_tile_task, &q, (count + CODE_ROWS - 1) / CODE_ROWS);
     else pool_run(pass->pool, quantize_task, &q, count);
     return in;

@@ -22,6 +22,11 @@
 #define TARGET_BEGIN_I8MM TARGET_BEGIN("arch=armv8.2-a+dotprod+i8mm")
 #endif
 
+/* Linux alone is asked for the use of tiles, and gcc knows them since version 11. */
+#if defined(__x86_64__) && defined(__linux__) && (defined(__clang__) || __GNUC__ >= 11)
+#define HAS_AMX
+#endif
+
 /* What processor.c looks for, by the names that TARGET_BEGIN takes. */
 enum {
     FEATURE_AVX2 = 1 << 0,
@@ -35,6 +40,8 @@ enum {
     FEATURE_DOTPROD = 1 << 8,
     FEATURE_I8MM = 1 << 9,
     FEATURE_AVXVNNI = 1 << 10,
+    FEATURE_AMX_TILE = 1 << 11,
+    FEATURE_AMX_INT8 = 1 << 12,
 };
 
 /* What the files of the instruction sets are compiled for: change these with them. */
@@ -44,10 +51,11 @@ enum {
 #define AVXVNNI_FEATURES (AVX2_FEATURES | FEATURE_AVXVNNI)
 #define AVX512BW_FEATURES (AVX2_FEATURES | FEATURE_AVX512F | FEATURE_AVX512BW | FEATURE_AVX512DQ | FEATURE_AVX512VL)
 #define AVX512_FEATURES (AVX512BW_FEATURES | FEATURE_AVX512VNNI)
+#define AMX_FEATURES (AVX512_FEATURES | FEATURE_AMX_TILE | FEATURE_AMX_INT8)
 
 /* The features of this processor that the operating system has enabled too. */
 uint32_t processor_features(void);
 
-extern const Isa isa_avx512, isa_avxvnni, isa_avx512bw, isa_avx2, isa_i8mm, isa_neon, isa_portable;
+extern const Isa isa_amx, isa_avx512, isa_avxvnni, isa_avx512bw, isa_avx2, isa_i8mm, isa_neon, isa_portable;
 
 #endif

@@ -12,6 +12,7 @@
 #include "elementwise.h"
 #include "pairs.h"
 #include "pool.h"
+#include "tiles.h"
 
 /* A tile's sums must fit the processor's vector registers, once as int32 and once as float. */
 #if defined(ISA_AVX512)
@@ -35,7 +36,11 @@
 #define VECTORS (TILE_BLOCKS * BLOCK / LANES)
 /* Rows of activations that stay in the second-level cache while a pair of blocks goes over them; with the formats of
  * codes.h a part of their inputs at a time. Whole tiles in either case. */
+#if defined(ISA_AMX) /* which takes a part of them too */
+#define SLAB_ROWS 192
+#else
 #define SLAB_ROWS 96
+#endif
 #define CODE_SLAB_ROWS ((192 + CODE_ROWS - 1) / CODE_ROWS * CODE_ROWS)
 /* A task should take tens of microseconds: long compared with handing it out, short compared with a step. */
 #define TASK_BYTES (192 * 1024)
@@ -46,7 +51,7 @@ typedef struct {
     const Matrix *matrix;
     Activations in;
     float *out;
-    int32_t rows, out_stride, pairs_per_task, slabs, slab_rows;
+    int32_t rows, out_stride, pairs_per_task, slabs, tile_rows;
     Finish finish;
 } Product;
 
@@ -187,14 +192,33 @@ static void pair_of_code_blocks(const Product *p, int32_t block, int32_t first, 
     for (int32_t row = first; row < last; row++) finish_row(p, row, block * BLOCK, sums[row - first]);
 }
 
+#if defined(ISA_AMX)
+/* The same with tiles.h. */
+static void tiled_pair_of_blocks(const Product *p, int32_t block, int32_t first, int32_t last) {
+    float sums[SLAB_ROWS][PAIR];
+    pair_in_tiles(p->matrix, &p->in, block, first, last, sums);
+    for (int32_t row = first; row < last; row++) finish_row(p, row, block * BLOCK, sums[row - first]);
+}
+#endif
+
 static void product_task(void *context, int32_t task) {
     const Product *p = context;
     const int32_t pairs = p->matrix->outputs / PAIR;
     /* The slabs of a column come one after the other, while its weights are still near. */
     const int32_t slab = task % p->slabs, column_task = task / p->slabs;
-    const int32_t first = slab * p->slab_rows, end = first + p->slab_rows, last = end < p->rows ? end : p->rows;
+    const int32_t tiles = (p->rows + p->tile_rows - 1) / p->tile_rows;
+    const int32_t first = tiles * slab / p->slabs * p->tile_rows, end = tiles * (slab + 1) / p->slabs * p->tile_rows;
+    const int32_t last = end < p->rows ? end : p->rows;
     const int32_t from = column_task * p->pairs_per_task;
     const int32_t to = from + p->pairs_per_task < pairs ? from + p->pairs_per_task : pairs;
+#if defined(ISA_AMX)
+    if (is_tiled(p->matrix, p->rows)) {
+        lay_tiles_out();
+        for (int32_t pair = from; pair < to; pair++) tiled_pair_of_blocks(p, 2 * pair, first, last);
+        _tile_release();
+        return;
+    }
+#endif
     for (int32_t pair = from; pair < to; pair++)
         if (is_coded(p->matrix)) pair_of_code_blocks(p, 2 * pair, first, last);
         else pair_of_blocks(p, 2 * pair, first, last);
@@ -207,8 +231,9 @@ static void product(Pool *pool, const Matrix *matrix, const Activations *in, int
     const int32_t bytes = matrix->type == FLOAT32 ? 4 : matrix->type == BFLOAT16 ? 2 : 1;
     const int32_t per_task = TASK_BYTES / (PAIR * matrix->inputs * bytes) / (rows > 12 ? rows / 12 : 1);
     p.pairs_per_task = per_task > 0 ? per_task : 1;
-    p.slab_rows = is_coded(matrix) ? CODE_SLAB_ROWS : SLAB_ROWS;
-    p.slabs = (rows + p.slab_rows - 1) / p.slab_rows;
+    p.tile_rows = is_tiled(matrix, rows) ? AMX_ROWS : is_coded(matrix) ? CODE_ROWS : TILE_ROWS;
+    const int32_t slab_rows = is_coded(matrix) ? CODE_SLAB_ROWS : SLAB_ROWS;
+    p.slabs = (rows + slab_rows - 1) / slab_rows;
     pool_run(pool, product_task, &p, p.slabs * ((pairs + p.pairs_per_task - 1) / p.pairs_per_task));
 }
 

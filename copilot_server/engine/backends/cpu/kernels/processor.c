@@ -26,12 +26,26 @@ static int is_set(const char *name) {
 #define SAVED_AVX512 0xe6
 /* In EAX of leaf 7, subleaf 1; not every cpuid.h names it. Source: the same manual, volume 2, CPUID. */
 #define AVX_VNNI_BIT (1u << 4)
+/* In EDX of leaf 7, subleaf 0. */
+#define AMX_TILE_BIT (1u << 24)
+#define AMX_INT8_BIT (1u << 25)
+/* Of XCR0, the layout of tiles and what they hold. */
+#define SAVED_AMX 0x60000
 
 static uint32_t saved_registers(void) {
     uint32_t low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return low;
 }
+#endif
+
+#if defined(HAS_AMX)
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Ask Linux for the use of tiles, which it gives to a process for all of its threads.
+ * Source: the kernel's documentation, arch/x86/xstate.rst: ARCH_REQ_XCOMP_PERM for XFEATURE_XTILEDATA. */
+static int may_use_tiles(void) { return syscall(SYS_arch_prctl, 0x1023, 18) == 0; }
 #endif
 
 uint32_t processor_features(void) {
@@ -52,6 +66,10 @@ uint32_t processor_features(void) {
     if (has_512 && (b & bit_AVX512DQ)) features |= FEATURE_AVX512DQ;
     if (has_512 && (b & bit_AVX512VL)) features |= FEATURE_AVX512VL;
     if (has_512 && (c & bit_AVX512VNNI)) features |= FEATURE_AVX512VNNI;
+#if defined(HAS_AMX)
+    if ((d & AMX_TILE_BIT) && (saved & SAVED_AMX) == SAVED_AMX && may_use_tiles()) features |= FEATURE_AMX_TILE;
+    if (d & AMX_INT8_BIT) features |= FEATURE_AMX_INT8;
+#endif
     if (a > 0 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & AVX_VNNI_BIT)) features |= FEATURE_AVXVNNI;
 #elif defined(__aarch64__) && defined(__linux__)
     if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) features |= FEATURE_DOTPROD;

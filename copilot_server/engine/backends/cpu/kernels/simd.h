@@ -252,10 +252,43 @@ INLINE float sum(vf x) {
     return total;
 }
 
+/* The halves of a vector are compared, and so on: one lane after the other would take several times as long. */
+typedef float vf4 __attribute__((vector_size(16)));
+typedef int32_t vi4 __attribute__((vector_size(16)));
 INLINE float max_of(vf x) {
-    float most = x[0];
-    for (int i = 1; i < LANES; i++) most = x[i] > most ? x[i] : most;
-    return most;
+    vf4 parts[LANES / 4];
+    memcpy(parts, &x, sizeof x);
+    for (int n = LANES / 8; n > 0; n /= 2)
+        for (int i = 0; i < n; i++) {
+            const vi4 more = parts[i] > parts[i + n];
+            parts[i] = (vf4)((more & (vi4)parts[i]) | (~more & (vi4)parts[i + n]));
+        }
+    const float first = parts[0][0] > parts[0][1] ? parts[0][0] : parts[0][1];
+    const float last = parts[0][2] > parts[0][3] ? parts[0][2] : parts[0][3];
+    return first > last ? first : last;
+}
+
+/* Whether all bits are 0. */
+INLINE int is_zero(vi x) {
+    uint64_t parts[LANES / 2], any = 0;
+    memcpy(parts, &x, sizeof x);
+    for (int i = 0; i < LANES / 2; i++) any |= parts[i];
+    return any == 0;
+}
+
+/* The sum of 16 numbers. */
+INLINE int16_t sum_of_16(const int8_t *values) {
+#if defined(__SSE2__) /* which sums unsigned bytes, here the numbers with 128 added */
+    const __m128i raised = _mm_xor_si128(_mm_loadu_si128((const __m128i *)values), _mm_set1_epi8((char)0x80));
+    const __m128i halves = _mm_sad_epu8(raised, _mm_setzero_si128());
+    return (int16_t)(_mm_cvtsi128_si32(halves) + _mm_extract_epi16(halves, 4) - 16 * 128);
+#elif defined(__aarch64__)
+    return vaddlvq_s8(vld1q_s8(values));
+#else
+    int16_t total = 0;
+    for (int i = 0; i < 16; i++) total += values[i];
+    return total;
+#endif
 }
 
 /* exp(x) to 2 units in the last place; 0 below -87, infinite where float32 overflows (above 88.7228).

@@ -28,7 +28,7 @@ from tests.unit.engine.backends.cpu.test_gguf_blocks import pack_int8, rounded
 
 OUTPUTS, INPUTS = 64, 1280
 #: Rows: each size of a tile, tiles of several sizes, and more than are taken at a time.
-ROWS = (1, 2, 3, 4, 5, 6, 7, 13, 97, 200)
+ROWS = (1, 2, 3, 4, 5, 6, 7, 13, 16, 41, 97, 200)
 
 
 @pytest.fixture(scope="session")

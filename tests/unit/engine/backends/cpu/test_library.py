@@ -118,7 +118,7 @@ def compiled_for(name: str) -> set[str]:
     """The features that the compiler may use in an instruction set's file."""
     found = re.search(r'TARGET_BEGIN\("(.*)"\)', (KERNELS / f"isa_{name}.c").read_text())
     assert found
-    return set(found[1].split(","))
+    return set(found[1].replace("-", "_").split(","))
 
 
 @pytest.mark.parametrize("name", X86_INSTRUCTION_SETS)
