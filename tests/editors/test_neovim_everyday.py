@@ -402,6 +402,8 @@ class TestSelfTest:
         neovim.lua(f"vim.g.copilot_server = {options}")
         neovim.command("CopilotServer selftest infilling")
         neovim.wait(lambda: "--selftest infilling" in neovim.text(), "the command")
+        # What the user has chosen by the command wins over the options.
+        model = neovim.lua("return require('copilot_server.settings').now().model")
         neovim.lua("vim.g.copilot_server = nil")
-        assert "--model a-model --device cpu" in neovim.text()
+        assert f"--model {model} --device cpu" in neovim.text()
         neovim.command("bwipeout!")

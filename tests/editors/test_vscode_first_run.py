@@ -20,7 +20,8 @@ from tests.support.small_index import SmallIndex, bundle_small_server, running_i
 
 pytestmark = pytest.mark.editors
 
-FUNCTION = 'def is_even(number: int) -> bool:\n    """Whether the number is even."""\n    '
+#: VS Code indents.
+FUNCTION = 'def fibonacci(n: int) -> int:\n"""Return the n-th Fibonacci number."""\n'
 
 
 @pytest.fixture(scope="module")
