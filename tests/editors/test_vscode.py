@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -322,11 +322,8 @@ def test_without_ghost_text_every_key_is_the_editors(window: Window, server: Cod
     window.status_says("suggestions come when you ask")
     keys_of_the_text(window)
     keys_of_the_completion_list(window, server)
-    keys_of_a_snippet(window)
     keys_of_the_search_box(window)
     window.close_tab("keys.js")
-    keys_of_a_comparison(window)
-    keys_of_the_terminal(window)
     window.focus_editor()
     window.replace_all("")
     window.type(FIBONACCI)
@@ -380,22 +377,6 @@ def keys_of_the_completion_list(window: Window, server: CodeServer) -> None:
     assert window.buffer("keys.js").endswith("2;\nalphabet;\nalphabets;")
 
 
-def keys_of_a_snippet(window: Window) -> None:
-    window.replace_all("")
-    window.run_any("Snippets: Insert Snippet")
-    window.page.locator(".quick-input-box input").fill("For Loop")
-    window.choose("for")
-    window.until("the snippet", lambda: "for (let index" in window.buffer("keys.js"))
-    window.type("i")
-    window.press("Tab")
-    window.type("all")
-    window.press("Tab")
-    window.type("one")
-    text = window.buffer("keys.js")
-    assert "let i = 0; i < all.length; i++" in text
-    assert "const one = all[i]" in text
-
-
 def keys_of_the_search_box(window: Window) -> None:
     window.press("Escape", "Control+f")
     box = window.page.locator(".find-widget.visible .find-part textarea").first
@@ -405,39 +386,6 @@ def keys_of_the_search_box(window: Window) -> None:
     expect(box).to_have_value("one 3two")
     assert not window.notices()
     window.press("Escape")
-
-
-def keys_of_a_comparison(window: Window) -> None:
-    window.tab(FILE).click()
-    window.press("Control+End", "Enter")
-    window.run_any("File: Compare Active File with Saved")
-    changed = window.page.locator(".diff-editor .editor.modified")
-    changed.wait_for()
-    window.type("delta epsilon")
-    window.press("Control+ArrowLeft", "Control+ArrowLeft", "Control+ArrowRight")
-    window.type("4")
-    expect(changed.locator(".view-line", has_text="delta4")).to_be_visible()
-    window.press("Control+F4")
-
-
-def keys_of_the_terminal(window: Window) -> None:
-    window.run_any("Terminal: Create New Terminal")
-    window.page.locator(".terminal.xterm").first.wait_for()
-    written = window.server.workspace / "written"
-    window.until("a terminal that writes", lambda: type_until(window, "echo one > written\n", written.exists))
-    window.type("echo two five > written")
-    window.press("Home", "Control+ArrowRight", "Control+ArrowRight")
-    window.type("3")
-    window.press("Enter")
-    window.until("the word after which was typed", lambda: written.read_text("utf-8") == "two3 five\n")
-    window.run_any("Terminal: Kill All Terminals")
-
-
-def type_until(window: Window, text: str, look: Callable[[], bool]) -> bool:
-    """Type a line into a terminal that may not be ready yet; return whether it had its effect."""
-    window.type(text)
-    window.page.wait_for_timeout(1000)
-    return look()
 
 
 def test_an_untitled_document_has_suggestions_and_an_output_has_none(window: Window) -> None:
@@ -535,13 +483,14 @@ def test_what_is_accepted_is_counted(window: Window, folder: Path) -> None:
     suggested(window)
     window.press("Control+ArrowRight", "Control+Alt+ArrowRight", "Escape")
     window.until("a part", lambda: statistics(folder)["partly_accepted"] > before["partly_accepted"])
-    window.run("Open Walkthrough")
-    window.until("the step that is done now", lambda: step_is_done(window, "write"))
-    window.press("Control+F4")
     window.run("Show Statistics")
     window.tab("Copilot Server Statistics").wait_for()
     assert "accepted" in window.page.locator(".editor-instance .view-lines").first.inner_text()
     window.close_tab("Copilot Server Statistics")
+    window.run("Open Walkthrough")
+    window.until("the step that is done now", lambda: step_is_done(window, "write"))
+    window.page.wait_for_timeout(1500)  # until it has been opened for the second time: see walkthrough.ts
+    window.press("Control+F4")
 
 
 def statistics(folder: Path) -> dict[str, int]:
@@ -571,12 +520,12 @@ def test_what_the_server_is_told_and_what_takes_long_can_be_cancelled(
     window.press("Control+End")
     window.until("a report of the last line", lambda: reported(sent)[-1:] == [(FILE, 2, 7)])
 
-    # A document of VS Code's own, which the server does not have: the focus is on none of its documents.
-    window.run_any("Preferences: Open User Settings (JSON)")
-    window.tab("settings.json").wait_for()
+    # Where there is no document, the focus is on none of the server's.
+    window.run("Open Walkthrough")
     window.until("a report of no document", lambda: messages(sent, "textDocument/didFocus")[-1:] == [{}])
     assert len(reported(sent)) == len(messages(sent, "copilotServer/didMoveCursor"))
-    window.close_tab("settings.json")
+    window.page.wait_for_timeout(1500)  # as above
+    window.tab(FILE).click()
     window.until("a report of the file", lambda: reported(sent)[-1:] == [(FILE, 2, 7)])
 
     window.replace_all("")
@@ -629,7 +578,8 @@ esac
 
 def messages(sent: Path, method: str) -> list[dict[str, Any]]:
     """The parameters of each message that the server was sent."""
-    heads = re.split(r"Content-Length: \d+\r\n\r\n", sent.read_text("utf-8"))
+    # Not as a text, in which a carriage return before a line feed would be lost.
+    heads = re.split(r"Content-Length: \d+\r\n\r\n", sent.read_bytes().decode("utf-8", "replace"))
     bodies = [json.loads(head) for head in heads if method in head and head.endswith("}")]
     return [body["params"] for body in bodies if body.get("method") == method]
 

@@ -47,13 +47,20 @@ class _Line:
         """
         prefix, suffix = _BEGUN.sub("", split.prefix), _REST.sub("", split.suffix)
         reached = _before_dot(prefix)
-        for chain in dict.fromkeys((*chains(suffix), *chains(prefix), reached)):
-            known = [one for one in self._namer.prefixes(chain) if one is not None] if chain else []
-            parts = len(chain) if chain == reached else len(chain) - 1
-            for found in known[:parts]:
-                yield from self._container(self._namer.container(found))
-            if len(known) == len(chain) > parts and isinstance(known[-1], Target):
-                yield from self._exactly(known[-1])
+        named = [*chains(suffix), *chains(prefix)]
+        if reached and named[-1:] == [reached]:
+            named.pop()  # it may stand further to the left too, where it goes on adding what it added
+        for chain in dict.fromkeys(named):
+            yield from self._named(chain, len(chain) - 1)
+        yield from self._named(reached, len(reached))
+
+    def _named(self, chain: Chain, parts: int) -> Iterator[Candidate]:
+        """Yield the containers that the first parts of a chain name, and what all of it names beyond these."""
+        known = [one for one in self._namer.prefixes(chain) if one is not None] if chain else []
+        for found in known[:parts]:
+            yield from self._container(self._namer.container(found))
+        if len(known) == len(chain) > parts and isinstance(known[-1], Target):
+            yield from self._exactly(known[-1])
 
     def _container(self, found: Found) -> Iterator[Candidate]:
         """Yield a module or class of which a part is named, or about to be."""

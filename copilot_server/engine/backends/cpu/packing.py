@@ -116,13 +116,14 @@ def _quantized(rows: Array) -> tuple[Array, Array]:
     accuracy.
     """
     groups = rows.reshape(len(rows), -1, GROUP)
-    bits = (np.abs(groups).max(axis=2) / np.float32(127)).view(np.uint32)
+    with np.errstate(invalid="ignore"):  # of a group that is not finite, only the scale says so
+        bits = (np.abs(groups).max(axis=2) / np.float32(127)).view(np.uint32)
     scales = ((bits + np.uint32(0xFFFF)) >> 16).astype(np.uint16)
     factors = (scales.astype(np.uint32) << 16).view(np.float32)
     # The inverse of a smaller scale would overflow; weights as small as that become zeros.
     divides = factors >= np.finfo(np.float32).tiny
     inverse = np.divide(1.0, factors, out=np.zeros_like(factors), where=divides)
-    with np.errstate(invalid="ignore"):  # of a group that is not finite, only the scale says so
+    with np.errstate(invalid="ignore"):  # as above
         values = np.rint(groups * inverse[:, :, None]).astype(np.int8)
     return values.reshape(rows.shape), scales
 
