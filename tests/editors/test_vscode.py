@@ -504,13 +504,9 @@ def statistics(folder: Path) -> dict[str, int]:
 
 
 def test_what_the_server_is_told_and_what_takes_long_can_be_cancelled(
-    window: Window, server: CodeServer, browser: Browser, folder: Path
+    window: Window, server: CodeServer, folder: Path
 ) -> None:
-    sent, recorder = folder / "sent", folder / "recorder"
-    recorder.write_text(RECORDER.format(sent=sent, hold=folder / "hold", program=COPILOT_SERVER), "utf-8")
-    recorder.chmod(0o755)
-    os.mkfifo(folder / "hold")
-    server.change_machine_settings(serverPath=str(recorder))
+    sent = record(server, folder)
     window.until("the server that records", sent.exists)
     window.status_says("ready")
     window.focus_editor()
@@ -536,35 +532,10 @@ def test_what_the_server_is_told_and_what_takes_long_can_be_cancelled(
         window.notice(progress).get_by_role("button", name="Cancel").click()
         window.until(f"no {progress}", lambda progress=progress: window.notice(progress).count() == 0)
         assert not window.page.locator(".quick-input-widget:visible").count()
-    folders_have_settings_of_their_own(Window(server, browser, folder / "evidence"), folder, sent)
     window.focus_editor()
     server.change_machine_settings(serverPath=str(COPILOT_SERVER))
     window.until("one server", lambda: len(server.language_servers()) == 1)
     window.status_says("ready")
-
-
-def folders_have_settings_of_their_own(window: Window, folder: Path, sent: Path) -> None:
-    """Of two folders of one workspace, one has suggestions off, and its documents do not leave VS Code."""
-    roots = [folder / "folders" / name for name in ("on", "off")]
-    for root in roots:
-        (root / ".vscode").mkdir(parents=True)
-        (root / FILE).touch()
-    settings = json.dumps({"copilot-server.enabled": False})
-    (folder / "folders" / "off" / ".vscode" / "settings.json").write_text(settings, encoding="utf-8")
-    file = folder / "both.code-workspace"
-    file.write_text(json.dumps({"folders": [{"path": str(root)} for root in roots]}), encoding="utf-8")
-    window.open_workspace(file, *(root / FILE for root in roots))
-    window.status_says("suggestions are off in this workspace")
-    window.focus_editor()
-    window.press("Alt+\\")
-    expect(window.notice("off in this workspace").get_by_role("button", name="Turn On")).to_be_visible()
-    window.page.locator(".tab", has_text=FILE).first.click()
-    window.status_says("ready")
-    suggested(window)
-    text = sent.read_text("utf-8")
-    assert f"{roots[0].name}/{FILE}" in text
-    assert f"{roots[1].name}/{FILE}" not in text
-    window.page.close()
 
 
 #: A server that keeps what it is sent, and whose other commands do not end by themselves.
@@ -574,6 +545,16 @@ case "$1" in
   *) tee -a "{sent}" | "{program}" "$@" ;;
 esac
 """
+
+
+def record(server: CodeServer, folder: Path) -> Path:
+    """Have the server run by the recorder; return the file that gets what the server is sent."""
+    sent, recorder = folder / "sent", folder / "recorder"
+    recorder.write_text(RECORDER.format(sent=sent, hold=folder / "hold", program=COPILOT_SERVER), "utf-8")
+    recorder.chmod(0o755)
+    os.mkfifo(folder / "hold")
+    server.change_machine_settings(serverPath=str(recorder))
+    return sent
 
 
 def messages(sent: Path, method: str) -> list[dict[str, Any]]:
@@ -667,16 +648,15 @@ def test_a_missing_model_is_an_error_that_the_picker_fixes(
 
 
 def test_a_workspace_cannot_send_source_to_a_remote_engine(window: Window, server: CodeServer) -> None:
-    before = [one.pid for one in server.language_servers()]
     file = server.workspace / ".vscode" / "settings.json"
     file.parent.mkdir(exist_ok=True)
     settings = {"copilot-server.engine": ["http://127.0.0.1:9"], "copilot-server.enabled": False}
     file.write_text(json.dumps(settings), encoding="utf-8")
-    window.status_says("suggestions are off")  # which shows that the settings are read
+    window.status_says("suggestions are off")  # which shows that the settings are read, and ends the server
     file.write_text(json.dumps(settings | {"copilot-server.enabled": True}), encoding="utf-8")
     assert "127.0.0.1" not in window.status_says("ready (qwen2.5-coder-0.5b)")
     assert suggested(window)
-    assert [one.pid for one in server.language_servers()] == before
+    assert len(server.language_servers()) == 1
     file.unlink()
 
 
@@ -726,3 +706,33 @@ def test_a_self_test_opens_its_report(window: Window) -> None:
     expect(report.locator("body")).to_contain_text("Of 20 tasks")
     expect(window.notice("on 20 problems")).to_be_visible()
     window.close_tab("Self-test Report")
+
+
+# The last one, since VS Code keeps the server of a window that was closed.
+def test_of_two_folders_one_may_have_suggestions_off(
+    shared: Window, server: CodeServer, browser: Browser, folder: Path
+) -> None:
+    shared.page.close()
+    (folder / "two").mkdir()
+    sent = record(server, folder / "two")
+    window = Window(server, browser, folder / "evidence")
+    roots = [folder / "folders" / name for name in ("on", "off")]
+    for root in roots:
+        (root / ".vscode").mkdir(parents=True)
+        (root / FILE).touch()
+    settings = json.dumps({"copilot-server.enabled": False})
+    (folder / "folders" / "off" / ".vscode" / "settings.json").write_text(settings, encoding="utf-8")
+    file = folder / "both.code-workspace"
+    file.write_text(json.dumps({"folders": [{"path": str(root)} for root in roots]}), encoding="utf-8")
+    window.open_workspace(file, *(root / FILE for root in roots))
+    window.status_says("suggestions are off in this workspace")
+    window.focus_editor()
+    window.press("Alt+\\")
+    expect(window.notice("off in this workspace").get_by_role("button", name="Turn On")).to_be_visible()
+    window.page.locator(".explorer-folders-view .monaco-list-row", has_text=FILE).first.dblclick()
+    window.status_says("ready")
+    suggested(window)
+    text = sent.read_text("utf-8")
+    assert f"{roots[0].name}/{FILE}" in text
+    assert f"{roots[1].name}/{FILE}" not in text
+    window.page.close()
