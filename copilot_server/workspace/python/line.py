@@ -55,7 +55,7 @@ class _Line:
         yield from self._named(reached, len(reached))
 
     def _named(self, chain: Chain, parts: int) -> Iterator[Candidate]:
-        """Yield the containers that the first parts of a chain name, and what all of it names beyond these."""
+        """Yield the containers that the first parts of a chain name, and what all of it names besides."""
         known = [one for one in self._namer.prefixes(chain) if one is not None] if chain else []
         for found in known[:parts]:
             yield from self._container(self._namer.container(found))
