@@ -8,6 +8,7 @@ import psutil
 
 from tests.editors.neovim import PLUGIN, ROOT, Neovim
 from tests.editors.neovim_screen import GHOST
+from tests.support.processes import command_line
 
 FIBONACCI = 'def fibonacci(n: int) -> int:<CR>"""The n-th Fibonacci number, recursively."""<CR>'
 BEFORE = 'def fibonacci(n: int) -> int:\n    """The n-th Fibonacci number, recursively."""\n    '
@@ -71,8 +72,7 @@ def assert_nothing_shown(neovim: Neovim) -> None:
 
 def server_pids(neovim: Neovim) -> list[int]:
     children = psutil.Process(neovim.pid).children()
-    running = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
-    return [child.pid for child in running if "copilot-server" in " ".join(child.cmdline())]
+    return [child.pid for child in children if "copilot-server" in " ".join(command_line(child))]
 
 
 #: Collects the positions that the plugin reports.

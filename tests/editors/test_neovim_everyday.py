@@ -24,13 +24,13 @@ pytestmark = [pytest.mark.editors, pytest.mark.model]
 
 #: Keeps what the plugin sends, as method and parameters.
 RECORD = """
-_G.sent = {}
+_G.recorded = {}
 local server = require('copilot_server.server')
 if not _G.unrecorded then
   _G.unrecorded = { send = server.send, request = server.request }
   for name, original in pairs(_G.unrecorded) do
     server[name] = function(client, method, params, ...)
-      table.insert(_G.sent, { method, params })
+      table.insert(_G.recorded, { method, params })
       return original(client, method, params, ...)
     end
   end
@@ -86,7 +86,7 @@ def status(neovim: Neovim) -> dict[str, object]:
 
 def sent(neovim: Neovim, method: str) -> list[dict[str, object]]:
     """The parameters of what the plugin has sent by that method."""
-    return [dict(params) for name, params in neovim.lua("return _G.sent") if name == method]
+    return [dict(params) for name, params in neovim.lua("return _G.recorded") if name == method]
 
 
 def is_starting(neovim: Neovim) -> bool:

@@ -6,7 +6,6 @@ The server that is installed is the checkout's, with one small library from an i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -17,6 +16,7 @@ from tests.editors.vscode_server import COPILOT_SERVER, CodeServer, extension_fo
 from tests.editors.vscode_window import Window
 from tests.support.chromium import open_browser
 from tests.support.patience import wait_until
+from tests.support.processes import children
 from tests.support.small_index import SmallIndex, bundle_small_server, running_index
 
 pytestmark = pytest.mark.editors
@@ -52,11 +52,7 @@ def server(tmp_path: Path, index: SmallIndex, monkeypatch: pytest.MonkeyPatch) -
 
 def pips(server: CodeServer) -> list[psutil.Process]:
     """The running pips that this VS Code has started."""
-    found = []
-    for child in psutil.Process(server.pid).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # it has ended, or is a zombie
-            found += [child] if "pip" in child.cmdline() else []
-    return found
+    return children(server.pid, "pip")
 
 
 @pytest.mark.model

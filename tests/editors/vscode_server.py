@@ -18,6 +18,7 @@ from urllib.parse import quote
 import psutil
 
 from copilot_server import __version__
+from tests.support.processes import children
 
 ROOT = Path(__file__).parents[2]
 CODE_SERVER = Path(__file__).parent / "code_server" / "node_modules"
@@ -88,13 +89,11 @@ class CodeServer:
 
     def language_servers(self) -> list[psutil.Process]:
         """The language servers that run in it now, without self-tests and other commands."""
-        children = psutil.Process(self.pid).children(recursive=True)
-        return [child for child in children if "--log-level" in _command(child)]
+        return children(self.pid, "--log-level")
 
     def self_tests(self) -> list[psutil.Process]:
         """The self-tests that run in it now."""
-        children = psutil.Process(self.pid).children(recursive=True)
-        return [child for child in children if "--selftest" in _command(child)]
+        return children(self.pid, "--selftest")
 
 
 def extension_folder(folder: Path) -> Path:
@@ -176,13 +175,6 @@ def environment(folder: Path) -> dict[str, str]:
     return kept | {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_STATE_HOME": str(folder / "state")}
 
 
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:  # it has ended in the meantime
-        return []
-
-
 class _Output:
     """Reads the whole output, since a full pipe would block the process."""
 
@@ -215,9 +207,12 @@ class _Output:
 
 def _end(process: subprocess.Popen[str], reading: threading.Thread) -> None:
     """End it and the processes that it has started."""
-    family = psutil.Process(process.pid).children(recursive=True)
+    family: list[psutil.Process] = []
+    with suppress(psutil.NoSuchProcess):  # it has ended by itself
+        started = psutil.Process(process.pid)
+        family = [started, *started.children(recursive=True)]
     process.terminate()
-    _, left = psutil.wait_procs([psutil.Process(process.pid), *family], timeout=15)
+    _, left = psutil.wait_procs(family, timeout=15)
     for one in left:
         with suppress(psutil.Error):
             one.kill()

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.paths import TESTS
+from tests.support.processes import running
 
 PROGRAMS = TESTS / "hostile" / "programs"
 MARK = f"copilot-server-hostile-{os.getpid()}"
@@ -82,11 +83,4 @@ def was_reached(server: socket.socket) -> bool:
 
 def marked() -> list[psutil.Process]:
     """Live processes that carry the mark as an argument."""
-    return [process for process in psutil.process_iter() if _carries_mark(process)]
-
-
-def _carries_mark(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE and MARK in process.cmdline()
-    except psutil.Error:
-        return False
+    return running(MARK)

@@ -26,6 +26,7 @@ from tests.support.engines import (
     vllm_engine,
 )
 from tests.support.fault_proxy import FaultProxy
+from tests.support.processes import running
 
 pytestmark = pytest.mark.model
 
@@ -154,18 +155,10 @@ def test_the_larger_engines_infill_are_killed_and_leave_nothing(
         found = choice(engine.url, prompt=INFILL, max_tokens=40)
         assert found["text"].startswith("a + b")
         assert found["finish_reason"] == "stop"
-        ours = [one for one in psutil.process_iter() if _has_port(one, engine.url)]
+        ours = running(str(urlsplit(engine.url).port))
         assert ours
         engine.kill()
         assert not any(one.is_running() for one in ours)
         engine.restart()
         assert choice(engine.url, prompt=INFILL, max_tokens=40) == found
     assert not listens(engine.url)
-
-
-def _has_port(process: psutil.Process, url: str) -> bool:
-    """Whether a process was started for this port."""
-    try:
-        return str(urlsplit(url).port) in process.cmdline()
-    except psutil.Error:
-        return False

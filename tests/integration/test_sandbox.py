@@ -36,6 +36,7 @@ from copilot_server.sandbox.interpreter import base_python
 from tests.support.paths import REPOSITORY
 from tests.support.patience import PATIENCE_S, wait_until
 from tests.support.plain_user import is_usable, plain_user
+from tests.support.processes import running
 
 MARK = f"copilot-server-test-{os.getpid()}"
 CHECKS: list[Check] = ["strict", "upstream"]
@@ -75,14 +76,7 @@ def function(body: str, test: str, setup: str = "") -> Program:
 
 def marked() -> list[psutil.Process]:
     """Live processes that carry the mark as an argument."""
-    return [process for process in psutil.process_iter() if _carries_mark(process)]
-
-
-def _carries_mark(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE and MARK in process.cmdline()
-    except psutil.Error:
-        return False
+    return running(MARK)
 
 
 def without_sandboxes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -447,11 +441,11 @@ class TestHost:
 
     def test_close_ends_what_runs_and_what_waits(self):
         opened = open_sandbox(limits=PATIENT, workers=1)
-        running = opened.submit(script(SLEEPER), Limits(timeout_s=3600))
+        submitted = opened.submit(script(SLEEPER), Limits(timeout_s=3600))
         waiting = opened.submit(script(""))
         wait_until(marked)
         opened.close()
-        assert not running.result().passed
+        assert not submitted.result().passed
         assert waiting.cancelled()
         assert marked() == []
 
@@ -517,11 +511,11 @@ class TestTiers:
         tier = next(tier for tier in tiers.tiers() if tier.name.startswith("Landlock"))
         text = script(f"import time\nopen('{MARK}', 'w').close()\ntime.sleep(1)")
         with Sandbox(tier, limits=PATIENT, workers=1) as opened, tempfile.TemporaryFile() as file:
-            running = opened.submit(text)
+            submitted = opened.submit(text)
             folder = Path(tempfile.gettempdir())
             wait_until(lambda: list(folder.glob(f"copilot-server-sandbox-*/{MARK}")))
             os.posix_fallocate(file.fileno(), 0, 8 * PATIENT.disk_bytes)
-            assert running.result().error == error
+            assert submitted.result().error == error
 
     def test_no_sandbox_is_an_error_with_a_remedy(self, monkeypatch: pytest.MonkeyPatch):
         without_sandboxes(monkeypatch)
