@@ -81,6 +81,8 @@ class ModelLoader:
         self._has_loaded = False
         self._failed_s = 0.0
         self._reconnect_s = MIN_RECONNECT_S
+        #: Called when the model that the settings ask for has been loaded.
+        self.on_loaded: Callable[[], None] = lambda: None
         #: How far the current load has come; None while nothing is loading.
         self.progress: LoadProgress | None = None
 
@@ -187,6 +189,7 @@ class ModelLoader:
             exempt_from_collection(again=self._has_loaded)
             self._has_loaded = True
             self._listener.works()
+            self.on_loaded()
             for notice in notices:
                 self._listener.noticed(notice)
 

@@ -72,7 +72,7 @@ async def inline(session: Session, snapshot: Snapshot, *, invoked: bool) -> list
     answer = await _complete(session, request, snapshot, kind)
     if invoked:
         candidates = answer.completion.candidates[: session.settings.current.completion.candidates]
-        session.answered(snapshot.document.uri, answer.why)
+        session.reporter.answered(snapshot.document.uri, answer.why)
     else:
         candidates = _wanted(session, snapshot, answer)
     return _inline_items(session, snapshot, answer.completion, candidates, kind)
@@ -110,7 +110,7 @@ async def panel(session: Session, snapshot: Snapshot) -> AsyncIterator[list[type
         completion, why = await _complete(session, request, snapshot, "panel")
         fresh = [one for one in completion.candidates if one.text not in seen][:PANEL_CANDIDATES]
         seen.update(one.text for one in completion.candidates)
-        session.answered(snapshot.document.uri, None if seen else why)
+        session.reporter.answered(snapshot.document.uri, None if seen else why)
         yield _inline_items(session, snapshot, completion, fresh, "panel")
 
 
@@ -155,8 +155,8 @@ async def _answer(session: Session, request: CompletionRequest, snapshot: Snapsh
     if why is not None:
         return _Answer(_NO_COMPLETION, why)
     session.loader.load(again=request.invoked, ask=request.invoked)
-    session.waits(uri)
-    with session.thinking():
+    session.reporter.waits(uri)
+    with session.reporter.thinking():
         answer = await _submit(session, request, uri)
     now = session.documents.get(uri)
     if now is not snapshot.document and (now is None or now.text != snapshot.document.text):
@@ -175,11 +175,11 @@ async def _submit(session: Session, request: CompletionRequest, uri: str) -> _An
         # The user was shown it when loading failed; or was asked, and may just have agreed.
         if session.scheduler.failure is not None or isinstance(error, ConsentError):
             return _Answer(_NO_COMPLETION, why)
-        session.answered(uri, why)
-        session.failed(error)
+        session.reporter.answered(uri, why)
+        session.reporter.failed(error)
         raise JsonRpcException(str(error), code=types.LSPErrorCodes.RequestFailed) from error
     if completion.source == "model":
-        session.works()
+        session.reporter.works()
     if completion.candidates:
         return _Answer(completion, None)
     return _Answer(
@@ -201,7 +201,7 @@ def _wanted(session: Session, snapshot: Snapshot, answer: _Answer) -> tuple[Cand
     wanted = tuple(
         one for one in best if session.rejected.allows(document.uri, document.text, offset, rest + one.text)
     )
-    session.answered(document.uri, reasons.REJECTED if best and not wanted else answer.why)
+    session.reporter.answered(document.uri, reasons.REJECTED if best and not wanted else answer.why)
     return wanted
 
 
@@ -249,7 +249,7 @@ def _record(
         offset=snapshot.end,
         items=items,
         language=snapshot.document.language_id,
-        model=session.model,
+        model=session.reporter.model,
         source=completion.source,
         latency_s=time.monotonic() - snapshot.requested_s,
         trigger=kind,

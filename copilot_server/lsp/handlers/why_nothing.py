@@ -9,7 +9,8 @@ from copilot_server.lsp.wire.messages import WHY_NOTHING, DocumentParams
 
 def why_nothing(session: Session, params: DocumentParams) -> dict[str, object] | None:
     """Return the reason; null if there is none, or the document is not open."""
-    why = session.why_nothing(params.text_document.uri)
+    uri = params.text_document.uri
+    why = session.reporter.why_nothing(uri) if session.documents.get(uri) is not None else None
     return None if why is None else why.params()
 
 

@@ -210,7 +210,7 @@ async def test_while_the_model_loads_a_request_waits_and_says_what_for() -> None
     editor.send(INLINE, inline_params(URI, 0, 4, invoked=True), id=1)
     await editor.until(lambda: status(editor)["percent"] == 37)
     assert (status(editor)["state"], status(editor)["reason"]) == ("loading", "loading")
-    await editor.until(lambda: editor.server.session.why_nothing(URI) is not None)
+    await editor.until(lambda: editor.server.session.reporter.why_nothing(URI) is not None)
     editor.send(WHY, {"textDocument": {"uri": URI}}, id=2)  # it is answered before the request that waits
     await editor.until(lambda: bool(editor.answers_to(2)))
     assert editor.answer_to(2)["result"] == {
@@ -237,7 +237,7 @@ async def test_a_request_that_was_cancelled_while_the_model_loaded_waits_for_not
     editor.initialize()
     editor.open("x = ")
     editor.send(INLINE, inline_params(URI, 0, 4, invoked=True), id=1)
-    await editor.until(lambda: editor.server.session.why_nothing(URI) is not None)
+    await editor.until(lambda: editor.server.session.reporter.why_nothing(URI) is not None)
     editor.send("$/cancelRequest", {"id": 1})
     await editor.settled()
     assert await code(editor) == "loading"
