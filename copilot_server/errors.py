@@ -44,12 +44,11 @@ class ModelNotCachedError(ModelError):
 class ConsentError(ModelError):
     """The model would have to be fetched, and the user has not agreed to that.
 
-    ``model``: its id. ``question``: what to ask the user.
+    ``question``: what to ask the user.
     """
 
-    def __init__(self, message: str, *, remedy: str = "", model: str, question: str) -> None:
+    def __init__(self, message: str, *, remedy: str = "", question: str) -> None:
         super().__init__(message, remedy=remedy)
-        self.model = model
         self.question = question
 
 

@@ -54,7 +54,7 @@ class EnginePool:
         Raises:
             ModelError, EngineError, ConfigError: as ``open_with_consent``.
         """
-        settings, choice = with_model(settings, progress)
+        settings, choice = with_model(settings, progress, may_be_absent=not settings.offline)
         shared = self._find(settings)
         if shared is None:
             engine, manifest = self._open_engine(settings, progress)

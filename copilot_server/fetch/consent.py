@@ -19,7 +19,6 @@ def consent_error(manifest: Manifest) -> ConsentError:
     return ConsentError(
         f"The model {manifest.id} is not on this machine, and you have not agreed to fetching it.",
         remedy=remedy,
-        model=manifest.id,
         question=question(manifest),
     )
 

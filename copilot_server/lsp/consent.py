@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from copilot_server.errors import ConsentError
 from copilot_server.lsp.client import Client
 from copilot_server.lsp.tasks import BackgroundTasks
 
 FETCH, NOT_NOW = "Fetch", "Not now"
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """``model``: as the settings name it. ``text``: what the user reads."""
+
+    model: str
+    text: str
+
+
 class Consent:
-    """What the user has answered in this session, by the model's id.
+    """What the user has answered in this session, by the model that the settings name, which may be ``auto``.
 
     Whatever is not "Fetch" counts as "Not now": an error, no choice, and an editor that knows no questions.
     """
@@ -24,8 +32,8 @@ class Consent:
         self._on_agreed = on_agreed
         self._answers: dict[str, bool] = {}
         #: The question that the editor shows, and one that is to be asked after it.
-        self._open: ConsentError | None = None
-        self._next: ConsentError | None = None
+        self._open: _Question | None = None
+        self._next: _Question | None = None
 
     def allows(self, model: str, *, unasked: bool) -> bool:
         """Whether a model may be fetched; ``unasked``: whether it may where the user has answered nothing."""
@@ -48,16 +56,16 @@ class Consent:
         """Forget all answers: the user has chosen another model."""
         self._answers.clear()
 
-    def ask(self, needed: ConsentError, *, again: bool = False) -> None:
+    def ask(self, model: str, question: str, *, again: bool = False) -> None:
         """Ask whether a model may be fetched, unless the user was asked; ``again``: even then.
 
         Nothing waits for the answer. Where another question is open, this one follows it.
         """
-        answer = self._answers.get(needed.model)
+        answer = self._answers.get(model)
         if answer:
             self._on_agreed()
-        elif (answer is None or again) and not self.is_asking(needed.model):
-            self._next = needed
+        elif (answer is None or again) and not self.is_asking(model):
+            self._next = _Question(model, question)
             if self._open is None:
                 self._background.start(self._ask())
 
@@ -66,7 +74,7 @@ class Consent:
             self._open, self._next = self._next, None
             model = self._open.model
             try:
-                answer = await self._client.ask(self._open.question, (FETCH, NOT_NOW))
+                answer = await self._client.ask(self._open.text, (FETCH, NOT_NOW))
             finally:
                 self._open = None
             if self._answers.get(model):

@@ -164,12 +164,18 @@ class ModelLoader:
 
         loading = self._scheduler.load(open_pipeline)
         self._listener.load_began(loading, progress)
-        self._background.start(self._follow(loading, progress, notices, ask=ask))
+        self._background.start(self._follow(loading, progress, notices, settings.model, ask=ask))
 
     async def _follow(
-        self, loading: asyncio.Future[None], progress: LoadProgress, notices: Sequence[str], *, ask: bool
+        self,
+        loading: asyncio.Future[None],
+        progress: LoadProgress,
+        notices: Sequence[str],
+        model: str,
+        *,
+        ask: bool,
     ) -> None:
-        """Report how the load ended, unless another load has begun since."""
+        """Report how the load of ``model`` ended, unless another load has begun since."""
         await asyncio.wait([loading])
         if self.progress is not progress:
             return
@@ -181,9 +187,9 @@ class ModelLoader:
             if isinstance(error, EngineUnavailableError):
                 self._reconnect_later()
             elif isinstance(error, ConsentError) and progress.cancelled.done():
-                self._consent.decline(error.model)
+                self._consent.decline(model)
             elif isinstance(error, ConsentError):
-                self._consent.ask(error, again=ask)
+                self._consent.ask(model, error.question, again=ask)
         else:
             self._reconnect_s = MIN_RECONNECT_S
             exempt_from_collection(again=self._has_loaded)

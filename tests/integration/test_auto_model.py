@@ -41,15 +41,16 @@ async def test_a_server_serves_what_is_on_the_machine_and_says_why() -> None:
         assert (await status_when(client, "ready"))["choice"] is None
 
 
-async def test_with_nothing_on_the_machine_the_server_fetches_nothing_and_says_what_would_suit(
+async def test_offline_nothing_is_asked_and_the_status_says_what_would_suit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
-    async with running_server("--model", "auto", "--device", "cpu") as client:
+    async with running_server("--model", "auto", "--device", "cpu", "--offline") as client:
         await client.initialize()
         status = await status_when(client, "error")
-    assert "`copilot-server pull qwen2.5-coder-" in status["message"]
-    assert not (tmp_path / "models").exists()
+        assert status["reason"] == "engine"
+        assert "`copilot-server pull qwen2.5-coder-" in status["message"]
+        assert client.messages("window/showMessageRequest") == []
 
 
 def test_pull_auto_fetches_one_of_the_models_that_auto_chooses_from(

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
+from copilot_server.catalog import Manifest
+from copilot_server.completion.engine_pool import EnginePool, open_with_consent
 from copilot_server.config import Settings
+from copilot_server.engine.base import Engine
+from copilot_server.engine.model_choice import measuring
+from copilot_server.engine.model_choice.machine import Machine
+from copilot_server.fetch import HOME_VARIABLE
+from copilot_server.fetch.progress import Progress
 from copilot_server.lsp.server import CopilotServer
 from tests.support.lsp_client import inline_params
 from tests.support.lsp_stand_in import ABSENT, STALLED, open_stand_in
@@ -181,3 +190,26 @@ async def test_a_download_ends_when_another_model_is_chosen(editor: Editor) -> N
     await editor.until(lambda: editor.status()["message"].startswith("Fetching"))
     editor.send(CHANGE, {"settings": {"model": "qwen2.5-coder-0.5b"}})
     assert await editor.suggested() == ["ok"]
+
+
+async def test_auto_asks_for_the_model_that_suits_the_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(measuring, "this_machine", lambda *_: Machine("cpu", "int8", 1e12, 6e10, 32 * 10**9))
+    opened: list[tuple[str, str]] = []
+
+    def open_engine(settings: Settings, progress: Progress | None) -> tuple[Engine, Manifest]:
+        opened.append((settings.model, settings.fetch))
+        return open_with_consent(attrs.evolve(settings, fetch="ask"), progress)  # so nothing is fetched
+
+    pool = EnginePool(open_engine)
+    editor = Editor(CopilotServer(Settings(model="auto", device="cpu"), {}, pool.open_pipeline))
+    start(editor)
+    await editor.asked()
+    assert "Qwen2.5-Coder 1.5B" in editor.messages(ASK)[-1]["message"]
+    assert editor.status()["reason"] == "consent"
+    editor.reply(FETCH)
+    await editor.until(lambda: len(opened) == 2)
+    assert opened == [("qwen2.5-coder-1.5b", "ask"), ("qwen2.5-coder-1.5b", "always")]
+    editor.end()

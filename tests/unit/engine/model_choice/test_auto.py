@@ -44,6 +44,16 @@ def test_with_nothing_on_this_machine_nothing_is_fetched_and_the_error_says_what
         with_model(AUTO)
 
 
+def test_where_a_model_may_be_fetched_the_one_that_suits_the_machine_is_chosen(on_disk: set[str]):
+    settings, choice = with_model(AUTO, may_be_absent=True)
+    assert settings.model == "qwen2.5-coder-1.5b"
+    assert choice is not None
+    assert choice.served_id == "qwen2.5-coder-1.5b"
+    assert "pull" not in choice.reason
+    on_disk.add("qwen2.5-coder-0.5b")  # what is here is used until the user asks for more
+    assert with_model(AUTO, may_be_absent=True)[0].model == "qwen2.5-coder-0.5b"
+
+
 @pytest.mark.parametrize(
     "settings",
     [Settings(), Settings(model="./auto"), Settings(model="auto", engine=("https://gpu.example.com",))],
