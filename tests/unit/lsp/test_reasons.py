@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -11,6 +14,9 @@ from copilot_server.errors import EngineError
 from copilot_server.lsp import reasons
 
 EMPTY = Completion((), "model", "fim")
+ROOT = Path(__file__).parents[3]
+#: States that only Neovim has, and explains itself.
+OF_NEOVIM = {"buffer", "file"}
 
 
 @pytest.mark.parametrize(
@@ -62,3 +68,31 @@ def test_names_that_somebody_else_chose_are_shown_harmlessly() -> None:
     assert isinstance(message, str)
     assert message.isprintable()
     assert reasons.language("go").params()["message"] == "Suggestions are off for go, unless you ask for one."
+
+
+def between(file: str, start: str, end: str) -> str:
+    """What stands in a file of the repository between two texts, each of which it must have."""
+    before, found, after = (ROOT / file).read_text("utf-8").partition(start)
+    inner, closed, _ = after.partition(end)
+    assert before, file
+    assert found, file
+    assert closed, file
+    return inner
+
+
+def test_the_documentation_and_both_plugins_know_the_servers_codes_and_no_others() -> None:
+    codes = list(get_args(reasons.Code))
+    table = between("docs/protocol.md", "| `code` | why there is no suggestion |\n|---|---|\n", "\n\n")
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == codes
+    known = between("editors/vscode/src/core/reasons.ts", "const CODES = [", "] as const")
+    assert re.findall(r'"(\w+)"', known) == codes
+    remedies = between("editors/neovim/lua/copilot_server/reason.lua", "local REMEDIES = {", "\n}")
+    with_remedy = set(re.findall(r"^  (\w+) =", remedies, re.MULTILINE))
+    assert with_remedy <= OF_NEOVIM | set(codes)
+    assert {"off", "consent", "engine"} <= with_remedy
+
+
+def test_what_neovim_compares_a_code_with_is_one_of_the_servers() -> None:
+    lua = "\n".join(file.read_text("utf-8") for file in sorted((ROOT / "editors/neovim").rglob("*.lua")))
+    compared = set(re.findall(r"\b(?:code|reason) [=~]= '(\w+)'", lua))
+    assert {"snoozed", "manual"} <= compared <= OF_NEOVIM | set(get_args(reasons.Code))
