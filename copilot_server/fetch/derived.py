@@ -66,9 +66,12 @@ def make_private(folder: Path) -> None:
         path.chmod(path.stat().st_mode & ~_WRITABLE_BY_OTHERS)
 
 
-def seal(path: Path) -> None:
-    """Record the hashes of a file, or of a folder's files, that were just made; see ``is_intact``."""
-    write_records(path, {file: _hash(file) for file in _files(path)})
+def seal(path: Path, sha256: str | None = None) -> None:
+    """Record the hashes of a file, or of a folder's files, that were just made; see ``is_intact``.
+
+    ``sha256``: that of a file, where it is known.
+    """
+    write_records(path, {path: sha256} if sha256 else {file: _hash(file) for file in _files(path)})
     records_path(path).chmod(0o600)
 
 

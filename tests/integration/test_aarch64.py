@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from copilot_server.engine.backends.cpu import library
-from copilot_server.engine.backends.cpu.gguf_blocks import PACK_BLOCKS
 from copilot_server.engine.backends.cpu.layout import Dtype
 from tests.support.emulation import AARCH64_COMPILERS, EmulatedLibrary, EmulatedProbes, Emulator, aarch64
 from tests.support.gguf_blocks import random_blocks
 from tests.support.kernels import use_instruction_set
+from tests.support.packed_reference import PACK_BLOCKS
 from tests.support.tiny_gguf import MIXED, build_tiny_gguf
 from tests.unit.engine.backends.cpu import test_attention, test_elementwise, test_gguf_blocks
 from tests.unit.engine.backends.cpu.test_kernels import (  # noqa: F401 - the tests of this module

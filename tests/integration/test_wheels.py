@@ -33,6 +33,7 @@ FUNCTIONS = {"pool_open", "pool_close", "decoder_isa", "decoder_isa_with", "deco
     "decoder_scratch_bytes",
     "decoder_step",
     "decoder_copy_page",
+    "decoder_pack",
 }
 
 

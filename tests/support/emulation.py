@@ -142,6 +142,14 @@ class EmulatedLibrary:
         if self._emulator.is_open:
             self._emulator.call("pool_close", pool)
 
+    def decoder_pack(self, rows: Any, pool: int) -> int:  # noqa: ANN401 - of ctypes.byref
+        here, there = rows._obj, self._copied(rows._obj)
+        address = self._emulator.put(bytes(there))
+        result = self._checked("decoder_pack", address, pool)
+        self._fetch_arrays(here, there)
+        self._emulator.call("free", address)
+        return result
+
     def decoder_scratch_bytes(self, model: Any, tokens: int) -> int:  # noqa: ANN401 - of ctypes.byref
         return self._checked("decoder_scratch_bytes", self._model(model), tokens)
 
@@ -152,13 +160,18 @@ class EmulatedLibrary:
         here, there = step._obj, self._copied(step._obj)
         address, scratch = self._emulator.put(bytes(there)), self._emulator.call("aligned_alloc", 64, size)
         result = self._checked("decoder_step", self._model(model), address, scratch, size, pool)
-        for name, array_size in zip(_pointers(here), here.bytes, strict=True):
-            copy = getattr(there, name)
-            ctypes.memmove(getattr(here, name), self._emulator.get(copy, array_size), array_size)
-            self._emulator.call("free", copy)
+        self._fetch_arrays(here, there)
         self._emulator.call("free", address)
         self._emulator.call("free", scratch)
         return result
+
+    def _fetch_arrays(self, here: Any, there: Any) -> None:  # noqa: ANN401 - one of the mirrors
+        """Copy what a structure's arrays hold now back from the emulator, and free them there."""
+        for name, size in zip(_pointers(here), here.bytes, strict=True):
+            copy = getattr(there, name)
+            if copy:
+                ctypes.memmove(getattr(here, name), self._emulator.get(copy, size), size)
+                self._emulator.call("free", copy)
 
     def _checked(self, name: str, *arguments: int) -> int:
         result = self._emulator.call(name, *arguments)

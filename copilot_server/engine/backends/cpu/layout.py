@@ -134,11 +134,13 @@ def matches_layout(tensors: Tensors, architecture: Architecture, formats: Format
 def _packed_tensors(shape: Architecture, formats: Formats, *, bias: bool) -> Iterator[_Packed]:
     hidden = padded(shape.hidden, GROUP)
     qkv = (shape.heads + 2 * shape.kv_heads) * shape.head_dim
-    apart = {i for i in range(shape.layers) if f"layers.{i}.values" in formats}
-    of_model = matrices(shape, values_apart=apart)
+    of_model = matrix_shapes(shape, formats)
     if of_model.keys() != formats.keys():
         raise ValueError("these are the formats of another model's matrices")
-    if apart and (shape.heads + shape.kv_heads) * shape.head_dim % PAIR:
+    if (
+        any(name.endswith(".values") for name in formats)
+        and (shape.heads + shape.kv_heads) * shape.head_dim % PAIR
+    ):
         raise ValueError("queries and keys do not fill whole pairs of blocks")
     for name, (outputs, inputs) in of_model.items():
         layer, _, part = name.rpartition(".")
@@ -162,6 +164,12 @@ def _matrix(name: str, outputs: int, inputs: int, kind: Format) -> Iterator[_Pac
         yield f"{name}.scales", (np.uint16, (blocks, width // GROUP, BLOCK))
     else:
         yield f"{name}.data", (np.float32 if kind == "float32" else np.uint16, (blocks, width, BLOCK))
+
+
+def matrix_shapes(architecture: Architecture, formats: Formats) -> Mapping[str, Shape]:
+    """The matrices whose formats these are: outputs and inputs of each, not padded."""
+    apart = {i for i in range(architecture.layers) if f"layers.{i}.values" in formats}
+    return matrices(architecture, values_apart=apart)
 
 
 def padded(count: int, to: int) -> int:

@@ -29,13 +29,20 @@ WEIGHT_TYPES = {
     "q5_k": 7,
     "q8_0": 8,
 }
+#: The number formats of a model's file that ``decoder_pack`` reads, as safetensors and ggml name them.
+SOURCE_TYPES = {
+    **{name.upper(): type_ for name, type_ in WEIGHT_TYPES.items() if name.startswith("q")},
+    "F32": WEIGHT_TYPES["float32"],
+    "BF16": WEIGHT_TYPES["bfloat16"],
+    "F16": 9,
+}
 CACHE_TYPES = {"float32": 0, "float16": 1}
 #: What the entry points refuse, by the negative numbers of ``kernels/bounds.h``.
 REFUSALS = {
     -1: "a size is impossible",
     -2: "the weights do not fit the model's sizes",
     -3: "the KV cache does not fit the model's sizes",
-    -4: "an array is too short for the step",
+    -4: "an array is too short",
     -5: "a token is outside the vocabulary",
     -6: "a position is outside the context window",
     -7: "the KV cache has no such page",
@@ -118,6 +125,23 @@ class Step(ctypes.Structure):
     )
 
 
+class Rows(ctypes.Structure):
+    """Rows of a matrix as a model's file has them, and where they are packed."""
+
+    _fields_ = (
+        ("rows", c_void_p),
+        ("data", c_void_p),
+        ("scales", c_void_p),
+        ("bytes", c_int64 * 3),
+        ("count", c_int32),
+        ("inputs", c_int32),
+        ("source", c_int32),
+        ("target", c_int32),
+        ("first", c_int32),
+        ("stride", c_int32),
+    )
+
+
 @cache
 def load_library() -> Any:  # noqa: ANN401 - ctypes generates the functions
     """The library that came with this package, or was compiled when it was installed.
@@ -169,13 +193,14 @@ def open_library(path: Path) -> Any:  # noqa: ANN401 - ctypes generates the func
         ("decoder_isa_with", c_char_p, c_uint32),
         ("decoder_use_isa", c_int32, c_char_p),
         ("decoder_structures", None, POINTER(c_int64)),
+        ("decoder_pack", c_int64, POINTER(Rows), c_void_p),
         ("decoder_scratch_bytes", c_int64, POINTER(Model), c_int32),
         ("decoder_step", c_int64, POINTER(Model), POINTER(Step), c_void_p, c_int64, c_void_p),
         ("decoder_copy_page", c_int64, POINTER(Model), c_int32, c_int32),
     ):
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
-    for name in ("decoder_scratch_bytes", "decoder_step", "decoder_copy_page"):
+    for name in ("decoder_pack", "decoder_scratch_bytes", "decoder_step", "decoder_copy_page"):
         getattr(library, name).errcheck = _refuse
     _check_structures(library)
     return library
@@ -189,7 +214,7 @@ def _refuse(result: int, function: Any, _arguments: Any) -> int:  # noqa: ANN401
 
 
 def _check_structures(library: Any) -> None:  # noqa: ANN401 - ctypes generates the functions
-    sizes = (c_int64 * 4)()
+    sizes = (c_int64 * 5)()
     library.decoder_structures(sizes)
-    if list(sizes) != [ctypes.sizeof(mirror) for mirror in (Matrix, Layer, Model, Step)]:
+    if list(sizes) != [ctypes.sizeof(mirror) for mirror in (Matrix, Layer, Model, Step, Rows)]:
         raise AttributeError("structures of other sizes")

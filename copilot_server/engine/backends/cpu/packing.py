@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
-from copilot_server.engine.backends.cpu.gguf_blocks import PACK_BLOCKS
 from copilot_server.engine.backends.cpu.layout import PAIR, PIECES, Format, Formats, Layout, Tensors, padded
 from copilot_server.engine.backends.cpu.library import BLOCK, GROUP
-from copilot_server.engine.backends.cpu.tensors import Array, as_float32, slabs
+from copilot_server.engine.backends.cpu.packer import Packer, Placed
+from copilot_server.engine.backends.cpu.tensors import Array, as_float32
 
-#: Outputs packed at a time: what is computed of them stays in the processor's caches.
+#: Outputs packed at a time, so that little memory is needed.
 SLAB = 1024
 
 _Source: TypeAlias = "tuple[str, Array]"
 
 
-def parts(tensors: Tensors, formats: Formats, layout: Layout) -> Iterator[tuple[str, Iterator[Array]]]:
-    """The name and the pieces of each tensor of a packed file, in the order of its layout."""
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some outputs of a matrix, in whole pairs of blocks, and the rows that are placed in them."""
+
+    outputs: int
+    placed: Sequence[Placed]
+
+
+def parts(
+    tensors: Tensors, formats: Formats, layout: Layout, inputs: Mapping[str, int], packer: Packer
+) -> Iterator[tuple[str, Iterator[Array]]]:
+    """The name and the pieces of each tensor of a packed file, in the order of its layout.
+
+    ``inputs``: how many each matrix has, not padded.
+    """
     scales: list[Array] = []
     for name, (_, shape) in layout.items():
         matrix, _, part = name.rpartition(".")
         if part == "data":
             scales = []
-            yield name, _data(_sources(tensors, matrix, formats), formats[matrix], scales)
+            sources = [tensors[one] for one in matrix_sources(matrix, formats)]
+            pieces = _alternating(*sources) if matrix.endswith(".gate_up") else _in_order(sources)
+            yield name, _data(pieces, inputs[matrix], formats[matrix], packer, scales)
         elif part == "scales":  # they follow the data, with which they were computed
-            yield name, map(_blocked, scales)
+            yield name, iter(scales)
         else:
             yield name, iter([_vector(tensors, name, shape[0])])
 
@@ -68,70 +84,60 @@ def matrix_sources(name: str, matrices: Container[str]) -> Sequence[str]:
     return [f"model.{layer}.{one}.weight" for one in parts_of[part]]
 
 
-def _sources(tensors: Tensors, name: str, formats: Formats) -> Iterator[_Source]:
-    """The rows of a matrix, a few thousand at a time; several tensors, which are small, are joined."""
-    sources = [tensors[one] for one in matrix_sources(name, formats)]
-    if formats[name] not in PIECES:
-        sources = sources if len(sources) == 1 else [("F32", as_float32(source)) for source in sources]
-    if name.endswith(".gate_up"):
-        sources = [_interleaved(*sources)]
-    elif len(sources) > 1:
-        sources = [(sources[0][0], np.concatenate([rows for _, rows in sources]))]
-    for kind, rows in sources:
-        for some in slabs(rows, SLAB):
-            yield kind, _padded_rows(some, padded(len(some), PAIR))
-
-
-def _interleaved(gate: _Source, up: _Source) -> _Source:
+def _alternating(gate: _Source, up: _Source) -> Iterator[_Piece]:
     """A block of gates, a block of ups, and so on, so that one tile of the product has both."""
-    blocks = [_padded_rows(rows, padded(len(rows), GROUP)) for _, rows in (gate, up)]
-    paired = np.stack([rows.reshape(-1, BLOCK, rows.shape[1]) for rows in blocks], axis=1)
-    return gate[0], paired.reshape(-1, paired.shape[-1])
+    total = padded(len(gate[1]), GROUP)
+    for start in range(0, total, SLAB // 2):
+        count = min(SLAB // 2, total - start)
+        placed = [
+            Placed(kind, rows[start : start + count], i * BLOCK, stride=2)
+            for i, (kind, rows) in enumerate((gate, up))
+        ]
+        yield _Piece(2 * count, placed)
 
 
-def _data(sources: Iterator[_Source], kind: Format, scales: list[Array]) -> Iterator[Array]:
-    """The pieces of a matrix; the scales of int8 ones are appended to ``scales``."""
-    for source in sources:
+def _in_order(sources: Sequence[_Source]) -> Iterator[_Piece]:
+    """The rows of one tensor after those of another."""
+    if len({kind for kind, _ in sources}) == 1 and len(sources) > 1:  # blocks of files must fill whole blocks
+        sources = [(sources[0][0], np.concatenate([rows for _, rows in sources]))]
+    total = padded(sum(len(rows) for _, rows in sources), PAIR)
+    for start in range(0, total, SLAB):
+        end = min(start + SLAB, total)
+        yield _Piece(end - start, list(_placed_between(sources, start, end)))
+
+
+def _placed_between(sources: Sequence[_Source], start: int, end: int) -> Iterator[Placed]:
+    before = 0
+    for kind, rows in sources:
+        some = rows[max(start - before, 0) : max(end - before, 0)]
+        if len(some):
+            yield Placed(kind, some, max(before - start, 0))
+        before += len(rows)
+
+
+def _data(
+    pieces: Iterable[_Piece], inputs: int, kind: Format, packer: Packer, scales: list[Array]
+) -> Iterator[Array]:
+    """The packed pieces of a matrix; the scales of int8 ones are appended to ``scales``."""
+    for piece in pieces:
         if kind in PIECES:
-            yield PACK_BLOCKS[kind](source[1])
+            yield packer.arranged(piece.placed, piece.outputs, inputs, kind)
         elif kind == "int8":
-            values, factors = _quantized(_floats(source))
+            values, factors = packer.rounded(piece.placed, piece.outputs, inputs)
             scales.append(factors)
-            yield _packed(values)
+            yield values
         else:
-            rows = _floats(source)
+            rows = _floats(piece, padded(inputs, GROUP))
             yield _blocked(rows) if kind == "float32" else _blocked_bfloat16(rows)
 
 
-def _floats(source: _Source) -> Array:
-    """Rows in float32, as wide as whole groups."""
-    rows = as_float32(source)
-    return np.pad(rows, ((0, 0), (0, padded(rows.shape[1], GROUP) - rows.shape[1])))
-
-
-def _quantized(rows: Array) -> tuple[Array, Array]:
-    """Rows as integers, (rows, inputs), and the scales of their groups in bfloat16, (rows, groups).
-
-    A scale is rounded up to bfloat16 before the weights are divided by it, so that rounding it costs no
-    accuracy.
-    """
-    groups = rows.reshape(len(rows), -1, GROUP)
-    with np.errstate(invalid="ignore"):  # of a group that is not finite, only the scale says so
-        bits = (np.abs(groups).max(axis=2) / np.float32(127)).view(np.uint32)
-    scales = ((bits + np.uint32(0xFFFF)) >> 16).astype(np.uint16)
-    factors = (scales.astype(np.uint32) << 16).view(np.float32)
-    # The inverse of a smaller scale would overflow; weights as small as that become zeros.
-    divides = factors >= np.finfo(np.float32).tiny
-    inverse = np.divide(1.0, factors, out=np.zeros_like(factors), where=divides)
-    with np.errstate(invalid="ignore"):  # as above
-        values = np.rint(groups * inverse[:, :, None]).astype(np.int8)
-    return values.reshape(rows.shape), scales
-
-
-def _packed(values: Array) -> Array:
-    """(rows, inputs) of int8 as (rows / 16, inputs / 4, 16, 4) of uint8, 128 added."""
-    shifted = (values.view(np.uint8) ^ 0x80).reshape(-1, BLOCK, values.shape[1] // 4, 4)
-    return shifted.transpose(0, 2, 1, 3)
+def _floats(piece: _Piece, width: int) -> Array:
+    """The rows in float32, as wide as whole groups."""
+    floats = np.zeros((piece.outputs, width), np.float32)
+    for placed in piece.placed:
+        rows = as_float32((placed.kind, placed.rows))
+        floats[placed.outputs, : rows.shape[1]] = rows
+    return floats
 
 
 def _blocked(rows: Array) -> Array:
@@ -143,7 +149,3 @@ def _blocked_bfloat16(rows: Array) -> Array:
     bits = rows.view(np.uint32)
     nearest = bits + 0x7FFF + ((bits >> 16) & 1)  # to the nearest, ties to even
     return _blocked((nearest >> 16).astype(np.uint16))
-
-
-def _padded_rows(rows: Array, count: int) -> Array:
-    return rows if len(rows) == count else np.pad(rows, ((0, count - len(rows)), (0, 0)))

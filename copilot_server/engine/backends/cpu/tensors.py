@@ -6,13 +6,15 @@ header is checked before any other byte is used.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import IO, Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -74,8 +76,10 @@ def write_tensors(
     layout: Mapping[str, tuple[npt.DTypeLike, tuple[int, ...]]],
     arrays: Iterable[tuple[str, Iterable[Array]]],
     about: Mapping[str, str],
-) -> None:
-    """Write a safetensors file piece by piece, so that only one piece is in memory.
+) -> str:
+    """Write a safetensors file piece by piece, so that only two pieces are in memory.
+
+    While one is written, the next is computed. Returns the sha256 of the file.
 
     ``layout``: each tensor's dtype and shape, in the order in which ``arrays`` yields their pieces. The
     header is padded with spaces, as the format allows, so that the first tensor is aligned.
@@ -92,12 +96,51 @@ def write_tensors(
             raise ValueError(f"{name} does not fill whole cache lines")
     text = json.dumps(header).encode()
     text += b" " * (-(len(text) + 8) % ALIGNMENT)
-    with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
+    with path.open("wb", buffering=0) as file, _Writer(file) as writer:
+        writer.write(struct.pack("<Q", len(text)) + text)
         for (expected, (dtype, shape)), (name, pieces) in zip(layout.items(), arrays, strict=True):
-            written = sum(file.write(np.ascontiguousarray(piece, dtype).data.cast("B")) for piece in pieces)
+            written = sum(writer.write(np.ascontiguousarray(piece, dtype).data.cast("B")) for piece in pieces)
             if name != expected or written != math.prod(shape) * np.dtype(dtype).itemsize:
                 raise ValueError(f"{written} bytes of {name} were written in place of {expected}")
+    return writer.sha256
+
+
+class _Writer:
+    """Writes to a file in a thread, one piece after the other, and computes the hash of all."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._thread.shutdown()
+        if self._writing and kind is None:
+            self._writing.result()
+
+    def write(self, piece: bytes | memoryview) -> int:
+        """Wait until what came before is written; then begin with a piece. Returns how many bytes it has.
+
+        Raises:
+            OSError: the disk is full, or another reason why what came before could not be written.
+        """
+        if self._writing:
+            self._writing.result()
+        self._writing = self._thread.submit(self._write, memoryview(piece))
+        return len(piece)
+
+    def _write(self, piece: memoryview) -> None:
+        self._hash.update(piece)
+        while piece:
+            piece = piece[self._file.write(piece) :]
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
 
 
 def as_float32(tensor: tuple[str, Array]) -> Array:
@@ -108,12 +151,6 @@ def as_float32(tensor: tuple[str, Array]) -> Array:
     if dtype in {"F16", "F32"}:
         return array.astype(np.float32)
     return dequantized(array, dtype)
-
-
-def slabs(array: Array, rows: int) -> Iterator[Array]:
-    """Views of ``rows`` rows each, the last with what is left."""
-    for start in range(0, len(array), rows):
-        yield array[start : start + rows]
 
 
 def _parse_header(text: bytes, path: Path) -> dict[str, Any]:

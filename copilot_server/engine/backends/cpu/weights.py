@@ -24,9 +24,11 @@ from copilot_server.engine.backends.cpu.layout import (
     check_sources,
     has_bias,
     matches_layout,
+    matrix_shapes,
     packed_layout,
     uniform,
 )
+from copilot_server.engine.backends.cpu.packer import Packer
 from copilot_server.engine.backends.cpu.packing import parts
 from copilot_server.engine.backends.cpu.tensors import Array, map_tensors, metadata, write_tensors
 from copilot_server.engine.models.architecture import Architecture
@@ -123,12 +125,15 @@ def _pack(
         about = {**about, "formats": json.dumps(formats)}
     layout = packed_layout(architecture, formats, bias=has_bias(tensors))
     _check_disk_space(layout, path.parent)
+    inputs = {name: shape[1] for name, shape in matrix_shapes(architecture, formats).items()}
     handle, scratch = tempfile.mkstemp(prefix=".packing-", dir=path.parent)
     os.close(handle)
     try:
-        write_tensors(Path(scratch), layout, parts(tensors, formats, layout), about)
+        with Packer() as packer:
+            pieces = parts(tensors, formats, layout, inputs, packer)
+            digest = write_tensors(Path(scratch), layout, pieces, about)
         Path(scratch).replace(path)
-        seal(path)
+        seal(path, digest)
     finally:
         Path(scratch).unlink(missing_ok=True)
     return Weights(architecture, dtype, _arrays(map_tensors(path)), formats)

@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include "blocks.h"
+
 /* Limits within which no product in int32 overflows, and no step has more tasks than pool.c can count. */
 #define MOST_LAYERS 1024
 #define MOST_HIDDEN (1 << 16)
@@ -138,4 +140,27 @@ int32_t check_step(const Model *model, const Step *step) {
     int32_t refused = check_tokens(model, step);
     if (!refused) refused = check_pages(model, step);
     return refused ? refused : check_rows(step);
+}
+
+/* Whether the types are those of a file and of what can be made of them, and the rows have whole blocks. */
+static int types_fit(const Rows *r) {
+    const Stored of = stored(r->source);
+    if (of.inputs == 0 || r->inputs % of.inputs) return 0;
+    return r->target == INT8 || (r->target == r->source && of.inputs > 1 && r->inputs % GROUP == 0 &&
+                                r->first == 0 && r->count % BLOCK == 0);
+}
+
+int32_t check_packing(const Rows *r) {
+    if (r == NULL || !within(r->count, 0, MOST_VOCABULARY) || !within(r->inputs, 1, MOST_INTERMEDIATE) ||
+        !within(r->first, 0, BLOCK - 1) || !within(r->stride, 1, 2) || !types_fit(r))
+        return REFUSED_SIZE;
+    const Stored of = stored(r->source);
+    const int64_t spread = r->count ? (int64_t)(rows_blocks(r) - 1) * r->stride + 1 : 0;
+    const int64_t weights = spread * BLOCK * round_up(r->inputs, GROUP);
+    const int64_t bytes = r->target == INT8 ? weights : spread * code_bytes(r->target, r->inputs);
+    return holds(r->rows, r->bytes[0], (int64_t)r->count * (r->inputs / of.inputs) * of.bytes) &&
+                   holds(r->data, r->bytes[1], bytes) &&
+                   holds(r->scales, r->bytes[2], r->target == INT8 ? 2 * weights / GROUP : 0)
+               ? 0
+               : REFUSED_ARRAY;
 }

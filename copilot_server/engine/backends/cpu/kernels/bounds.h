@@ -25,5 +25,7 @@ int32_t check_length(int32_t tokens);
 int32_t check_step(const Model *model, const Step *step);
 /* 0, or REFUSED_PAGE if the cache has no such page. */
 int32_t check_page(const Model *model, int32_t page);
+/* 0, or what is wrong with rows to pack. */
+int32_t check_packing(const Rows *rows);
 
 #endif

@@ -60,8 +60,8 @@ int32_t decoder_use_isa(const char *name) {
     return 0;
 }
 
-void decoder_structures(int64_t bytes[4]) {
-    const int64_t sizes[4] = {sizeof(Matrix), sizeof(Layer), sizeof(Model), sizeof(Step)};
+void decoder_structures(int64_t bytes[5]) {
+    const int64_t sizes[5] = {sizeof(Matrix), sizeof(Layer), sizeof(Model), sizeof(Step), sizeof(Rows)};
     memcpy(bytes, sizes, sizeof sizes);
 }
 

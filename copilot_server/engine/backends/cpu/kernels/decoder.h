@@ -21,6 +21,7 @@
 
 enum {
     FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2, Q4_K = 3, Q5_0 = 4, Q6_K = 5, Q4_0 = 6, Q5_K = 7, Q8_0 = 8,
+    FLOAT16 = 9, /* in a model's file only */
 };
 
 typedef struct Pool Pool;
@@ -112,6 +113,21 @@ typedef struct {
     int64_t bytes[8];
 } Step;
 
+/* Rows of a matrix as a model's file has them, and where they are packed (packing.c). */
+typedef struct {
+    const void *rows; /* [count][inputs], or blocks of GGUF files */
+    void *data;       /* the first row's block, as in Matrix */
+    uint16_t *scales; /* the same; NULL unless it is packed in INT8 */
+    int64_t bytes[3];
+    int32_t count, inputs; /* inputs as the file has them, not padded */
+    int32_t source, target; /* the file's type; INT8, or the file's own where it is a format of GGUF files */
+    int32_t first;         /* the output of the first row in its block; the others follow */
+    int32_t stride;        /* from one block to the next, such as 2 where blocks of gates and ups alternate */
+} Rows;
+
+/* How many blocks of 16 outputs have some of the rows. */
+static inline int32_t rows_blocks(const Rows *rows) { return (rows->first + rows->count + BLOCK - 1) / BLOCK; }
+
 Pool *pool_open(int32_t threads);
 void pool_close(Pool *pool);
 
@@ -122,8 +138,11 @@ const char *decoder_isa(void);
 const char *decoder_isa_with(uint32_t features);
 /* For tests and measurements: use another instruction set from now on. Returns 0 if the processor lacks it. */
 int32_t decoder_use_isa(const char *name);
-/* The bytes of Matrix, Layer, Model and Step, which must be those of their mirrors. */
-void decoder_structures(int64_t bytes[4]);
+/* The bytes of Matrix, Layer, Model, Step and Rows, which must be those of their mirrors. */
+void decoder_structures(int64_t bytes[5]);
+/* Pack rows of a matrix, on all threads. Rows that stay in a format of GGUF files fill whole blocks of 16.
+ * Returns 0. */
+int64_t decoder_pack(const Rows *rows, Pool *pool);
 /* Bytes of scratch memory that a step of so many tokens needs. */
 int64_t decoder_scratch_bytes(const Model *model, int32_t tokens);
 /* Run one step: append the tokens to the cache, compute the logits that are wanted. Returns 0. */

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from gguf import GGMLQuantizationType, dequantize
 
-from copilot_server.engine.backends.cpu.gguf_blocks import PACK_BLOCKS
 from copilot_server.engine.backends.cpu.layout import PIECES
 from tests.support.gguf_blocks import Array, random_blocks
 from tests.support.kernels import Probes
+from tests.support.packed_reference import PACK_BLOCKS
 
 KINDS = sorted(PACK_BLOCKS)
 #: The size of a block of the file in bytes, and where its codes are.

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from gguf import GGMLQuantizationType, dequantize
 
-from copilot_server.engine.backends.cpu.gguf_blocks import PACK_BLOCKS
 from copilot_server.engine.backends.cpu.library import WEIGHT_TYPES
 from tests.support.gguf_blocks import Array, random_blocks
 from tests.support.kernels import (
@@ -24,6 +23,7 @@ from tests.support.kernels import (
     build_kernels,
     builds,
 )
+from tests.support.packed_reference import PACK_BLOCKS
 from tests.unit.engine.backends.cpu.test_gguf_blocks import pack_int8, rounded
 
 OUTPUTS, INPUTS = 64, 1280

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from copilot_server.engine.backends.cpu.tensors import as_float32, map_tensors, metadata, write_tensors
+
+#: A device of Linux.
+FULL = Path("/dev/full")
 
 
 def write_header(path: Path, header: bytes, data: bytes = b"", *, length: int | None = None) -> Path:
@@ -35,9 +39,18 @@ def test_what_safetensors_writes_is_read(tmp_path: Path):
 def test_what_is_written_safetensors_reads(tmp_path: Path):
     array = np.arange(32, dtype=np.float32).reshape(2, 16)
     path = tmp_path / "x.safetensors"
-    write_tensors(path, {"a": (np.float32, (2, 16))}, [("a", [array[:1], array[1:]])], {"made": "here"})
+    layout = {"a": (np.float32, (2, 16))}
+    digest = write_tensors(path, layout, [("a", [array[:1], array[1:]])], {"made": "here"})
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
     assert np.array_equal(load_file(path)["a"], array)
     assert metadata(path) == {"made": "here"}
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no disk that is always full")
+def test_a_disk_that_is_full_is_an_error_of_whoever_writes():
+    layout = {"a": (np.float32, (2, 16))}
+    with pytest.raises(OSError, match="space"):
+        write_tensors(FULL, layout, [("a", [np.zeros((2, 16), np.float32)])], {})
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from copilot_server.engine.backends.cpu.tensors import metadata, write_tensors
+from copilot_server.engine.backends.cpu.gguf_tensors import map_gguf
+from copilot_server.engine.backends.cpu.layout import PAIR, PIECES, Dtype, matrix_shapes
+from copilot_server.engine.backends.cpu.packing import matrix_sources
+from copilot_server.engine.backends.cpu.tensors import as_float32, metadata, write_tensors
 from copilot_server.errors import ModelError
-from copilot_server.fetch.derived import derived_folder
-from tests.support.cpu_runner import greedy_choices, open_runner, random_tokens
+from copilot_server.fetch.derived import derived_folder, is_intact
+from tests.support.cpu_runner import greedy_choices, open_model_weights, open_runner, random_tokens
+from tests.support.packed_reference import PACK_BLOCKS, round_to_int8
+from tests.support.tiny_gguf import MIXED, build_tiny_gguf
 from tests.support.tiny_models import build_tiny_model
 
 
@@ -23,12 +29,32 @@ def test_packed_weights_are_made_once_and_again_when_spoilt(tmp_path: Path):
     folder = build_tiny_model("qwen2", tmp_path)
     before = greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9])
     path = packed(folder)
+    assert is_intact(path)
     made = path.stat().st_mtime_ns
     assert greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9]) == before
     assert path.stat().st_mtime_ns == made
     path.write_bytes(b"nothing")
     assert greedy_choices(open_runner(folder, "int8"), random_tokens(9), [9]) == before
     assert path.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("dtype", ["int8", "gguf"])
+def test_the_packed_weights_of_a_gguf_file_are_those_that_numpy_packs(dtype: Dtype, tmp_path: Path):
+    """To the last bit, in every matrix: files that older versions packed stay valid."""
+    gguf = build_tiny_gguf(tmp_path / "mixed.gguf", MIXED)
+    made = open_model_weights(gguf, dtype)
+    architecture = made.architecture
+    sources = map_gguf(gguf, architecture)
+    for name, (outputs, _) in matrix_shapes(architecture, made.formats).items():
+        rows = [sources[one] for one in matrix_sources(name, made.formats)]
+        kind = made.formats[name]
+        arrays = [array if kind in PIECES else as_float32((of, array)) for of, array in rows]
+        if name.endswith(".gate_up"):
+            arrays = [np.stack([one.reshape(-1, 16, one.shape[1]) for one in arrays], 1)]
+        joined = np.pad(np.concatenate(arrays).reshape(outputs, -1), ((0, -outputs % PAIR), (0, 0)))
+        data, *scales = [PACK_BLOCKS[kind](joined)] if kind in PIECES else round_to_int8(joined)
+        assert np.array_equal(made.tensors[f"{name}.data"], data), name
+        assert not scales or np.array_equal(made.tensors[f"{name}.scales"], scales[0]), name
 
 
 def test_packed_weights_are_made_again_when_the_models_own_change(tmp_path: Path):

@@ -1,7 +1,8 @@
-"""The blocks of GGUF's number formats, put in the order in which the kernels read them (kernels/decoder.h).
+"""Packing in numpy, as kernels/decoder.h describes what is packed, to compare kernels/packing.c with.
 
-No weight is rounded: the codes and scales are the file's own. Source of the formats: ggml-common.h and
-ggml-quants.c of llama.cpp (block_q4_0, block_q5_0, block_q8_0, block_q4_K, block_q5_K, block_q6_K).
+Blocks of GGUF's number formats are put in the order in which the kernels read them: the codes and scales are
+the file's own. Other weights are rounded to int8. Source of the formats: ggml-common.h and ggml-quants.c of
+llama.cpp (block_q4_0, block_q5_0, block_q8_0, block_q4_K, block_q5_K, block_q6_K).
 """
 
 from __future__ import annotations
@@ -10,8 +11,28 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from copilot_server.engine.backends.cpu.library import BLOCK
+from copilot_server.engine.backends.cpu.library import BLOCK, GROUP
 from copilot_server.engine.backends.cpu.tensors import Array
+
+
+def round_to_int8(rows: Array) -> tuple[Array, Array]:
+    """Rows in float32, whole blocks of whole groups, as data and scales of int8 (decoder.h).
+
+    A scale is rounded up to bfloat16 before the weights are divided by it. Of a group that is not finite,
+    only the scale says so.
+    """
+    groups = rows.reshape(len(rows), -1, GROUP)
+    with np.errstate(invalid="ignore"):
+        bits = (np.abs(groups).max(axis=2) / np.float32(127)).view(np.uint32)
+    scales = ((bits + np.uint32(0xFFFF)) >> 16).astype(np.uint16)
+    factors = (scales.astype(np.uint32) << 16).view(np.float32)
+    # The inverse of a smaller scale would overflow; weights as small as that become zeros.
+    divides = factors >= np.finfo(np.float32).tiny
+    inverse = np.divide(1.0, factors, out=np.zeros_like(factors), where=divides)
+    with np.errstate(invalid="ignore"):
+        values = np.nan_to_num(np.rint(groups * inverse[:, :, None])).astype(np.int8)
+    shifted = (values.view(np.uint8) ^ 0x80).reshape(-1, BLOCK, rows.shape[1] // 4, 4)
+    return shifted.transpose(0, 2, 1, 3), scales.reshape(-1, BLOCK, scales.shape[1]).transpose(0, 2, 1)
 
 
 def pack_q4_0(rows: Array) -> Array:
