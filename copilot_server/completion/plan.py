@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -11,6 +11,7 @@ from copilot_server.completion.budget import prompt_budget
 from copilot_server.completion.cross_file import show_snippets
 from copilot_server.completion.prompt import build_prompt
 from copilot_server.completion.scope.ending import StopRule
+from copilot_server.completion.scope.loop import is_endless
 from copilot_server.completion.scope.scope import Situation, situation_at
 from copilot_server.completion.types import CompletionRequest
 from copilot_server.completion.window import Pinned, Window, take_window
@@ -84,7 +85,7 @@ class Planner:
             ),
             sampling=sampling,
             stop=("\n```",) if prompt_protocol == "chat-prefill" else (),
-            until=StopRule(situation),
+            until=_stop(situation),
             lookup=_lookup(request.cursor.document, window, suggested),
         )
         return Plan(situation, prompt_protocol, generation)
@@ -117,6 +118,12 @@ class Planner:
             greedy_first=True,
             max_new_tokens=settings.max_new_tokens,
         )
+
+
+def _stop(situation: Situation) -> Callable[[str], bool]:
+    """Return what says that a growing text need not go on: it has left its scope, or repeats itself."""
+    rule = StopRule(situation)
+    return lambda text: rule(text) or is_endless(text)
 
 
 def _pinned(context: PythonContext | None) -> list[Pinned]:

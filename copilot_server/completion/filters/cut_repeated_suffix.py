@@ -2,33 +2,62 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from itertools import takewhile
 
 from copilot_server.completion.filters.draft import Draft, lexed, visible_lines
 from copilot_server.completion.scope.scope import Situation
+from copilot_server.context.indentation import indent_of
 
 _LOOKED_AT = 4_000  # code points of the document after the cursor
 _COMPARED_LINES = 3  # how many equal lines make a repeat of what follows
+#: What rows of a table may have in common: signs, numbers and constants.
+_ROW = re.compile(r"(?:[^\w\"']|\d[\w.]*|\b(?:None|True|False)\b)*")
+#: Brackets hold a keyword argument or a key only once.
+_KEY = re.compile(r"\s*(?:\w+ *=(?!=)|(?:\"[^\"]*\"|'[^']*') *:)")
 
 
 def cut_repeated_suffix(draft: Draft, situation: Situation) -> Draft | None:
-    """Cut the suggestion where it goes on with the lines that already follow the cursor."""
+    """Cut the suggestion where it goes on with the lines that already follow the cursor.
+
+    In brackets that lines below close, an element that stands in them below is cut off, too.
+    """
     in_gap = situation.scope == "gap"
     after = situation.cursor.suffix[0 if in_gap else len(situation.line_suffix) :]
     following = visible_lines((situation.line_prefix if in_gap else "") + after[:_LOOKED_AT])
     alone = in_gap or (not situation.state.brackets and not situation.line_suffix.strip())
-    breaks = lexed(draft.text, situation).breaks
-    for start in (0, *breaks) if alone else breaks:
-        if _repeats(draft.text, start, following, situation):
+    in_brackets = situation.brackets_closed_below > 0 and not situation.state.quote
+    for start in (0, *lexed(draft.text, situation).breaks):
+        lines = visible_lines((situation.line_prefix if start == 0 else "") + draft.text[start:])
+        repeats = (start > 0 or alone) and _repeats(lines, following)
+        if not repeats and not (in_brackets and lines and _is_below(lines[0], following)):
+            continue
+        is_blank = not draft.text[start:].split("\n", 1)[0].strip()
+        if not is_blank and not lexed(draft.text[:start], situation).own_brackets:
             return replace(draft, text=draft.text[:start])
     return draft
 
 
-def _repeats(text: str, start: int, following: list[str], situation: Situation) -> bool:
-    """Whether the lines of ``text`` from ``start`` on are those that follow, to the end of either."""
-    lines = visible_lines((situation.line_prefix if start == 0 else "") + text[start:])
+def _repeats(lines: list[str], following: list[str]) -> bool:
+    """Whether ``lines`` are those that follow, to the end of either."""
     compared = min(len(lines), len(following), _COMPARED_LINES)
-    if not compared or lines[:compared] != following[:compared] or not text[start:].split("\n", 1)[0].strip():
+    return compared > 0 and lines[:compared] == following[:compared]
+
+
+def _is_below(line: str, following: list[str]) -> bool:
+    """Whether the element that begins with ``line`` is the next one below, or has the key of any below."""
+    indent = indent_of(line)
+    if not following or indent_of(following[0]) != indent:
         return False
-    closes_own_bracket = lexed(text[:start], situation).own_brackets > 0
-    return not closes_own_bracket
+    if line.rstrip(",") == following[0].rstrip(",") and not _ROW.fullmatch(line):
+        return True
+    key = _key(line)
+    elements = takewhile(lambda one: indent_of(one).startswith(indent), following)
+    return key is not None and key in map(_key, elements)
+
+
+def _key(line: str) -> str | None:
+    """Return the key with which ``line`` begins, with its indentation; None if it begins with none."""
+    found = _KEY.match(line)
+    return found[0] if found else None

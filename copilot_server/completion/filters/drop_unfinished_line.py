@@ -9,9 +9,21 @@ from copilot_server.completion.scope.scope import Situation
 
 
 def drop_unfinished_line(draft: Draft, situation: Situation) -> Draft | None:
-    """Drop the last line of several where the token limit broke it off."""
+    """Drop the last line of several where the token limit broke it off.
+
+    A line is a logical one, or, in brackets that are open at the cursor, one of the lines in them.
+    """
     if draft.finish_reason != "length":
         return draft
-    lines = lexed(draft.text, situation).lines
+    lines = lexed(draft.text, situation).lines or _lines_in_brackets(draft.text, situation)
     kept = draft.text[: lines[-1] if lines else 0]
     return replace(draft, text=kept) if kept.strip() else draft
+
+
+def _lines_in_brackets(text: str, situation: Situation) -> list[int]:
+    """Return the starts of the lines that are in no other brackets than those open at the cursor."""
+    if not situation.state.brackets:
+        return []
+    return [
+        start for start in lexed(text, situation).breaks if not lexed(text[:start], situation).own_brackets
+    ]

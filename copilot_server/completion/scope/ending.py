@@ -69,7 +69,8 @@ class StopRule:
         end = _FINDERS[self._situation.scope](text, checked, self._situation)
         if end is None:
             self._remember(text, checked)
-        return end
+        closed = _closed_below(text, self._situation)
+        return end if closed is None or (end is not None and end < closed) else closed
 
     def _remember(self, text: str, checked: _Checked) -> None:
         """Remember all but the last line of ``text``: text that is added later cannot change those lines."""
@@ -100,6 +101,16 @@ def _state_at_start(situation: Situation) -> LexState:
         return state
     unclosed = state.brackets[: len(state.brackets) - situation.brackets_closed_after]
     return LexState(state.quote, brackets=unclosed)
+
+
+def _closed_below(text: str, situation: Situation) -> int | None:
+    """Return where ``text`` begins to close a bracket that the lines below the cursor close already."""
+    closed = situation.brackets_closed_below
+    if not closed:
+        return None
+    state = situation.state
+    closers = lex(text, state=state).closers[len(state.brackets) - closed + bool(state.quote) :]
+    return len(text[: closers[0] - 1].rstrip()) if closers else None
 
 
 def _opens_bracket(situation: Situation) -> bool:

@@ -12,11 +12,14 @@ from copilot_server.context.closers import closing_run, is_free
 from copilot_server.context.document import Cursor
 from copilot_server.context.indentation import column, indent_unit
 from copilot_server.context.source.code import plain_line_ends
-from copilot_server.context.source.lexer import LexState, lex
+from copilot_server.context.source.lexer import LexState, lex, lex_line
 from copilot_server.context.source.syntax import PythonContext, python_context
 
 #: ``gap`` stands for whole lines before the cursor's line, which itself stays unchanged.
 Scope = Literal["line", "block", "function", "gap"]
+
+#: How many code points below the cursor's line are read for what closes its brackets.
+_BELOW = 4_000
 
 _COMPOUND = re.compile(
     r"\s*(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b"
@@ -75,6 +78,23 @@ class Situation:
         """How many of the brackets open at the cursor the rest of its line closes."""
         closers = lex(self.line_suffix, state=self.state, language=self.language).closers
         return sum(self.line_suffix[end - 1] in OPENERS for end in closers)
+
+    @cached_property
+    def brackets_closed_below(self) -> int:
+        """How many of the brackets open at the cursor the lines below close; 0 where that is not certain.
+
+        In languages other than Python only the brackets of the cursor's line are known, and what is below may
+        close others.
+        """
+        state = lex(self.line_suffix, state=self.state, language=self.language).state
+        if self.context is None or len(state.quote) > 1:
+            return 0
+        text, start = self.cursor.document.text, self.cursor.offset + len(self.line_suffix)
+        # The innermost ones may have been opened just now, so that nothing closes them yet.
+        outer = (state.brackets[:n] for n in range(len(state.brackets), 0, -1))
+        states = (LexState(brackets=brackets) for brackets in outer)
+        found = (len(lex_line(text, start, start + _BELOW, open_).closers) for open_ in states)
+        return next(filter(None, found), 0)
 
 
 def situation_at(cursor: Cursor) -> Situation:

@@ -193,9 +193,10 @@ def lex(  # noqa: PLR0913 - a stretch of text and how to read it
     return _lex(text, span, state or LexState(), _pattern(language, angles=angles))
 
 
-def lex_line(text: str, start: int, end: int | None = None) -> Lexed:
-    """Read the logical line of Python that starts at ``start``, and no further than ``end``."""
-    return _lex(text, (start, len(text) if end is None else end), LexState(), _PYTHON, lines_wanted=1)
+def lex_line(text: str, start: int, end: int | None = None, state: LexState | None = None) -> Lexed:
+    """Read the rest of a logical line of Python from ``start`` on, and no further than ``end``."""
+    span = (start, len(text) if end is None else end)
+    return _lex(text, span, state or LexState(), _PYTHON, lines_wanted=1)
 
 
 @lru_cache(maxsize=128)
