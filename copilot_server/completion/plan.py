@@ -9,7 +9,7 @@ from functools import lru_cache
 from copilot_server.catalog import Manifest, PromptProtocol
 from copilot_server.completion.budget import prompt_budget
 from copilot_server.completion.cross_file import show_snippets
-from copilot_server.completion.prompt import build_prompt
+from copilot_server.completion.prompt import Answer, build_prompt
 from copilot_server.completion.scope.ending import StopRule
 from copilot_server.completion.scope.loop import is_endless
 from copilot_server.completion.scope.scope import Situation, situation_at
@@ -81,7 +81,12 @@ class Planner:
         window = replace(window, others=others)
         generation = GenerationRequest(
             prompt=build_prompt(
-                prompt_protocol, window, self._manifest, situation.language, self._stable_length
+                prompt_protocol,
+                window,
+                self._manifest,
+                situation.language,
+                self._stable_length,
+                answer=_answer(situation),
             ),
             sampling=sampling,
             stop=("\n```",) if prompt_protocol == "chat-prefill" else (),
@@ -124,6 +129,15 @@ def _stop(situation: Situation) -> Callable[[str], bool]:
     """Return what says that a growing text need not go on: it has left its scope, or repeats itself."""
     rule = StopRule(situation)
     return lambda text: rule(text) or is_endless(text)
+
+
+def _answer(situation: Situation) -> Answer | None:
+    """Return what a chat's answer begins with: the function whose body is asked for, if it is for one."""
+    context = situation.context
+    if context is None or context.function is None or situation.scope != "function":
+        return None
+    headers = "".join(f"{one.indent}{one.text}\n" for one in context.enclosing[:-1])
+    return Answer(headers, context.function.decorated_start - len(context.function.indent))
 
 
 def _pinned(context: PythonContext | None) -> list[Pinned]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from copilot_server.catalog import Chat, FimTokens, Manifest, PromptProtocol
 from copilot_server.completion.window import Window
@@ -22,17 +23,30 @@ CHAT_REQUEST = (
 _LINE = re.compile(r"[^\r\n]*")
 
 
-def build_prompt(
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the answer of a chat begins with: ``headers``, and the document from the line at ``start`` on.
+
+    The user's turn has the code above it, and reading that twice would take twice as long.
+    """
+
+    headers: str
+    start: int
+
+
+def build_prompt(  # noqa: PLR0913 - what a prompt is made of
     prompt_protocol: PromptProtocol,
     window: Window,
     manifest: Manifest,
     language_id: str,
     stable_length: Callable[[str], int],
+    *,
+    answer: Answer | None = None,
 ) -> Prompt:
     """Return the prompt that shows a window to the model by ``prompt_protocol``.
 
     ``stable_length``: see ``Engine.stable_length``. The output is forced to begin with what the prefix has
-    beyond it.
+    beyond it. ``answer``: what the answer of a chat begins with; by default, all of the prefix.
 
     Raises:
         ConfigError: the model does not know the prompt protocol.
@@ -46,7 +60,8 @@ def build_prompt(
     if prompt_protocol == "fim" and manifest.fim is not None:
         return Prompt(_fim_parts(prefix, window, manifest.fim, language_id), forced=tail)
     if prompt_protocol == "chat-prefill" and manifest.chat is not None:
-        return Prompt(_chat_parts(prefix, window, manifest.chat, language_id), forced=tail)
+        begun = prefix if answer is None else _begun(prefix, window, answer)
+        return Prompt(_chat_parts(begun, window, manifest.chat, language_id), forced=tail)
     return Prompt((window.others + prefix,), forced=tail)
 
 
@@ -71,6 +86,12 @@ def _without_closers(window: Window, language_id: str) -> str:
     found = _LINE.match(window.suffix)
     after = found[0] if found else ""
     return window.suffix[len(after) :] if is_free(window.line, after, language_id) else window.suffix
+
+
+def _begun(prefix: str, window: Window, answer: Answer) -> str:
+    """Return what an answer begins with; all of ``prefix`` if its line does not lie in the window."""
+    skipped = answer.start - window.start
+    return answer.headers + prefix[len(window.header) + skipped :] if skipped > 0 else prefix
 
 
 def _chat_parts(prefix: str, window: Window, chat: Chat, language_id: str) -> tuple[str | Special, ...]:

@@ -50,6 +50,25 @@ def test_a_model_may_have_every_body_asked_for_in_the_same_way(engine: Engine):
     assert Planner(engine, manifest, CompletionSettings()).plan(request).prompt_protocol == "chat-prefill"
 
 
+def test_the_answer_begins_with_the_function_below_the_headers_around_it(engine: Engine):
+    above = "import os\n\n\nclass A:\n    x = 1\n\n    @cache\n    def f(self):\n"
+    text = f'{above}        """Double x."""\n        ‸'
+    planner = Planner(engine, QWEN, CompletionSettings())
+    generation = planner.plan(CompletionRequest(cursor_in(text))).generation
+    shown = "".join(part for part in generation.prompt.parts if isinstance(part, str))
+    user, _, answer = shown.partition("assistant\n")
+    assert f"```python\n{above}" in user
+    function = 'class A:\n    @cache\n    def f(self):\n        """Double x."""\n        '
+    assert f"```python\n{function}" == answer + generation.prompt.forced
+
+
+def test_a_begun_answer_is_all_there_is_where_the_function_begins_the_document(engine: Engine):
+    text = 'def f(x):\n    """Double x."""\n    ‸'
+    planner = Planner(engine, QWEN, CompletionSettings())
+    prompt = planner.plan(CompletionRequest(cursor_in(text))).generation.prompt
+    assert str(prompt.parts[-1]) + prompt.forced == f"assistant\n```python\n{text.removesuffix('‸')}"
+
+
 def test_every_problem_of_humaneval_documents_its_function(engine: Engine):
     planner = Planner(engine, QWEN, CompletionSettings(max_prompt_tokens=64, max_new_tokens=16))
     texts = [f"{problem.prompt}‸" for problem in load_problems().problems]
