@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.instructions.counting import counting, of_product
 from copilot_server.engine.backends.cpu import library
 from copilot_server.engine.backends.cpu.layout import Dtype
 from tests.support.emulation import AARCH64_COMPILERS, EmulatedLibrary, EmulatedProbes, Emulator, aarch64
@@ -95,3 +96,13 @@ def test_products_of_pairs_of_rows_are_those_of_dot_products(kind: str, emulator
     )
     assert (i8mm == neon).all()
     assert (i8mm != portable).any()  # which rounds sums of floats once more
+
+
+@pytest.mark.parametrize(("isa", "most"), [("i8mm", 13), ("neon", 12), ("portable", 21)])
+def test_no_number_format_takes_many_times_the_instructions_of_another(isa: str, most: float):
+    """For 32 products of a prompt. A loop that gcc had made of single bytes took 139."""
+    with counting(AARCH64_COMPILERS[0]) as counter:
+        for kind in ("int8", *test_gguf_blocks.KINDS):
+            assert of_product(counter, isa, kind, 60) < most, kind
+            # The twin: something is counted. Each instruction multiplies at most 32 pairs.
+            assert of_product(counter, isa, kind, 60) > 1

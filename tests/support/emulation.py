@@ -31,9 +31,13 @@ class Target:
 
     def start(self, folder: Path) -> Emulator:
         """The kernels, and the program that calls them, which is compiled into ``folder``."""
+        return Emulator(self.command(folder))
+
+    def command(self, folder: Path) -> Sequence[str | Path]:
+        """What ``start`` starts."""
         program = folder / "emulated"
         compile_kernels(self.compiler, self.flags, [PROBES / "emulated.c"], program)
-        return Emulator([*self.runner, program, build_kernels(self.compiler, self.flags)])
+        return [*self.runner, program, build_kernels(self.compiler, self.flags)]
 
 
 def aarch64(compiler: str, processor: str = "max") -> Target:

@@ -42,22 +42,24 @@ INLINE int32_t load_four(const void *at) {
  * surplus of `dot4`; otherwise with codes below 128 as they are, for which there must be VNNI or no AVX2. */
 INLINE void add_dots(vi sums[][CODE_VECTORS], const uint8_t *codes, const int8_t *x, int rows, int steps, int whole) {
 #if defined(ISA_I8MM)
-    (void)whole;
-    add_pairs(sums, codes, x, TOGETHER, TOGETHER * rows, rows, steps / 2);
-#else
-#if defined(ISA_AVX2) /* of an unrolled loop, gcc 12 keeps half of the sums in memory */
+    if (steps > 4) { /* Of fewer inputs, putting the sums of pairs apart takes more instructions than are saved. */
+        add_pairs(sums, codes, x, TOGETHER, TOGETHER * rows, rows, steps / 2);
+        return;
+    }
+#endif
+#if defined(ISA_AVX2) || defined(__aarch64__) /* of an unrolled loop, gcc 12 keeps half of the sums in memory */
 #pragma GCC unroll 1
 #endif
     for (int k = 0; k < steps; k++) {
+        const int8_t *x4 = x + 4 * k / TOGETHER * TOGETHER * rows + 4 * k % TOGETHER;
         vi w[CODE_VECTORS];
         for (int v = 0; v < CODE_VECTORS; v++) w[v] = loadi(codes + 64 * k + 4 * LANES * v);
         for (int r = 0; r < rows; r++) {
-            const int32_t a4 = (int32_t)STORED_FOUR((uint32_t)load_four(x + 4 * (k * rows + r)));
+            const int32_t a4 = (int32_t)STORED_FOUR((uint32_t)load_four(x4 + TOGETHER * r));
             for (int v = 0; v < CODE_VECTORS; v++)
                 sums[r][v] = whole ? dot4(sums[r][v], w[v], a4) : dot4_codes(sums[r][v], w[v], a4);
         }
     }
-#endif
 }
 
 /* dots[r][v] += scale[v] * the dot products of 4 * steps inputs, which are one group of `starts`. */
@@ -102,6 +104,10 @@ INLINE vi load_whole(const uint8_t *at, int is_signed) {
 #elif defined(ISA_AVX2)
     const __m128i bytes = _mm_loadl_epi64((const __m128i *)at);
     return (vi)(is_signed ? _mm256_cvtepi8_epi32(bytes) : _mm256_cvtepu8_epi32(bytes));
+#elif defined(__aarch64__)
+    const uint32_t four = (uint32_t)load_four(at);
+    if (is_signed) return (vi)vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(four))));
+    return (vi)vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four))));
 #else
     vi x = splati(0);
     for (int i = 0; i < LANES; i++) x[i] = is_signed ? (int8_t)at[i] : at[i];
@@ -138,6 +144,7 @@ INLINE void half_group(int whole, Coding of, const uint8_t *at, int part, const 
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < CODE_VECTORS; v++) dots[r][v] = without_surplus(times, x->sums + 4 * r);
     if (whole) add_dots(dots, at, values, rows, 8, 1);
+    else if (!SIGNED_CODES) add_dots(dots, codes + part * 32 * BLOCK, values, rows, 8, 0);
     else add_products(dots, codes + part * 32 * BLOCK, starts + part, values, rows, 8, one);
     for (int v = 0; v < CODE_VECTORS; v++) {
         const vf scale = load_half((const half *)(at + of.group_bytes - 2 * BLOCK) + LANES * v);

@@ -75,13 +75,16 @@ INLINE void tile_int8(const Matrix *m, const Activations *a, int32_t row, int32_
         for (int i = 0; i < GROUP * BLOCK; i += CACHE_LINE) __builtin_prefetch(w + i + ahead, 0, 2);
         add_pairs(dots, w, x + g * GROUP, inputs, 8, rows, GROUP / 8);
 #else
+#if defined(__aarch64__) /* as in codes.h */
+#pragma GCC unroll 1
+#endif
         for (int32_t k = g * GROUP; k < (g + 1) * GROUP; k += 4) {
             vi w[VECTORS];
             for (int v = 0; v < VECTORS; v++) {
                 const int32_t in_block = v * LANES / BLOCK, lane = v * LANES % BLOCK;
                 const uint8_t *at = data + (int64_t)in_block * inputs * BLOCK + k * BLOCK + 4 * lane;
                 w[v] = loadi(at);
-                __builtin_prefetch(at + ahead, 0, 2);
+                if (lane == 0) __builtin_prefetch(at + ahead, 0, 2);
             }
             for (int r = 0; r < rows; r++) {
                 int32_t x4;

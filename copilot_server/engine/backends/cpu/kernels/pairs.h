@@ -24,6 +24,7 @@ INLINE void add_pairs(vi dots[][OUTPUT_VECTORS], const uint8_t *w, const int8_t 
     const int pairs = rows / 2;
     for (int p = 0; p < pairs; p++)
         for (int v = 0; v < 2 * OUTPUT_VECTORS; v++) sums[p][v] = splati(0);
+#pragma GCC unroll 1 /* as in codes.h */
     for (int k = 0; k < count; k++, w += 8 * BLOCK, x += step) {
         vi two[2];
         for (int p = 0; p < pairs; p++) two[p] = load_two(x + 2 * p * row, x + (2 * p + 1) * row);

@@ -86,6 +86,16 @@ INLINE vi usmmla(vi acc, vi w, vi a) { return (vi)vusmmlaq_s32((int32x4_t)acc, (
 #endif
 #endif
 
+#if defined(__aarch64__) && !defined(ISA_NEON)
+/* The same for the processors before there were such instructions (such as the Cortex-A72). Two products with |a| <= 127
+ * are at most 2 * 128 * 127 = 32512, which fits 16 bits. */
+INLINE vi sdot(vi acc, vi w, vi a) {
+    const int16x8_t first = vmull_s8(vget_low_s8((int8x16_t)w), vget_low_s8((int8x16_t)a));
+    const int16x8_t last = vmull_high_s8((int8x16_t)w, (int8x16_t)a);
+    return (vi)vpadalq_s16((int32x4_t)acc, vpaddq_s16(first, last));
+}
+#endif
+
 /* Lane i of the result: acc[i] + the dot product of w[4i..4i+3], stored as w + 128, with the four int8 in a4.
  *
  * If HAS_SURPLUS, the result is too large by 128 * (a[0] + a[1] + a[2] + a[3]); the caller subtracts that
@@ -113,7 +123,7 @@ INLINE vi dot4(vi acc, vi w, int32_t a4) {
     return (vi)_mm256_add_epi32((__m256i)acc, dots);
 #elif defined(ISA_I8MM)
     return usdot(acc, w, splati(a4));
-#elif defined(ISA_NEON)
+#elif defined(__aarch64__)
     return sdot(acc, w ^ splati((int32_t)0x80808080), splati(a4));
 #elif defined(__SSE2__) /* part of x86-64; from the loop below, gcc makes code that is six times as slow */
     const __m128i a = _mm_set1_epi32(a4);
@@ -135,7 +145,7 @@ INLINE vi dot4(vi acc, vi w, int32_t a4) {
 
 /* The same for unsigned numbers below 128, as they are. Not for SIGNED_CODES (unpacking.h). */
 INLINE vi dot4_codes(vi acc, vi codes, int32_t a4) {
-#if defined(ISA_NEON)
+#if defined(__aarch64__)
     return sdot(acc, codes, splati(a4));
 #else
     return dot4(acc, codes, a4);
@@ -150,7 +160,7 @@ INLINE vi dot4_codes(vi acc, vi codes, int32_t a4) {
 #endif
 
 /* Whether dot4 multiplies by w + 128 as stored, so that the caller must subtract the surplus. */
-#if SIGNED_CODES || (defined(ISA_NEON) && !defined(ISA_I8MM))
+#if SIGNED_CODES || (defined(__aarch64__) && !defined(ISA_I8MM))
 #define HAS_SURPLUS 0
 #else
 #define HAS_SURPLUS 1
@@ -239,6 +249,8 @@ INLINE vf load_bfloat(const uint16_t *p) {
     return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16);
 #elif defined(ISA_AVX2)
     return (vf)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16);
+#elif defined(__aarch64__)
+    return (vf)vshll_n_u16(vld1_u16(p), 16);
 #else
     vi x = {0};
     for (int i = 0; i < LANES; i++) x[i] = (int32_t)((uint32_t)p[i] << 16);
