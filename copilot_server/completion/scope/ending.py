@@ -20,6 +20,7 @@ from copilot_server.context.source.lexer import LexState, lex
 REMEMBERED = 16
 
 _LINE = re.compile(rf"(?:\A|[\r\n])(?P<indent>[ \t\f]*)(?=[^\s{CLOSING_BRACKETS}])")
+_CLOSER = re.compile(rf"[\r\n](?P<indent>[ \t\f]*)(?=[{CLOSING_BRACKETS}])")
 _FIRST_LINE = re.compile(r"(?:[ \t\f]*(?:\r\n|\n|\r))*+(?P<indent>[ \t\f]*)(?=\S)")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _BLANK_LINE = re.compile(r"[ \t\f]*[\r\n]")
@@ -136,14 +137,19 @@ def _line_end(text: str, checked: _Checked, situation: Situation) -> int | None:
 def _block_end(text: str, checked: _Checked, situation: Situation) -> int | None:
     """Return the start of the first line outside the block, as soon as its first character is known.
 
-    Closing brackets left of the block, and lines inside brackets or strings, do not end it. Most texts have
-    no line that far left, so each token costs only one search of the line starts.
+    Closing brackets left of the block do not end it, unless the lines below are in what they close. Lines
+    inside brackets or strings do not either. Most texts have no line that far left, so each token costs only
+    two searches of the line starts.
     """
-    outside = list(_lines_left_of(text, checked.end, _leftmost_column(text, situation), situation))
+    limit = _leftmost_column(text, situation)
+    outside = [
+        *_lines_left_of(text, checked.end, limit, situation),
+        *_closers_too_many(text, checked.end, limit, situation),
+    ]
     if not outside:
         return None
     starts = {0, *lex(text, checked.end, state=checked.state, language=situation.language).lines}
-    return next((start for start in outside if start in starts), None)
+    return min((start for start in outside if start in starts), default=None)
 
 
 def _gap_end(text: str, checked: _Checked, situation: Situation) -> int | None:
@@ -170,6 +176,19 @@ def _lines_left_of(text: str, read: int, limit: int, situation: Situation) -> It
         depth = column(begun + indent if start == 0 else indent, situation.tab_width)
         if depth < limit or (depth == limit and _is_new_paragraph(text, start, situation)):
             yield start
+
+
+def _closers_too_many(text: str, read: int, limit: int, situation: Situation) -> Iterator[int]:
+    """Yield the starts of the lines left of column ``limit`` that close what the lines below are still in.
+
+    Python's brackets are looked at as such: see ``_closed_below``.
+    """
+    if situation.context is not None:
+        return
+    for found in _CLOSER.finditer(text, read):
+        depth = column(found["indent"], situation.tab_width)
+        if depth < limit and depth < situation.column_below:
+            yield found.start("indent")
 
 
 def _leftmost_column(text: str, situation: Situation) -> int:

@@ -80,6 +80,13 @@ class Situation:
         return sum(self.line_suffix[end - 1] in OPENERS for end in closers)
 
     @cached_property
+    def column_below(self) -> int:
+        """The column of the first line below the cursor's that is not blank; 0 if there is none."""
+        below = self.cursor.suffix[len(self.line_suffix) :][:_BELOW]
+        found = _NEXT_LINE.search(plain_line_ends(below))
+        return column(found["indent"], self.tab_width) if found else 0
+
+    @cached_property
     def brackets_closed_below(self) -> int:
         """How many of the brackets open at the cursor the lines below close; 0 where that is not certain.
 

@@ -106,6 +106,21 @@ def test_decoding_goes_on_inside_the_scope(drawn: str, text: str):
     assert [n for n in range(len(text) + 1) if rule(text[:n])] == []
 
 
+@pytest.mark.parametrize(
+    ("below", "text"),
+    [
+        ("    g();\n}\n", "if (x) {\n        y();\n    }\n    h();\n‸}"),
+        ("}\n", "if (x) {\n        y();\n    }\n    h();\n}"),
+        ("\n", "h();\n}"),
+        ("    g();\n}\n", "h([\n    1,\n]);\n"),
+    ],
+)
+def test_a_block_of_another_language_closes_nothing_that_goes_on_below(below: str, text: str):
+    situation = situation_at(cursor_in(f"void f() {{\n    ‸\n{below}", "java"))
+    inside, mark, outside = text.partition("‸")
+    assert scope_end(inside + outside, situation) == (len(inside) if mark else None)
+
+
 def test_a_block_of_another_language_ends_by_indentation():
     situation = situation_at(cursor_in("function f() {\n    ‸\n}", "javascript"))
     inside = 'if (x) {\n        return "}";\n    }\n\n    return 1;\n'
