@@ -150,7 +150,7 @@ class EmulatedLibrary:
         here, there = rows._obj, self._copied(rows._obj)
         address = self._emulator.put(bytes(there))
         result = self._checked("decoder_pack", address, pool)
-        self._fetch_arrays(here, there)
+        self._fetch_arrays(here, there, unchanged="rows")  # a file's, which may not be written to
         self._emulator.call("free", address)
         return result
 
@@ -169,13 +169,15 @@ class EmulatedLibrary:
         self._emulator.call("free", scratch)
         return result
 
-    def _fetch_arrays(self, here: Any, there: Any) -> None:  # noqa: ANN401 - one of the mirrors
+    def _fetch_arrays(self, here: Any, there: Any, unchanged: str = "") -> None:  # noqa: ANN401 - mirrors
         """Copy what a structure's arrays hold now back from the emulator, and free them there."""
         for name, size in zip(_pointers(here), here.bytes, strict=True):
             copy = getattr(there, name)
-            if copy:
+            if not copy:
+                continue
+            if name != unchanged:
                 ctypes.memmove(getattr(here, name), self._emulator.get(copy, size), size)
-                self._emulator.call("free", copy)
+            self._emulator.call("free", copy)
 
     def _checked(self, name: str, *arguments: int) -> int:
         result = self._emulator.call(name, *arguments)
