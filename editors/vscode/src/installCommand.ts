@@ -47,18 +47,31 @@ export async function installServer(
   session: Session,
   isTold = false,
 ): Promise<void> {
+  await attempt(context, session, () => agreement(context, session, isTold));
+}
+
+/** Install what the user agrees to. Whoever tries again after a failure is not asked again. */
+async function attempt(
+  context: vscode.ExtensionContext,
+  session: Session,
+  agree: () => Promise<Agreed | undefined>,
+): Promise<void> {
   if (running !== undefined) {
     void vscode.window.showInformationMessage("Copilot Server: the server is being installed already.");
     return;
   }
+  let agreed: Agreed | undefined;
   try {
-    const agreed = await agreement(context, session, isTold);
+    agreed = await agree();
     if (agreed !== undefined) {
       await installedOrUnchecked(context, session, agreed.source);
       await takenUp(session, agreed);
     }
   } catch (error) {
-    await failed(context, session, error);
+    const before = agreed;
+    await failed(session, error, () =>
+      attempt(context, session, before === undefined ? agree : () => Promise.resolve(before)),
+    );
   }
 }
 
@@ -191,13 +204,13 @@ async function takenUp(session: Session, { switches }: Agreed): Promise<void> {
   void vscode.window.showInformationMessage("Copilot Server: the server is installed.");
 }
 
-async function failed(context: vscode.ExtensionContext, session: Session, error: unknown): Promise<void> {
+async function failed(session: Session, error: unknown, retry: () => Promise<void>): Promise<void> {
   session.lookAgain();
   if (error instanceof InstallError && error.reason === "cancelled") {
     session.log.info(error.message);
     return;
   }
-  await showFailure(session.log, error, () => installServer(context, session, true));
+  await showFailure(session.log, error, retry);
 }
 
 /** The notification, which says the step and how far it is. */
