@@ -20,7 +20,7 @@ import { sayBriefly } from "./say";
 import type { Session } from "./session";
 import { Snooze } from "./snooze";
 import { Statistics } from "./statistics";
-import { openWalkthrough } from "./walkthrough";
+import type { Walkthrough } from "./walkthrough";
 
 type Handler = (...args: never[]) => unknown;
 
@@ -35,7 +35,11 @@ const OF_THE_EDITOR: Readonly<Record<string, string>> = {
 };
 
 /** Register all commands. */
-export function registerCommands(context: vscode.ExtensionContext, session: Session): vscode.Disposable {
+export function registerCommands(
+  context: vscode.ExtensionContext,
+  session: Session,
+  walkthrough: Walkthrough,
+): vscode.Disposable {
   const panel = new CandidatePanel(context, session);
   const statistics = new Statistics(session);
   const snooze = new Snooze(session);
@@ -59,7 +63,7 @@ export function registerCommands(context: vscode.ExtensionContext, session: Sess
     },
     restart: () => session.restart(),
     install: (isTold?: unknown) => installServer(context, session, isTold === true),
-    walkthrough: () => openWalkthrough(context),
+    walkthrough: () => walkthrough.open(),
     ...Object.fromEntries(
       Object.entries(OF_THE_EDITOR).map(([name, command]) => [
         name,

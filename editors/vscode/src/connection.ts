@@ -20,7 +20,7 @@ import { LOG } from "./core/actions";
 import { withoutLinks } from "./core/messages";
 import { chosenSettings, type StartSettings } from "./core/settings";
 import { readStatus, type ServerStatus } from "./core/status";
-import { reached } from "./milestones";
+import { reached } from "./core/milestones";
 import { sayError } from "./say";
 import { ServerProcess } from "./serverProcess";
 import { ServerProgress } from "./serverProgress";

@@ -6,18 +6,19 @@ import { CursorReports } from "./cursorReports";
 import { endInstallation } from "./installCommand";
 import { Session } from "./session";
 import { StatusItem } from "./statusItem";
-import { welcomeOnce } from "./walkthrough";
+import { Walkthrough } from "./walkthrough";
 
 let session: Session | undefined;
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("Copilot Server", { log: true });
   session = new Session(context, log);
-  const commands = registerCommands(context, session);
+  const walkthrough = new Walkthrough(context);
+  const commands = registerCommands(context, session, walkthrough);
   context.subscriptions.push(log, session, new StatusItem(session), new CursorReports(session), commands);
   session.watch();
   void sweep(session.folder);
-  void welcomeOnce(context);
+  void walkthrough.offerOnce();
 }
 
 /** VS Code waits for the promise, so that no server and no pip outlives its window. */

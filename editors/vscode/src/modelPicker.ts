@@ -6,7 +6,7 @@ import { withoutLinks } from "./core/messages";
 import { AUTO, autoRow, gigabytes, missingFor, modelRow, readModels, type Model } from "./core/models";
 import { lastWords } from "./core/program";
 import { engineOf, modelOf } from "./core/status";
-import { reached } from "./milestones";
+import { reached } from "./core/milestones";
 import { runCommand } from "./runCommand";
 import { ask, sayError } from "./say";
 import type { Session } from "./session";

@@ -7,7 +7,7 @@ import { readCandidates, withNew, type Candidate, type Span } from "./core/candi
 import { readFromPage, type ToPage } from "./core/panelMessages";
 import { panelPage } from "./core/panelPage";
 import { serverFor } from "./explicit";
-import { reached } from "./milestones";
+import { reached } from "./core/milestones";
 import type { Session } from "./session";
 import { showAnswer, whyNothing } from "./whyNothing";
 

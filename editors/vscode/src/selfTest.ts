@@ -7,7 +7,7 @@ import { LOG } from "./core/actions";
 import { lastWords, run } from "./core/program";
 import { LineSplitter, readProgress, TERMINAL_ENV } from "./core/selfTestProgress";
 import { selfTestFlags } from "./core/settings";
-import { reached } from "./milestones";
+import { reached } from "./core/milestones";
 import { sayError } from "./say";
 import type { Session } from "./session";
 

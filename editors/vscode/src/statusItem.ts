@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 import { SECTION, switches } from "./configuration";
 import { statusView, type StatusView } from "./core/status";
-import { reached } from "./milestones";
+import { reached } from "./core/milestones";
 import type { Session } from "./session";
 
 /** Most answers come sooner than this, so that the icon does not flicker at each key. */
