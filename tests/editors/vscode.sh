@@ -57,4 +57,4 @@ tests/editors/code_server/install.sh || not_run "the extension in a real VS Code
 .venv/bin/python -c 'from tests.support.chromium import find_chromium; find_chromium()' || not_run \
   "the extension in a real VS Code" "There is no Chromium: see the message above."
 .venv/bin/copilot-server pull qwen2.5-coder-0.5b
-.venv/bin/pytest -m editors --fail-on-skip tests/editors/test_vscode*.py
+.venv/bin/pytest -m editors --fail-on-skip tests/editors/vscode

@@ -58,18 +58,15 @@ class CodeServer:
     data: Path
     pid: int
 
-    def url(self, *files: str) -> str:
-        """The URL of the workspace with ``files`` of it open."""
-        paths = [self.workspace / name for name in files]
-        return f"{self.address}/?folder={quote(str(self.workspace))}&payload={self._opening(*paths)}"
+    def url(self, file: str) -> str:
+        """The URL of the workspace with a file of it open."""
+        uri = f"vscode-remote://{self.address.removeprefix('http://')}{self.workspace / file}"
+        opening = quote(json.dumps([["openFile", uri]]))
+        return f"{self.address}/?folder={quote(str(self.workspace))}&payload={opening}"
 
-    def workspace_url(self, workspace: Path, *files: Path) -> str:
-        """The URL of a workspace's file with ``files`` open."""
-        return f"{self.address}/?workspace={quote(str(workspace))}&payload={self._opening(*files)}"
-
-    def _opening(self, *files: Path) -> str:
-        authority = self.address.removeprefix("http://")
-        return quote(json.dumps([["openFile", f"vscode-remote://{authority}{file}"] for file in files]))
+    def workspace_url(self, workspace: Path) -> str:
+        """The URL of a workspace's file."""
+        return f"{self.address}/?workspace={quote(str(workspace))}"
 
     @property
     def user_settings(self) -> Path:

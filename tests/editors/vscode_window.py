@@ -54,19 +54,24 @@ class Window:
         )
         self.page.set_default_timeout(60_000)
 
-    def open(self, *files: str) -> None:
-        """Open files of the workspace, creating those that are missing, and make the last one active."""
-        for name in files:
-            (self.server.workspace / name).touch()
-        self.page.goto(self.server.url(*files))
+    def open(self, name: str) -> None:
+        """Open the workspace and a file of it, which is created if it is missing."""
+        (self.server.workspace / name).touch()
+        self.page.goto(self.server.url(name))
         expect(self.page.locator(".monaco-editor .view-line").first).to_be_visible(timeout=60_000)
         self.status_item.wait_for()
 
-    def open_workspace(self, workspace: Path, *files: Path) -> None:
-        """Open a workspace of several folders, and files; the last one is active."""
-        self.page.goto(self.server.workspace_url(workspace, *files))
-        expect(self.page.locator(".monaco-editor .view-line").first).to_be_visible(timeout=60_000)
+    def open_workspace(self, workspace: Path) -> None:
+        """Open a workspace of several folders, and no file."""
+        self.page.goto(self.server.workspace_url(workspace))
         self.status_item.wait_for()
+
+    def open_file(self, file: Path) -> None:
+        """Open a file by its path, and wait for its text to have the focus."""
+        self.press("Control+p")
+        self.pick(str(file), file.name)
+        self.page.locator(".tab.active", has_text=file.name).wait_for()
+        self.page.locator(".editor-group-container .monaco-editor.focused").wait_for()
 
     # Actions.
 
@@ -90,12 +95,19 @@ class Window:
 
     def _try_to_run(self, command: str) -> bool:
         """Try to run a command from the palette, which closes if an earlier click still takes the focus."""
-        box = self.page.locator(".quick-input-box input")
-        if not box.is_visible():
+        if not self.page.locator(".quick-input-box input").is_visible():
             self.press("F1")
+        return self._try_to_pick(f">{command}", command)
+
+    def pick(self, text: str, label: str) -> None:
+        """Write into the box of the list at the top, and click on a row."""
+        self.until(f"{label!r} in the list", lambda: self._try_to_pick(text, label))
+
+    def _try_to_pick(self, text: str, label: str) -> bool:
+        """Try to: a list that has just been opened may clear its box once more."""
         try:
-            box.fill(f">{command}", timeout=_PALETTE_MS)
-            self.row(command).click(timeout=_PALETTE_MS)
+            self.page.locator(".quick-input-box input").fill(text, timeout=_PALETTE_MS)
+            self.row(label).click(timeout=_PALETTE_MS)
         except PlaywrightTimeout:
             return False
         return True

@@ -1,0 +1,59 @@
+"""Several suggestions side by side."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.editors.vscode.documents import BEFORE, BEFORE_TRIANGLE, FILE, TRIANGLE, suggested
+from tests.editors.vscode_window import Window
+
+pytestmark = [pytest.mark.editors, pytest.mark.model]
+
+
+def test_the_panel_shows_several_and_inserts_one_that_one_undo_takes_back(window: Window) -> None:
+    suggested(window)
+    window.press("Control+Alt+\\")
+    page = window.webview("#candidates article")
+    expect(page.locator("#state")).to_contain_text("to accept", timeout=300_000)
+    codes = page.locator("article code").all_text_contents()
+    assert len(codes) > 1
+    assert len(set(codes)) == len(codes)
+
+    page.locator("article button").nth(1).click()
+    window.until("the panel closed", lambda: window.tab("Suggestions").count() == 0)
+    window.until("the cursor back", lambda: window.page.locator(".tab.active", has_text=FILE).count())
+    inserted = window.buffer(FILE)
+    assert inserted.startswith(BEFORE)
+    # The panel shows the line before the cursor too, but not the indentation that all lines share.
+    assert textwrap.dedent(f"    {inserted.removeprefix(BEFORE)}") == codes[1]
+    window.press("Control+z")
+    assert window.buffer(FILE) == BEFORE
+
+
+def test_the_panel_refuses_a_document_that_has_changed_and_asks_again_in_it_as_it_is(window: Window) -> None:
+    suggested(window)
+    window.press("Control+Alt+\\")
+    page = window.webview("#candidates article")
+    expect(page.locator("#state")).to_contain_text("to accept", timeout=300_000)
+    window.tab(FILE).click()
+    window.type("pass")
+    page.locator("article button").first.click()
+    expect(page.locator("#state")).to_contain_text("has changed")
+    window.focus_editor()
+    assert window.buffer(FILE) == f"{BEFORE}pass"
+
+    window.replace_all("")
+    window.type(TRIANGLE)
+    window.press("Escape")
+    page.locator("#again").click()
+    expect(page.locator("#where")).to_contain_text("line 3")
+    expect(page.locator("#state")).to_contain_text("to accept", timeout=300_000)
+    page.locator("article button").first.click()
+    window.until("the panel closed", lambda: window.tab("Suggestions").count() == 0)
+    window.until("the cursor back", lambda: window.page.locator(".tab.active", has_text=FILE).count())
+    inserted = window.buffer(FILE).removeprefix(BEFORE_TRIANGLE)
+    assert inserted
+    assert not inserted.startswith("def ")

@@ -1,0 +1,229 @@
+"""What a newcomer meets in a real VS Code: installing, agreeing to a model, messages, and the walkthrough.
+
+The model is a tiny one, which a hub on the loopback has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from tests.editors.vscode.documents import step_is_done
+from tests.editors.vscode.recorder import messages, record
+from tests.editors.vscode_server import COPILOT_SERVER, CodeServer, open_code_server
+from tests.editors.vscode_window import Window
+from tests.support.hub_server import Hub, running_hub
+from tests.support.patience import wait_until
+
+pytestmark = pytest.mark.editors
+
+FILE = "main.py"
+REPOSITORY = "team/tiny"
+#: huggingface_hub passes bytes on in chunks of 10 MiB, so that only of a larger file a part can be kept.
+LARGE, CUT_BYTES, KEPT_BYTES = 16_000_000, 12_000_000, 10 * 2**20
+
+#: What a remote engine or a package index could write, for VS Code to make a link of.
+LINK = "[Mend it](command:workbench.action.files.newUntitledFile)"
+#: A server that passes such a text on.
+SERVER = """
+import json, sys
+
+def read():
+    length = 0
+    while line := sys.stdin.buffer.readline().strip():
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    return json.loads(sys.stdin.buffer.read(length)) if length else sys.exit()
+
+def send(message):
+    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+    sys.stdout.buffer.write(b"Content-Length: %%d\\r\\n\\r\\n" %% len(body) + body)
+    sys.stdout.buffer.flush()
+
+while True:
+    message = read()
+    if message.get("method") == "initialize":
+        send({"id": message["id"], "result": {"capabilities": {}}})
+    elif message.get("method") == "initialized":
+        said = {"type": 1, "message": "The engine says: %s"}
+        send({"method": "window/showMessage", "params": said})
+    elif "id" in message and "method" in message:
+        send({"id": message["id"], "result": None})
+"""
+
+
+@pytest.fixture(scope="module")
+def hub(tiny_model_dir: Path) -> Iterator[Hub]:
+    """A hub with the tiny model, to which a large text belongs: the first file, which may break off."""
+    with running_hub() as hub:
+        for path in tiny_model_dir.iterdir():
+            hub.add(REPOSITORY, path.name, path.read_bytes())
+        hub.add(REPOSITORY, "LICENSE", bytes(LARGE), large=True)
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, hub: Hub) -> Iterator[CodeServer]:
+    """A VS Code on a machine without a model, whose pip has an index of its own, which is empty."""
+    folder = tmp_path_factory.mktemp("setup")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIP_NO_INDEX", "1")
+        patch.setenv("PIP_CONFIG_FILE", "/dev/null")
+        patch.delenv("PIP_FIND_LINKS", raising=False)
+        for name in [name for name in os.environ if name.startswith("HF_")]:
+            patch.delenv(name)
+        patch.setenv("HF_ENDPOINT", hub.endpoint)
+        patch.setenv("HF_HOME", str(folder / "hf"))
+        patch.setenv("COPILOT_SERVER_HOME", str(folder / "home"))
+        with open_code_server(folder / "run", machine={}) as opened:
+            yield opened
+
+
+@pytest.fixture
+def window(server: CodeServer, browser: Browser, tmp_path: Path) -> Iterator[Window]:
+    """A window of a VS Code that has no server."""
+    server.change_machine_settings(serverPath="/no/server", model=REPOSITORY)
+    window = Window(server, browser, tmp_path / "evidence")
+    window.open(FILE)
+    window.status_says("the server is not installed")
+    window.clear_notices()
+    yield window
+    window.page.close()
+
+
+def dialog(window: Window, text: str) -> Locator:
+    return window.page.locator(".monaco-dialog-box", has_text=text)
+
+
+def test_the_server_is_installed_by_hashes_and_without_them_only_if_the_user_agrees(
+    window: Window, server: CodeServer
+) -> None:
+    workspace = server.workspace
+    (workspace / "pip.py").write_text("open('harmed', 'w').close()\n", "utf-8")
+    (workspace / "venv.py").write_text("open('harmed', 'w').close()\n", "utf-8")
+    window.run("Install or Update Server")
+    asked = dialog(window, "Install copilot-server?")
+    expect(asked).to_contain_text("pip fetches and checks by their hashes")
+    # It says which server is used now, and that it stays in use unless the setting is emptied.
+    expect(asked).to_contain_text("serverPath names /no/server, which is no program that can be run")
+    asked.get_by_role("button", name="Install and Switch").click()
+
+    again = dialog(window, "without checking their hashes?")
+    expect(again).to_contain_text("pip is configured with no-index on this machine", timeout=120_000)
+    again.get_by_role("button", name="Cancel").click()
+    expect(window.notice("pip is configured with no-index")).to_be_visible()
+    window.status_says("the server is not installed")
+    assert server.machine_settings.read_text("utf-8").count("/no/server") == 1
+    assert not list(workspace.rglob("harmed"))
+
+
+def test_what_a_setting_names_is_said_to_be_installed_without_hashes(
+    window: Window, server: CodeServer
+) -> None:
+    server.change_machine_settings(installSource="a-server-of-ours")
+    asked = dialog(window, "Install copilot-server?")
+
+    def says_so() -> bool:
+        window.run("Install or Update Server")
+        expect(asked).to_be_visible()
+        said = asked.inner_text()
+        asked.get_by_role("button", name="Cancel").click()
+        return "pip installs a-server-of-ours" in said and "without checking their hashes" in said
+
+    window.until("the setting", says_so)
+
+
+def test_a_message_has_no_links_in_it(window: Window, server: CodeServer, tmp_path: Path) -> None:
+    program = tmp_path / "copilot-server"
+    program.write_text(f"#!{sys.executable}\n{SERVER % LINK}", "utf-8")
+    program.chmod(0o755)
+    server.change_machine_settings(serverPath=str(program))
+    notice = window.notice("The engine says")
+    expect(notice).to_contain_text("command:workbench.action.files.newUntitledFile")
+    assert notice.locator("a", has_text="Mend it").count() == 0
+
+
+def test_a_model_is_fetched_once_the_user_agrees_and_the_download_can_be_cancelled(
+    window: Window, server: CodeServer, hub: Hub
+) -> None:
+    hub.cuts_bytes, hub.stalled = [CUT_BYTES], threading.Event()
+    server.change_machine_settings(serverPath=str(COPILOT_SERVER))
+    question = window.notice(REPOSITORY)
+    expect(question).to_contain_text("Fetch it")
+    expect(question).to_contain_text(hub.endpoint.removeprefix("http://"))
+    question.get_by_role("button", name="Not now").click()
+    window.until("the answer", lambda: is_declined(window))
+
+    # Without an explicit request there is no other question, and nothing has been fetched.
+    window.replace_all("import os\n\n")
+    window.type("print(os.path")
+    window.press("Escape", "Alt+\\")
+    question.get_by_role("button", name="Fetch").click()
+    progress = window.notice(f"Fetching {REPOSITORY}")
+    expect(progress).to_contain_text("10 of 16 MB")
+    window.status_says("%")
+    progress.get_by_role("button", name="Cancel").click()
+    window.until("the download cancelled", lambda: is_declined(window))
+    assert not hub.stalled.is_set()  # so nothing but the cancelling has ended it
+
+    window.focus_editor()
+    window.press("Alt+\\")
+    question.get_by_role("button", name="Fetch").click()
+    window.status_says("ready")
+    assert [one.range for one in hub.downloads()] == [None, f"bytes={KEPT_BYTES}-"]
+    window.focus_editor()
+    window.press("Alt+\\")
+    assert window.ghost_shows()
+
+
+def is_declined(window: Window) -> bool:
+    """Whether nothing asks or is fetched, and the status says that the model is not here."""
+    return not window.notice(REPOSITORY).count() and "the model is not on this machine" in window.status()
+
+
+def test_the_walkthrough_is_offered_and_of_two_folders_one_may_have_suggestions_off(
+    server: CodeServer, browser: Browser, tmp_path: Path, tiny_model_dir: Path
+) -> None:
+    sent = record(server, tmp_path / "record", model=str(tiny_model_dir))
+    on, off = (tmp_path / name for name in ("on", "off"))
+    workspace = workspace_of(on, off)
+    settings = json.dumps({"copilot-server.enabled": False})
+    (off / ".vscode" / "settings.json").write_text(settings, encoding="utf-8")
+    window = Window(server, browser, tmp_path / "evidence")
+    window.open_workspace(workspace)
+    # The walkthrough is offered, and does not take the place of what is opened.
+    window.notice("Open Walkthrough").wait_for()
+    window.open_file(off / FILE)
+    window.status_says("suggestions are off in this workspace")
+    window.press("Alt+\\")
+    expect(window.notice("off in this workspace").get_by_role("button", name="Turn On")).to_be_visible()
+    window.page.locator(".explorer-folders-view .monaco-list-row", has_text=FILE).first.dblclick()
+    window.status_says("ready")
+    wait_until(lambda: messages(sent, "textDocument/didOpen"), "the first document")
+    assert f"{on.name}/{FILE}" in sent.read_text("utf-8")
+    assert f"{off.name}/{FILE}" not in sent.read_text("utf-8")
+
+    # What was done before VS Code has opened any walkthrough counts: here the server has been found.
+    window.run("Open Walkthrough")
+    expect(window.page.locator("h2", has_text="Get started with Copilot Server")).to_be_visible()
+    expect(window.page.locator("h3", has_text="Compare several suggestions")).to_be_visible()
+    window.until("the step that is done", lambda: step_is_done(window, "server"))
+    assert not step_is_done(window, "write")  # nothing has been accepted yet
+    window.page.close()
+
+
+def workspace_of(*roots: Path) -> Path:
+    """Make the folders, each with an empty file, and a workspace of them."""
+    for root in roots:
+        (root / ".vscode").mkdir(parents=True)
+        (root / FILE).touch()
+    file = roots[0].parent / "both.code-workspace"
+    file.write_text(json.dumps({"folders": [{"path": str(root)} for root in roots]}), encoding="utf-8")
+    return file
