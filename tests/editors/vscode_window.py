@@ -20,6 +20,8 @@ _POLL_S = 0.1
 _QUIET_S = 2.0
 #: How long the palette may take to show a command before it is opened again.
 _PALETTE_MS = 5000
+#: How long a window may take to show the folders of its workspace before it is loaded again.
+_FOLDERS_MS = 30_000
 #: Reads the ghost text: what it adds to the line of the cursor, and the lines that it adds below.
 _GHOST = """() => {
   const text = nodes => [...nodes].map(node => node.textContent).join("").replaceAll("\\u00a0", " ");
@@ -63,8 +65,18 @@ class Window:
 
     def open_workspace(self, workspace: Path) -> None:
         """Open a workspace of several folders, and no file."""
-        self.page.goto(self.server.workspace_url(workspace))
+        url = self.server.workspace_url(workspace)
+        self.until("the folders of the workspace", lambda: self._try_to_open(url))
         self.status_item.wait_for()
+
+    def _try_to_open(self, url: str) -> bool:
+        """Try to open a workspace: VS Code at times reads its file too early, and then shows no folders."""
+        self.page.goto(url)
+        try:
+            self.page.locator(".explorer-folders-view .monaco-list-row").first.wait_for(timeout=_FOLDERS_MS)
+        except PlaywrightTimeout:
+            return False
+        return True
 
     def open_file(self, file: Path) -> None:
         """Open a file by its path, and wait for its text to have the focus."""
