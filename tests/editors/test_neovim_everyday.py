@@ -89,20 +89,26 @@ def sent(neovim: Neovim, method: str) -> list[dict[str, object]]:
     return [dict(params) for name, params in neovim.lua("return _G.recorded") if name == method]
 
 
+def has_client(neovim: Neovim) -> bool:
+    """Whether Neovim has a client of the server, also one that starts or ends."""
+    return bool(neovim.lua("return #vim.lsp.get_clients({ name = 'copilot_server', _uninitialized = true })"))
+
+
 def is_starting(neovim: Neovim) -> bool:
     """Whether there is a server that runs, or is about to, after what is scheduled has been done."""
-    code = """
+    neovim.lua("""
       local done = false
       vim.schedule(function() vim.schedule(function() done = true end) end)
       vim.wait(60000, function() return done end, 5)
-      return #vim.lsp.get_clients({ name = 'copilot_server', _uninitialized = true })
-    """
-    return bool(neovim.lua(code))
+    """)
+    return has_client(neovim)
 
 
 def wait_until_stopped(neovim: Neovim) -> None:
     neovim.wait(lambda: not server_pids(neovim), "the end of the server")
     neovim.wait(lambda: status(neovim)["state"] == "stopped", "the plugin to notice")
+    # Neovim takes note of the end some events later; one that was started again would stay.
+    neovim.wait(lambda: not has_client(neovim), "the end of the client")
 
 
 class TestStopping:
