@@ -136,7 +136,7 @@ def _answer(situation: Situation) -> Answer | None:
     context = situation.context
     if context is None or context.function is None or situation.scope != "function":
         return None
-    headers = "".join(f"{one.indent}{one.text}\n" for one in context.enclosing[:-1])
+    headers = "".join(one.line for one in context.enclosing[:-1])
     return Answer(headers, context.function.decorated_start - len(context.function.indent))
 
 
@@ -144,7 +144,7 @@ def _pinned(context: PythonContext | None) -> list[Pinned]:
     """Return what the model should see of any long file: the headers around the cursor, and the imports."""
     if context is None:
         return []
-    headers = [Pinned(one.line_start, f"{one.indent}{one.text}\n") for one in reversed(context.enclosing)]
+    headers = [Pinned(one.line_start, one.line) for one in reversed(context.enclosing)]
     imports = [Pinned(one.start, f"{one.text}\n") for one in context.imports]
     if imports:
         imports[-1] = Pinned(imports[-1].start, f"{imports[-1].text}\n\n")

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from itertools import takewhile
 
-from copilot_server.completion.filters.draft import Draft, lexed, visible_lines
+from copilot_server.completion.filters.draft import Draft, is_in_own_brackets, lexed, visible_lines
 from copilot_server.completion.scope.scope import Situation
 from copilot_server.context.indentation import indent_of
 
@@ -34,7 +34,7 @@ def cut_repeated_suffix(draft: Draft, situation: Situation) -> Draft | None:
         if not repeats and not (in_brackets and lines and _is_below(lines[0], following)):
             continue
         is_blank = not draft.text[start:].split("\n", 1)[0].strip()
-        if not is_blank and not lexed(draft.text[:start], situation).own_brackets:
+        if not is_blank and not is_in_own_brackets(draft.text, start, situation):
             return replace(draft, text=draft.text[:start])
     return draft
 

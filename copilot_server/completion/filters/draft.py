@@ -29,6 +29,11 @@ def lexed(text: str, situation: Situation) -> Lexed:
     return lex(text, state=situation.state, language=situation.language)
 
 
+def is_in_own_brackets(text: str, start: int, situation: Situation) -> bool:
+    """Whether ``text`` has a bracket open at ``start`` that it has opened itself."""
+    return lexed(text[:start], situation).own_brackets > 0
+
+
 def with_line_feeds(text: str) -> str:
     """Return ``text`` with a line feed for every line end."""
     return plain_line_ends(text).replace("\r\n", "\n")

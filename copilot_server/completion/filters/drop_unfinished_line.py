@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from copilot_server.completion.filters.draft import Draft, lexed
+from copilot_server.completion.filters.draft import Draft, is_in_own_brackets, lexed
 from copilot_server.completion.scope.scope import Situation
 
 
@@ -24,6 +24,5 @@ def _lines_in_brackets(text: str, situation: Situation) -> list[int]:
     """Return the starts of the lines that are in no other brackets than those open at the cursor."""
     if not situation.state.brackets:
         return []
-    return [
-        start for start in lexed(text, situation).breaks if not lexed(text[:start], situation).own_brackets
-    ]
+    breaks = lexed(text, situation).breaks
+    return [start for start in breaks if not is_in_own_brackets(text, start, situation)]

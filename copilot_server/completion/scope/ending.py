@@ -19,8 +19,8 @@ from copilot_server.context.source.lexer import LexState, lex
 #: Beginnings of texts that a rule remembers: one for each candidate that may be decoded side by side.
 REMEMBERED = 16
 
-_LINE = re.compile(rf"(?:\A|[\r\n])(?P<indent>[ \t\f]*)(?=[^\s{CLOSING_BRACKETS}])")
-_CLOSER = re.compile(rf"[\r\n](?P<indent>[ \t\f]*)(?=[{CLOSING_BRACKETS}])")
+_LINE = re.compile(rf"(?:\A|[\r\n])(?P<indent>[ \t\f]*)(?:(?P<closes>(?=[{CLOSING_BRACKETS}]))|(?=\S))")
+_CLOSER = re.compile(f"[{CLOSING_BRACKETS}]")
 _FIRST_LINE = re.compile(r"(?:[ \t\f]*(?:\r\n|\n|\r))*+(?P<indent>[ \t\f]*)(?=\S)")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _BLANK_LINE = re.compile(r"[ \t\f]*[\r\n]")
@@ -48,7 +48,8 @@ class _Checked:
 class StopRule:
     """Decides whether a growing text reaches beyond the scope, so that decoding may stop.
 
-    It is called after each token, and reads only the last line of the text and what has been added to it.
+    It is called after each token, and reads only the last line of the text and what has been added to it; all
+    of the text only where that may close a bracket that the lines below the cursor close.
     """
 
     def __init__(self, situation: Situation) -> None:
@@ -67,11 +68,12 @@ class StopRule:
         if checked is None:
             fills_bracket = _BLANK_LINE.match(text) and _opens_bracket(self._situation)
             checked = self._unread_in_bracket if fills_bracket else self._unread
-        end = _FINDERS[self._situation.scope](text, checked, self._situation)
+        finders = (_FINDERS[self._situation.scope], _closed_below)
+        found = (find(text, checked, self._situation) for find in finders)
+        end = min((one for one in found if one is not None), default=None)
         if end is None:
             self._remember(text, checked)
-        closed = _closed_below(text, self._situation)
-        return end if closed is None or (end is not None and end < closed) else closed
+        return end
 
     def _remember(self, text: str, checked: _Checked) -> None:
         """Remember all but the last line of ``text``: text that is added later cannot change those lines."""
@@ -104,10 +106,10 @@ def _state_at_start(situation: Situation) -> LexState:
     return LexState(state.quote, brackets=unclosed)
 
 
-def _closed_below(text: str, situation: Situation) -> int | None:
+def _closed_below(text: str, checked: _Checked, situation: Situation) -> int | None:
     """Return where ``text`` begins to close a bracket that the lines below the cursor close already."""
     closed = situation.brackets_closed_below
-    if not closed:
+    if not closed or not _CLOSER.search(text, max(checked.end, 0)):
         return None
     state = situation.state
     closers = lex(text, state=state).closers[len(state.brackets) - closed + bool(state.quote) :]
@@ -139,17 +141,13 @@ def _block_end(text: str, checked: _Checked, situation: Situation) -> int | None
 
     Closing brackets left of the block do not end it, unless the lines below are in what they close. Lines
     inside brackets or strings do not either. Most texts have no line that far left, so each token costs only
-    two searches of the line starts.
+    one search of the line starts.
     """
-    limit = _leftmost_column(text, situation)
-    outside = [
-        *_lines_left_of(text, checked.end, limit, situation),
-        *_closers_too_many(text, checked.end, limit, situation),
-    ]
+    outside = list(_lines_left_of(text, checked.end, _leftmost_column(text, situation), situation))
     if not outside:
         return None
     starts = {0, *lex(text, checked.end, state=checked.state, language=situation.language).lines}
-    return min((start for start in outside if start in starts), default=None)
+    return next((start for start in outside if start in starts), None)
 
 
 def _gap_end(text: str, checked: _Checked, situation: Situation) -> int | None:
@@ -166,29 +164,22 @@ def _gap_end(text: str, checked: _Checked, situation: Situation) -> int | None:
 def _lines_left_of(text: str, read: int, limit: int, situation: Situation) -> Iterator[int]:
     """Yield the starts of the lines left of column ``limit``, and of those at it that begin a new paragraph.
 
-    Only lines that start after ``read``, at which there is a line end, are considered.
+    Only lines that start after ``read``, at which there is a line end, are considered. Of those that begin
+    with a closing bracket, the ones that close what the lines below are still in; Python's brackets are
+    looked at as such: see ``_closed_below``.
     """
     begun = situation.line_prefix
     for found in _LINE.finditer(text, read):
-        start, indent = found.start("indent"), found["indent"]
-        if start == 0 and begun.strip():
+        start, indent, closes = found.start("indent"), found["indent"], found["closes"] is not None
+        if start == 0 and (closes or begun.strip()):
             continue
         depth = column(begun + indent if start == 0 else indent, situation.tab_width)
-        if depth < limit or (depth == limit and _is_new_paragraph(text, start, situation)):
+        if closes:
+            is_outside = situation.context is None and depth < min(limit, situation.column_below)
+        else:
+            is_outside = depth < limit or (depth == limit and _is_new_paragraph(text, start, situation))
+        if is_outside:
             yield start
-
-
-def _closers_too_many(text: str, read: int, limit: int, situation: Situation) -> Iterator[int]:
-    """Yield the starts of the lines left of column ``limit`` that close what the lines below are still in.
-
-    Python's brackets are looked at as such: see ``_closed_below``.
-    """
-    if situation.context is not None:
-        return
-    for found in _CLOSER.finditer(text, read):
-        depth = column(found["indent"], situation.tab_width)
-        if depth < limit and depth < situation.column_below:
-            yield found.start("indent")
 
 
 def _leftmost_column(text: str, situation: Situation) -> int:

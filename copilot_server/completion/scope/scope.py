@@ -82,9 +82,8 @@ class Situation:
     @cached_property
     def column_below(self) -> int:
         """The column of the first line below the cursor's that is not blank; 0 if there is none."""
-        below = self.cursor.suffix[len(self.line_suffix) :][:_BELOW]
-        found = _NEXT_LINE.search(plain_line_ends(below))
-        return column(found["indent"], self.tab_width) if found else 0
+        indent = _first_indent(self.cursor.suffix[len(self.line_suffix) :][:_BELOW])
+        return 0 if indent is None else column(indent, self.tab_width)
 
     @cached_property
     def brackets_closed_below(self) -> int:
@@ -147,6 +146,11 @@ def _starts_function_body(cursor: Cursor, context: PythonContext) -> bool:
     headed = cursor.offset == function.body_start
     if (cursor.line_prefix.strip() and not headed) or cursor.line_suffix.strip():
         return False
-    following = cursor.suffix[len(cursor.line_suffix) :]
-    found = _NEXT_LINE.search(plain_line_ends(following))
-    return found is None or column(found["indent"]) <= column(function.indent)
+    indent = _first_indent(cursor.suffix[len(cursor.line_suffix) :])
+    return indent is None or column(indent) <= column(function.indent)
+
+
+def _first_indent(text: str) -> str | None:
+    """Return the indentation of the first line that is not blank; None if there is none."""
+    found = _NEXT_LINE.search(plain_line_ends(text))
+    return found["indent"] if found else None

@@ -43,6 +43,11 @@ class Header:
     indent: str
     line_start: int
 
+    @property
+    def line(self) -> str:
+        """The header with its indentation, and a line feed."""
+        return f"{self.indent}{self.text}\n"
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionContext:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import attrs
 
 from copilot_server.catalog import all_manifests
@@ -14,11 +12,11 @@ from copilot_server.fetch import LoggedProgress, Progress, cached_path
 
 
 def choose_here(
-    settings: Settings, progress: Progress | None = None, *, fetched: Collection[str] = ()
+    settings: Settings, progress: Progress | None = None, *, may_be_absent: bool = False
 ) -> ModelChoice:
     """Choose a model for this machine, which is measured in seconds if that was not done before.
 
-    ``fetched``: ids of models that will be on this machine.
+    ``may_be_absent``: where none is on this machine, the one that suits it is chosen.
 
     Raises:
         DeviceError: the device that the settings name is not available.
@@ -29,7 +27,10 @@ def choose_here(
     models = [one for one in all_manifests() if one.automatic]
     paths = {one.id: path for one in models if (path := cached_path(one)) is not None}
     measured = measuring.measured_models(machine, paths, settings.speed.threads)
-    return choose(machine, models, {*paths, *fetched}, measured=measured)
+    choice = choose(machine, models, paths, measured=measured)
+    if may_be_absent and choice.served is None and choice.suited is not None:
+        return choose(machine, models, [choice.suited.id], measured=measured)
+    return choice
 
 
 def with_model(
@@ -37,8 +38,8 @@ def with_model(
 ) -> tuple[Settings, ModelChoice | None]:
     """Put the model that is chosen here in the place of ``auto``; nothing else is chosen or changed.
 
-    A model that is not on this machine is not chosen. ``may_be_absent``: where none is, the one that suits
-    the machine is, so that the caller can fetch it, or ask for it.
+    A model that is not on this machine is not chosen. ``may_be_absent``: as for ``choose_here``, so that the
+    caller can fetch the model, or ask for it.
 
     Raises:
         ModelNotCachedError: none is on this machine; the remedy names the one that suits it.
@@ -46,9 +47,7 @@ def with_model(
     """
     if settings.model != AUTO_MODEL or settings.engine:
         return settings, None
-    choice = choose_here(settings, progress)
-    if choice.served is None and choice.suited is not None and may_be_absent:
-        choice = choose_here(settings, progress, fetched=[choice.suited.id])
+    choice = choose_here(settings, progress, may_be_absent=may_be_absent)
     if choice.served is None:
         raise ModelNotCachedError(choice.reason, remedy="Or name a model.")
     return attrs.evolve(settings, model=choice.served.id), choice
