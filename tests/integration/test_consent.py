@@ -11,23 +11,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.hub_server import Hub, running_hub
+from tests.support.hub_server import CUT_BYTES, KEPT_BYTES, REPOSITORY, Hub, running_hub_of
 from tests.support.lsp_client import LspClient, Message, inline_params, running_server
 
 ASK = "window/showMessageRequest"
-REPOSITORY = "team/tiny"
 TEXT = "import os\n\nprint(os.path"
-#: huggingface_hub passes bytes on in chunks of 10 MiB, so that only of a larger file a part can be kept.
-LARGE, CUT_BYTES, KEPT_BYTES = 16_000_000, 12_000_000, 10 * 2**20
 
 
 @pytest.fixture
 def hub(tiny_model_dir: Path) -> Iterator[Hub]:
-    """A hub with the tiny model, to which a large text belongs: the first file, which may break off."""
-    with running_hub() as hub:
-        for path in tiny_model_dir.iterdir():
-            hub.add(REPOSITORY, path.name, path.read_bytes())
-        hub.add(REPOSITORY, "LICENSE", bytes(LARGE), large=True)
+    with running_hub_of(tiny_model_dir) as hub:
         yield hub
 
 

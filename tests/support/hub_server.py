@@ -10,9 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+#: What ``running_hub_of`` calls its model.
+REPOSITORY = "team/tiny"
+#: huggingface_hub passes bytes on in chunks of 10 MiB, so that only of a larger file a part can be kept.
+LARGE, CUT_BYTES, KEPT_BYTES = 16_000_000, 12_000_000, 10 * 2**20
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,16 @@ def running_hub() -> Iterator[Hub]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def running_hub_of(model: Path) -> Iterator[Hub]:
+    """A hub with a model, to which a large text belongs: the first file, which may break off."""
+    with running_hub() as hub:
+        for path in model.iterdir():
+            hub.add(REPOSITORY, path.name, path.read_bytes())
+        hub.add(REPOSITORY, "LICENSE", bytes(LARGE), large=True)
+        yield hub
 
 
 class _Handler(BaseHTTPRequestHandler):

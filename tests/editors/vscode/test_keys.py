@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from playwright.sync_api import Locator, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
-from playwright.sync_api import expect
 
 from tests.editors.vscode.documents import BEFORE, FIBONACCI, FILE, suggested
 from tests.editors.vscode_server import CodeServer
@@ -128,18 +128,12 @@ def keys_of_other_inputs(window: Window) -> None:
     """The palette, and the box that searches in all files."""
     window.press("F1")
     palette = window.page.locator(".quick-input-box input")
-    palette.fill(">one two")
-    window.press("Control+ArrowLeft", "Alt+\\")
-    window.type("3")
-    expect(palette).to_have_value(">one 3two")
+    goes_by_words(window, palette, ">")
     window.press("Escape")
 
     window.run_any("Search: Find in Files")
     box = window.page.locator(".search-view .search-container textarea").first
-    box.fill("one two")
-    window.press("Control+ArrowLeft", "Alt+\\")
-    window.type("3")
-    expect(box).to_have_value("one 3two")
+    goes_by_words(window, box)
     assert not window.notices()
     window.run_any("Explorer: Focus on Folders View")
 
@@ -147,12 +141,17 @@ def keys_of_other_inputs(window: Window) -> None:
 def keys_of_the_search_box(window: Window) -> None:
     window.press("Escape", "Control+f")
     box = window.page.locator(".find-widget.visible .find-part textarea").first
-    box.fill("one two")
-    window.press("Control+ArrowLeft", "Alt+\\")
-    window.type("3")
-    expect(box).to_have_value("one 3two")
+    goes_by_words(window, box)
     assert not window.notices()
     window.press("Escape")
+
+
+def goes_by_words(window: Window, box: Locator, before: str = "") -> None:
+    """Write two words after ``before``, go back by one, and write between them; no key is taken meanwhile."""
+    box.fill(f"{before}one two")
+    window.press("Control+ArrowLeft", "Alt+\\")
+    window.type("3")
+    expect(box).to_have_value(f"{before}one 3two")
 
 
 def test_the_changed_side_of_a_comparison_has_ghost_text_and_its_own_keys(

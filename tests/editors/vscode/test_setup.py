@@ -19,15 +19,12 @@ from tests.editors.vscode.documents import step_is_done
 from tests.editors.vscode.recorder import messages, record
 from tests.editors.vscode_server import COPILOT_SERVER, CodeServer, open_code_server
 from tests.editors.vscode_window import Window
-from tests.support.hub_server import Hub, running_hub
+from tests.support.hub_server import CUT_BYTES, KEPT_BYTES, REPOSITORY, Hub, running_hub_of
 from tests.support.patience import wait_until
 
 pytestmark = pytest.mark.editors
 
 FILE = "main.py"
-REPOSITORY = "team/tiny"
-#: huggingface_hub passes bytes on in chunks of 10 MiB, so that only of a larger file a part can be kept.
-LARGE, CUT_BYTES, KEPT_BYTES = 16_000_000, 12_000_000, 10 * 2**20
 
 #: What a remote engine or a package index could write, for VS Code to make a link of.
 LINK = "[Mend it](command:workbench.action.files.newUntitledFile)"
@@ -61,11 +58,7 @@ while True:
 
 @pytest.fixture(scope="module")
 def hub(tiny_model_dir: Path) -> Iterator[Hub]:
-    """A hub with the tiny model, to which a large text belongs: the first file, which may break off."""
-    with running_hub() as hub:
-        for path in tiny_model_dir.iterdir():
-            hub.add(REPOSITORY, path.name, path.read_bytes())
-        hub.add(REPOSITORY, "LICENSE", bytes(LARGE), large=True)
+    with running_hub_of(tiny_model_dir) as hub:
         yield hub
 
 
