@@ -226,33 +226,45 @@ def _jobs(program: Program, check: Check, nonce: str, limits: Limits) -> list[by
     return [json.dumps(job).encode() for job in jobs]
 
 
+#: The longest report, in characters; the judge writes none that is longer.
+_MAX_REPORT = 4000
 _UNTIMELY = "ended without a verdict"
 _FULL = "took more of the disk than it may"
 
 
 def _result(ended: Ended, nonce: str) -> ProgramResult:
-    error, assertion = _failure(ended, nonce)
+    error, assertion, reports = _failure(ended, nonce)
     output = ended.output.decode(errors="replace")
-    return ProgramResult(not error, _printable(error), ended.wall_s, output, _printable(assertion))
+    return ProgramResult(not error, _printable(error), ended.wall_s, output, _printable(assertion), reports)
 
 
-def _printable(text: str) -> str:
+def _printable(text: str, most: int = MAX_CHARACTERS) -> str:
     """Replace what cannot be encoded, such as half of a surrogate pair, and cut what is too long."""
-    return text.encode(errors="backslashreplace").decode()[:MAX_CHARACTERS]
+    return text.encode(errors="backslashreplace").decode()[:most]
 
 
-def _failure(ended: Ended, nonce: str) -> tuple[str, str]:
-    """Return the error and the failed assertion, both empty only if a valid verdict says "passed"."""
+def _failure(ended: Ended, nonce: str) -> tuple[str, str, tuple[str, ...]]:
+    """Return the error and the failed assertion, both empty only if a verdict passes it, and reports."""
+    said = _said(ended.verdict, nonce)
+    reports = tuple(_printable(str(one["report"]), _MAX_REPORT) for one in said or () if "report" in one)
     if ended.excess or ended.timed_out:
-        return _FULL if ended.excess else "timed out", ""
-    if not ended.verdict:
-        return _untimely_end(ended.codes[-1]), ""
+        return _FULL if ended.excess else "timed out", "", reports
+    if said is None:
+        return "forged verdict", "", ()
+    verdict = next((one for one in said if "report" not in one), None)
+    return (*(_judged(verdict, ended) if verdict else (_untimely_end(ended.codes[-1]), "")), reports)
+
+
+def _said(data: bytes, nonce: str) -> list[dict[str, object]] | None:
+    """Return the lines of the verdict's pipe; None if one of them is not the judge's."""
     try:
-        verdict = json.loads(ended.verdict)
+        said = [json.loads(line) for line in data.splitlines()]
     except (ValueError, RecursionError):
-        return "forged verdict", ""
-    if not isinstance(verdict, dict) or verdict.get("nonce") != nonce:
-        return "forged verdict", ""
+        return None
+    return said if all(isinstance(one, dict) and one.get("nonce") == nonce for one in said) else None
+
+
+def _judged(verdict: dict[str, object], ended: Ended) -> tuple[str, str]:
     if verdict.get("passed") is True:
         return "", ""
     error = _untimely_end(ended.codes[0]) if verdict.get("error") == _UNTIMELY else verdict.get("error")

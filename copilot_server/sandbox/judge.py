@@ -4,6 +4,9 @@ The function that the test calls is a proxy: it sends its arguments to the solut
 raises the answer. Anything else that the solution's process does ends the judge at once with the verdict that
 the program failed, so that no ``except`` in a test can turn it into a pass.
 
+A test whose ``check`` is a generator reports on the way: each text that it yields is written at once, so that
+it counts even if the program ends badly later.
+
 A solution that tries to cheat can still answer with any plain value, as any function can, and recognize a
 test by the arguments of its calls. The test decides what an exception of the solution means.
 """
@@ -27,6 +30,8 @@ from copilot_server.sandbox.candidate import MODULE_NAME, read_job
 CANDIDATE_GONE = 3
 
 _TEST_NAME = "<test>"
+#: The most bytes of a report, with its nonce: so many are written in one piece.
+_MAX_REPORT_BYTES = 4000
 #: The attribute of the proxy's errors that holds the solution's own description.
 _DESCRIPTION = "_description"
 #: The number of parts of each kind of answer, with the kind itself.
@@ -51,7 +56,10 @@ def judge(job_fd: int, answers_fd: int, calls_fd: int, verdict_fd: int) -> NoRet
         exec(code, module.__dict__)  # noqa: S102 - the test is what this process is for
         if "check" not in module.__dict__:
             raise NameError("name 'check' is not defined")
-        module.__dict__["check"](proxy)
+        reports = module.__dict__["check"](proxy)
+        if isinstance(reports, types.GeneratorType):
+            for report in reports:
+                verdict.report(report)
     except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are verdicts here too
         said = getattr(error, _DESCRIPTION, "") or failure.describe(error, {_TEST_NAME: test})
         frames = list(traceback.walk_tb(error.__traceback__))
@@ -82,6 +90,13 @@ class _Verdict:
         """Fail with the statement of the test that is being run."""
         frames = reversed(list(traceback.walk_stack(None)))
         self.fail(error, failure.statement(frames, _TEST_NAME, self._test), status)
+
+    def report(self, report: object) -> None:
+        """Write a line with a text of the test's."""
+        line = self._dumps({"nonce": self._nonce, "report": str(report)}).encode() + b"\n"
+        if len(line) > _MAX_REPORT_BYTES:
+            self.fail("a report of the test is too long")
+        self._write(self._descriptor, line)
 
     def say(self, *, passed: bool, error: str = "", assertion: str = "", status: int = 0) -> NoReturn:
         with contextlib.suppress(Exception):  # a failure to print changes no verdict

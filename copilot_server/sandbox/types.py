@@ -19,7 +19,8 @@ class Program:
 
     ``test`` defines ``check(candidate)``; ``entry_point`` names the function of ``solution`` to be checked.
     ``setup`` is text that the test may use, such as the helpers in a problem's prompt. Test and setup decide
-    the verdict, and are confined as the solution is.
+    the verdict, and are confined as the solution is. If ``check`` is a generator, the strict check passes on
+    the texts that it yields as reports.
     """
 
     solution: str
@@ -86,7 +87,9 @@ class ProgramResult:
     """The result of one program. ``error`` is empty exactly when it passed.
 
     ``assertion``: the first statement of the test that failed, if one did.
-    ``error``, ``assertion`` and ``output`` come from the program: escape them before showing them.
+    ``reports``: what the test said before the program ended, however it ended.
+    ``error``, ``assertion``, ``output`` and ``reports`` come from the program: escape them before showing
+    them.
     """
 
     passed: bool
@@ -94,3 +97,4 @@ class ProgramResult:
     wall_s: float
     output: str = ""
     assertion: str = ""
+    reports: tuple[str, ...] = ()

@@ -21,7 +21,10 @@ from copilot_server.sandbox.disk import Excess
 from copilot_server.sandbox.types import Check, Limits
 
 #: The modules that run inside, in the order of their imports.
-_MODULES = ("failure", "folder", "disk", "wire", "candidate", "judge", "upstream", "seccomp", "zygote")
+_MODULES = (
+    *("failure", "folder", "disk", "wire", "stepping", "comparing"),
+    *("candidate", "judge", "upstream", "seccomp", "zygote"),
+)
 # No user packages and no site module, UTF-8 whatever the locale, and no bytecode files.
 _PYTHON_FLAGS = ("-s", "-P", "-S", "-B", "-X", "utf8", "-c")
 #: Loads the modules from the text that the control socket delivers, and serves.
