@@ -29,12 +29,11 @@ _ASSIGNED = re.compile(r"^(\w+)[ \t]*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Statement:
-    """A statement that begins in the first column, with its decorators. ``start`` is its offset."""
+class _Facts:
+    """What is read from the text of a statement, when it is first asked for."""
 
-    start: int
     text: str
-    is_lazy: bool = False
+    is_lazy: bool
 
     @cached_property
     def tree(self) -> ast.stmt | None:
@@ -58,6 +57,37 @@ class Statement:
     def needs(self) -> frozenset[str]:
         """The names of the module that it refers to, also when its functions run."""
         return needs(self.text, is_lazy=self.is_lazy)
+
+
+#: While a document is edited, most of its statements stay as they are.
+_facts = lru_cache(maxsize=1024)(_Facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement that begins in the first column, with its decorators. ``start`` is its offset.
+
+    ``is_lazy``: whether the document evaluates no annotations.
+    """
+
+    start: int
+    text: str
+    is_lazy: bool = False
+
+    @property
+    def tree(self) -> ast.stmt | None:
+        """The statement parsed; None if it is broken."""
+        return _facts(self.text, self.is_lazy).tree
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that it binds in the module, as far as its text shows if it is broken."""
+        return _facts(self.text, self.is_lazy).names
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The names of the module that it refers to, also when its functions run."""
+        return _facts(self.text, self.is_lazy).needs
 
 
 @lru_cache(maxsize=8)

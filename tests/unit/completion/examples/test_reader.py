@@ -86,6 +86,30 @@ def test_the_rest_of_the_module_speaks_of_the_function_too():
     ]
 
 
+@pytest.mark.parametrize(
+    ("around", "twin"),
+    [
+        ("def test(n):\n    assert f(n) == 2\n", "def test():\n    assert f(1) == 2\n"),
+        ("def test(patch):\n    assert f(1) == 2\n", "def test():\n    assert f(1) == 2\n"),
+        ("def test():\n    N = 1\n    assert f(N) == 2\n", "def test():\n    assert f(N) == 2\n"),
+        (
+            "def test():\n    if N:\n        assert f(1) == 2\n",
+            "class T:\n    def t(self):\n        assert f(1) == 2\n",
+        ),
+        ("@xfail\ndef test():\n    assert f(1) == 2\n", "async def test():\n    assert f(1) == 2\n"),
+        ("if N:\n    assert f(1) == 2\n", "if __name__ == '__main__':\n    assert f(1) == 2\n"),
+        (
+            "def g():\n    '''\n    >>> h(1)\n    2\n    '''\n",
+            "def g():\n    '''\n    >>> f(1)\n    2\n    '''\n",
+        ),
+    ],
+)
+def test_what_only_its_surroundings_give_a_meaning_is_left_out(around: str, twin: str):
+    start = "N = 1\n\n\ndef f(x):\n    return x\n\n\n"
+    assert len(read_examples(start + around, start.index("return"))) == 0
+    assert len(read_examples(start + twin, start.index("return"))) == 1
+
+
 def test_asserts_within_the_function_itself_do_not_count():
     document = "def f(x):\n    assert f(1) == 1\n    return x\n"
     assert len(read_examples(document, len(document) - 1)) == 0
