@@ -6,7 +6,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, FloatRect, expect
 
 from tests.editors.recording import END_MS, LINE_MS, SUGGESTION_MS, Recording
 from tests.editors.vscode_server import ROOT, open_code_server
@@ -21,8 +21,10 @@ LOOKS = {
     "editor.cursorBlinking": "solid",
     "editor.fontSize": 15,
     "editor.guides.indentation": False,
+    "editor.hideCursorInOverviewRuler": True,
     "editor.lineHeight": 1.6,
     "editor.overviewRulerBorder": False,
+    "editor.overviewRulerLanes": 0,
     "editor.padding.top": 10,
     "editor.renderLineHighlight": "none",
     "editor.scrollbar.vertical": "hidden",
@@ -51,11 +53,13 @@ def _take(browser: Browser, folder: Path) -> None:
     with open_code_server(folder / "run", user=LOOKS) as server:
         window = Window(server, browser, folder / "evidence", scale=2.0)
         window.page.set_default_timeout(PATIENCE_S * 1000)  # a busy machine takes its time
-        window.page.set_viewport_size({"width": 720, "height": 380})
+        window.page.set_viewport_size({"width": 720, "height": 440})
         window.open(FILE)
         window.status_says("ready")
         window.clear_notices()
-        window.run_any("View: Toggle Primary Side Bar Visibility")
+        window.press("Control+b")
+        window.page.locator(".part.sidebar").wait_for(state="hidden")
+        window.page.mouse.move(500, 300)  # away from the edge, which lights up under the mouse
         _hide_what_is_not_ours(window)
         _record(window)
         window.press("Control+z")
@@ -65,13 +69,13 @@ def _take(browser: Browser, folder: Path) -> None:
         page = window.webview("#candidates article")
         expect(page.locator("#state")).to_contain_text("to accept", timeout=300_000)
         _save(window, "panel")
-        window.close_tab("Suggestions")
+        window.tab("Suggestions").click(button="middle")
 
-        window.page.set_viewport_size({"width": 900, "height": 620})
+        window.page.set_viewport_size({"width": 900, "height": 820})  # at less the menu would scroll
         window.focus_editor()
         window.status_item.click()
-        window.row("Select model…").wait_for()
-        _save(window, "menu")
+        window.row("Settings…").wait_for()
+        _save(window, "menu", clip={"x": 0, "y": 0, "width": 900, "height": 400})
 
 
 def _record(window: Window) -> None:
@@ -97,9 +101,9 @@ def _hide_what_is_not_ours(window: Window) -> None:
     window.page.add_style_tag(content=f".statusbar-item:is({items}) {{ display: none !important }}")
 
 
-def _save(window: Window, name: str) -> None:
+def _save(window: Window, name: str, clip: FloatRect | None = None) -> None:
     window.page.wait_for_timeout(500)  # everything has faded in
-    window.page.screenshot(path=DOCS / f"vscode-{name}.png")
+    window.page.screenshot(path=DOCS / f"vscode-{name}.png", clip=clip)
 
 
 if __name__ == "__main__":

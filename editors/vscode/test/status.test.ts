@@ -217,7 +217,7 @@ test("the menu snoozes and resumes, and the bar says until when", () => {
 });
 
 test("the menu and the bar have the manual mode", () => {
-  assert.ok(labels(READY, ON).includes("$(hand) Suggest only when asked"));
+  assert.ok(labels(READY, ON).includes("$(keyboard) Suggest only when asked"));
   const manual = { ...ON, automatic: false };
   assert.ok(labels(READY, manual).includes("$(zap) Suggest automatically"));
   const view = statusView(READY, manual);

@@ -38,8 +38,17 @@ def test_turned_off_nothing_runs_and_the_key_says_so_and_turned_on_it_is_again(
     assert window.ghost_shows()
 
 
+#: The rows of a list whose icon VS Code does not know, or that have none: it then draws nothing.
+_WITHOUT_ICON = """() => [...document.querySelectorAll(".quick-input-list .monaco-list-row")].filter(row => {
+  const icon = row.querySelector(".label-name .codicon");
+  return icon === null || getComputedStyle(icon, "::before").content === "none";
+}).map(row => row.innerText)"""
+
+
 def test_the_menu_turns_one_language_off_and_on(window: Window, server: CodeServer) -> None:
     window.status_item.click()
+    window.row("Turn suggestions off for python").wait_for()
+    assert window.page.evaluate(_WITHOUT_ICON) == []
     window.choose("Turn suggestions off for python")
     window.status_says("suggestions are off for python")
     settings = json.loads(server.user_settings.read_text(encoding="utf-8"))

@@ -78,7 +78,7 @@ function whileOn(phase: Phase, { automatic, language }: Switches): MenuEntry[] {
     entries.push(snooze(reasonOf(phase) === "snoozed"));
   }
   entries.push({
-    label: automatic ? "$(hand) Suggest only when asked" : "$(zap) Suggest automatically",
+    label: automatic ? "$(keyboard) Suggest only when asked" : "$(zap) Suggest automatically",
     command: "copilot-server.toggleAutomatic",
   });
   if (language !== undefined) {
