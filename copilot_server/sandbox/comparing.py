@@ -231,6 +231,8 @@ def same_text(got: str, want: str, flags: tuple[str, ...] = (), tolerance: float
         got, want = " ".join(got.split()), " ".join(want.split())
     if got == want or ("..." in want and _matches(got, want)):
         return True
+    if "DONT_ACCEPT_TRUE_FOR_1" not in flags and (got, want) in {("True", "1"), ("False", "0")}:
+        return True  # as doctest has it
     try:
         return same(plain_value(got), plain_value(want), tolerance, strict=True)
     except NotPlainError:

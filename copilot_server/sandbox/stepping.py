@@ -27,6 +27,8 @@ class Stepper:
     def __init__(self, module: dict[str, Any]) -> None:
         self._module = module
         self._sessions: dict[int, dict[str, Any]] = {}
+        # The same for all steps: a logger keeps what was the standard output when it was configured.
+        self._output = io.StringIO()
 
     def __call__(self, session: int, source: str, is_expression: bool) -> list[Any]:  # noqa: FBT001
         """Run a step; return its kind, what it printed, its value or classes, and a text about that.
@@ -35,7 +37,10 @@ class Stepper:
         with the builtin classes of the exception. An expression's value is taken; otherwise it is printed.
         """
         scope = self._sessions.setdefault(session, {**self._module})
-        with _printing() as output:
+        output = self._output
+        output.seek(0)
+        output.truncate()
+        with _printing_to(output):
             try:
                 value = _run(source, "eval" if is_expression else "single", scope)
                 return [*_answer(value, output, taken=is_expression)]
@@ -68,18 +73,17 @@ def _run(source: str, mode: str, scope: dict[str, Any]) -> Any:  # noqa: ANN401
 
 
 @contextmanager
-def _printing() -> Iterator[io.StringIO]:
+def _printing_to(output: io.StringIO) -> Iterator[None]:
     """Keep what is printed, and print values as an interpreter does."""
 
     def show(value: object) -> None:
         if value is not None:
             print(repr(value))  # noqa: T201
 
-    output = io.StringIO()
     before = sys.stdout, sys.displayhook
     sys.stdout, sys.displayhook = output, show
     try:
-        yield output
+        yield
     finally:
         sys.stdout, sys.displayhook = before
 

@@ -30,6 +30,7 @@ WRONG_PROMPTS = {
 }
 
 
+WRITE = ">>> _ = out.write(f(2))"
 NO = "Traceback (most recent call last):\nValueError: no"
 
 
@@ -94,6 +95,7 @@ def test_no_prompt_without_a_body_passes(sandbox: Sandbox):
         (f">>> f(0)\n{NO}", "raise ValueError('no')", "return 1", "raised nothing, and gave 1"),
         (f">>> f(0)\n{NO}", "raise ValueError('no')", "raise KeyError(1)", "raised KeyError: 1"),
         (">>> a = [3, 1]\n>>> f(a)\n>>> a\n[1, 3]", "x.sort()", "x.reverse(); x.append(1)", "got [1, 3, 1]"),
+        (f">>> import sys\n>>> out = sys.stdout\n{WRITE}\n4", "return '4'", "return ''", "got "),
         (">>> a = f(2)\n>>> a\n4", "return 4", "raise KeyError(1)", "a = f(2) raised KeyError: 1"),
         ("f(2) ≈ 1.41", "return x ** 0.5", "return x", "got 2"),
         ("f(2) == 4", "return 2 * x", "return missing", "raised NameError: name 'missing' is not defined"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from copilot_server.completion.examples.statements import BUILTINS, Statement, is_standard, statements_of
 
@@ -57,6 +58,7 @@ def closure(document: str, start: int, names: Iterable[str] = ()) -> Closure:
 
 def _collected(statements: tuple[Statement, ...], own: Statement, names: set[str]) -> Closure:
     chosen, waiting, seen = {own.start: own.text}, list(names), set()
+    changed = changed_names(statements)
     while waiting:
         name = waiting.pop()
         if name in seen:
@@ -68,6 +70,8 @@ def _collected(statements: tuple[Statement, ...], own: Statement, names: set[str
         usable = [one for one in binding if not refusal(one)]
         if binding and not usable:
             return Closure(reason=f"it needs `{name}`: {refusal(binding[-1])}")
+        if any(name in changed and may_change(one) for one in usable):
+            return Closure(reason=f"it needs `{name}`: code of the module that is not run may change it")
         for one in usable:
             text, further = part(one, name)
             chosen[one.start] = _joined(chosen.get(one.start, ""), text)
@@ -75,6 +79,33 @@ def _collected(statements: tuple[Statement, ...], own: Statement, names: set[str
         if len(chosen) > _MAX_STATEMENTS:
             return Closure(reason="it needs too much of the document")
     return _with_stars(statements, own, chosen, seen)
+
+
+@lru_cache(maxsize=8)
+def changed_names(statements: tuple[Statement, ...]) -> frozenset[str]:
+    """Return the names that statements which are not run refer to, also by way of the functions they call."""
+    waiting = [one for one in statements if refusal(one) and one.tree is not None and not _is_main(one.tree)]
+    defined = {name: one for one in statements for name in one.names if isinstance(one.tree, _NAMED)}
+    names: set[str] = set()
+    while waiting:
+        new = waiting.pop().needs - names
+        names |= new
+        waiting += [defined[name] for name in new if name in defined]
+    return frozenset(names)
+
+
+def may_change(statement: Statement) -> bool:
+    """Whether a constant is of a kind that can be changed, or is set anew by a function."""
+    node = statement.tree
+    if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+        return False
+    kinds = ast.List | ast.Dict | ast.Set | ast.Call | ast.ListComp | ast.DictComp | ast.SetComp
+    is_none = isinstance(node.value, ast.Constant) and node.value.value is None
+    return is_none or any(isinstance(one, kinds) for one in ast.walk(node.value))
+
+
+def _is_main(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
 
 
 def _with_stars(
@@ -155,7 +186,9 @@ def _may_run(node: ast.stmt) -> bool:
     if isinstance(node, _DEFINITIONS) or type(node).__name__ == "TypeAlias":
         return True
     if isinstance(node, ast.Assign | ast.AnnAssign):
-        return node.value is None or _is_constant(node.value)
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        named = all(isinstance(one, ast.Name | ast.Tuple) for one in targets)
+        return named and (node.value is None or _is_constant(node.value))
     if isinstance(node, ast.If):
         return _is_constant(node.test) and all(map(_may_run, [*node.body, *node.orelse]))
     if isinstance(node, ast.Try):

@@ -37,7 +37,7 @@ _NO_DIRECTIVE = re.compile(rf"#\s*doctest:[^\n]*(?:{'|'.join(_FOREIGN)})[^\n]*")
 #: What is printed differs with each run, as its address or a remark shows.
 _VARYING = re.compile(r"\bat 0x[0-9a-fA-F]+|\b(?:may|might|will|can) (?:vary|differ)|#\s*random|\bvaries\b")
 _UNSTEADY = frozenset(
-    {"random", "randint", "uuid", "uuid4", "time", "now", "today", "getpid", "secrets", "urandom"}
+    {"random", "randint", "uuid", "uuid4", "time", "now", "today", "getpid", "secrets", "urandom", "environ"}
 )
 _FENCE = re.compile(r"^\s*(?:```|~~~|\.\. )")
 _PROSE = re.compile(r"^[^\W\d]\w*(?:[ ,]+[\w'-]+){2,}")

@@ -76,6 +76,24 @@ def test_imports_definitions_and_constants_are_run(before: str):
     assert of(before + F) == before + F
 
 
+@pytest.mark.parametrize(
+    ("change", "twin"),
+    [
+        ("g[1] = 2\n", "N[1] = 2\n"),
+        ("g.update({1: 2})\n", "N.update({1: 2})\n"),
+        ("for n in range(3):\n    g[n] = n\n", "for n in range(3):\n    print(n)\n"),
+        ("def fill():\n    g[1] = 2\n\n\nfill()\n", "def fill():\n    g[1] = 2\n\n\n"),
+        ("def a():\n    b()\n\ndef b():\n    g[1] = 2\n\na()\n", "def a():\n    b()\n\nif x:\n    a()\n"),
+        ("g.clear()\n", "if __name__ == '__main__':\n    g.clear()\n"),
+    ],
+)
+def test_constants_that_other_code_may_change_are_not_trusted(change: str, twin: str):
+    constants = "g = {}\nN = {}\n"
+    assert "may change it" in reason(constants + F + change)
+    assert of(constants + F + twin).startswith("g = {}\n")
+    assert of(constants.replace("{}", "(1, 2)") + F + change).startswith("g = (1, 2)\n")
+
+
 def test_a_broken_document_elsewhere_does_not_matter():
     broken = "x = (\n\ndef g(x):\n    return 1\n\n"
     assert of(f"def k(:\n    y\n\n{broken[7:]}{F}\nif x\n  z = [") == f"{broken[7:]}{F}\n"
