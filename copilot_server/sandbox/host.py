@@ -9,8 +9,9 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Self
 
 from copilot_server.errors import SandboxUnavailableError
@@ -28,6 +29,7 @@ _PROBE_TIMEOUT_S = 60.0
 _UPSTREAM_GRACE_S = 1.0
 #: How many workers may break under a program before the program is blamed.
 _ATTEMPTS = 2
+_STOPPED = "was stopped"
 #: How often a program may be suspected of filling the disk before it is blamed.
 _SUSPICIONS = 3
 _REMEDY = (
@@ -61,6 +63,9 @@ class Sandbox:
         self._own = threading.local()
         self._lock = threading.Lock()
         self._workers: set[Worker] = set()
+        #: The workers that run a program now, and how often all programs have been stopped.
+        self._running: set[Worker] = set()
+        self._stops = 0
         self._closed = False
 
     @property
@@ -77,7 +82,7 @@ class Sandbox:
         self, program: Program, limits: Limits | None = None, *, check: Check = "strict"
     ) -> Future[ProgramResult]:
         """Run the program when a worker is free, within ``limits`` or those of the sandbox."""
-        return self._pool.submit(self._run, program, check, limits or self._limits)
+        return self._pool.submit(self._run, program, check, limits or self._limits, self._stops)
 
     def run_many(
         self, programs: Iterable[Program], limits: Limits | None = None, *, check: Check = "strict"
@@ -97,19 +102,42 @@ class Sandbox:
         """
         return self.submit(program, limits, check=check).result()
 
-    def _run(self, program: Program, check: Check, limits: Limits) -> ProgramResult:
+    def stop(self) -> None:
+        """End all programs that run or wait now, which then have failed; later ones run as before."""
+        with self._lock:
+            self._stops += 1
+            for worker in self._running:
+                worker.end()
+
+    def _run(self, program: Program, check: Check, limits: Limits, stops: int) -> ProgramResult:
+        """Run a program that was submitted after so many ``stops``."""
         start = time.monotonic()
         breaks = suspicions = 0
         # If a worker broke before the program began, the program gets another one. If the disk filled while
         # it ran, somebody else may have filled it.
-        while breaks < _ATTEMPTS and not (breaks and self._closed):
+        while breaks < _ATTEMPTS and not (breaks and self._closed) and stops == self._stops:
             nonce = secrets.token_hex(16)
-            ended = self._run_in(self._worker(limits), program, check, limits, nonce)
+            with self._running_in(self._worker(limits), stops) as worker:
+                ended = self._run_in(worker, program, check, limits, nonce)
             breaks += ended is None
             suspicions += ended is not None and ended.excess == "suspected"
             if ended and (ended.excess != "suspected" or suspicions == _SUSPICIONS):
                 return _result(ended, nonce)
-        return ProgramResult(passed=False, error="ended the sandbox", wall_s=time.monotonic() - start)
+        error = "ended the sandbox" if stops == self._stops else _STOPPED
+        return ProgramResult(passed=False, error=error, wall_s=time.monotonic() - start)
+
+    @contextmanager
+    def _running_in(self, worker: Worker, stops: int) -> Iterator[Worker]:
+        """Have the worker ended if all programs are stopped meanwhile."""
+        with self._lock:
+            self._running.add(worker)
+            if stops != self._stops:
+                worker.end()
+        try:
+            yield worker
+        finally:
+            with self._lock:
+                self._running.discard(worker)
 
     def _run_in(
         self, worker: Worker, program: Program, check: Check, limits: Limits, nonce: str

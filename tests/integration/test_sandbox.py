@@ -439,6 +439,17 @@ class TestHost:
             host.wait()
         wait_until(lambda: not marked())
 
+    def test_stop_ends_what_runs_and_what_waits_and_nothing_later(self):
+        with open_sandbox(limits=PATIENT, workers=1) as opened:
+            running = opened.submit(script(SLEEPER))
+            waiting = opened.submit(script(SLEEPER))
+            wait_until(marked)
+            opened.stop()
+            results = [running.result(), waiting.result()]
+            assert [one.error for one in results] == ["was stopped"] * 2
+            assert marked() == []
+            assert opened.run(script("x = 1")).passed
+
     def test_close_ends_what_runs_and_what_waits(self):
         opened = open_sandbox(limits=PATIENT, workers=1)
         submitted = opened.submit(script(SLEEPER), Limits(timeout_s=3600))
