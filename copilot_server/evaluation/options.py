@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from copilot_server.completion.verification.drawing import BUDGET
 from copilot_server.errors import ConfigError
 from copilot_server.flags import flag
 
@@ -175,6 +176,21 @@ class SelftestOptions:
         name="--seed",
         panel=_SAMPLING,
     )
+    verify: bool = flag(
+        default=False,
+        help="Check each completion against the examples in its own prompt, draw others while one fails, and "
+        "report what that comes to beside pass@1.",
+        name="--verify",
+        panel=_SAMPLING,
+    )
+    verify_samples: int = flag(
+        default=BUDGET,
+        help="The most samples of a task that --verify draws.",
+        name="--verify-samples",
+        panel=_SAMPLING,
+        metavar="N",
+        minimum=1,
+    )
     samples_file: Path | None = flag(
         default=None,
         help="Check the samples in this file, which is in OpenAI's format. No model is loaded.",
@@ -256,6 +272,7 @@ def check_options(options: SelftestOptions, benchmarks: Collection[str]) -> None
         if value is not None and value < 1:
             raise ConfigError(f"The {name} is {value}.", remedy="It must be 1 or more.")
     _check_sampling(options)
+    _check_verification(options)
     threshold = options.min_pass_at_1
     if threshold is not None and not 0 <= threshold <= 1:
         message = f"The lowest pass@1 to accept is {threshold}."
@@ -285,6 +302,17 @@ def _check_sampling(options: SelftestOptions) -> None:
             f"pass@{max(options.ks)} needs as many samples of each task.",
             remedy=f"Say --samples {max(options.ks)}.",
         )
+
+
+def _check_verification(options: SelftestOptions) -> None:
+    if not options.verify:
+        return
+    if options.samples_file or options.raw:
+        what = "a samples file" if options.samples_file else "the bare model"
+        raise ConfigError(f"--verify draws as editors do, not from {what}.", remedy="Leave out one of them.")
+    if options.sampling_temperatures != (0.0,):
+        message = "--verify begins with one greedy sample of each task."
+        raise ConfigError(message, remedy="Leave out --samples and --temperature.")
 
 
 def check_json_path(path: Path | None) -> None:

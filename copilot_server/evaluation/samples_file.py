@@ -18,7 +18,7 @@ from cattrs.errors import CattrsError
 from copilot_server.config import strict_converter
 from copilot_server.errors import DataError
 from copilot_server.evaluation.files import read_bytes
-from copilot_server.evaluation.types import Sample, SourceFacts, Submit, Task
+from copilot_server.evaluation.types import FollowUp, Sample, SourceFacts, Submit, Task
 
 #: A hundred times HumanEval with 200 samples of each problem has half of it.
 MAX_FILE_BYTES = 1 << 29
@@ -99,8 +99,8 @@ class FileSource:
         """See ``Source.open``."""
         return len(self._samples)
 
-    def sample(self, submit: Submit) -> SourceFacts:
-        """See ``Source.sample``."""
+    def sample(self, submit: Submit, more: FollowUp | None = None) -> SourceFacts:  # noqa: ARG002 - see Source
+        """Submit the samples of the file, which has no others."""
         submit(self._samples)
         return SourceFacts(f"samples of {self._path.name}")
 

@@ -23,7 +23,7 @@ from copilot_server.engine.details import instruction_set
 from copilot_server.errors import ConfigError
 from copilot_server.evaluation.options import SelftestOptions
 from copilot_server.evaluation.run_folder import RunFolder, open_run
-from copilot_server.evaluation.types import Sample, SamplingRequest, SourceFacts, Submit, Task
+from copilot_server.evaluation.types import FollowUp, Sample, SamplingRequest, SourceFacts, Submit, Task
 
 #: Where the Codex paper ends a completion (Chen et al. 2021, arXiv 2107.03374, section 2.3).
 PAPER_STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
@@ -96,13 +96,12 @@ class ModelSource:
         self._loading_s = time.monotonic() - start
         return sum(request.count for request in self._requests)
 
-    def sample(self, submit: Submit) -> SourceFacts:
-        """Submit the samples of an earlier run, then generate those that are missing."""
+    def sample(self, submit: Submit, more: FollowUp | None = None) -> SourceFacts:
+        """Submit the samples of an earlier run, then generate those that are missing; then draw ``more``."""
         start = time.monotonic()
-        tokens = 0
+        kept = tokens = 0
+        sampler = self._sampler()
         with self._folder() as folder:
-            kept = folder.kept(self._requests)
-            submit(kept)
 
             def on_sampled(samples: Sequence[Sample]) -> None:
                 nonlocal tokens
@@ -110,7 +109,13 @@ class ModelSource:
                 tokens += sum(one.tokens or 0 for one in new)
                 submit(new)
 
-            self._sampler()(folder.missing(self._requests), threading.Event(), on_sampled)
+            requests: Sequence[SamplingRequest] = self._requests
+            while requests:
+                earlier = folder.kept(requests)
+                kept += len(earlier)
+                submit(earlier)
+                sampler(folder.missing(requests), threading.Event(), on_sampled)
+                requests = more() if more is not None else ()
         engine = self._pipeline.engine
         return SourceFacts(
             model=self._pipeline.model_id,
@@ -122,7 +127,7 @@ class ModelSource:
             temperatures=self._options.sampling_temperatures,
             loading_s=self._loading_s,
             sampling_s=time.monotonic() - start,
-            kept=len(kept),
+            kept=kept,
             tokens=tokens,
         )
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from copilot_server.evaluation.options import default_ks
 from copilot_server.evaluation.passk import bootstrap_interval, pass_at_k
-from copilot_server.evaluation.types import Checked, Score, Task
+from copilot_server.evaluation.types import Checked, Choice, Score, Task, Verification
 from copilot_server.statistics.proportion import wilson_interval
 
 #: Ways to choose one of a task's samples without tests (Chen et al. 2021, section 3.3).
@@ -55,6 +55,26 @@ def scores_of(tasks: Sequence[Task], checked: Sequence[Checked], ks: Sequence[in
     """
     cells = grouped(tasks, checked).values()
     return [score for groups in cells for score in (*_pass_at(groups, ks), *_rankings(groups))]
+
+
+#: What choosing by the examples in the prompts comes to. It is no pass@1: the samples have been looked at.
+VERIFIED = "after checking examples: passes"
+
+
+def verified_scores(tasks: Sequence[Task], verification: Verification) -> list[Score]:
+    """Return for each variant how many of the chosen samples pass the hidden test, and the samples drawn."""
+    by_id = {task.task_id: task for task in tasks}
+    cells: defaultdict[str, list[Choice]] = defaultdict(list)
+    for one in verification.choices:
+        cells[by_id[one.task_id].variant].append(one)
+    return [_verified(by_id, choices, verification.budget) for choices in cells.values()]
+
+
+def _verified(by_id: Mapping[str, Task], choices: Sequence[Choice], budget: int) -> Score:
+    groups = [Group(by_id[one.task_id], None, (one.choice.checked,)) for one in choices]
+    score = mean_score(VERIFIED, groups, partial(Group.pass_at, k=1))
+    drawn = sum(len(one.draws) for one in choices) / len(choices)
+    return replace(score, note=f"{drawn:.2f} samples a task, at most {budget}")
 
 
 def best_temperatures(scores: Sequence[Score]) -> list[str]:

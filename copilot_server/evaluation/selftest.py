@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,10 +17,20 @@ from copilot_server.evaluation.report.console import ScoreBar, notify, print_rep
 from copilot_server.evaluation.report.folder import make_report_folder, write_json, write_report
 from copilot_server.evaluation.samples_file import FileSource
 from copilot_server.evaluation.sampling import ModelSource
-from copilot_server.evaluation.scores import best_pass_at_1, scores_of
+from copilot_server.evaluation.scores import best_pass_at_1, scores_of, verified_scores
 from copilot_server.evaluation.tasks import load_problem_set, make_tasks
-from copilot_server.evaluation.types import Report, Source
-from copilot_server.sandbox import Limits, open_sandbox
+from copilot_server.evaluation.types import (
+    Checked,
+    Report,
+    Sample,
+    SamplingRequest,
+    Source,
+    SourceFacts,
+    Task,
+    Verification,
+)
+from copilot_server.evaluation.verification import Position, Verifier
+from copilot_server.sandbox import Limits, Sandbox, open_sandbox
 
 EXIT_BELOW_THRESHOLD = 10
 #: What a shell reports for a process that SIGINT ended.
@@ -74,14 +85,62 @@ def evaluate(settings: Settings, options: SelftestOptions) -> Report:
         notify(f"Sandbox: {sandbox.tier}. {source.opening} ...")
         with ScoreBar(source.open()) as bar:
             start = time.monotonic()
-            limits = replace(Limits(), timeout_s=options.timeout_s)
-            checker = Checker(tasks, sandbox, options.check, limits, bar.checked)
-            sampled = source.sample(checker.submit)
-            checked = checker.results()
+            sampled, checked, verification = _sampled_and_checked(source, tasks, sandbox, options, bar)
             wall_s = time.monotonic() - start
         scores = scores_of(tasks, checked, options.ks) + benchmark.scores(tasks, checked, sandbox)
+        if verification is not None:
+            scores += verified_scores(tasks, verification)
         facts = Facts(started, settings, options, problem_set, sampled, wall_s, sandbox.tier, passed_over)
-    return build_report(facts, tasks, checked, scores)
+    return build_report(facts, tasks, checked, scores, verification)
+
+
+def _sampled_and_checked(
+    source: Source, tasks: Sequence[Task], sandbox: Sandbox, options: SelftestOptions, bar: ScoreBar
+) -> tuple[SourceFacts, list[Checked], Verification | None]:
+    """Sample, and check each sample as soon as it is there."""
+
+    def on_checked(one: Checked) -> None:
+        if _is_of_the_run(one, options):
+            bar.checked(one)
+
+    limits = replace(Limits(), timeout_s=options.timeout_s)
+    checker = Checker(tasks, sandbox, options.check, limits, on_checked)
+    if options.verify:
+        sampled, verification = _verified(source, tasks, sandbox, checker, options)
+    else:
+        sampled, verification = source.sample(checker.submit), None
+    return sampled, [one for one in checker.results() if _is_of_the_run(one, options)], verification
+
+
+def _verified(
+    source: Source, tasks: Sequence[Task], sandbox: Sandbox, checker: Checker, options: SelftestOptions
+) -> tuple[SourceFacts, Verification]:
+    """Sample, check each sample against the examples in its prompt, and draw others while one fails."""
+    by_id = {task.task_id: task for task in tasks}
+    # The verifier gets no tests.
+    positions = {name: Position(task.prefix, task.suffix) for name, task in by_id.items()}
+    with Verifier(positions, sandbox, options.verify_samples) as verifier:
+
+        def submit(samples: Sequence[Sample]) -> None:
+            verifier.submit(samples)
+            checker.submit(samples)
+
+        def more() -> list[SamplingRequest]:
+            wanted = verifier.more()
+            if wanted:
+                others = sum(one.count for one in wanted)
+                notify(f"Drawing {others} more samples of {len(wanted)} tasks, which fail examples ...")
+            return [
+                SamplingRequest(by_id[one.task_id], one.temperature, one.first, one.count) for one in wanted
+            ]
+
+        sampled = source.sample(submit, more)
+        return sampled, verifier.verification(checker.results())
+
+
+def _is_of_the_run(one: Checked, options: SelftestOptions) -> bool:
+    """Whether pass@k is about a sample: not if ``--verify`` has drawn it."""
+    return not options.verify or one.sample.temperature == 0.0
 
 
 def _publish(report: Report, options: SelftestOptions) -> None:

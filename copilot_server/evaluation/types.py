@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from copilot_server.config import PromptProtocolSetting
 from copilot_server.sandbox import Check, Program, ProgramResult
@@ -107,6 +107,73 @@ class Checked:
         return self.result.passed
 
 
+#: What came of an example for a sample.
+ExampleVerdict = Literal["passed", "failed", "not checked"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleResult:
+    """An example in a prompt, as it stands there, and what came of it for one sample.
+
+    ``said``: what the sample did instead, or why the example was not checked. It comes from the program:
+    escape it before showing it.
+    """
+
+    text: str
+    verdict: ExampleVerdict
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A sample that was checked against the examples in its prompt, and afterwards by the hidden test.
+
+    ``examples`` is empty where the prompt has none.
+    """
+
+    checked: Checked
+    examples: tuple[ExampleResult, ...]
+
+    @property
+    def passes_examples(self) -> bool:
+        """Whether it passes every example that could be checked, at least one."""
+        verdicts = {one.verdict for one in self.examples}
+        return "passed" in verdicts and "failed" not in verdicts
+
+    @property
+    def fails_example(self) -> bool:
+        """Whether it fails an example."""
+        return any(one.verdict == "failed" for one in self.examples)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The samples that were drawn of a task, in their order, and the index of the one that was chosen."""
+
+    task_id: str
+    draws: tuple[Draw, ...]
+    chosen: int
+
+    @property
+    def choice(self) -> Draw:
+        """The sample that was chosen."""
+        return self.draws[self.chosen]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What became of the tasks when samples were chosen by the examples in the prompts.
+
+    Attributes:
+        budget: the most samples that were drawn of a task.
+        drawing_s: the seconds that the samples after the first of each task took, with their checks.
+    """
+
+    budget: int
+    drawing_s: float
+    choices: tuple[Choice, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """One figure with its 95 % confidence interval: a share from 0 to 1, or a difference from -1 to 1.
@@ -187,6 +254,7 @@ class Report:
         notes: sentences to show beside the scores.
         notices: what the user should know about the engine, such as that its kernels are missing.
         sandboxes_passed_over: the better sandboxes that did not work, each with the reason.
+        verification: what choosing by the examples in the prompts came to, where ``--verify`` asked for it.
     """
 
     protocol: RunSettings
@@ -203,6 +271,7 @@ class Report:
     notices: tuple[str, ...] = ()
     instruction_set: str = ""
     sandboxes_passed_over: tuple[str, ...] = ()
+    verification: Verification | None = None
 
     @property
     def device_details(self) -> list[str]:
@@ -239,6 +308,8 @@ class SourceFacts:
 
 #: Takes samples as they come, to be checked.
 Submit = Callable[[Sequence[Sample]], None]
+#: Says which samples to draw next, once all that were asked for have been submitted; none to end.
+FollowUp = Callable[[], Sequence[SamplingRequest]]
 
 
 class Source(Protocol):
@@ -253,6 +324,9 @@ class Source(Protocol):
         """Get ready; return the number of samples that ``sample`` will submit."""
         ...
 
-    def sample(self, submit: Submit) -> SourceFacts:
-        """Submit every sample, and return what is known about them."""
+    def sample(self, submit: Submit, more: FollowUp | None = None) -> SourceFacts:
+        """Submit every sample, and return what is known about them.
+
+        A model's source then asks ``more``, again and again, for which others to draw.
+        """
         ...

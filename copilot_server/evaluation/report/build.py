@@ -11,7 +11,16 @@ from copilot_server.evaluation.benchmarks import BENCHMARKS
 from copilot_server.evaluation.options import SelftestOptions
 from copilot_server.evaluation.problems import ProblemSet
 from copilot_server.evaluation.scores import best_temperatures
-from copilot_server.evaluation.types import Checked, Report, RunSettings, Score, SourceFacts, Task, Timing
+from copilot_server.evaluation.types import (
+    Checked,
+    Report,
+    RunSettings,
+    Score,
+    SourceFacts,
+    Task,
+    Timing,
+    Verification,
+)
 from copilot_server.provenance import command, hardware, versions
 
 
@@ -30,7 +39,11 @@ class Facts:
 
 
 def build_report(
-    facts: Facts, tasks: Sequence[Task], checked: Sequence[Checked], scores: Sequence[Score]
+    facts: Facts,
+    tasks: Sequence[Task],
+    checked: Sequence[Checked],
+    scores: Sequence[Score],
+    verification: Verification | None = None,
 ) -> Report:
     """Return the report of a run."""
     benchmark = BENCHMARKS[facts.options.benchmark]
@@ -53,6 +66,7 @@ def build_report(
         notices=facts.source.notices,
         instruction_set=facts.source.instruction_set,
         sandboxes_passed_over=facts.sandboxes_passed_over,
+        verification=verification,
     )
 
 

@@ -23,7 +23,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from copilot_server.evaluation.types import Checked, Report, Score
+from copilot_server.evaluation.report.verdicts import SAID, agreement, drawn, with_examples
+from copilot_server.evaluation.types import Checked, Report, Score, Verification
 from copilot_server.shown import shown as in_one_line
 
 _MAX_ERROR_KINDS = 5
@@ -121,9 +122,26 @@ def _fact_rows(report: Report) -> Iterator[tuple[str, str]]:
     if differing:
         names = dict.fromkeys(one.sample.task_id for one in differing)
         yield "upstream differs", f"on {len(differing)}: {', '.join(names)}"
+    if report.verification is not None:
+        yield from _verification_rows(report.verification)
     if report.timing.tokens:
         yield "generated", f"{report.timing.tokens} tokens in {report.timing.sampling_s:.1f} s"
     yield "wall time", f"{report.timing.wall_s:.1f} s"
+
+
+def _verification_rows(verification: Verification) -> Iterator[tuple[str, str]]:
+    samples = drawn(verification)
+    counts = agreement(samples)
+    tasks = len(verification.choices)
+    yield "examples", f"checked in {with_examples(verification)} of {tasks} tasks"
+    yield (
+        "drawn",
+        f"{len(samples)} samples, {len(samples) / max(1, tasks):.2f} a task, the others than the first in "
+        f"{verification.drawing_s:.1f} s",
+    )
+    for name in SAID:
+        passed, failed = counts[name, True], counts[name, False]
+        yield f"examples: {name}", f"{passed} pass the hidden test, {failed} fail it"
 
 
 def _error_kinds(samples: Iterable[Checked]) -> str:

@@ -7,6 +7,7 @@ it names by their hashes.
 
 from __future__ import annotations
 
+from copilot_server.evaluation.report.html.examples import examples
 from copilot_server.evaluation.report.html.figures import figures
 from copilot_server.evaluation.report.html.page import page
 from copilot_server.evaluation.report.html.problems import problems
@@ -20,5 +21,6 @@ def render(report: Report) -> str:
     """Return the whole page."""
     shown = figures(report)
     plots = f'<section id="figures">{shown}</section>' if shown else ""
-    body = f"{header(report)}{plots}{score_table(report)}{problems(report)}{reproduction(report)}"
+    found = "".join(section(report) for section in (score_table, examples, problems, reproduction))
+    body = f"{header(report)}{plots}{found}"
     return page(title(report), body)
