@@ -40,6 +40,7 @@ PromptProtocolSetting = Literal["auto", "fim", "causal", "chat-prefill"]
 Debounce = Literal["auto", "off"]
 Fetch = Literal["ask", "always"]
 Eagerness = Literal["low", "medium", "high"]
+Verify = Literal["off", "asked", "idle"]
 Infilling = Literal["auto", "prompt", "suffix"]
 PromptTokens = int | Literal["auto"]
 
@@ -179,6 +180,9 @@ class Settings:
     enabled: bool = True
     #: Whether to offer suggestions while the user types; otherwise only to a user who asks for one.
     automatic: bool = True
+    #: When suggestions for a function are checked against the examples in its docstring, in a sandbox: never,
+    #: when the user asks for some, or also while nobody types.
+    verify: Verify = "asked"
     #: Whether to offer suggestions in a language while the user types, by its id; ``*`` stands for those that
     #: are named neither here nor by the user, whose own table is put over this one.
     languages: dict[str, bool] = field(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from copilot_server.catalog import PromptProtocol
+from copilot_server.completion.examples.types import Verdicts
 from copilot_server.completion.scope.scope import Scope
 from copilot_server.context.document import Cursor
 from copilot_server.engine.base import FinishReason, Sampling, Written
@@ -43,7 +44,8 @@ class Candidate:
 
     ``tokens``: how many tokens the model wrote, which filters may have cut since; ``mean_logprob`` is the
     mean of their log-probabilities. ``trace`` has them one by one, as far as the engine says. ``is_likely``:
-    it is likely enough to be right to be shown while the user types.
+    it is likely enough to be right to be shown while the user types. ``verdicts``: what became of the
+    examples that the function shows, where they were checked.
     """
 
     text: str
@@ -53,6 +55,7 @@ class Candidate:
     tokens: int = 0
     trace: tuple[Written, ...] = field(default=(), compare=False, repr=False)
     is_likely: bool = field(default=False, compare=False)
+    verdicts: Verdicts | None = field(default=None, compare=False, repr=False)
 
     def logprobs(self, length: int) -> list[float]:
         """Return the log-probabilities of the tokens in the first ``length`` code points of the text.

@@ -4,28 +4,50 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
+import attrs
 from lsprotocol import types
 
 from copilot_server.completion.types import Candidate
 from copilot_server.context.document import Cursor
+from copilot_server.lsp.examples import Note, note_of
 from copilot_server.lsp.lines import Lines
 from copilot_server.lsp.snapshot import Snapshot
 
 
-def inline_items(
-    snapshot: Snapshot, candidates: Sequence[Candidate], encoding: str
-) -> list[types.InlineCompletionItem]:
+@attrs.define
+class MarkedItem(types.InlineCompletionItem):
+    """An inline completion item with what the function's examples say of it.
+
+    Editors that do not know ``examples`` ignore it.
+    """
+
+    examples: Note | None = None
+
+
+def inline_list(items: Sequence[MarkedItem]) -> dict[str, Any]:
+    """Give items as an ``InlineCompletionList``, with the examples of those that have any."""
+    return {"items": [_inline_item(one) for one in items]}
+
+
+def _inline_item(item: MarkedItem) -> dict[str, Any]:
+    values = {"insertText": item.insert_text, "range": item.range, "command": item.command}
+    return values if item.examples is None else {**values, "examples": asdict(item.examples)}
+
+
+def inline_items(snapshot: Snapshot, candidates: Sequence[Candidate], encoding: str) -> list[MarkedItem]:
     """Make an inline completion item of each candidate, in their order."""
     position_at = snapshot.document.lines.position_at
     return [
-        types.InlineCompletionItem(
+        MarkedItem(
             insert_text=snapshot.head + candidate.text,
             range=types.Range(
                 position_at(snapshot.start, encoding),
                 position_at(snapshot.end + candidate.replaced, encoding),
             ),
+            examples=note_of(candidate),
         )
         for candidate in candidates
     ]
@@ -64,18 +86,19 @@ def completion_items(
         _menu_item(
             word + candidate.text,
             _range(lines, start, cursor.offset + candidate.replaced, encoding),
+            note_of(candidate),
             rank=rank,
         )
         for rank, candidate in enumerate(candidates)
     ]
 
 
-def _menu_item(text: str, replaced: types.Range, *, rank: int) -> types.CompletionItem:
+def _menu_item(text: str, replaced: types.Range, note: Note | None, *, rank: int) -> types.CompletionItem:
     label = text.strip().split("\n", 1)[0].rstrip()
     return types.CompletionItem(
         label=label,
         kind=types.CompletionItemKind.Text,
-        detail="copilot-server",
+        detail="copilot-server" if note is None else f"copilot-server: {note.message}",
         documentation=text,
         sort_text=f"{rank:04}",
         filter_text=text,

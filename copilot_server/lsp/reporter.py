@@ -16,6 +16,7 @@ from copilot_server.engine.model_choice.choice import ModelChoice
 from copilot_server.errors import ConsentError, CopilotServerError, EngineUnavailableError
 from copilot_server.lsp import reasons
 from copilot_server.lsp.client import Client
+from copilot_server.lsp.examples import Note
 from copilot_server.lsp.focus import Focus
 from copilot_server.lsp.progress import LoadProgress, show_loading
 from copilot_server.lsp.reasons import Reason
@@ -59,6 +60,8 @@ class Reporter:
         self._notices: set[str] = set()
         #: Why the last request for a document was answered with nothing, and where, by the document's URI.
         self._why_nothing: dict[str, tuple[Reason, types.Position | None]] = {}
+        #: What the examples said of the last suggestion that a user asked for, and where, by the URI.
+        self._notes: dict[str, tuple[Note, types.Position | None]] = {}
         #: How many requests the model has been working on for longer than a moment.
         self._thinking = 0
 
@@ -117,16 +120,22 @@ class Reporter:
 
     # Requests.
 
-    def answered(self, uri: str, why: Reason | None) -> None:
-        """Take note that a request was answered, and why with nothing; None if with something."""
-        self._why_nothing.pop(unquote(uri), None)
+    def answered(self, uri: str, why: Reason | None, note: Note | None = None) -> None:
+        """Take note that a request was answered, and why with nothing; None if with something.
+
+        ``note``: what the examples say of the suggestion, if they were checked.
+        """
+        self.forget(uri)
         if why is not None:
             self._why_nothing[unquote(uri)] = why, self._focus.cursor(uri)
+        if note is not None:
+            self._notes[unquote(uri)] = note, self._focus.cursor(uri)
         self.report_status()
 
     def forget(self, uri: str) -> None:
         """Forget the requests for a document that is opened or closed."""
         self._why_nothing.pop(unquote(uri), None)
+        self._notes.pop(unquote(uri), None)
 
     def waits(self, uri: str) -> None:
         """Take note that a request waits for the model, if it does: editors may ask why before the answer."""
@@ -203,4 +212,7 @@ class Reporter:
         why = self._why_nothing_here(uri) or silent
         if why is not None:
             return status("ready", f"Ready. {why.message}", reason=why.code)
+        note, position = self._notes.get(unquote(uri), (None, None))
+        if note is not None and position == self._focus.cursor(uri):
+            return status("ready", f"Ready. The suggestion: {note.message}.", examples=note.mark)
         return status("ready", "Ready")

@@ -19,6 +19,7 @@ from copilot_server.errors import (
 from copilot_server.lsp.client import Client
 from copilot_server.lsp.consent import Consent
 from copilot_server.lsp.documents import Documents, Edit
+from copilot_server.lsp.examples import SessionExamples
 from copilot_server.lsp.focus import Focus
 from copilot_server.lsp.loading import ModelLoader, OpenPipeline
 from copilot_server.lsp.notebooks import Notebooks
@@ -87,6 +88,7 @@ class Session:
         )
         self.loader.on_loaded = lambda: self._read_ahead(self._focus.uri)
         self.scheduler.on_engine_error = self._engine_changed
+        self.examples = SessionExamples(settings, client.log)
         self.statistics = Statistics(self._text_of)
         self.rejected = RejectedSuggestions()
         self.accept_command = DID_ACCEPT
@@ -100,6 +102,7 @@ class Session:
         self.snooze.close()
         self.workspace.close()
         self.loader.close()
+        self.examples.close()
         self.scheduler.close(0.0)
         self.statistics.close(0.0)
 
@@ -175,6 +178,7 @@ class Session:
             return
         if self._focus.touch(after.uri):
             self.reporter.report_status()
+        self.examples.interrupt()
         self.workspace.changed(after)
         is_whole = any(edit.end - edit.start == len(before.text) for edit in edits)
         smallest = _smallest(before.text, after.text, edits)

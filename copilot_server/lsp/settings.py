@@ -18,11 +18,11 @@ from copilot_server.lsp.wire.token import KEY as TOKEN
 
 #: What a later configuration may do with a setting: nothing, name a model by its id, add to a list, or switch
 #: to the value that gives less away.
-Rule = Literal["nothing", "id", "add", "on", "off", "ask"]
+Rule = Literal["nothing", "id", "add", "on", "off", "ask", "never"]
 
 #: The settings that only the settings file, flags and initializationOptions may set freely. They decide where
-#: source is sent, which weights are loaded, which files are read, what is written to the disk, and whether
-#: suggestions come unasked.
+#: source is sent, which weights are loaded, which files are read, what is written to the disk, whether
+#: suggestions come unasked, and when what the model wrote is run.
 GUARDED: Mapping[str, Rule] = MappingProxyType(
     {
         "engine": "nothing",
@@ -34,6 +34,7 @@ GUARDED: Mapping[str, Rule] = MappingProxyType(
         "statistics": "off",
         "workspace": "off",
         "automatic": "off",
+        "verify": "never",
     }
 )
 
@@ -44,6 +45,7 @@ _ALLOWED: Mapping[Rule, str] = MappingProxyType(
         "on": "can only switch it on",
         "off": "can only switch it off",
         "ask": 'can only set it to "ask"',
+        "never": 'can only set it to "off"',
     }
 )
 
@@ -128,7 +130,7 @@ def _split(options: object) -> tuple[object, object]:
 def _is_allowed(rule: Rule, value: object) -> bool:
     if rule == "id":
         return value == AUTO_MODEL or any(one.id == value for one in all_manifests())
-    return {"on": True, "off": False, "ask": "ask"}.get(rule) == value
+    return {"on": True, "off": False, "ask": "ask", "never": "off"}.get(rule) == value
 
 
 def _refusal(name: str, rule: Rule) -> str:

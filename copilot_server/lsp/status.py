@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from copilot_server.lsp.examples import Mark
 from copilot_server.lsp.reasons import Code
 from copilot_server.shown import shown
 
@@ -25,6 +26,7 @@ class Status:
     the source to complete; None where the model runs in the server itself. ``percent``: how much of a
     download is done, where that is known. ``choice``: why it is this model, where the setting is ``auto``.
     ``reason``: why there is no suggestion in the document that the user looks at, if there is none.
+    ``examples``: what the function's examples say of the suggestion that the user has asked for.
     """
 
     state: State
@@ -34,6 +36,7 @@ class Status:
     percent: int | None = None
     choice: str | None = None
     reason: Code | None = None
+    examples: Mark | None = None
 
     def params(self) -> dict[str, object]:
         """Give the notification's parameters, with untrusted names as ``shown`` shows them."""

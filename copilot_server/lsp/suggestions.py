@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from typing import Literal, NamedTuple
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcRequestCancelled
+from pygls.exceptions import JsonRpcInvalidParams, JsonRpcRequestCancelled
 
-from copilot_server.completion.gate import is_worthwhile
-from copilot_server.completion.scheduling.scheduler import Superseded
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.engine.base import Sampling
-from copilot_server.errors import ConsentError, CopilotServerError
 from copilot_server.lsp import reasons
-from copilot_server.lsp.convert import completion_items, inline_items, word_before
-from copilot_server.lsp.reasons import Reason
-from copilot_server.lsp.session import Outcome, RequestKind, Session
+from copilot_server.lsp.checked import asked, check_when_idle, sampled
+from copilot_server.lsp.completing import Answer, complete
+from copilot_server.lsp.convert import MarkedItem, completion_items, inline_items, word_before
+from copilot_server.lsp.examples import in_order, mark_of, note_of
+from copilot_server.lsp.session import Session
 from copilot_server.lsp.snapshot import Snapshot, snapshot_at
 from copilot_server.lsp.wire.messages import CompletionParams, SelectedCompletion
 from copilot_server.statistics.types import Item, Offer, Trigger
 
 #: The number of candidates in a panel.
 PANEL_CANDIDATES = 6
-
-_NO_COMPLETION = Completion((), "none", "")
-
-
-class _Answer(NamedTuple):
-    """A completion, and why it has no candidates if it has none."""
-
-    completion: Completion
-    why: Reason | None
 
 
 def take_snapshot(
@@ -53,6 +41,7 @@ def take_snapshot(
     if version is not None and version < document.version:
         raise JsonRpcRequestCancelled("The document has changed.")
     session.focus(document.uri, params.position)
+    session.examples.interrupt()
     snapshot = snapshot_at(
         document, params.position, selected, session.documents.encoding, session.notebooks.among_cells
     )
@@ -60,22 +49,24 @@ def take_snapshot(
     return snapshot
 
 
-async def inline(session: Session, snapshot: Snapshot, *, invoked: bool) -> list[types.InlineCompletionItem]:
+async def inline(session: Session, snapshot: Snapshot, *, invoked: bool) -> list[MarkedItem]:
     """Give one suggestion, or several if the user ``invoked`` the completion explicitly.
 
     Raises:
         JsonRpcRequestCancelled: a newer request or an edit made the answer useless.
         JsonRpcException: the generation failed.
     """
-    kind: Literal["automatic", "invoked"] = "invoked" if invoked else "automatic"
     request = CompletionRequest(snapshot.cursor, invoked, workspace=session.workspace.source)
-    answer = await _complete(session, request, snapshot, kind)
     if invoked:
-        candidates = answer.completion.candidates[: session.settings.current.completion.candidates]
-        session.reporter.answered(snapshot.document.uri, answer.why)
-    else:
-        candidates = _wanted(session, snapshot, answer)
-    return _inline_items(session, snapshot, answer.completion, candidates, kind)
+        answer = await asked(session, request, snapshot)
+        shown = answer.completion.candidates[: session.settings.current.completion.candidates]
+        session.reporter.answered(snapshot.document.uri, answer.why, note_of(shown[0]) if shown else None)
+        return _inline_items(session, snapshot, answer.completion, shown, "invoked")
+    answer = await complete(session, request, snapshot, "automatic")
+    candidates = _wanted(session, snapshot, answer)
+    if candidates and answer.completion.scope == "function":
+        check_when_idle(session, request, snapshot, candidates[0])
+    return _inline_items(session, snapshot, answer.completion, candidates, "automatic")
 
 
 async def menu(session: Session, snapshot: Snapshot) -> list[types.CompletionItem]:
@@ -85,7 +76,7 @@ async def menu(session: Session, snapshot: Snapshot) -> list[types.CompletionIte
         JsonRpcRequestCancelled, JsonRpcException: as ``inline``.
     """
     request = CompletionRequest(snapshot.cursor, workspace=session.workspace.source)
-    answer = await _complete(session, request, snapshot, "menu")
+    answer = await complete(session, request, snapshot, "menu")
     candidates = _wanted(session, snapshot, answer)
     lines, encoding = snapshot.document.lines, session.documents.encoding
     items = completion_items(candidates, snapshot.own_cursor, encoding, lines)
@@ -96,101 +87,41 @@ async def menu(session: Session, snapshot: Snapshot) -> list[types.CompletionIte
     return items
 
 
-async def panel(session: Session, snapshot: Snapshot) -> AsyncIterator[list[types.InlineCompletionItem]]:
+async def panel(session: Session, snapshot: Snapshot) -> AsyncIterator[list[MarkedItem]]:
     """Give many suggestions in two parts: the best one as soon as it is there, then the others.
 
     Raises:
         JsonRpcRequestCancelled, JsonRpcException: as ``inline``.
     """
     seen: set[str] = set()
+    failing: list[Candidate] = []
     for sampling in _panel_sampling(session):
         request = CompletionRequest(
             snapshot.cursor, invoked=True, sampling=sampling, workspace=session.workspace.source
         )
-        completion, why = await _complete(session, request, snapshot, "panel")
+        completion, why = await complete(session, request, snapshot, "panel")
         fresh = [one for one in completion.candidates if one.text not in seen][:PANEL_CANDIDATES]
         seen.update(one.text for one in completion.candidates)
+        if fresh and await session.examples.are_wanted(snapshot.cursor):
+            fresh = await session.examples.check(snapshot.cursor, fresh)
+        failing += (one for one in fresh if mark_of(one) == "failed")
+        shown = [one for one in fresh if mark_of(one) != "failed"]
         session.reporter.answered(snapshot.document.uri, None if seen else why)
-        yield _inline_items(session, snapshot, completion, fresh, "panel")
+        yield _inline_items(session, snapshot, completion, shown, "panel")
+    if failing:
+        yield _inline_items(session, snapshot, completion, in_order(failing)[:PANEL_CANDIDATES], "panel")
 
 
 def _panel_sampling(session: Session) -> tuple[Sampling, Sampling]:
     """Say how to sample the two parts of a panel: one greedily, the others at the temperature set."""
     settings = session.settings.current.completion
-    greedy = Sampling(max_new_tokens=settings.max_new_tokens)
-    others = Sampling(
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        n=PANEL_CANDIDATES - 1,
-        max_new_tokens=settings.max_new_tokens,
-    )
-    return greedy, others
-
-
-# Completing.
-
-
-async def _complete(
-    session: Session, request: CompletionRequest, snapshot: Snapshot, kind: RequestKind
-) -> _Answer:
-    """Complete at the cursor of a snapshot, and report the outcome to the metrics."""
-    outcome: Outcome = "failed"
-    try:
-        answer = await _answer(session, request, snapshot)
-        outcome = answer.completion.source
-    except (JsonRpcRequestCancelled, asyncio.CancelledError):
-        outcome = "cancelled"
-        raise
-    finally:
-        session.on_outcome(kind, outcome, time.monotonic() - snapshot.requested_s)
-    return answer
-
-
-async def _answer(session: Session, request: CompletionRequest, snapshot: Snapshot) -> _Answer:
-    """Complete at the cursor of a snapshot; no candidates where none are wanted, or there is no model."""
-    uri = snapshot.document.uri
-    why = session.switches.why_never(uri) if request.invoked else session.switches.why_silent(uri)
-    if why is None and not request.invoked and not is_worthwhile(snapshot.cursor):
-        why = reasons.NOT_WORTHWHILE
-    if why is not None:
-        return _Answer(_NO_COMPLETION, why)
-    session.loader.load(again=request.invoked, ask=request.invoked)
-    session.reporter.waits(uri)
-    with session.reporter.thinking():
-        answer = await _submit(session, request, uri)
-    now = session.documents.get(uri)
-    if now is not snapshot.document and (now is None or now.text != snapshot.document.text):
-        raise JsonRpcRequestCancelled("The document has changed.")
-    return answer
-
-
-async def _submit(session: Session, request: CompletionRequest, uri: str) -> _Answer:
-    """Have the model complete; ``uri`` is the document's, in which the user asks."""
-    try:
-        completion = await session.scheduler.submit(request)
-    except Superseded:
-        raise JsonRpcRequestCancelled("A newer request has replaced this one.") from None
-    except CopilotServerError as error:
-        why = reasons.failed(error)
-        # The user was shown it when loading failed; or was asked, and may just have agreed.
-        if session.scheduler.failure is not None or isinstance(error, ConsentError):
-            return _Answer(_NO_COMPLETION, why)
-        session.reporter.answered(uri, why)
-        session.reporter.failed(error)
-        raise JsonRpcException(str(error), code=types.LSPErrorCodes.RequestFailed) from error
-    if completion.source == "model":
-        session.reporter.works()
-    if completion.candidates:
-        return _Answer(completion, None)
-    return _Answer(
-        completion, reasons.of_completion(completion, session.settings.current.completion.eagerness)
-    )
+    return Sampling(max_new_tokens=settings.max_new_tokens), sampled(session, PANEL_CANDIDATES - 1)
 
 
 # Answering.
 
 
-def _wanted(session: Session, snapshot: Snapshot, answer: _Answer) -> tuple[Candidate, ...]:
+def _wanted(session: Session, snapshot: Snapshot, answer: Answer) -> tuple[Candidate, ...]:
     """Return the one suggestion to show while the user types, if any.
 
     Whoever did not want the best one is not offered the next best, which an explicit request may have left
@@ -211,7 +142,7 @@ def _inline_items(
     completion: Completion,
     candidates: Sequence[Candidate],
     kind: Trigger,
-) -> list[types.InlineCompletionItem]:
+) -> list[MarkedItem]:
     """Make items of ``candidates``, each with the command that reports its acceptance."""
     items = inline_items(snapshot, candidates, session.documents.encoding)
     typed = snapshot.document.text[snapshot.start : snapshot.end]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.editors.examples import ADD, IMPOSSIBLE
 from tests.editors.neovim import Neovim
 from tests.editors.neovim_plugin import (
     BEFORE,
@@ -228,6 +229,35 @@ class TestPanel:
         assert neovim.text().startswith("# mine\ndef shout(text):\n    print(")
         assert neovim.text() != "# mine\ndef shout(text):\n    print()"
         assert marks(neovim) == []
+
+    def test_what_passes_the_examples_comes_first_and_what_fails_says_how(self, neovim: Neovim):
+        for text, mark, said in ((ADD, "✓", "1 of 1 example passes"), (IMPOSSIBLE, "✗", "got 5")):
+            neovim.lua("vim.api.nvim_buf_set_lines(0, 0, -1, false, ...)", text.split("\n"))
+            open_panel(neovim, "G$a")
+            heads = heads_of_panel(neovim)
+            assert heads[0].startswith(f"── 1 {mark} ")
+            assert said in heads[0]
+            neovim.type("q<Esc>")
+
+    def test_the_statusline_says_whether_the_suggestion_passes(self, neovim: Neovim):
+        neovim.lua("vim.api.nvim_buf_set_lines(0, 0, -1, false, ...)", ADD.split("\n"))
+        neovim.type("G$a<M-Bslash>")
+        neovim.wait(
+            lambda: neovim.lua("return require('copilot_server').statusline()") == "copilot: examples pass",
+            "the statusline",
+        )
+
+
+def heads_of_panel(neovim: Neovim) -> list[str]:
+    """What the panel shows above each suggestion."""
+    code = """
+      local namespace = vim.api.nvim_create_namespace('copilot_server_panel')
+      local marks = vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true })
+      return vim.tbl_map(function(mark)
+        return vim.iter(mark[4].virt_text):map(function(chunk) return chunk[1] end):join('')
+      end, marks)
+    """
+    return list(neovim.lua(code))
 
 
 def open_panel(neovim: Neovim, keys: str) -> None:

@@ -27,7 +27,8 @@ from copilot_server.config import (
     load_settings,
 )
 from copilot_server.errors import CopilotServerError
-from copilot_server.evaluation.types import Report, RunSettings, Score, Timing
+from copilot_server.evaluation.types import Report, RunSettings, Score, Timing, Verification
+from copilot_server.lsp.examples import Note
 from copilot_server.lsp.status import Status
 from copilot_server.statistics import figures as statistics_figures
 from tests.support.markdown import anchors, code_blocks, links, without_code
@@ -155,7 +156,9 @@ def test_every_message_of_copilots_and_of_ours_is_documented():
     assert written - documented == set()
 
 
-@pytest.mark.parametrize("kind", [bench_figures.Figures, Status, Score, Timing, RunSettings])
+@pytest.mark.parametrize(
+    "kind", [bench_figures.Figures, Status, Score, Timing, RunSettings, Verification, Note]
+)
 def test_every_field_of_a_json_format_is_documented(kind: type):
     documented = read("docs/protocol.md")
     for field in dataclasses.fields(kind):

@@ -53,10 +53,8 @@ class StandIn:
                 return _completion(cancelled=True)
             case ["settings"]:
                 return _completion(f"{self.settings.max_new_tokens} tokens, loaded {self.loads}")
-            case ["count"]:
-                return _completion(
-                    *(f"number {n}" for n in range(request.sampling.n if request.sampling else 1))
-                )
+            case ["count" | "return" as word]:
+                return _completion(*(_counted(request) if word == "count" else _returned(request)))
             case ["nothing" | "filtered" | "missing" | "unlikely" as word] if (
                 word != "unlikely" or not request.invoked
             ):
@@ -102,6 +100,17 @@ def _fail(request: CompletionRequest) -> None:
             raise MemoryError
         case ["memory"]:
             raise EngineError("Out of memory.", remedy="Take a smaller model.")
+
+
+def _counted(request: CompletionRequest) -> list[str]:
+    """Return as many texts as are asked for."""
+    return [f"number {n}" for n in range(request.sampling.n if request.sampling else 1)]
+
+
+def _returned(request: CompletionRequest) -> list[str]:
+    """Return the values of a model that doubles a number only where it is sampled."""
+    is_sampled = request.sampling is not None and request.sampling.temperature > 0
+    return [" x * 0", " x + x", " 6"] if is_sampled else [" 5"]
 
 
 def _completion(*texts: str, replaced: int = 0, cancelled: bool = False) -> Completion:

@@ -92,4 +92,5 @@ class Wire:
     def end(self) -> None:
         """End the connection, and wait for the engine thread."""
         self.protocol.disconnected()
+        self.server.session.examples.close()
         assert self.server.session.scheduler.close(30)

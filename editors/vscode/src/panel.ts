@@ -115,9 +115,9 @@ export class CandidatePanel implements vscode.Disposable {
 
   private add(candidates: readonly Candidate[]): void {
     const all = withNew(this.candidates, candidates);
-    for (const [index, { text }] of all.entries()) {
+    for (const [index, { text, examples }] of all.entries()) {
       if (index >= this.candidates.length) {
-        this.send({ kind: "candidate", index, text });
+        this.send({ kind: "candidate", index, text, examples });
       }
     }
     this.candidates = all;

@@ -47,7 +47,7 @@ function openPage(): Page {
 function showAll(page: Page, texts: readonly string[], before = ""): void {
   page.tell({ kind: "start", where: texts[0] ?? "", before });
   for (const [index, text] of texts.entries()) {
-    page.tell({ kind: "candidate", index, text });
+    page.tell({ kind: "candidate", index, text, examples: { mark: "failed", message: text } });
   }
   page.tell({ kind: "end", message: texts[0] ?? "" });
 }
@@ -64,6 +64,38 @@ test("hostile candidates are shown as text, and run nothing", () => {
   assert.equal(document.querySelectorAll("#candidates :is(script, img, svg, iframe, style, b)").length, 0);
   assert.equal(document.querySelectorAll("header :is(script, img)").length, 0);
   assert.equal((page.window as unknown as Record<string, unknown>)["harmed"], undefined);
+});
+
+test("what the examples say of a candidate is shown as text, above its code", () => {
+  const page = openPage();
+  showAll(page, HOSTILE);
+  const notes = [...page.window.document.querySelectorAll("#candidates .examples.failed")];
+  assert.deepEqual(
+    notes.map((note) => note.textContent),
+    HOSTILE.map((text) => `✗ ${text}`),
+  );
+});
+
+test("a candidate without examples has no note", () => {
+  const page = openPage();
+  page.tell({ kind: "candidate", index: 0, text: "pass", examples: undefined });
+  assert.equal(page.window.document.querySelectorAll(".examples").length, 0);
+});
+
+test("what a server says of examples is read, and nothing else", () => {
+  const read = (examples: unknown): unknown =>
+    readCandidates({ items: [{ insertText: "x", examples }] }, { line: 0, character: 0 })[0]?.examples;
+  const note = { mark: "passed", message: "1 of 1 example passes" };
+  assert.deepEqual(read({ ...note, passed: 1, examples: 1 }), note);
+  for (const wrong of [
+    undefined,
+    null,
+    "passed",
+    { mark: "great", message: "x" },
+    { mark: "passed", message: 1 },
+  ]) {
+    assert.equal(read(wrong), undefined);
+  }
 });
 
 test("the same text as HTML does harm, so that the test above can fail", () => {
@@ -145,10 +177,10 @@ test("items are read with their range and their command", () => {
   const range = { start: { line: 1, character: 0 }, end: { line: 1, character: 2 } };
   const command = { title: "t", command: "accepted", arguments: ["id"] };
   assert.deepEqual(readCandidates({ items: [{ insertText: "x", range, command }] }, CURSOR), [
-    { text: "x", span: range, command: { command: "accepted", arguments: ["id"] } },
+    { text: "x", span: range, examples: undefined, command: { command: "accepted", arguments: ["id"] } },
   ]);
   assert.deepEqual(readCandidates({ items: [{ insertText: "x" }] }, CURSOR), [
-    { text: "x", span: { start: CURSOR, end: CURSOR }, command: undefined },
+    { text: "x", span: { start: CURSOR, end: CURSOR }, examples: undefined, command: undefined },
   ]);
 });
 

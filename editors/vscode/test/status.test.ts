@@ -39,6 +39,7 @@ test("a status of the server is read", () => {
   const read = {
     ...{ state: "loading", percent: 42, message: "Loading", model: "m", engine: "", choice: "" },
     reason: undefined,
+    examples: undefined,
   };
   assert.deepEqual(readStatus(sent), read);
   assert.deepEqual(readStatus({ ...sent, engine: null }), read);
@@ -77,6 +78,21 @@ test("where the model has no suggestion, the tooltip says why", () => {
     statusView({ kind: "running", status: { ...status, ...changes } }, ON).remedy;
   assert.equal(shown({}), "The model has nothing to suggest here.");
   assert.equal(shown({ reason: undefined }), "");
+});
+
+test("whether the suggestion passes the examples is in the icon and the tooltip", () => {
+  const message = "Ready. The suggestion: 2 of 2 examples pass.";
+  const view = (examples: unknown): [string, string] => {
+    const status = readStatus({ state: "ready", message, examples });
+    assert.ok(status);
+    const { text, remedy } = statusView({ kind: "running", status }, ON);
+    return [text, remedy];
+  };
+  const said = "The suggestion: 2 of 2 examples pass.";
+  assert.deepEqual(view("passed"), ["$(testing-passed-icon) Copilot Server", said]);
+  assert.deepEqual(view("failed"), ["$(testing-failed-icon) Copilot Server", said]);
+  assert.deepEqual(view("unchecked"), ["$(sparkle) Copilot Server", said]);
+  assert.deepEqual(view("great"), ["$(sparkle) Copilot Server", ""]);
 });
 
 test("a switch that is off is shown instead of the server's state", () => {

@@ -7,6 +7,7 @@ import textwrap
 import pytest
 from playwright.sync_api import expect
 
+from tests.editors.examples import ADD, IMPOSSIBLE
 from tests.editors.vscode.documents import BEFORE, BEFORE_TRIANGLE, FILE, TRIANGLE, suggested
 from tests.editors.vscode_window import Window
 
@@ -57,3 +58,25 @@ def test_the_panel_refuses_a_document_that_has_changed_and_asks_again_in_it_as_i
     inserted = window.buffer(FILE).removeprefix(BEFORE_TRIANGLE)
     assert inserted
     assert not inserted.startswith("def ")
+
+
+def test_what_passes_the_examples_comes_first_and_what_fails_says_how(window: Window) -> None:
+    window.replace_all(unindented(ADD))
+    window.press("Control+Alt+\\")
+    page = window.webview("#candidates article")
+    expect(page.locator("#state")).to_contain_text("to accept", timeout=300_000)
+    first = page.locator("article").first
+    expect(first.locator(".examples.passed")).to_have_text("✓ 1 of 1 example passes")
+    window.tab(FILE).click()
+
+    window.replace_all(unindented(IMPOSSIBLE))
+    page.locator("#again").click()
+    expect(page.locator("article .examples.failed").first).to_contain_text("add(2, 3)", timeout=300_000)
+    expect(page.locator("#state")).to_contain_text("to accept", timeout=300_000)
+    expect(first.locator(".examples")).to_contain_text("got 5")
+    expect(page.locator(".examples.passed")).to_have_count(0)
+
+
+def unindented(text: str) -> str:
+    """Return what to type for a text: VS Code indents."""
+    return text.replace("\n    ", "\n")

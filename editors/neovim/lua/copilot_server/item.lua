@@ -127,6 +127,22 @@ local function surroundings_agree(suggestion, item, now)
     and first:sub(1, item.start_col) == suggestion.before:sub(1, item.start_col)
 end
 
+--- What the examples of the function say of an item, for the screen.
+---@param raw lsp.InlineCompletionItem|{examples?: {mark: string, message: string}}
+---@return [string, string][] chunks text and highlight group; none where no examples were checked
+function M.about_examples(raw)
+  local note = type(raw.examples) == 'table' and raw.examples or {}
+  local look = ({
+    passed = { '✓', 'DiagnosticOk' },
+    unchecked = { '–', 'DiagnosticHint' },
+    failed = { '✗', 'DiagnosticError' },
+  })[note.mark]
+  if not look or type(note.message) ~= 'string' then
+    return {}
+  end
+  return { { ('%s %s '):format(look[1], note.message), look[2] } }
+end
+
 --- The part of an item that is not in the buffer yet.
 ---@param suggestion copilot_server.Suggestion
 ---@param index integer

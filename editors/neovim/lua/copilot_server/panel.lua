@@ -59,10 +59,13 @@ end
 ---@param shown copilot_server.Panel
 ---@param row integer from 0; the empty line before a suggestion
 ---@param number integer
-local function separate(shown, row, number)
-  local label = ('── %d '):format(number)
+---@param item table
+local function separate(shown, row, number, item)
+  local parts = { { ('── %d '):format(number), 'FloatBorder' } }
+  vim.list_extend(parts, require('copilot_server.item').about_examples(item))
+  table.insert(parts, { ('─'):rep(40), 'FloatBorder' })
   vim.api.nvim_buf_set_extmark(shown.bufnr, NAMESPACE, row, 0, {
-    virt_text = { { label .. ('─'):rep(40), 'FloatBorder' } },
+    virt_text = parts,
     virt_text_pos = 'overlay',
   })
 end
@@ -84,7 +87,7 @@ local function render(shown)
   vim.bo[shown.bufnr].modifiable = false
   vim.api.nvim_buf_clear_namespace(shown.bufnr, NAMESPACE, 0, -1)
   for number, row in ipairs(shown.rows) do
-    separate(shown, row - 2, number)
+    separate(shown, row - 2, number, shown.items[number])
   end
   set_title(shown)
 end

@@ -15,6 +15,7 @@ local TELL_AGAIN_MS = 300000
 ---@field model? string
 ---@field choice? string why the server chose the model; nil if the settings name it
 ---@field reason? string why there are no suggestions, a code of the protocol; see |copilot_server-functions|
+---@field examples? 'passed'|'unchecked'|'failed' what the function's examples say of what the user has asked for
 ---@field engine? string the hosts that receive the source to complete; nil if the model runs in the server
 
 ---@type table<integer, copilot_server.Status> by client
@@ -44,6 +45,7 @@ local function read(params)
     choice = type(params.choice) == 'string' and params.choice or nil,
     engine = type(params.engine) == 'string' and params.engine or nil,
     reason = type(params.reason) == 'string' and params.reason or nil,
+    examples = type(params.examples) == 'string' and params.examples or nil,
   }
 end
 
@@ -93,6 +95,9 @@ end
 --- Words for the reasons that a statusline names.
 local REASONS = { snoozed = 'snoozed', manual = 'manual', excluded = 'excluded', consent = 'not fetched' }
 
+--- Words for what the examples say of a suggestion.
+local EXAMPLES = { passed = 'examples pass', failed = 'example fails' }
+
 --- A short text for the statusline of the current window, without `%`, which a statusline would interpret.
 ---@return string
 function M.statusline()
@@ -108,7 +113,7 @@ function M.statusline()
   elseif status.engine and status.state ~= 'off' then
     return ('copilot: %s at %s'):format(status.state, (status.engine:gsub('%%', '')))
   end
-  return 'copilot: ' .. status.state
+  return 'copilot: ' .. (status.state == 'ready' and EXAMPLES[status.examples] or status.state)
 end
 
 return M

@@ -10,10 +10,22 @@ export interface Span {
   readonly end: Position;
 }
 
+/** What the examples of a function say of a candidate: whether it passes them, and a sentence about it. */
+export interface ExampleNote {
+  readonly mark: ExampleMark;
+  readonly message: string;
+}
+
+export type ExampleMark = (typeof MARKS)[number];
+
+const MARKS = ["passed", "unchecked", "failed"] as const;
+
 export interface Candidate {
   readonly text: string;
   /** The range of the document that it replaces. */
   readonly span: Span;
+  /** What the function's examples say of it; undefined if the server does not say. */
+  readonly examples: ExampleNote | undefined;
   /** The command that reports its acceptance to the server. */
   readonly command: { readonly command: string; readonly arguments: readonly unknown[] } | undefined;
 }
@@ -41,15 +53,27 @@ function readCandidate(item: unknown, cursor: Position): Candidate | undefined {
   if (typeof item !== "object" || item === null) {
     return undefined;
   }
-  const { insertText, range, command } = item as Record<string, unknown>;
+  const { insertText, range, command, examples } = item as Record<string, unknown>;
   if (typeof insertText !== "string" || insertText === "") {
     return undefined;
   }
   return {
     text: insertText,
     span: readSpan(range) ?? { start: cursor, end: cursor },
+    examples: readExamples(examples),
     command: readCommand(command),
   };
+}
+
+/** Read what the examples say of a suggestion; undefined if that is not valid. */
+export function readMark(value: unknown): ExampleMark | undefined {
+  return MARKS.find((mark) => mark === value);
+}
+
+function readExamples(value: unknown): ExampleNote | undefined {
+  const { mark, message } = (value ?? {}) as Record<string, unknown>;
+  const known = readMark(mark);
+  return known === undefined || typeof message !== "string" ? undefined : { mark: known, message };
 }
 
 function readSpan(range: unknown): Span | undefined {

@@ -1,4 +1,5 @@
 /** The messages between the panel's page and the extension. */
+import type { ExampleNote } from "./candidates";
 
 export type ToPage =
   | {
@@ -8,7 +9,12 @@ export type ToPage =
       /** The line before the cursor, shown in grey before each candidate. */
       readonly before: string;
     }
-  | { readonly kind: "candidate"; readonly index: number; readonly text: string }
+  | {
+      readonly kind: "candidate";
+      readonly index: number;
+      readonly text: string;
+      readonly examples: ExampleNote | undefined;
+    }
   | { readonly kind: "end"; readonly message: string };
 
 export type FromPage =

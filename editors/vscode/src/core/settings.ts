@@ -10,6 +10,7 @@ export const SERVER_SETTINGS = [
   "fetch",
   "enabled",
   "automatic",
+  "verify",
   "languages",
   "exclude",
   "workspace",
@@ -45,7 +46,7 @@ export type Values = Readonly<Partial<Record<ServerSetting, unknown>>>;
 
 /**
  * What the server lets only its start set freely (`GUARDED` in `copilot_server/lsp/settings.py`): where source is sent,
- * which weights are loaded, which files are read, and what is written to the disk.
+ * which weights are loaded, which files are read, what is written to the disk, and when what the model wrote is run.
  */
 export function isGuarded(name: ServerSetting): boolean {
   return (GUARDED as readonly string[]).includes(name.split(".", 1)[0] ?? name);
@@ -56,6 +57,7 @@ const GUARDED = [
   "offline",
   "fetch",
   "automatic",
+  "verify",
   "exclude",
   "workspace",
   "statistics",

@@ -1,4 +1,5 @@
 /** What the status bar shows. */
+import { readMark, type ExampleMark } from "./candidates";
 import { readCode, type ReasonCode } from "./reasons";
 
 export type ServerState = "loading" | "ready" | "thinking" | "off" | "error";
@@ -15,6 +16,8 @@ export interface ServerStatus {
   readonly choice: string;
   /** Why there are no suggestions; undefined if there are, or if the server does not say. */
   readonly reason: ReasonCode | undefined;
+  /** What the function's examples say of the suggestion that the user has asked for, if they were checked. */
+  readonly examples: ExampleMark | undefined;
 }
 
 /** The state of the server's process, as the extension sees it. */
@@ -67,6 +70,7 @@ export const UNKNOWN_STATUS: ServerStatus = {
   engine: "",
   choice: "",
   reason: undefined,
+  examples: undefined,
 };
 /** The number of characters of a host that fit in a status bar. */
 const SHORT = 28;
@@ -76,7 +80,10 @@ export function readStatus(params: unknown): ServerStatus | undefined {
   if (typeof params !== "object" || params === null) {
     return undefined;
   }
-  const { state, percent, message, model, engine, choice, reason } = params as Record<string, unknown>;
+  const { state, percent, message, model, engine, choice, reason, examples } = params as Record<
+    string,
+    unknown
+  >;
   if (typeof state !== "string" || !STATES.includes(state)) {
     return undefined;
   }
@@ -88,6 +95,7 @@ export function readStatus(params: unknown): ServerStatus | undefined {
     engine: typeof engine === "string" ? engine : "",
     choice: typeof choice === "string" ? choice : "",
     reason: readCode(reason),
+    examples: readMark(examples),
   };
 }
 
@@ -156,7 +164,7 @@ function local(status: ServerStatus): StatusView {
       };
     }
     case "ready":
-      return { ...normal("$(sparkle)", `ready${model}`), remedy: whyNone(status) };
+      return { ...normal(readyIcon(status), `ready${model}`), remedy: aboutSuggestion(status) };
     case "thinking":
       return normal("$(loading~spin)", `thinking${model}`);
     case "off":
@@ -166,9 +174,23 @@ function local(status: ServerStatus): StatusView {
   }
 }
 
-/** Why there is no suggestion where the user is although all is ready; empty if there is one, or nobody has asked. */
-function whyNone({ reason, message }: ServerStatus): string {
-  return reason === undefined || reason === "manual" ? "" : message.replace(/^Ready\. /, "");
+/** Whether the suggestion that the user has asked for passes the function's examples. */
+function readyIcon({ examples }: ServerStatus): string {
+  const icons = {
+    passed: "$(testing-passed-icon)",
+    failed: "$(testing-failed-icon)",
+    unchecked: "$(sparkle)",
+  };
+  return icons[examples ?? "unchecked"];
+}
+
+/**
+ * Why there is no suggestion where the user is although all is ready, or what the examples say of it; empty if
+ * nobody has asked.
+ */
+function aboutSuggestion({ reason, examples, message }: ServerStatus): string {
+  const isSaid = examples !== undefined || (reason !== undefined && reason !== "manual");
+  return isSaid ? message.replace(/^Ready\. /, "") : "";
 }
 
 /** The same for a model that a remote engine runs: the user sees where the source is sent. */

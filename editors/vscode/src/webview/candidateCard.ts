@@ -1,21 +1,30 @@
 /** A candidate on the page. A model wrote its text, so it is inserted as text and never as HTML. */
+import type { ExampleMark, ExampleNote } from "../core/candidates";
 import { dedented } from "../core/dedent";
 import { pieces } from "../core/highlight";
+
+const SIGNS: Readonly<Record<ExampleMark, string>> = { passed: "✓", unchecked: "–", failed: "✗" };
 
 export interface CardParts {
   readonly index: number;
   readonly before: string;
   readonly text: string;
+  readonly examples: ExampleNote | undefined;
   readonly accept: (index: number) => void;
 }
 
 /** Create the card. */
-export function candidateCard(page: Document, { index, before, text, accept }: CardParts): HTMLElement {
+export function candidateCard(page: Document, parts: CardParts): HTMLElement {
+  const { index, before, text, examples, accept } = parts;
   const card = page.createElement("article");
   card.tabIndex = 0;
   card.dataset["index"] = String(index);
   card.setAttribute("aria-label", `Suggestion ${index + 1}`);
-  card.append(cardHead(page, index, text, accept), cardCode(page, before, text));
+  card.append(cardHead(page, index, text, accept));
+  if (examples !== undefined) {
+    card.append(exampleNote(page, examples));
+  }
+  card.append(cardCode(page, before, text));
   card.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target === card) {
       accept(index);
@@ -43,6 +52,14 @@ function cardHead(page: Document, index: number, text: string, accept: (index: n
   });
   head.append(title, size, button);
   return head;
+}
+
+/** A line that says whether the candidate passes the function's examples. A program wrote a part of it. */
+function exampleNote(page: Document, { mark, message }: ExampleNote): HTMLElement {
+  const note = page.createElement("p");
+  note.className = `examples ${mark}`;
+  note.textContent = `${SIGNS[mark]} ${message}`;
+  return note;
 }
 
 function cardCode(page: Document, before: string, text: string): HTMLElement {

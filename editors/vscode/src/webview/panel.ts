@@ -30,7 +30,7 @@ function show(message: ToPage): void {
       document.body.classList.add("busy");
       break;
     case "candidate":
-      cards.append(candidateCard(document, { index: message.index, before, text: message.text, accept }));
+      cards.append(candidateCard(document, { ...message, before, accept }));
       if (message.index === 0 && document.hasFocus()) {
         cards.querySelector("article")?.focus();
       }

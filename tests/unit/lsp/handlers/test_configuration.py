@@ -75,6 +75,7 @@ ATTACKS: dict[str, tuple[object, object, object]] = {
     "statistics": (False, True, False),
     "workspace": (False, True, False),
     "automatic": (False, True, False),
+    "verify": ("asked", "idle", "off"),
 }
 
 

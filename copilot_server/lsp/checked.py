@@ -1,0 +1,118 @@
+"""Suggestions that are checked against the examples of their function before or after they are shown."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+
+from pygls.exceptions import JsonRpcException
+
+from copilot_server.completion.plan import SAMPLED
+from copilot_server.completion.types import Candidate, CompletionRequest
+from copilot_server.completion.verification.drawing import BUDGET, EDITOR_S, ROUNDS
+from copilot_server.engine.base import Sampling
+from copilot_server.lsp.completing import Answer, complete
+from copilot_server.lsp.examples import in_order, mark_of, note_of
+from copilot_server.lsp.session import Session
+from copilot_server.lsp.snapshot import Snapshot
+
+#: How long nobody must have typed before a suggestion that is shown is checked, in seconds.
+QUIET_S = 1.0
+
+#: Asks for candidates that are sampled in a certain way.
+Draw = Callable[[Sampling], Awaitable[Answer]]
+
+
+async def asked(session: Session, request: CompletionRequest, snapshot: Snapshot) -> Answer:
+    """Complete for a user who asks, with those candidates first that pass the function's examples.
+
+    If all of them fail one, others are drawn while the budget and the time last.
+
+    Raises:
+        JsonRpcRequestCancelled, JsonRpcException: as ``complete``.
+    """
+    answer = await complete(session, request, snapshot, "invoked")
+    found = [*session.examples.recall(snapshot.cursor), *answer.completion.candidates]
+    if not found or not await session.examples.are_wanted(snapshot.cursor):
+        return answer
+    found = await session.examples.check(snapshot.cursor, _different(found))
+    drawn = session.settings.current.completion.candidates * SAMPLED
+
+    def draw(sampling: Sampling) -> Awaitable[Answer]:
+        return complete(session, replace(request, sampling=sampling), snapshot, "invoked")
+
+    found = await _until_one_passes(session, snapshot, found, drawn, draw)
+    return answer._replace(completion=replace(answer.completion, candidates=tuple(found)))
+
+
+def check_when_idle(
+    session: Session, request: CompletionRequest, snapshot: Snapshot, candidate: Candidate
+) -> None:
+    """Check a suggestion that is shown once nobody types, if the user wants that; else only get ready to.
+
+    What passes in its stead is kept for when the user asks. What is shown stays as it is.
+    """
+    session.examples.warm(snapshot.cursor)
+    if session.settings.current.verify == "idle":
+        session.examples.start_idle(_checked_idly(session, request, snapshot, candidate))
+
+
+async def _checked_idly(
+    session: Session, request: CompletionRequest, snapshot: Snapshot, candidate: Candidate
+) -> None:
+    await asyncio.sleep(QUIET_S)
+    if not await session.examples.are_wanted(snapshot.cursor):
+        return
+    found = await session.examples.check(snapshot.cursor, [candidate])
+    session.reporter.answered(snapshot.document.uri, None, note_of(found[0]))
+
+    def draw(sampling: Sampling) -> Awaitable[Answer]:
+        return complete(session, replace(request, invoked=True, sampling=sampling), snapshot, "automatic")
+
+    with contextlib.suppress(JsonRpcException):  # nobody waits for it
+        found = await _until_one_passes(session, snapshot, found, 1, draw)
+    session.examples.remember(snapshot.cursor, [one for one in found if mark_of(one) == "passed"])
+
+
+async def _until_one_passes(
+    session: Session, snapshot: Snapshot, found: list[Candidate], drawn: int, draw: Draw
+) -> list[Candidate]:
+    """Draw others than those that were ``found`` while the first fails an example; return all in order.
+
+    ``drawn``: how many of the budget are spent.
+    """
+    begun_s = time.monotonic()
+    for count in _rounds(drawn):
+        if mark_of(found[0]) != "failed" or time.monotonic() - begun_s > EDITOR_S:
+            break
+        completion, _ = await draw(sampled(session, count))
+        known = {one.text for one in found}
+        fresh = [one for one in completion.candidates if one.text not in known]
+        found = in_order([*found, *await session.examples.check(snapshot.cursor, fresh)])
+    return found
+
+
+def _rounds(drawn: int) -> Iterator[int]:
+    """Yield the numbers of candidates to draw after ``drawn``, until the budget is spent."""
+    most = ROUNDS[-1].samples
+    for spent in range(drawn, BUDGET, most):
+        yield min(BUDGET - spent, most)
+
+
+def _different(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return candidates with different texts, each the first of its text."""
+    return list({one.text: one for one in reversed(candidates)}.values())[::-1]
+
+
+def sampled(session: Session, count: int) -> Sampling:
+    """Say how to sample ``count`` candidates, none of them greedy."""
+    settings = session.settings.current.completion
+    return Sampling(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        n=count,
+        max_new_tokens=settings.max_new_tokens,
+    )

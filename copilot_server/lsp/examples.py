@@ -1,0 +1,135 @@
+"""The examples in an editor's documents: when candidates are checked against them, and the marks on those."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from cachetools import LRUCache
+
+from copilot_server.completion.examples import Verdicts
+from copilot_server.completion.types import Candidate
+from copilot_server.completion.verification.checker import ExampleChecker
+from copilot_server.context.document import Cursor
+from copilot_server.errors import SandboxUnavailableError
+from copilot_server.lsp.settings import ClientSettings
+from copilot_server.shown import shown
+
+#: What the examples say of a candidate, in the order in which candidates are shown.
+Mark = Literal["passed", "unchecked", "failed"]
+_ORDER: tuple[Mark, ...] = ("passed", "unchecked", "failed")
+
+#: For how many positions passing candidates are kept until the user asks there.
+REMEMBERED = 16
+
+
+class SessionExamples:
+    """Checks the candidates of one session in a sandbox of its own. For the thread of the event loop."""
+
+    def __init__(self, settings: ClientSettings, log: Callable[[str], None]) -> None:
+        """``log``: writes a line into the editor's log."""
+        self._settings = settings
+        self._log = log
+        self._checker = ExampleChecker()
+        self._is_silent = False
+        self._idle: asyncio.Task[None] | None = None
+        self._passing: LRUCache[tuple[str, int], tuple[Candidate, ...]] = LRUCache(REMEMBERED)
+
+    async def are_wanted(self, cursor: Cursor) -> bool:
+        """Whether candidates that the user asks for at a cursor are checked: there are examples for them."""
+        if self._settings.current.verify == "off" or self._checker.unavailable:
+            return False
+        return len(await asyncio.to_thread(self._checker.examples, cursor)) > 0
+
+    def warm(self, cursor: Cursor) -> None:
+        """Have the sandbox ready if there are examples at a cursor that the user has come to."""
+        if self._settings.current.verify != "off" and not self._checker.unavailable:
+            self._checker.warm(cursor)
+
+    async def check(self, cursor: Cursor, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the candidates with their verdicts: those that pass first, those that fail last.
+
+        Cancelling the caller's task ends the programs at once.
+        """
+        checks = [asyncio.wrap_future(one) for one in self._checker.check(cursor, candidates)]
+        try:
+            verdicts = await asyncio.gather(*checks)
+        except asyncio.CancelledError:
+            self._checker.stop()
+            raise
+        except SandboxUnavailableError as error:
+            self._say_once(f"Examples are not checked. {error}")
+            return list(candidates)
+        return in_order([replace(one, verdicts=its) for one, its in zip(candidates, verdicts, strict=True)])
+
+    def start_idle(self, check: Coroutine[Any, Any, None]) -> None:
+        """Run a check that the next request or edit interrupts."""
+        self.interrupt()
+        self._idle = asyncio.ensure_future(check)
+
+    def interrupt(self) -> None:
+        """End the check that runs while nobody types: somebody does."""
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+
+    def remember(self, cursor: Cursor, passing: Sequence[Candidate]) -> None:
+        """Keep candidates that pass for when the user asks at the cursor."""
+        self._passing[cursor.document.text, cursor.offset] = tuple(passing)
+
+    def recall(self, cursor: Cursor) -> tuple[Candidate, ...]:
+        """Return the candidates that were kept for the cursor."""
+        return self._passing.get((cursor.document.text, cursor.offset), ())
+
+    def known(self, cursor: Cursor, candidate: Candidate) -> Candidate:
+        """Return a candidate with its verdicts if it has been checked at the cursor before."""
+        verdicts = self._checker.known(cursor, candidate)
+        return candidate if verdicts is None else replace(candidate, verdicts=verdicts)
+
+    def close(self) -> None:
+        """End the checks and the sandbox."""
+        self.interrupt()
+        self._checker.close()
+
+    def _say_once(self, message: str) -> None:
+        if not self._is_silent:
+            self._is_silent = True
+            self._log(message)
+
+
+def in_order(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return those that pass all examples first, then those not checked, then those that fail the fewest."""
+    return sorted(candidates, key=lambda one: (_ORDER.index(mark_of(one)), _failures(one)))
+
+
+def mark_of(candidate: Candidate) -> Mark:
+    """Return what the examples say of a candidate."""
+    verdicts = candidate.verdicts
+    if verdicts is None or not (verdicts.passed or verdicts.failed):
+        return "unchecked"
+    return "failed" if verdicts.failed else "passed"
+
+
+def _failures(candidate: Candidate) -> int:
+    return 0 if candidate.verdicts is None else len(candidate.verdicts.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What an editor shows of the examples beside a candidate. ``message`` is safe to show in one line."""
+
+    mark: Mark
+    message: str
+    passed: int
+    examples: int
+
+
+def note_of(candidate: Candidate) -> Note | None:
+    """Return what to show beside a candidate; None where there were no examples."""
+    verdicts: Verdicts | None = candidate.verdicts
+    if verdicts is None or not len(verdicts.verdicts):
+        return None
+    message = shown(verdicts.summary())
+    return Note(mark_of(candidate), message, len(verdicts.passed), len(verdicts.verdicts))

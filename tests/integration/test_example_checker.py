@@ -1,0 +1,97 @@
+"""The sandbox of an editor's session: opened when examples are there, closed when idle, stopped at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from copilot_server.completion.types import Candidate
+from copilot_server.completion.verification.checker import ExampleChecker
+from copilot_server.context.document import Cursor, Document
+from tests.support.patience import PATIENCE_S, wait_until
+
+TEXT = 'def twice(x):\n    """Return x doubled.\n\n    >>> twice(2)\n    4\n    """\n    return'
+RIGHT = Candidate(" x + x", 0.0, "stop")
+ENDLESS = Candidate(" next(y for y in iter(int, 1) if y)", 0.0, "stop")
+
+pytestmark = [
+    pytest.mark.serial,  # counts processes
+    pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is for Linux"),
+]
+
+
+def cursor(text: str = TEXT, language: str = "python") -> Cursor:
+    return Cursor(Document("file:///a.py", language, text), len(text))
+
+
+def sandboxes() -> list[psutil.Process]:
+    """The processes that this one has started, which are those of sandboxes."""
+    return psutil.Process(os.getpid()).children()
+
+
+@pytest.fixture
+def checker() -> Iterator[ExampleChecker]:
+    assert sandboxes() == []
+    checker = ExampleChecker()
+    yield checker
+    checker.close()
+    wait_until(lambda: sandboxes() == [])
+
+
+def test_a_candidate_is_checked_once(checker: ExampleChecker):
+    assert checker.known(cursor(), RIGHT) is None
+    (check,) = checker.check(cursor(), [RIGHT])
+    verdicts = check.result(PATIENCE_S)
+    assert verdicts.summary() == "1 of 1 example passes"
+    assert checker.known(cursor(), RIGHT) is verdicts
+    assert sandboxes() != []
+
+
+def test_no_sandbox_is_opened_without_examples(checker: ExampleChecker):
+    silent = 'def twice(x):\n    """Return x doubled."""\n    return'
+    for one in (cursor(silent), cursor(language="markdown"), cursor("")):
+        (check,) = checker.check(one, [RIGHT])
+        assert len(check.result(PATIENCE_S).verdicts) == 0
+        checker.warm(one)
+    assert sandboxes() == []
+
+
+def test_it_is_warm_where_there_are_examples(checker: ExampleChecker):
+    checker.warm(cursor())
+    wait_until(lambda: sandboxes() != [])
+
+
+def test_it_is_closed_when_idle_and_opened_again():
+    checker = ExampleChecker(idle_s=0.3)
+    try:
+        for text in (" x + x", " 2 * x"):
+            (check,) = checker.check(cursor(), [Candidate(text, 0.0, "stop")])
+            assert check.result(PATIENCE_S).passed
+            wait_until(lambda: sandboxes() == [])
+    finally:
+        checker.close()
+
+
+def test_stopping_ends_a_program_that_would_not_end_and_keeps_no_verdict(checker: ExampleChecker):
+    (right,) = checker.check(cursor(), [RIGHT])
+    right.result(PATIENCE_S)
+    running = checker.check(cursor(), [ENDLESS])[0]
+    wait_until(lambda: any(len(one.children(recursive=True)) > 1 for one in sandboxes()))
+    began_s = time.monotonic()
+    checker.stop()
+    assert not running.result(PATIENCE_S).passed
+    assert time.monotonic() - began_s < PATIENCE_S
+    assert checker.known(cursor(), ENDLESS) is None
+    (again,) = checker.check(cursor(), [Candidate(" 2 * x", 0.0, "stop")])
+    assert again.result(PATIENCE_S).passed
+
+
+def test_a_program_that_would_not_end_is_ended_and_fails(checker: ExampleChecker):
+    (check,) = checker.check(cursor(), [ENDLESS])
+    verdicts = check.result(PATIENCE_S)
+    assert [one.detail for one in verdicts.failed] == ["timed out"]

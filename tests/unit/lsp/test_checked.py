@@ -1,0 +1,88 @@
+"""Suggestions that are checked against the examples in a docstring, in the real sandbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from copilot_server.config import Settings
+from copilot_server.lsp.server import CopilotServer
+from tests.support.lsp_stand_in import open_stand_in
+from tests.support.lsp_wire import URI, Wire
+
+INLINE, PANEL = "textDocument/inlineCompletion", "textDocument/copilotPanelCompletion"
+TWICE = 'def twice(x):\n    """Return x doubled.\n\n    >>> twice(2)\n    4\n    """\n    return'
+SILENT = 'def twice(x):\n    """Return x doubled."""\n    return'
+
+
+def at_end(text: str, *, invoked: bool = True) -> dict[str, Any]:
+    lines = text.split("\n")
+    position = {"line": len(lines) - 1, "character": len(lines[-1])}
+    context = {"triggerKind": 1 if invoked else 2}
+    return {"textDocument": {"uri": URI}, "position": position, "context": context}
+
+
+def marks(items: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
+    return [(one["insertText"], one.get("examples", {}).get("mark")) for one in items]
+
+
+async def test_what_passes_comes_first_and_what_fails_says_how(editor: Wire) -> None:
+    editor.initialize()
+    editor.open(TWICE)
+    items = (await editor.request(INLINE, at_end(TWICE)))["items"]
+    assert marks(items) == [(" x + x", "passed"), (" 5", "failed"), (" x * 0", "failed")]
+    assert items[0]["examples"] == {
+        "mark": "passed",
+        "message": "1 of 1 example passes",
+        "passed": 1,
+        "examples": 1,
+    }
+    assert "twice(2)" in items[1]["examples"]["message"]
+    assert "5" in items[1]["examples"]["message"]
+    status = editor.messages("didChangeStatus")[-1]
+    assert status["examples"] == "passed"
+    assert status["message"] == "Ready. The suggestion: 1 of 1 example passes."
+
+
+async def test_a_panel_ends_with_what_fails(editor: Wire) -> None:
+    editor.initialize()
+    editor.open(TWICE)
+    items = (await editor.request(PANEL, at_end(TWICE)))["items"]
+    assert marks(items) == [
+        (" x + x", "passed"),
+        (" 5", "failed"),
+        (" x * 0", "failed"),
+        (" 6", "failed"),
+    ]
+
+
+async def test_without_examples_or_when_it_is_off_nothing_is_marked() -> None:
+    for text, settings in ((SILENT, Settings()), (TWICE, Settings(verify="off"))):
+        editor = Wire(CopilotServer(settings, {}, open_stand_in))
+        editor.initialize()
+        editor.open(text)
+        items = (await editor.request(INLINE, at_end(text)))["items"]
+        assert marks(items) == [(" 5", None)]
+        assert editor.messages("didChangeStatus")[-1]["examples"] is None
+        editor.end()
+
+
+async def test_what_is_suggested_while_one_types_is_not_checked_at_once(editor: Wire) -> None:
+    editor.initialize()
+    editor.open(TWICE)
+    items = (await editor.request(INLINE, at_end(TWICE, invoked=False)))["items"]
+    assert marks(items) == [(" 5", None)]
+
+
+async def test_where_no_sandbox_works_that_is_said_once_and_nothing_runs(
+    editor: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("copilot_server.sandbox.host.tiers", list)
+    editor.initialize()
+    editor.open(TWICE)
+    for _ in range(2):
+        items = (await editor.request(INLINE, at_end(TWICE)))["items"]
+        assert marks(items) == [(" 5", None)]
+    said = [one["message"] for one in editor.messages("window/logMessage")]
+    assert len([one for one in said if "Examples are not checked" in one]) == 1
