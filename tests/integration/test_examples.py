@@ -185,6 +185,20 @@ def test_what_the_deadline_ends_is_not_checked(sandbox: Sandbox):
     assert {one.outcome for one in checked(sandbox, document, "    return x * x\n")} == {"passed"}
 
 
+def test_a_check_waits_for_a_worker_until_its_deadline():
+    document = documented("f(2) == 4")
+    examples = read_examples(document, len(document))
+    right = Candidate(document, len(document), "    return 2 * x\n")
+    endless = Program("def f(): pass", "def check(candidate):\n    while True: pass\n", "f")
+    with open_sandbox(limits=PATIENT, workers=1) as opened:
+        opened.submit(endless, Limits(timeout_s=1.5))
+        assert outcomes(check(opened, examples, right, limits=HURRIED)) == [("passed", "")]
+        opened.submit(endless, PATIENT)
+        late = check(opened, examples, right, deadline=time.monotonic() + 0.1)
+        assert outcomes(late) == [("not checked", "not reached")]
+    assert outcomes(check(opened, examples, right)) == [("not checked", "not reached")]
+
+
 def test_some_examples_may_need_what_cannot_be_run(sandbox: Sandbox):
     document = documented(
         "f(2) == 4\nf(LIMIT) == 6\nf(N_ROWS) == 8", before="LIMIT = 3\nN_ROWS = connect()\n"

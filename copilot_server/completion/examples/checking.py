@@ -33,7 +33,7 @@ from copilot_server.sandbox import Limits, Program, ProgramResult, Sandbox
 DEFAULT_LIMITS = Limits(timeout_s=2.0)
 #: A session as ``comparing.reports`` has it.
 _Session = list[tuple[str, bool, bool, int | None, tuple[object, ...] | None]]
-#: How much longer than its limit a program may take to be ended.
+#: How long after the deadline the sandbox may take to end a program.
 _GRACE_S = 1.0
 _TIMED_OUT = "timed out"
 _NOT_COMPILED = ("SyntaxError", "IndentationError", "TabError")
@@ -101,7 +101,7 @@ def check(
         one = prepare(examples, candidate, without=verdicts)
         verdicts |= one.verdicts
         limited = replace(limits, timeout_s=min(limits.timeout_s, deadline - time.monotonic()))
-        result = _run(sandbox, one.program, limited) if one.program else None
+        result = _run(sandbox, one.program, limited, deadline) if one.program else None
         if result is None:
             break
         verdicts |= one.read(result)
@@ -149,8 +149,8 @@ def _all(examples: Examples, outcome: Outcome, detail: str) -> dict[int, Verdict
     return {number: Verdict(one, outcome, detail) for number, one in enumerate(examples)}
 
 
-def _run(sandbox: Sandbox, program: Program, limits: Limits) -> ProgramResult | None:
-    """Run the program; None if there is no time, or the sandbox is at an end."""
+def _run(sandbox: Sandbox, program: Program, limits: Limits, deadline: float) -> ProgramResult | None:
+    """Run the program when a worker is free; None if there is no time, or the sandbox is at an end."""
     if limits.timeout_s <= 0:
         return None
     try:
@@ -158,7 +158,8 @@ def _run(sandbox: Sandbox, program: Program, limits: Limits) -> ProgramResult | 
     except RuntimeError:  # it has been closed
         return None
     try:
-        return future.result(limits.timeout_s + _GRACE_S)
+        left_s = deadline - time.monotonic() + _GRACE_S
+        return future.result(None if left_s == math.inf else left_s)
     except (FutureTimeoutError, CancelledError, SandboxUnavailableError):
         future.cancel()
         return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from copilot_server.completion.examples.doctests import one_line
+from copilot_server.completion.examples.sentences import without_doctests
 from copilot_server.completion.examples.target import Target
 from copilot_server.completion.examples.types import Session, Step, Wanted
 from copilot_server.completion.examples.values import Value, literal_prefix, read_value
@@ -20,10 +21,10 @@ _RESULT = re.compile(
 )
 _NEGATED = re.compile(r"\b(?:not|never|n't|instead|without|unless)\b")
 _INPUT = re.compile(
-    r"^[ \t>*-]*(?:sample[ \t]+)?inputs?[ \t]*\d*[ \t]*[:=][ \t]*", re.IGNORECASE | re.MULTILINE
+    r"^[ \t*-]*(?:sample[ \t]+)?inputs?[ \t]*\d*[ \t]*[:=][ \t]*", re.IGNORECASE | re.MULTILINE
 )
 _OUTPUT = re.compile(
-    r"[ \t>*,;-]*(?:sample[ \t]+|expected[ \t]+)?outputs?[ \t]*\d*[ \t]*[:=][ \t]*(?:\n[ \t]*(?=\S))?",
+    r"[ \t*,;-]*(?:sample[ \t]+|expected[ \t]+)?outputs?[ \t]*\d*[ \t]*[:=][ \t]*(?:\n[ \t]*(?=\S))?",
     re.IGNORECASE,
 )
 _OUTPUT_LINE = re.compile(rf"^{_OUTPUT.pattern}", re.IGNORECASE | re.MULTILINE)
@@ -45,6 +46,7 @@ def read_labelled(text: str, target: Target, first_line: int) -> list[Session]:
     """Return the inputs with outputs that ``text`` names, each pair as a session."""
     if target.classes or target.is_async or target.parameters is None:
         return []
+    text = without_doctests(text)
     return [*_sentences(text, target, first_line), *_blocks(text, target, first_line)]
 
 

@@ -55,12 +55,12 @@ class _Found:
 
 def read_sentences(text: str, target: Target, first_line: int) -> list[Session]:
     """Return what the lines of ``text`` without doctests claim, each claim as a session of its own."""
-    text = _without_doctests(text)
+    text = without_doctests(text)
     found = [*_comparisons(text, target, first_line), *_calls(text, target, first_line)]
     return [_session(one) for one in _certain(found, target)]
 
 
-def _without_doctests(text: str) -> str:
+def without_doctests(text: str) -> str:
     """Blank the lines of doctests, and what is printed below them."""
     lines, inside = [], False
     for line in text.split("\n"):
@@ -83,7 +83,9 @@ def _comparisons(text: str, target: Target, first_line: int) -> Iterator[_Found]
         if f"{target.name}(" in code.replace(" ", "") and not doubted:
             body = parsed_statements(code.strip().strip("`"))
             claim = claimed(body[0], target) if body and len(body) == 1 else None
-            if claim and _knows(claim.source, target) and claim.wanted.form == "value":
+            # That an expression is true is also said where another result is meant to be shown.
+            is_plain = claim is not None and not claim.source.startswith("bool(")
+            if claim and is_plain and _knows(claim.source, target):
                 value = _value_of(claim.wanted)
                 yield _Found(first_line + number, claim.source, value, "==", one_line(code), "comparison")
         if line.strip():

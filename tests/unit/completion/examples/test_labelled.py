@@ -54,6 +54,7 @@ UNCERTAIN = [
     ("Input: 5, 6\nOutput: 3", "Input: 5\nOutput: 3"),
     ("Input: 5\nExplanation: it is so\nOutput: 3", "Input: 5\nOutput: 3"),
     ("Input: 5\nOutput: 3 or 4", "Input: 5\nOutput: 3"),
+    (">>> input = []\n>>> output = []", "input = []\noutput = []"),
 ]
 
 
