@@ -14,6 +14,7 @@ from copilot_server.completion.filters.drop_repeated_line import drop_repeated_l
 from copilot_server.completion.filters.drop_unfinished_line import drop_unfinished_line
 from copilot_server.completion.filters.end_line_of_gap import end_line_of_gap
 from copilot_server.completion.filters.fit_cell import fit_cell
+from copilot_server.completion.filters.fit_deeper_line import fit_deeper_line
 from copilot_server.completion.filters.fit_gap import fit_gap
 from copilot_server.completion.filters.match_indentation import match_indentation
 from copilot_server.completion.filters.match_line_ends import match_line_ends
@@ -42,6 +43,8 @@ FILTERS: tuple[Filter, ...] = (
     cut_repetition,
     drop_repeated_context,
     cut_repeated_suffix,
+    # After lines that stand below already are cut: the header before them may be what is left.
+    fit_deeper_line,
     # After the cuts, once the end of the text is known.
     replace_line_suffix,
     # After the cuts, which may leave blanks.
