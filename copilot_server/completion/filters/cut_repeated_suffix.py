@@ -14,6 +14,8 @@ _LOOKED_AT = 4_000  # code points of the document after the cursor
 _COMPARED_LINES = 3  # how many equal lines make a repeat of what follows
 #: What rows of a table may have in common: signs, numbers and constants.
 _ROW = re.compile(r"(?:[^\w\"']|\d[\w.]*|\b(?:None|True|False)\b)*")
+#: A line that closes brackets, and may end a statement or an element.
+_CLOSERS = re.compile(r"\s*[)\]}]+[;,]?")
 #: Brackets hold a keyword argument or a key only once.
 _KEY = re.compile(r"\s*(?:\w+ *=(?!=)|(?:\"[^\"]*\"|'[^']*') *:)")
 
@@ -40,9 +42,17 @@ def cut_repeated_suffix(draft: Draft, situation: Situation) -> Draft | None:
 
 
 def _repeats(lines: list[str], following: list[str]) -> bool:
-    """Whether ``lines`` are those that follow, to the end of either."""
+    """Whether ``lines`` are those that follow, to the end of either. After closers, `;` and `,` do not count.
+
+    An editor puts ``)`` on a line of its own below, where a model ends a statement with ``);``.
+    """
     compared = min(len(lines), len(following), _COMPARED_LINES)
-    return compared > 0 and lines[:compared] == following[:compared]
+    pairs = zip(lines[:compared], following[:compared], strict=True)
+    return compared > 0 and all(_without_sign(one) == _without_sign(other) for one, other in pairs)
+
+
+def _without_sign(line: str) -> str:
+    return line.rstrip(";,") if _CLOSERS.fullmatch(line) else line
 
 
 def _is_below(line: str, following: list[str]) -> bool:
