@@ -93,7 +93,7 @@ class Verifier:
                 yield Choice(name, tuple(draws), best(verdicts, certainties))
 
     def _is_settled(self, name: str) -> bool:
-        return any(is_settled(one.verdicts.result()) for one in self._drawn[name])
+        return is_settled([one.verdicts.result() for one in self._drawn[name]])
 
     def _wanted(self, name: str, following: Round) -> Wanted:
         earlier = sum(one.sample.temperature == following.temperature for one in self._drawn[name])

@@ -41,9 +41,13 @@ def rounds_within(budget: int) -> Iterator[Round]:
 EDITOR_S = 8.0
 
 
-def is_settled(verdicts: Verdicts) -> bool:
-    """Whether drawing others can gain nothing: the candidate fails no example."""
-    return not verdicts.failed
+def is_settled(examined: Sequence[Verdicts]) -> bool:
+    """Whether drawing others can gain nothing: one passes, or none fails an example.
+
+    One whose examples could not be checked settles nothing where another fails them.
+    """
+    passes = any(one.passed and not one.failed for one in examined)
+    return passes or not any(one.failed for one in examined)
 
 
 def best(examined: Sequence[Verdicts], certainties: Sequence[float]) -> int:

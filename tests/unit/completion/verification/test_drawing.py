@@ -24,10 +24,11 @@ def test_rounds_spend_the_budget_and_no_more(budget: int):
 
 
 def test_a_failed_example_asks_for_more_and_one_that_is_not_checked_does_not():
-    assert not is_settled(verdicts(2, 1))
-    assert is_settled(verdicts(2))
-    assert is_settled(verdicts(0, 0, 3))
-    assert is_settled(verdicts(0))
+    assert not is_settled([verdicts(2, 1)])
+    assert is_settled([verdicts(2, 1), verdicts(2)])
+    assert is_settled([verdicts(0, 0, 3)])
+    assert is_settled([verdicts(0)])
+    assert not is_settled([verdicts(2, 1), verdicts(0, 0, 3)])
 
 
 @pytest.mark.parametrize(
