@@ -41,6 +41,18 @@ def sha256_of(path: Path) -> str:
 """Return the SHA-256 of a file, which is read in pieces."""
 '''
 
+#: A function whose examples some suggestions pass and others fail.
+CHECKED = '''\
+def roman(number: int) -> str:
+"""Return a number in Roman numerals.
+
+>>> roman(4)
+'IV'
+>>> roman(1994)
+'MCMXCIV'
+"""
+'''
+
 
 def main() -> None:
     """Take all pictures."""
@@ -65,11 +77,10 @@ def _take(browser: Browser, folder: Path) -> None:
         window.press("Control+z")
 
         window.page.set_viewport_size({"width": 1600, "height": 620})
-        window.press("Control+Alt+\\")
-        page = window.webview("#candidates article")
-        expect(page.locator("#state")).to_contain_text("to accept", timeout=300_000)
-        _save(window, "panel")
-        window.tab("Suggestions").click(button="middle")
+        _panel(window, "panel")
+        window.focus_editor()
+        window.replace_all(CHECKED)
+        _panel(window, "verify")
 
         window.page.set_viewport_size({"width": 900, "height": 820})  # at less the menu would scroll
         window.focus_editor()
@@ -92,6 +103,15 @@ def _record(window: Window) -> None:
     window.ghost_goes()
     recording.frame(END_MS)
     recording.write(DOCS / "vscode-suggestion.webp")
+
+
+def _panel(window: Window, name: str) -> None:
+    """Take a picture of the panel with all its suggestions, and close it."""
+    window.press("Control+Alt+\\")
+    page = window.webview("#candidates article")
+    expect(page.locator("#state")).to_contain_text("to accept", timeout=300_000)
+    _save(window, name)
+    window.tab("Suggestions").click(button="middle")
 
 
 def _hide_what_is_not_ours(window: Window) -> None:
