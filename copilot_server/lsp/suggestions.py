@@ -56,11 +56,14 @@ async def inline(session: Session, snapshot: Snapshot, *, invoked: bool) -> list
         JsonRpcRequestCancelled: a newer request or an edit made the answer useless.
         JsonRpcException: the generation failed.
     """
+    document = snapshot.document
+    if not invoked and session.panels.get(document.uri) == document.text:
+        return []
     request = CompletionRequest(snapshot.cursor, invoked, workspace=session.workspace.source)
     if invoked:
         answer = await asked(session, request, snapshot)
         shown = answer.completion.candidates[: session.settings.current.completion.candidates]
-        session.reporter.answered(snapshot.document.uri, answer.why, note_of(shown[0]) if shown else None)
+        session.reporter.answered(document.uri, answer.why, note_of(shown[0]) if shown else None)
         return _inline_items(session, snapshot, answer.completion, shown, "invoked")
     answer = await complete(session, request, snapshot, "automatic")
     candidates = _wanted(session, snapshot, answer)
@@ -90,16 +93,34 @@ async def menu(session: Session, snapshot: Snapshot) -> list[types.CompletionIte
 async def panel(session: Session, snapshot: Snapshot) -> AsyncIterator[list[MarkedItem]]:
     """Give many suggestions in two parts: the best one as soon as it is there, then the others.
 
+    Those that fail an example come last. While the document stays as it is, nothing is suggested in it by
+    itself: the user has asked here.
+
     Raises:
         JsonRpcRequestCancelled, JsonRpcException: as ``inline``.
     """
+    document = snapshot.document
+    session.panels[document.uri] = document.text
+    try:
+        async for part in _panel_parts(session, snapshot):
+            yield part
+    finally:
+        session.panels.pop(document.uri, None)
+
+
+async def _panel_parts(session: Session, snapshot: Snapshot) -> AsyncIterator[list[MarkedItem]]:
     seen: set[str] = set()
     failing: list[Candidate] = []
     for sampling in _panel_sampling(session):
         request = CompletionRequest(
             snapshot.cursor, invoked=True, sampling=sampling, workspace=session.workspace.source
         )
-        completion, why = await complete(session, request, snapshot, "panel")
+        try:
+            completion, why = await complete(session, request, snapshot, "panel")
+        except JsonRpcRequestCancelled:
+            if not failing:
+                raise
+            break  # what was held back is better than nothing
         fresh = [one for one in completion.candidates if one.text not in seen][:PANEL_CANDIDATES]
         seen.update(one.text for one in completion.candidates)
         if fresh and await session.examples.are_wanted(snapshot.cursor):

@@ -57,6 +57,18 @@ async def test_a_panel_ends_with_what_fails(editor: Wire) -> None:
     ]
 
 
+async def test_what_comes_by_itself_takes_nothing_from_a_panel_for_the_same_text(editor: Wire) -> None:
+    editor.initialize()
+    editor.open(TWICE)
+    editor.send(PANEL, at_end(TWICE), id="panel")
+    editor.send(INLINE, at_end(TWICE, invoked=False), id="typed")
+    await editor.settled()
+    assert editor.answer_to("typed")["result"] == {"items": []}
+    assert marks(editor.answer_to("panel")["result"]["items"])[0] == (" x + x", "passed")
+    items = (await editor.request(INLINE, at_end(TWICE, invoked=False)))["items"]
+    assert marks(items) == [(" 5", None)]
+
+
 async def test_without_examples_or_when_it_is_off_nothing_is_marked() -> None:
     for text, settings in ((SILENT, Settings()), (TWICE, Settings(verify="off"))):
         editor = Wire(CopilotServer(settings, {}, open_stand_in))
