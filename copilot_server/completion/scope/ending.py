@@ -200,11 +200,12 @@ def _is_new_paragraph(text: str, start: int, situation: Situation) -> bool:
     """Whether a line after a blank one begins something new although it is no further left.
 
     In a module or class no line is further left than the next definition, so there a blank line ends the
-    scope.
+    scope. So it does in other languages at the margin, and where the text began by closing the block.
     """
     in_body = situation.context is not None and situation.context.function is not None
     at_margin = situation.context is not None or not column(indent_of(text, start))
-    return not in_body and at_margin and bool(_BLANK_LINE_BEFORE.search(text, 0, start))
+    has_closed = situation.context is None and bool(_CLOSER.match(text.lstrip()))
+    return not in_body and (at_margin or has_closed) and bool(_BLANK_LINE_BEFORE.search(text, 0, start))
 
 
 _FINDERS = {"line": _line_end, "block": _block_end, "function": _block_end, "gap": _gap_end}
