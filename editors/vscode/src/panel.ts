@@ -74,7 +74,8 @@ export class CandidatePanel implements vscode.Disposable {
     this.candidates = [];
     this.sent = [];
     this.open();
-    this.send({ kind: "start", where: whereOf(question), before: lineBefore(question) });
+    const language = question.document.languageId;
+    this.send({ kind: "start", where: whereOf(question), before: lineBefore(question), language });
     const message = await this.collect(client, question, asking.token);
     if (!asking.token.isCancellationRequested) {
       this.send({ kind: "end", message });

@@ -45,7 +45,7 @@ function openPage(): Page {
 }
 
 function showAll(page: Page, texts: readonly string[], before = ""): void {
-  page.tell({ kind: "start", where: texts[0] ?? "", before });
+  page.tell({ kind: "start", where: texts[0] ?? "", before, language: "python" });
   for (const [index, text] of texts.entries()) {
     page.tell({ kind: "candidate", index, text, examples: { mark: "failed", message: text } });
   }
@@ -161,7 +161,7 @@ test("the arrows go round the cards, and Enter accepts the one in focus", () => 
 test("a new request clears the results of the last one", () => {
   const page = openPage();
   showAll(page, ["one", "two"]);
-  page.tell({ kind: "start", where: "a.py, line 1", before: "" });
+  page.tell({ kind: "start", where: "a.py, line 1", before: "", language: "python" });
   assert.equal(page.window.document.querySelectorAll("article").length, 0);
   assert.ok(page.window.document.body.classList.contains("busy"));
 });
@@ -205,9 +205,12 @@ test("coloured pieces joined together are the code, whatever it is", () => {
     "/* never closed",
     "`a\n`",
   ];
-  for (const code of codes) {
+  const asked = codes.flatMap((code) =>
+    ["python", "java", "lua", "brainf"].map((language) => ({ code, language })),
+  );
+  for (const { code, language } of asked) {
     assert.equal(
-      pieces(code)
+      pieces(code, language)
         .map(({ text }) => text)
         .join(""),
       code,
@@ -215,8 +218,18 @@ test("coloured pieces joined together are the code, whatever it is", () => {
   }
 });
 
+test("what begins a comment in another language does not in this one", () => {
+  const comments = (code: string, language: string): string[] =>
+    pieces(code, language)
+      .filter(({ kind }) => kind === "comment")
+      .map(({ text }) => text);
+  assert.deepEqual(comments("n // 2 # half", "python"), ["# half"]);
+  assert.deepEqual(comments("n --; // less # not", "java"), ["// less # not"]);
+  assert.deepEqual(comments("n // 2 -- half", "lua"), ["-- half"]);
+});
+
 test("code is coloured by its syntax", () => {
-  const kinds = pieces("return x + 12 # if\n's' // y").map(({ kind, text }) => `${kind}:${text.trim()}`);
+  const kinds = pieces("return x + 12 # if\n's' // y", "").map(({ kind, text }) => `${kind}:${text.trim()}`);
   assert.deepEqual(kinds, [
     "keyword:return",
     "plain:x +",

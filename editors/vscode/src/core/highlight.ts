@@ -1,4 +1,4 @@
-/** Colours for code in the panel: comments, strings, numbers, keywords, by the same rough rules for all languages. */
+/** Colours for code in the panel: comments, strings, numbers, keywords, by rough rules that languages share. */
 
 export type PieceKind = "plain" | "comment" | "string" | "number" | "keyword";
 
@@ -15,22 +15,49 @@ const KEYWORDS =
   "struct super switch this then throw throws trait true True try type typeof union unsafe unsigned until use using " +
   "var void where while with yield";
 
-const COMMENT = String.raw`\/\*[\s\S]*?(?:\*\/|$)|\/\/[^\n]*|(?<![^\s])#[^\n]*|(?<![^\s])--[^\n]*`;
+const HASH = String.raw`(?<![^\s])#[^\n]*`;
+const DASHES = String.raw`(?<![^\s])--[^\n]*`;
+const SLASHES = String.raw`\/\*[\s\S]*?(?:\*\/|$)|\/\/[^\n]*`;
+/** Comments in the languages in which the signs of others mean something else, such as `//` in Python. */
+const COMMENTS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ["python", "ruby", "shellscript", "perl", "r", "julia", "elixir", "yaml", "toml"].map((id) => [id, HASH]),
+  ),
+  ...Object.fromEntries(
+    [
+      "c",
+      "cpp",
+      "csharp",
+      "go",
+      "java",
+      "javascript",
+      "typescript",
+      "javascriptreact",
+      "typescriptreact",
+    ].map((id) => [id, SLASHES]),
+  ),
+  ...Object.fromEntries(["lua", "sql", "haskell"].map((id) => [id, DASHES])),
+};
+const ANY_COMMENT = `${SLASHES}|${HASH}|${DASHES}`;
 const STRING = String.raw`"""[\s\S]*?(?:"""|$)|'''[\s\S]*?(?:'''|$)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?|${"`"}(?:\\.|[^${"`"}\\])*${"`"}?`;
 const NUMBER = String.raw`\b\d[\w.]*`;
 const KEYWORD = String.raw`\b(?:${KEYWORDS.replaceAll(" ", "|")})\b`;
 
-const TOKEN = new RegExp(
-  `(?<comment>${COMMENT})|(?<string>${STRING})|(?<number>${NUMBER})|(?<keyword>${KEYWORD})`,
-  "g",
-);
+function token(language: string): RegExp {
+  const comment = COMMENTS[language] ?? ANY_COMMENT;
+  return new RegExp(
+    `(?<comment>${comment})|(?<string>${STRING})|(?<number>${NUMBER})|(?<keyword>${KEYWORD})`,
+    "g",
+  );
+}
+
 const KINDS = ["comment", "string", "number", "keyword"] as const;
 
-/** Split `code` into pieces, which joined together give `code` again. */
-export function pieces(code: string): readonly Piece[] {
+/** Split `code` of a language into pieces, which joined together give `code` again. */
+export function pieces(code: string, language: string): readonly Piece[] {
   const all: Piece[] = [];
   let from = 0;
-  for (const match of code.matchAll(TOKEN)) {
+  for (const match of code.matchAll(token(language))) {
     if (match.index > from) {
       all.push({ kind: "plain", text: code.slice(from, match.index) });
     }

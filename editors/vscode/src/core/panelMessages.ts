@@ -8,6 +8,8 @@ export type ToPage =
       readonly where: string;
       /** The line before the cursor, shown in grey before each candidate. */
       readonly before: string;
+      /** The language of the document, by its id. */
+      readonly language: string;
     }
   | {
       readonly kind: "candidate";

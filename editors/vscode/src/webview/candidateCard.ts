@@ -9,13 +9,14 @@ export interface CardParts {
   readonly index: number;
   readonly before: string;
   readonly text: string;
+  readonly language: string;
   readonly examples: ExampleNote | undefined;
   readonly accept: (index: number) => void;
 }
 
 /** Create the card. */
 export function candidateCard(page: Document, parts: CardParts): HTMLElement {
-  const { index, before, text, examples, accept } = parts;
+  const { index, text, examples, accept } = parts;
   const card = page.createElement("article");
   card.tabIndex = 0;
   card.dataset["index"] = String(index);
@@ -24,7 +25,7 @@ export function candidateCard(page: Document, parts: CardParts): HTMLElement {
   if (examples !== undefined) {
     card.append(exampleNote(page, examples));
   }
-  card.append(cardCode(page, before, text));
+  card.append(cardCode(page, parts));
   card.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target === card) {
       accept(index);
@@ -62,11 +63,11 @@ function exampleNote(page: Document, { mark, message }: ExampleNote): HTMLElemen
   return note;
 }
 
-function cardCode(page: Document, before: string, text: string): HTMLElement {
+function cardCode(page: Document, { before, text, language }: CardParts): HTMLElement {
   const shown = dedented(before, text);
   const code = page.createElement("code");
   code.append(coloured(page, "before", shown.before));
-  for (const piece of pieces(shown.text)) {
+  for (const piece of pieces(shown.text, language)) {
     code.append(coloured(page, piece.kind, piece.text));
   }
   const block = page.createElement("pre");

@@ -7,6 +7,7 @@ declare function acquireVsCodeApi(): { postMessage(message: FromPage): void };
 const editor = acquireVsCodeApi();
 const cards = element("candidates");
 let before = "";
+let language = "";
 
 function element(id: string): HTMLElement {
   const found = document.getElementById(id);
@@ -23,14 +24,14 @@ function accept(index: number): void {
 function show(message: ToPage): void {
   switch (message.kind) {
     case "start":
-      before = message.before;
+      ({ before, language } = message);
       cards.replaceChildren();
       element("where").textContent = message.where;
       element("state").textContent = "Asking the model…";
       document.body.classList.add("busy");
       break;
     case "candidate":
-      cards.append(candidateCard(document, { ...message, before, accept }));
+      cards.append(candidateCard(document, { ...message, before, language, accept }));
       if (message.index === 0 && document.hasFocus()) {
         cards.querySelector("article")?.focus();
       }
