@@ -43,13 +43,13 @@ def sha256_of(path: Path) -> str:
 
 #: A function whose examples some suggestions pass and others fail.
 CHECKED = '''\
-def roman(number: int) -> str:
-"""Return a number in Roman numerals.
+def middle(text: str) -> str:
+"""Return the middle of a text: one character, or two if its length is even.
 
->>> roman(4)
-'IV'
->>> roman(1994)
-'MCMXCIV'
+>>> middle('abc')
+'b'
+>>> middle('abcd')
+'bc'
 """
 '''
 
@@ -110,6 +110,7 @@ def _panel(window: Window, name: str) -> None:
     window.press("Control+Alt+\\")
     page = window.webview("#candidates article")
     expect(page.locator("#state")).to_contain_text("to accept", timeout=300_000)
+    window.page.mouse.move(500, 500)  # away from the tab, whose name is shown under the mouse
     _save(window, name)
     window.tab("Suggestions").click(button="middle")
 
