@@ -269,3 +269,11 @@ def test_reports_of_a_test_survive_a_bad_end(sandbox: Sandbox):
     assert (late.error, late.reports) == ("timed out", ("one", "two"))
     long = sandbox.run(Program(body, "def check(candidate):\n    yield 'x' * 5000\n", "f"))
     assert (long.error, long.reports) == ("a report of the test is too long", ())
+
+
+@pytest.mark.parametrize("body", ["    raise ValueError('\\ud800')\n", "    return '\\ud800'\n"])
+def test_half_of_a_surrogate_pair_is_told_in_text_that_can_be_written(sandbox: Sandbox, body: str):
+    ((outcome, detail),) = outcomes(checked(sandbox, documented(">>> f(2)\n4"), body))
+    assert outcome == "failed"
+    assert "ud800" in detail
+    detail.encode()

@@ -141,7 +141,8 @@ def _reported(report: str, count: int) -> tuple[int, Outcome | None, str]:
     except (ValueError, TypeError):
         return -1, None, ""
     if isinstance(number, int) and 0 <= number < count and outcome in {"passed", "failed", "not checked"}:
-        return number, outcome, str(detail)
+        # JSON may hold half of a surrogate pair, which no file and no other process takes.
+        return number, outcome, str(detail).encode(errors="backslashreplace").decode()
     return -1, None, ""
 
 
