@@ -81,6 +81,7 @@ async def menu(session: Session, snapshot: Snapshot) -> list[types.CompletionIte
     request = CompletionRequest(snapshot.cursor, workspace=session.workspace.source)
     answer = await complete(session, request, snapshot, "menu")
     candidates = _wanted(session, snapshot, answer)
+    candidates = tuple(session.examples.known(snapshot.cursor, one) for one in candidates)
     lines, encoding = snapshot.document.lines, session.documents.encoding
     items = completion_items(candidates, snapshot.own_cursor, encoding, lines)
     counted = _counted(candidates, head=word_before(snapshot.own_cursor))

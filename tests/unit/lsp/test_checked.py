@@ -69,6 +69,19 @@ async def test_what_comes_by_itself_takes_nothing_from_a_panel_for_the_same_text
     assert marks(items) == [(" 5", None)]
 
 
+async def test_the_menu_says_what_is_known_of_its_item(editor: Wire) -> None:
+    editor.send("initialize", {"capabilities": {}}, id=1)
+    editor.send("initialized", {})
+    editor.open(TWICE)
+    menu = await editor.request("textDocument/completion", at_end(TWICE))
+    assert [item["detail"] for item in menu["items"]] == ["copilot-server"]
+    await editor.request(INLINE, at_end(TWICE))
+    menu = await editor.request("textDocument/completion", at_end(TWICE))
+    assert [item["detail"] for item in menu["items"]] == [
+        "copilot-server: example `twice(2) == 4` fails: got 5"
+    ]
+
+
 async def test_without_examples_or_when_it_is_off_nothing_is_marked() -> None:
     for text, settings in ((SILENT, Settings()), (TWICE, Settings(verify="off"))):
         editor = Wire(CopilotServer(settings, {}, open_stand_in))
