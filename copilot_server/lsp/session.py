@@ -91,8 +91,8 @@ class Session:
         self.examples = SessionExamples(settings, client.log)
         self.statistics = Statistics(self._text_of)
         self.rejected = RejectedSuggestions()
-        #: The texts of the documents for which a panel is being filled, by their URIs.
-        self.panels: dict[str, str] = {}
+        #: Where a panel is being filled: text and offset of the cursor, by the document's URI.
+        self.panels: dict[str, tuple[str, int]] = {}
         self.accept_command = DID_ACCEPT
         #: Called with each request that is over, and its duration from its arrival, in seconds.
         self.on_outcome: Callable[[RequestKind, Outcome, float], None] = lambda *_outcome: None

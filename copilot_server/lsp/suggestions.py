@@ -57,7 +57,7 @@ async def inline(session: Session, snapshot: Snapshot, *, invoked: bool) -> list
         JsonRpcException: the generation failed.
     """
     document = snapshot.document
-    if not invoked and session.panels.get(document.uri) == document.text:
+    if not invoked and session.panels.get(document.uri) == (document.text, snapshot.end):
         return []
     request = CompletionRequest(snapshot.cursor, invoked, workspace=session.workspace.source)
     if invoked:
@@ -94,14 +94,14 @@ async def menu(session: Session, snapshot: Snapshot) -> list[types.CompletionIte
 async def panel(session: Session, snapshot: Snapshot) -> AsyncIterator[list[MarkedItem]]:
     """Give many suggestions in two parts: the best one as soon as it is there, then the others.
 
-    Those that fail an example come last. While the document stays as it is, nothing is suggested in it by
-    itself: the user has asked here.
+    Those that fail an example come last. As long as text and cursor stay as they are, nothing is suggested
+    there by itself: the user has asked.
 
     Raises:
         JsonRpcRequestCancelled, JsonRpcException: as ``inline``.
     """
     document = snapshot.document
-    session.panels[document.uri] = document.text
+    session.panels[document.uri] = document.text, snapshot.end
     try:
         async for part in _panel_parts(session, snapshot):
             yield part
