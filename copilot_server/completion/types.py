@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from copilot_server.catalog import PromptProtocol
-from copilot_server.completion.examples.types import Verdicts
 from copilot_server.completion.scope.scope import Scope
 from copilot_server.context.document import Cursor
 from copilot_server.engine.base import FinishReason, Sampling, Written
 from copilot_server.workspace.types import SnippetSource
+
+if TYPE_CHECKING:  # whoever only passes candidates on needs neither readers nor sandbox
+    from copilot_server.completion.examples.types import Verdicts
 
 #: Where an answer came from; "ahead", a name that statistics and metrics have stored, is a prefetch.
 Source = Literal["model", "cache", "ahead", "none"]

@@ -233,3 +233,16 @@ class TestServing:
             SERVER, input=b"", capture_output=True, env=os.environ | home, check=False, timeout=PATIENCE_S
         )
         assert hint not in editor.stderr.decode()
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The packages of ours that a new Python has loaded after a statement."""
+    program = f"import sys\n{statement}\nprint(*(name for name in sys.modules if 'copilot_server.' in name))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_command_line_starts_without_the_sandbox_and_the_readers_of_examples():
+    heavy = {"copilot_server.sandbox", "copilot_server.completion.examples"}
+    assert loaded_by("import copilot_server.cli").isdisjoint(heavy)
+    assert heavy <= loaded_by("import copilot_server.completion.examples")

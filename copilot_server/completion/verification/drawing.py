@@ -6,10 +6,13 @@ the budget is spent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from copilot_server.completion.examples import Verdicts
+if TYPE_CHECKING:  # each command reads the budget at its start, and needs neither readers nor sandbox for it
+    from collections.abc import Iterator, Sequence
+
+    from copilot_server.completion.examples import Verdicts
 
 #: The most candidates of one position, greedy one and others.
 BUDGET = 8
