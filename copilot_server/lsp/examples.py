@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from cachetools import LRUCache
 
-from copilot_server.completion.examples import Verdicts
+from copilot_server.completion.examples.types import Outcome
 from copilot_server.completion.types import Candidate
 from copilot_server.completion.verification.checker import ExampleChecker
 from copilot_server.context.document import Cursor
@@ -20,6 +20,7 @@ from copilot_server.shown import shown
 #: What the examples say of a candidate, in the order in which candidates are shown.
 Mark = Literal["passed", "unchecked", "failed"]
 _ORDER: tuple[Mark, ...] = ("passed", "unchecked", "failed")
+_MARKS: Mapping[Outcome, Mark] = {"passed": "passed", "not checked": "unchecked", "failed": "failed"}
 
 #: For how many positions passing candidates are kept until the user asks there.
 REMEMBERED = 16
@@ -106,10 +107,7 @@ def in_order(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 def mark_of(candidate: Candidate) -> Mark:
     """Return what the examples say of a candidate."""
-    verdicts = candidate.verdicts
-    if verdicts is None or not (verdicts.passed or verdicts.failed):
-        return "unchecked"
-    return "failed" if verdicts.failed else "passed"
+    return "unchecked" if candidate.verdicts is None else _MARKS[candidate.verdicts.outcome]
 
 
 def _failures(candidate: Candidate) -> int:
@@ -128,8 +126,8 @@ class Note:
 
 def note_of(candidate: Candidate) -> Note | None:
     """Return what to show beside a candidate; None where there were no examples."""
-    verdicts: Verdicts | None = candidate.verdicts
-    if verdicts is None or not len(verdicts.verdicts):
+    verdicts = candidate.verdicts
+    if verdicts is None or not verdicts.verdicts:
         return None
     message = shown(verdicts.summary())
     return Note(mark_of(candidate), message, len(verdicts.passed), len(verdicts.verdicts))

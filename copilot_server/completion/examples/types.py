@@ -157,6 +157,13 @@ class Verdicts:
         """The examples about which nothing can be said."""
         return self.of("not checked")
 
+    @property
+    def outcome(self) -> Outcome:
+        """What they say together: one that fails decides, and one that passes over those not checked."""
+        if self.failed:
+            return "failed"
+        return "passed" if self.passed else "not checked"
+
     def summary(self) -> str:
         """Say what became of the examples, in a line; escape it before showing it."""
         total, failed = len(self.verdicts), self.failed

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # each command reads the budget at its start, and needs neith
 
 #: The most candidates of one position, greedy one and others.
 BUDGET = 8
+#: No round begins in an editor once so many seconds have passed since its first candidates were checked.
+EDITOR_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,13 @@ def rounds_within(budget: int) -> Iterator[Round]:
         number += 1
 
 
-#: No round begins in an editor once so many seconds have passed since the request.
-EDITOR_S = 8.0
-
-
 def is_settled(examined: Sequence[Verdicts]) -> bool:
     """Whether drawing others can gain nothing: one passes, or none fails an example.
 
     One whose examples could not be checked settles nothing where another fails them.
     """
-    passes = any(one.passed and not one.failed for one in examined)
-    return passes or not any(one.failed for one in examined)
+    outcomes = {one.outcome for one in examined}
+    return "passed" in outcomes or "failed" not in outcomes
 
 
 def best(examined: Sequence[Verdicts], certainties: Sequence[float]) -> int:
