@@ -40,7 +40,7 @@ class SessionExamples:
 
     async def are_wanted(self, cursor: Cursor) -> bool:
         """Whether candidates that the user asks for at a cursor are checked: there are examples for them."""
-        if self._settings.current.verify == "off" or self._checker.unavailable:
+        if self._settings.current.verify == "off" or not self._has_sandbox():
             return False
         return len(await asyncio.to_thread(self._checker.examples, cursor)) > 0
 
@@ -60,8 +60,8 @@ class SessionExamples:
         except asyncio.CancelledError:
             self._checker.stop()
             raise
-        except SandboxUnavailableError as error:
-            self._say_once(f"Examples are not checked. {error}")
+        except SandboxUnavailableError:
+            self._has_sandbox()
             return list(candidates)
         return in_order([replace(one, verdicts=its) for one, its in zip(candidates, verdicts, strict=True)])
 
@@ -94,10 +94,13 @@ class SessionExamples:
         self.interrupt()
         self._checker.close()
 
-    def _say_once(self, message: str) -> None:
-        if not self._is_silent:
+    def _has_sandbox(self) -> bool:
+        """Whether a sandbox works here, as far as one was needed yet; if not, that is said once."""
+        why = self._checker.unavailable
+        if why and not self._is_silent:
             self._is_silent = True
-            self._log(message)
+            self._log(f"Examples are not checked. {why}")
+        return not why
 
 
 def in_order(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from copilot_server.config import Settings
 from copilot_server.lsp.server import CopilotServer
@@ -109,5 +110,22 @@ async def test_where_no_sandbox_works_that_is_said_once_and_nothing_runs(
     for _ in range(2):
         items = (await editor.request(INLINE, at_end(TWICE)))["items"]
         assert marks(items) == [(" 5", None)]
+    said = [one["message"] for one in editor.messages("window/logMessage")]
+    assert len([one for one in said if "Examples are not checked" in one]) == 1
+
+
+async def test_it_is_said_too_where_the_sandbox_was_to_be_ready_before_anyone_asked(
+    editor: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("copilot_server.sandbox.host.tiers", list)
+    editor.initialize()
+    editor.open(TWICE)
+    session = editor.server.session
+    document = session.documents.get(URI)
+    assert document is not None
+    session.examples.warm(document.cursor_at(types.Position(6, 10), session.documents.encoding))
+    await editor.until(lambda: bool(session.examples._checker.unavailable))
+    items = (await editor.request(INLINE, at_end(TWICE)))["items"]
+    assert marks(items) == [(" 5", None)]
     said = [one["message"] for one in editor.messages("window/logMessage")]
     assert len([one for one in said if "Examples are not checked" in one]) == 1
