@@ -147,17 +147,23 @@ class ExampleChecker:
             if left_s > 0:
                 self._watch(left_s)
                 return
-            self._timer = None
-        self._release()
+            sandbox = self._take()
+        if sandbox is not None:
+            sandbox.close()
 
     def _release(self) -> None:
         with self._opening:
-            sandbox, self._sandbox = self._sandbox, None
-            timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
+            sandbox = self._take()
         if sandbox is not None:
             sandbox.close()
+
+    def _take(self) -> Sandbox | None:
+        """Take the sandbox, if it is open, so that the next check opens another."""
+        sandbox, self._sandbox = self._sandbox, None
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        return sandbox
 
 
 def _key(cursor: Cursor, candidate: Candidate) -> tuple[str, int, str, int]:
