@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
+from copilot_server.completion.examples.types import Outcome, together
 from copilot_server.config import PromptProtocolSetting
 from copilot_server.sandbox import Check, Program, ProgramResult
 
@@ -107,10 +108,6 @@ class Checked:
         return self.result.passed
 
 
-#: What came of an example for a sample.
-ExampleVerdict = Literal["passed", "failed", "not checked"]
-
-
 @dataclass(frozen=True, slots=True)
 class ExampleResult:
     """An example in a prompt, as it stands there, and what came of it for one sample.
@@ -120,7 +117,7 @@ class ExampleResult:
     """
 
     text: str
-    verdict: ExampleVerdict
+    verdict: Outcome
     said: str = ""
 
 
@@ -135,15 +132,9 @@ class Draw:
     examples: tuple[ExampleResult, ...]
 
     @property
-    def passes_examples(self) -> bool:
-        """Whether it passes every example that could be checked, at least one."""
-        verdicts = {one.verdict for one in self.examples}
-        return "passed" in verdicts and "failed" not in verdicts
-
-    @property
-    def fails_example(self) -> bool:
-        """Whether it fails an example."""
-        return any(one.verdict == "failed" for one in self.examples)
+    def outcome(self) -> Outcome:
+        """What the examples say together."""
+        return together(one.verdict for one in self.examples)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,7 @@ class Verifier:
             name: read_examples(one.prefix + one.suffix, len(one.prefix)) for name, one in positions.items()
         }
         self._drawn: dict[str, list[_Drawn]] = {name: [] for name in positions}
-        self._rounds = rounds_within(budget)
-        next(self._rounds, None)  # the samples of the run itself are the first round
+        self._rounds = rounds_within(budget, drawn=1)  # that of the run itself
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="examples")
         self._drawing_since: float | None = None
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from pygls.exceptions import JsonRpcException
 
 from copilot_server.completion.plan import SAMPLED
 from copilot_server.completion.types import Candidate, CompletionRequest
-from copilot_server.completion.verification.drawing import BUDGET, EDITOR_S, ROUNDS
+from copilot_server.completion.verification.drawing import BUDGET, EDITOR_S, rounds_within
 from copilot_server.engine.base import Sampling
 from copilot_server.lsp.completing import Answer, complete
 from copilot_server.lsp.examples import in_order, mark_of, note_of
@@ -85,21 +85,14 @@ async def _until_one_passes(
     ``drawn``: how many of the budget are spent.
     """
     begun_s = time.monotonic()
-    for count in _rounds(drawn):
+    for following in rounds_within(BUDGET, drawn):
         if mark_of(found[0]) != "failed" or time.monotonic() - begun_s > EDITOR_S:
             break
-        completion, _ = await draw(sampled(session, count))
+        completion, _ = await draw(sampled(session, following.samples))
         known = {one.text for one in found}
         fresh = [one for one in completion.candidates if one.text not in known]
         found = in_order([*found, *await session.examples.check(snapshot.cursor, fresh)])
     return found
-
-
-def _rounds(drawn: int) -> Iterator[int]:
-    """Yield the numbers of candidates to draw after ``drawn``, until the budget is spent."""
-    most = ROUNDS[-1].samples
-    for spent in range(drawn, BUDGET, most):
-        yield min(BUDGET - spent, most)
 
 
 def _different(candidates: Sequence[Candidate]) -> list[Candidate]:

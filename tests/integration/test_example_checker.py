@@ -66,6 +66,27 @@ def test_it_is_warm_where_there_are_examples(checker: ExampleChecker):
     wait_until(lambda: sandboxes() != [])
 
 
+def test_the_document_is_read_once_while_the_user_types_on_in_a_line(
+    checker: ExampleChecker, monkeypatch: pytest.MonkeyPatch
+):
+    read: list[Cursor] = []
+    monkeypatch.setattr(checker, "_warm", read.append)
+    after = "\n\nx = 1\n"
+
+    def warm(text: str, below: str = after) -> list[Cursor]:
+        read.clear()
+        checker.warm(Cursor(Document("file:///a.py", "python", text + below), len(text)))
+        checker._pool.submit(lambda: None).result(PATIENCE_S)
+        checker._pool.submit(lambda: None).result(PATIENCE_S)
+        return read[:]
+
+    assert len(warm(TEXT)) == 1
+    assert warm(f"{TEXT} x") == []
+    assert warm(f"{TEXT} x +") == []
+    assert len(warm(f"{TEXT} x +\n")) == 1
+    assert len(warm(f"{TEXT} x +\n", f"{after}assert twice(1) == 2\n")) == 1
+
+
 def test_it_is_closed_when_idle_and_opened_again():
     checker = ExampleChecker(idle_s=0.3)
     try:

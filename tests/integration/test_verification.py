@@ -85,13 +85,13 @@ def test_more_is_drawn_only_where_an_example_fails_and_until_one_passes(sandbox:
     by_task = {one.task_id: one for one in verification.choices}
     assert {name: len(one.draws) for name, one in by_task.items()} == {"a": 4, "b": 8, "silent": 1}
     assert by_task["a"].choice.checked.sample.completion == RIGHT
-    assert by_task["a"].choice.passes_examples
+    assert by_task["a"].choice.outcome == "passed"
     # Of those that fail, the one that fails least.
     assert by_task["b"].choice.checked.sample.completion == HALF
-    assert by_task["b"].choice.fails_example
+    assert by_task["b"].choice.outcome == "failed"
     assert [one.verdict for one in by_task["b"].choice.examples] == ["passed", "failed"]
     assert by_task["silent"].choice.examples == ()
-    assert not by_task["silent"].choice.passes_examples
+    assert by_task["silent"].choice.outcome == "not checked"
 
 
 def test_what_the_hidden_tests_say_changes_no_choice(sandbox: Sandbox):

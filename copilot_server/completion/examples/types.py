@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,14 @@ Kind = Literal["doctest", "comparison", "sentence", "input and output", "asserti
 Form = Literal["value", "text", "error"]
 
 Outcome = Literal["passed", "failed", "not checked"]
+
+
+def together(outcomes: Iterable[Outcome]) -> Outcome:
+    """Say what several examples say: one that fails decides, and one that passes over those not checked."""
+    seen = set(outcomes)
+    if "failed" in seen:
+        return "failed"
+    return "passed" if "passed" in seen else "not checked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +167,8 @@ class Verdicts:
 
     @property
     def outcome(self) -> Outcome:
-        """What they say together: one that fails decides, and one that passes over those not checked."""
-        if self.failed:
-            return "failed"
-        return "passed" if self.passed else "not checked"
+        """What they say together."""
+        return together(one.outcome for one in self.verdicts)
 
     def summary(self) -> str:
         """Say what became of the examples, in a line; escape it before showing it."""

@@ -44,12 +44,13 @@ class ExampleChecker:
         self._stops = 0
         self._timer: threading.Timer | None = None
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="examples")
+        self._warmed: tuple[str, str] | None = None
         self._examples: LRUCache[tuple[str, int], Examples] = LRUCache(POSITIONS)
         self._verdicts: LRUCache[tuple[str, int, str, int], Verdicts] = LRUCache(VERDICTS)
 
     def examples(self, cursor: Cursor) -> Examples:
         """Return the examples of the function at a cursor; none in a language that has no reader."""
-        if cursor.document.language_id != "python":
+        if not _has_reader(cursor):
             return Examples()
         key = cursor.document.text, cursor.offset
         with self._lock:
@@ -61,8 +62,16 @@ class ExampleChecker:
         return known
 
     def warm(self, cursor: Cursor) -> None:
-        """Have a sandbox ready, in the background, if there are examples at the cursor."""
-        self._pool.submit(self._warm, cursor)
+        """Have a sandbox ready, in the background, if there are examples at the cursor.
+
+        Whoever types on in a line pays for the reading of the document once.
+        """
+        if not _has_reader(cursor):
+            return
+        around = _around_line(cursor)
+        if around != self._warmed:
+            self._warmed = around
+            self._pool.submit(self._warm, cursor)
 
     def known(self, cursor: Cursor, candidate: Candidate) -> Verdicts | None:
         """Return the verdicts of a candidate that has been checked at the cursor; None for another one."""
@@ -159,11 +168,22 @@ class ExampleChecker:
 
     def _take(self) -> Sandbox | None:
         """Take the sandbox, if it is open, so that the next check opens another."""
-        sandbox, self._sandbox = self._sandbox, None
+        sandbox, self._sandbox, self._warmed = self._sandbox, None, None
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
         return sandbox
+
+
+def _has_reader(cursor: Cursor) -> bool:
+    return cursor.document.language_id == "python"
+
+
+def _around_line(cursor: Cursor) -> tuple[str, str]:
+    """Return the text above the cursor's line and below it, in which a function's examples are."""
+    text = cursor.document.text
+    below = text.find("\n", cursor.offset)
+    return text[: text.rfind("\n", 0, cursor.offset) + 1], text[below:] if below >= 0 else ""
 
 
 def _key(cursor: Cursor, candidate: Candidate) -> tuple[str, int, str, int]:

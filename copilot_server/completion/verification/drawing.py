@@ -32,13 +32,17 @@ class Round:
 ROUNDS = (Round(1, 0.0), Round(3, 0.8), Round(4, 0.8))
 
 
-def rounds_within(budget: int) -> Iterator[Round]:
-    """Yield the rounds of ``budget`` candidates; past those of ``ROUNDS``, the last is repeated."""
-    number = 0
-    while budget > 0:
+def rounds_within(budget: int, drawn: int = 0) -> Iterator[Round]:
+    """Yield the rounds of ``budget`` candidates; past those of ``ROUNDS``, the last is repeated.
+
+    ``drawn``: how many of them are there already. The round that these end in is only completed.
+    """
+    end = number = 0
+    while end < budget:
         planned = ROUNDS[min(number, len(ROUNDS) - 1)]
-        yield Round(min(planned.samples, budget), planned.temperature)
-        budget -= planned.samples
+        begin, end = max(end, drawn), min(end + planned.samples, budget)
+        if begin < end:
+            yield Round(end - begin, planned.temperature)
         number += 1
 
 

@@ -139,8 +139,8 @@ def _verification_rows(verification: Verification) -> Iterator[tuple[str, str]]:
         f"{len(samples)} samples, {len(samples) / max(1, tasks):.2f} a task, the others than the first in "
         f"{verification.drawing_s:.1f} s",
     )
-    for name in SAID:
-        passed, failed = counts[name, True], counts[name, False]
+    for outcome, name in SAID.items():
+        passed, failed = counts[outcome, True], counts[outcome, False]
         yield f"examples: {name}", f"{passed} pass the hidden test, {failed} fail it"
 
 

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Mapping
 
+from copilot_server.completion.examples.types import Outcome
 from copilot_server.evaluation.types import Draw, Verification
 
-#: What the examples of its prompt say about a sample.
-Said = Literal["pass", "fail", "none checked"]
-
-#: In the order of the tables' rows.
-SAID: tuple[Said, ...] = ("pass", "fail", "none checked")
+#: How a report says what the examples say of a sample, in the order of the tables' rows.
+SAID: Mapping[Outcome, str] = {"passed": "pass", "failed": "fail", "not checked": "none checked"}
 
 
-def said(draw: Draw) -> Said:
-    """Return what the examples say about a sample."""
-    if draw.fails_example:
-        return "fail"
-    return "pass" if draw.passes_examples else "none checked"
-
-
-def agreement(draws: Iterable[Draw]) -> Counter[tuple[Said, bool]]:
+def agreement(draws: Iterable[Draw]) -> Counter[tuple[Outcome, bool]]:
     """Count samples by what the examples say and by whether the hidden test passes.
 
     A sample that passes the examples and fails the test is one that the examples let through; one that fails
     an example and passes the test is a false alarm.
     """
-    return Counter((said(one), one.checked.passed) for one in draws)
+    return Counter((one.outcome, one.checked.passed) for one in draws)
 
 
 def drawn(verification: Verification) -> list[Draw]:
@@ -38,4 +28,4 @@ def drawn(verification: Verification) -> list[Draw]:
 
 def with_examples(verification: Verification) -> int:
     """Return of how many tasks an example could be checked."""
-    return sum(any(said(draw) != "none checked" for draw in choice.draws) for choice in verification.choices)
+    return sum(any(draw.outcome != "not checked" for draw in choice.draws) for choice in verification.choices)

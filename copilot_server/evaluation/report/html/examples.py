@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copilot_server.evaluation.report.html.text import code, count, escaped, line
-from copilot_server.evaluation.report.verdicts import SAID, agreement, drawn, said, with_examples
+from copilot_server.evaluation.report.verdicts import SAID, agreement, drawn, with_examples
 from copilot_server.evaluation.types import Choice, Draw, ExampleResult, Report, Verification
 
 #: The most tasks that are shown.
@@ -15,7 +15,7 @@ def examples(report: Report) -> str:
     verification = report.verification
     if verification is None:
         return ""
-    failing = [one for one in verification.choices if any(draw.fails_example for draw in one.draws)]
+    failing = [one for one in verification.choices if any(draw.outcome == "failed" for draw in one.draws)]
     entries = "".join(map(_entry, failing[:_MAX_TASKS]))
     rest = len(failing) - _MAX_TASKS
     more = f'<p class="aside">{count(rest, "more task")}: in the JSON.</p>' if rest > 0 else ""
@@ -39,9 +39,9 @@ def _summary(verification: Verification) -> str:
 def _table(verification: Verification) -> str:
     counts = agreement(drawn(verification))
     rows = "".join(
-        f"<tr><th>{escaped(name)}</th><td class=num>{counts[name, True]:,}</td>"
-        f"<td class=num>{counts[name, False]:,}</td></tr>"
-        for name in SAID
+        f"<tr><th>{escaped(name)}</th><td class=num>{counts[outcome, True]:,}</td>"
+        f"<td class=num>{counts[outcome, False]:,}</td></tr>"
+        for outcome, name in SAID.items()
     )
     return (
         '<div class="scroll"><table><thead><tr><th>the examples</th><th class=num>hidden test passes</th>'
@@ -51,7 +51,7 @@ def _table(verification: Verification) -> str:
 
 def _entry(choice: Choice) -> str:
     chosen = choice.choice
-    verdict = f"examples: {said(chosen)}, hidden test: {_word(chosen)}"
+    verdict = f"examples: {SAID[chosen.outcome]}, hidden test: {_word(chosen)}"
     return (
         f'<details class="difference"><summary><span class="task">{line(choice.task_id)}</span>'
         f"<span>{count(len(choice.draws), 'sample')}</span>"

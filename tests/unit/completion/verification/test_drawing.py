@@ -23,6 +23,16 @@ def test_rounds_spend_the_budget_and_no_more(budget: int):
     assert all(one.temperature > 0 for one in rounds[1:])
 
 
+@pytest.mark.parametrize(
+    ("drawn", "following"), [(0, [1, 3, 4]), (1, [3, 4]), (2, [2, 4]), (6, [2]), (BUDGET, []), (20, [])]
+)
+def test_after_some_that_are_drawn_the_rounds_end_where_they_would_have(drawn: int, following: list[int]):
+    """An editor's first round is another one: a key draws several at once."""
+    rounds = list(rounds_within(BUDGET, drawn))
+    assert [one.samples for one in rounds] == following
+    assert [one.temperature for one in rounds] == [0.0 if one == 1 else 0.8 for one in following]
+
+
 def test_a_failed_example_asks_for_more_and_one_that_is_not_checked_does_not():
     assert not is_settled([verdicts(2, 1)])
     assert is_settled([verdicts(2, 1), verdicts(2)])
