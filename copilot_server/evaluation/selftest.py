@@ -135,12 +135,13 @@ def _verified(
             ]
 
         sampled = source.sample(submit, more)
+        checker.submit(verifier.with_added_imports())
         return sampled, verifier.verification(checker.results())
 
 
 def _is_of_the_run(one: Checked, options: SelftestOptions) -> bool:
-    """Whether pass@k is about a sample: not if ``--verify`` has drawn it."""
-    return not options.verify or one.sample.temperature == 0.0
+    """Whether pass@k is about a sample: not if ``--verify`` has drawn it or added imports to it."""
+    return not options.verify or (one.sample.temperature == 0.0 and not one.sample.has_added_imports)
 
 
 def _publish(report: Report, options: SelftestOptions) -> None:

@@ -66,6 +66,7 @@ class Sample:
         replaced: how many code points after the cursor the completion replaces.
         mean_logprob: the mean natural-log probability of its tokens at temperature 1; None if not known.
         tokens: how many tokens the model generated; None if not known.
+        has_added_imports: whether the completion was given imports for want of which an example failed.
     """
 
     task_id: str
@@ -77,6 +78,7 @@ class Sample:
     replaced: int = 0
     mean_logprob: float | None = None
     tokens: int | None = None
+    has_added_imports: bool = False
 
 
 @dataclass(frozen=True, slots=True)

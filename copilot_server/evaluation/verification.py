@@ -10,11 +10,13 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 from copilot_server.completion.examples import Candidate, Verdicts, check, read_examples
 from copilot_server.completion.verification.drawing import Round, best, is_settled, rounds_within
+from copilot_server.completion.verification.missing_imports import check_with_imports
 from copilot_server.evaluation.types import Checked, Choice, Draw, ExampleResult, Sample, Verification
 from copilot_server.sandbox import Sandbox
 
@@ -38,9 +40,17 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class _Examined:
+    """A sample, with imports if it lacked some, and its verdicts."""
+
+    sample: Sample
+    verdicts: Verdicts
+
+
+@dataclass(frozen=True, slots=True)
 class _Drawn:
     sample: Sample
-    verdicts: Future[Verdicts]
+    examined: Future[_Examined]
 
 
 class Verifier:
@@ -65,8 +75,8 @@ class Verifier:
     def submit(self, samples: Iterable[Sample]) -> None:
         """Start to check samples."""
         for sample in samples:
-            verdicts = self._pool.submit(self._check, sample)
-            self._drawn[sample.task_id].append(_Drawn(sample, verdicts))
+            examined = self._pool.submit(self._check, sample)
+            self._drawn[sample.task_id].append(_Drawn(sample, examined))
 
     def more(self) -> list[Wanted]:
         """Wait for the verdicts, and return what to draw next; nothing once all is settled or spent."""
@@ -75,6 +85,11 @@ class Verifier:
         following = next(self._rounds, None)
         unsettled = [name for name in self._positions if not self._is_settled(name)]
         return [self._wanted(name, following) for name in unsettled] if following else []
+
+    def with_added_imports(self) -> list[Sample]:
+        """Wait for the verdicts, and return the samples that were given imports, for the hidden tests."""
+        examined = (one.examined.result().sample for drawn in self._drawn.values() for one in drawn)
+        return [one for one in examined if one.has_added_imports]
 
     def verification(self, checked: Iterable[Checked]) -> Verification:
         """Return what was chosen, beside the verdicts of the hidden tests."""
@@ -85,23 +100,27 @@ class Verifier:
     def _choices(self, hidden: Mapping[_Key, Checked]) -> Iterator[Choice]:
         for name, drawn in self._drawn.items():
             ordered = sorted(drawn, key=lambda one: _key(one.sample))
-            verdicts = [one.verdicts.result() for one in ordered]
+            examined = [one.examined.result() for one in ordered]
             certainties = [one.sample.mean_logprob or 0.0 for one in ordered]
             if ordered:
-                draws = (_draw(hidden, one.sample, its) for one, its in zip(ordered, verdicts, strict=True))
-                yield Choice(name, tuple(draws), best(verdicts, certainties))
+                draws = tuple(_draw(hidden, one) for one in examined)
+                yield Choice(name, draws, best([one.verdicts for one in examined], certainties))
 
     def _is_settled(self, name: str) -> bool:
-        return is_settled([one.verdicts.result() for one in self._drawn[name]])
+        return is_settled([one.examined.result().verdicts for one in self._drawn[name]])
 
     def _wanted(self, name: str, following: Round) -> Wanted:
         earlier = sum(one.sample.temperature == following.temperature for one in self._drawn[name])
         return Wanted(name, following.temperature, earlier, following.samples)
 
-    def _check(self, sample: Sample) -> Verdicts:
+    def _check(self, sample: Sample) -> _Examined:
         at = self._positions[sample.task_id]
-        candidate = Candidate(at.prefix + at.suffix, len(at.prefix), sample.completion, sample.replaced)
-        return check(self._sandbox, self._examples[sample.task_id], candidate)
+        drawn = Candidate(at.prefix + at.suffix, len(at.prefix), sample.completion, sample.replaced)
+        checked = partial(check, self._sandbox, self._examples[sample.task_id])
+        candidate, verdicts = check_with_imports(checked, drawn)
+        if candidate is not drawn:
+            sample = replace(sample, completion=candidate.text, has_added_imports=True)
+        return _Examined(sample, verdicts)
 
     def __enter__(self) -> Self:
         return self
@@ -110,14 +129,14 @@ class Verifier:
         self._pool.shutdown(cancel_futures=True)
 
 
-#: A sample's task, temperature and index.
-_Key = tuple[str, float, int]
+#: A sample's task, temperature and index, and whether it has been given imports.
+_Key = tuple[str, float, int, bool]
 
 
 def _key(sample: Sample) -> _Key:
-    return sample.task_id, sample.temperature or 0.0, sample.index
+    return sample.task_id, sample.temperature or 0.0, sample.index, sample.has_added_imports
 
 
-def _draw(hidden: Mapping[_Key, Checked], sample: Sample, verdicts: Verdicts) -> Draw:
-    results = (ExampleResult(one.example.text, one.outcome, one.detail) for one in verdicts)
-    return Draw(hidden[_key(sample)], tuple(results))
+def _draw(hidden: Mapping[_Key, Checked], examined: _Examined) -> Draw:
+    results = (ExampleResult(one.example.text, one.outcome, one.detail) for one in examined.verdicts)
+    return Draw(hidden[_key(examined.sample)], tuple(results))

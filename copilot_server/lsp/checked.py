@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from pygls.exceptions import JsonRpcException
@@ -15,7 +15,7 @@ from copilot_server.completion.types import Candidate, CompletionRequest
 from copilot_server.completion.verification.drawing import BUDGET, EDITOR_S, rounds_within
 from copilot_server.engine.base import Sampling
 from copilot_server.lsp.completing import Answer, complete
-from copilot_server.lsp.examples import in_order, mark_of, note_of
+from copilot_server.lsp.examples import different, in_order, mark_of, note_of
 from copilot_server.lsp.session import Session
 from copilot_server.lsp.snapshot import Snapshot
 
@@ -38,7 +38,7 @@ async def asked(session: Session, request: CompletionRequest, snapshot: Snapshot
     found = [*session.examples.recall(snapshot.cursor), *answer.completion.candidates]
     if not found or not await session.examples.are_wanted(snapshot.cursor):
         return answer
-    found = await session.examples.check(snapshot.cursor, _different(found))
+    found = await session.examples.check(snapshot.cursor, different(found))
     drawn = session.settings.current.completion.candidates * SAMPLED
 
     def draw(sampling: Sampling) -> Awaitable[Answer]:
@@ -67,7 +67,8 @@ async def _checked_idly(
     if not await session.examples.are_wanted(snapshot.cursor):
         return
     found = await session.examples.check(snapshot.cursor, [candidate])
-    session.reporter.answered(snapshot.document.uri, None, note_of(found[0]))
+    shown = session.examples.known(snapshot.cursor, candidate)  # ``found`` may have got imports
+    session.reporter.answered(snapshot.document.uri, None, note_of(shown))
 
     def draw(sampling: Sampling) -> Awaitable[Answer]:
         return complete(session, replace(request, invoked=True, sampling=sampling), snapshot, "automatic")
@@ -91,13 +92,8 @@ async def _until_one_passes(
         completion, _ = await draw(sampled(session, following.samples))
         known = {one.text for one in found}
         fresh = [one for one in completion.candidates if one.text not in known]
-        found = in_order([*found, *await session.examples.check(snapshot.cursor, fresh)])
+        found = in_order(different([*found, *await session.examples.check(snapshot.cursor, fresh)]))
     return found
-
-
-def _different(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return candidates with different texts, each the first of its text."""
-    return list({one.text: one for one in reversed(candidates)}.values())[::-1]
 
 
 def sampled(session: Session, count: int) -> Sampling:

@@ -52,18 +52,19 @@ class SessionExamples:
     async def check(self, cursor: Cursor, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates with their verdicts: those that pass first, those that fail last.
 
-        Cancelling the caller's task ends the programs at once.
+        One that lacks an import comes with it if more examples pass then. Cancelling the caller's task ends
+        the programs at once.
         """
         checks = [asyncio.wrap_future(one) for one in self._checker.check(cursor, candidates)]
         try:
-            verdicts = await asyncio.gather(*checks)
+            checked = await asyncio.gather(*checks)
         except asyncio.CancelledError:
             self._checker.stop()
             raise
         except SandboxUnavailableError:
             self._has_sandbox()
             return list(candidates)
-        return in_order([replace(one, verdicts=its) for one, its in zip(candidates, verdicts, strict=True)])
+        return in_order(different(checked))
 
     def start_idle(self, check: Coroutine[Any, Any, None]) -> None:
         """Run a check that the next request or edit interrupts."""
@@ -101,6 +102,11 @@ class SessionExamples:
             self._is_silent = True
             self._log(f"Examples are not checked. {why}")
         return not why
+
+
+def different(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return candidates with different texts, each the first of its text."""
+    return list({one.text: one for one in reversed(candidates)}.values())[::-1]
 
 
 def in_order(candidates: Sequence[Candidate]) -> list[Candidate]:

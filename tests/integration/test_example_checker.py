@@ -6,10 +6,12 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import psutil
 import pytest
 
+from copilot_server.completion.examples import Verdicts
 from copilot_server.completion.types import Candidate
 from copilot_server.completion.verification.checker import ExampleChecker
 from copilot_server.context.document import Cursor, Document
@@ -29,6 +31,12 @@ def cursor(text: str = TEXT, language: str = "python") -> Cursor:
     return Cursor(Document("file:///a.py", language, text), len(text))
 
 
+def verdicts_of(check: Future[Candidate]) -> Verdicts:
+    verdicts = check.result(PATIENCE_S).verdicts
+    assert verdicts is not None
+    return verdicts
+
+
 def sandboxes() -> list[psutil.Process]:
     """The processes that this one has started, which are those of sandboxes."""
     return psutil.Process(os.getpid()).children()
@@ -46,7 +54,7 @@ def checker() -> Iterator[ExampleChecker]:
 def test_a_candidate_is_checked_once(checker: ExampleChecker):
     assert checker.known(cursor(), RIGHT) is None
     (check,) = checker.check(cursor(), [RIGHT])
-    verdicts = check.result(PATIENCE_S)
+    verdicts = verdicts_of(check)
     assert verdicts.summary() == "1 of 1 example passes"
     assert checker.known(cursor(), RIGHT) is verdicts
     assert sandboxes() != []
@@ -56,7 +64,7 @@ def test_no_sandbox_is_opened_without_examples(checker: ExampleChecker):
     silent = 'def twice(x):\n    """Return x doubled."""\n    return'
     for one in (cursor(silent), cursor(language="markdown"), cursor("")):
         (check,) = checker.check(one, [RIGHT])
-        assert len(check.result(PATIENCE_S).verdicts) == 0
+        assert verdicts_of(check).verdicts == ()
         checker.warm(one)
     assert sandboxes() == []
 
@@ -92,7 +100,7 @@ def test_it_is_closed_when_idle_and_opened_again():
     try:
         for text in (" x + x", " 2 * x"):
             (check,) = checker.check(cursor(), [Candidate(text, 0.0, "stop")])
-            assert check.result(PATIENCE_S).passed
+            assert verdicts_of(check).passed
             wait_until(lambda: sandboxes() == [])
     finally:
         checker.close()
@@ -105,14 +113,31 @@ def test_stopping_ends_a_program_that_would_not_end_and_keeps_no_verdict(checker
     wait_until(lambda: any(len(one.children(recursive=True)) > 1 for one in sandboxes()))
     began_s = time.monotonic()
     checker.stop()
-    assert not running.result(PATIENCE_S).passed
+    assert not verdicts_of(running).passed
     assert time.monotonic() - began_s < PATIENCE_S
     assert checker.known(cursor(), ENDLESS) is None
     (again,) = checker.check(cursor(), [Candidate(" 2 * x", 0.0, "stop")])
-    assert again.result(PATIENCE_S).passed
+    assert verdicts_of(again).passed
 
 
 def test_a_program_that_would_not_end_is_ended_and_fails(checker: ExampleChecker):
     (check,) = checker.check(cursor(), [ENDLESS])
-    verdicts = check.result(PATIENCE_S)
+    verdicts = verdicts_of(check)
     assert [one.detail for one in verdicts.failed] == ["timed out"]
+
+
+def test_a_candidate_gets_the_import_that_it_lacked_to_pass(checker: ExampleChecker):
+    text = f"{TEXT.removesuffix('return')}"
+    lacking = Candidate("return math.prod((2, x))", 0.0, "stop")
+    useless = Candidate("return math.prod((3, x))", 0.0, "stop")
+    mended, same = (check.result(PATIENCE_S) for check in checker.check(cursor(text), [lacking, useless]))
+    assert mended.text == "import math\n    return math.prod((2, x))"
+    assert mended.verdicts is not None
+    assert mended.verdicts.summary() == "1 of 1 example passes"
+    # What is known of the text that the model wrote is that it fails.
+    known = checker.known(cursor(text), lacking)
+    assert known is not None
+    assert known.failed
+    assert same.text == useless.text
+    assert same.verdicts is not None
+    assert "NameError" in same.verdicts.summary()

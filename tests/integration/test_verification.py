@@ -102,9 +102,29 @@ def test_what_the_hidden_tests_say_changes_no_choice(sandbox: Sandbox):
     assert chosen[0] == chosen[1]
 
 
+def test_a_sample_gets_the_import_that_it_lacked_and_costs_no_other(sandbox: Sandbox):
+    text = "    return math.prod((2, x)) if x == 2 else x + x\n"
+    drawn = greedy("a", text)
+    with Verifier({"a": Position(PROMPT, "")}, sandbox, 8) as verifier:
+        verifier.submit([drawn])
+        assert verifier.more() == []
+        mended = verifier.with_added_imports()
+        assert mended == [replace(drawn, completion=f"    import math\n{text}", has_added_imports=True)]
+        # The hidden test is asked about both: pass@1 is about the one without the import.
+        checked = [*hidden([drawn], passed=False), *hidden(mended, passed=True)]
+        (choice,) = verifier.verification(checked).choices
+    assert [one.checked.passed for one in choice.draws] == [True]
+    assert choice.choice.outcome == "passed"
+
+
 @pytest.fixture(scope="module")
 def report(sandbox: Sandbox) -> Report:
     _, verification = drawn_until_done(sandbox, passed=True)
+    *others, last = verification.choices
+    (draw,) = last.draws
+    lacking = replace(draw.checked, sample=replace(draw.checked.sample, has_added_imports=True))
+    last = replace(last, draws=(replace(draw, checked=lacking),))
+    verification = replace(verification, choices=(*others, last))
     tasks = [Task(name, name, one.prefix, "", "", "twice", "") for name, one in POSITIONS.items()]
     first = [one.draws[0].checked for one in verification.choices]
     made = of_samples(tasks, first)
@@ -133,6 +153,7 @@ def test_the_page_and_the_terminal_show_examples_and_verdicts(
     said = capsys.readouterr().out
     assert "checked in 2 of 3 tasks" in said
     assert "13 samples, 4.33 a task" in said
+    assert "added to 1 of the samples" in said
 
 
 def selftest(model: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -61,7 +61,7 @@ class StandIn:
                 return _empty(word)
             case ["over"]:
                 return _completion("all", replaced=len(request.cursor.line_suffix))
-        return _completion("ok", "okay\n    again", "more", "most")
+        return _completion(*_otherwise(request))
 
     def _write_down(self, request: CompletionRequest) -> None:
         if self.seen is not None:
@@ -111,6 +111,12 @@ def _returned(request: CompletionRequest) -> list[str]:
     """Return the values of a model that doubles a number only where it is sampled."""
     is_sampled = request.sampling is not None and request.sampling.temperature > 0
     return [" x * 0", " x + x", " 6"] if is_sampled else [" 5"]
+
+
+def _otherwise(request: CompletionRequest) -> list[str]:
+    if request.cursor.prefix.endswith("# lacks an import\n    "):
+        return ["return math.prod((2, x))", "return math.prod((3, x))"]
+    return ["ok", "okay\n    again", "more", "most"]
 
 
 def _completion(*texts: str, replaced: int = 0, cancelled: bool = False) -> Completion:

@@ -7,12 +7,15 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 
 from cachetools import LRUCache
 
 from copilot_server.completion.examples import Candidate as Filling
 from copilot_server.completion.examples import Examples, Verdicts, check, read_examples
 from copilot_server.completion.types import Candidate
+from copilot_server.completion.verification.missing_imports import check_with_imports
 from copilot_server.context.document import Cursor
 from copilot_server.errors import SandboxUnavailableError
 from copilot_server.sandbox import Limits, Sandbox, open_sandbox
@@ -46,7 +49,7 @@ class ExampleChecker:
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="examples")
         self._warmed: tuple[str, str] | None = None
         self._examples: LRUCache[tuple[str, int], Examples] = LRUCache(POSITIONS)
-        self._verdicts: LRUCache[tuple[str, int, str, int], Verdicts] = LRUCache(VERDICTS)
+        self._verdicts: LRUCache[Filling, Verdicts] = LRUCache(VERDICTS)
 
     def examples(self, cursor: Cursor) -> Examples:
         """Return the examples of the function at a cursor; none in a language that has no reader."""
@@ -76,10 +79,13 @@ class ExampleChecker:
     def known(self, cursor: Cursor, candidate: Candidate) -> Verdicts | None:
         """Return the verdicts of a candidate that has been checked at the cursor; None for another one."""
         with self._lock:
-            return self._verdicts.get(_key(cursor, candidate))
+            return self._verdicts.get(_filling(cursor, candidate))
 
-    def check(self, cursor: Cursor, candidates: Sequence[Candidate]) -> list[Future[Verdicts]]:
-        """Check candidates in parallel, each against all examples at the cursor."""
+    def check(self, cursor: Cursor, candidates: Sequence[Candidate]) -> list[Future[Candidate]]:
+        """Check candidates in parallel, each against all examples at the cursor.
+
+        Each comes back with its verdicts, and with the imports that it lacked to pass.
+        """
         return [self._pool.submit(self._check, cursor, one) for one in candidates]
 
     def stop(self) -> None:
@@ -103,23 +109,25 @@ class ExampleChecker:
         except SandboxUnavailableError:
             logger.debug("No sandbox for examples.", exc_info=True)
 
-    def _check(self, cursor: Cursor, candidate: Candidate) -> Verdicts:
-        stops = self._stops
-        known = self.known(cursor, candidate)
+    def _check(self, cursor: Cursor, candidate: Candidate) -> Candidate:
+        drawn = _filling(cursor, candidate)
+        filling, verdicts = check_with_imports(partial(self._verdicts_of, cursor, self._stops), drawn)
+        if filling is not drawn:
+            candidate = replace(candidate, text=filling.text, trace=())
+        return replace(candidate, verdicts=verdicts)
+
+    def _verdicts_of(self, cursor: Cursor, stops: int, filling: Filling) -> Verdicts:
+        """Check what fills a gap, unless that is known; ``stops``: how often checks had been ended before."""
+        with self._lock:
+            known = self._verdicts.get(filling)
         examples = self.examples(cursor)
-        if known is not None or not examples:
+        if known is not None or not examples or stops != self._stops:
             return known or Verdicts(())
-        sandbox = self._open()
-        verdicts = check(
-            sandbox,
-            examples,
-            Filling(cursor.document.text, cursor.offset, candidate.text, candidate.replaced),
-            limits=Limits(timeout_s=TIMEOUT_S),
-            deadline=time.monotonic() + DEADLINE_S,
-        )
+        limits, deadline = Limits(timeout_s=TIMEOUT_S), time.monotonic() + DEADLINE_S
+        verdicts = check(self._open(), examples, filling, limits=limits, deadline=deadline)
         with self._lock:
             if stops == self._stops:  # otherwise it may not have been checked to its end
-                self._verdicts[_key(cursor, candidate)] = verdicts
+                self._verdicts[filling] = verdicts
         return verdicts
 
     # The sandbox.
@@ -186,5 +194,5 @@ def _around_line(cursor: Cursor) -> tuple[str, str]:
     return text[: text.rfind("\n", 0, cursor.offset) + 1], text[below:] if below >= 0 else ""
 
 
-def _key(cursor: Cursor, candidate: Candidate) -> tuple[str, int, str, int]:
-    return cursor.document.text, cursor.offset, candidate.text, candidate.replaced
+def _filling(cursor: Cursor, candidate: Candidate) -> Filling:
+    return Filling(cursor.document.text, cursor.offset, candidate.text, candidate.replaced)

@@ -139,6 +139,8 @@ def _verification_rows(verification: Verification) -> Iterator[tuple[str, str]]:
         f"{len(samples)} samples, {len(samples) / max(1, tasks):.2f} a task, the others than the first in "
         f"{verification.drawing_s:.1f} s",
     )
+    if added := sum(one.checked.sample.has_added_imports for one in samples):
+        yield "imports", f"added to {added} of the samples, which fail an example without"
     for outcome, name in SAID.items():
         passed, failed = counts[outcome, True], counts[outcome, False]
         yield f"examples: {name}", f"{passed} pass the hidden test, {failed} fail it"

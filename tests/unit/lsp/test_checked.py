@@ -58,6 +58,20 @@ async def test_a_panel_ends_with_what_fails(editor: Wire) -> None:
     ]
 
 
+async def test_what_lacks_an_import_comes_with_it_if_it_passes_then(editor: Wire) -> None:
+    text = f"{TWICE.removesuffix('return')}# lacks an import\n    "
+    editor.initialize()
+    editor.open(text)
+    items = (await editor.request(INLINE, at_end(text)))["items"]
+    assert marks(items) == [
+        ("import math\n    return math.prod((2, x))", "passed"),
+        ("return math.prod((3, x))", "failed"),
+    ]
+    # While the user types, it comes as the model wrote it.
+    items = (await editor.request(INLINE, at_end(text, invoked=False)))["items"]
+    assert marks(items) == [("return math.prod((2, x))", None)]
+
+
 async def test_what_comes_by_itself_takes_nothing_from_a_panel_for_the_same_text(editor: Wire) -> None:
     editor.initialize()
     editor.open(TWICE)

@@ -65,9 +65,10 @@ def _draw(choice: Choice, index: int) -> str:
     sample = draw.checked.sample
     chosen = " · chosen" if index == choice.chosen else ""
     how = "greedy" if not sample.temperature else f"T {sample.temperature:g}"
+    added = " · with an import that it lacked" if sample.has_added_imports else ""
     items = "".join(f"<li>{one}</li>" for one in map(_result, draw.examples))
     return (
-        f"<h4>Sample {index + 1} <small>{how} · hidden test: {_word(draw)}{chosen}</small></h4>"
+        f"<h4>Sample {index + 1} <small>{how}{added} · hidden test: {_word(draw)}{chosen}</small></h4>"
         f"{code(sample.completion)}<ul>{items}</ul>"
     )
 
