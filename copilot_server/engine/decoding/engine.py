@@ -106,25 +106,60 @@ class DecodingEngine:
     ) -> list[list[Generation]]:
         """See ``Engine.generate_batch``; ``batch_size`` candidates are decoded at a time, the others wait."""
         self._check_open()
-        jobs = [
-            make_job(index, request, self._tokenizer, self.context_length)
-            for index, request in enumerate(requests)
-        ]
-        if isinstance(self._runner, GrowingRunner):
-            self._runner.make_room(_most_tokens(jobs, batch_size))
-        schedule = Schedule(
-            self._runner,
-            self._cache,
-            jobs,
-            batch_size=batch_size,
-            draft_lengths=self._draft_lengths,
-            counters=self._counters,
-        )
+        jobs = [self.job(index, request) for index, request in enumerate(requests)]
+        self.make_room(jobs, batch_size)
+        schedule = self.schedule(batch_size)
+        schedule.add(jobs)
         with closing(schedule), memory_errors():
             for job in self._decode(schedule, cancel):
                 if on_done is not None:
                     on_done(job.index, job.generations())
         return [job.generations() for job in jobs]
+
+    def job(self, index: int, request: GenerationRequest, *, urgent: bool = False) -> Job:
+        """Make a job of a request, for a schedule. Any thread may.
+
+        Raises:
+            PromptTooLongError, EngineError: as ``make_job``.
+        """
+        return make_job(index, request, self._tokenizer, self.context_length, urgent=urgent)
+
+    def schedule(self, batch_size: int) -> Schedule:
+        """Begin a schedule without jobs, for at most ``batch_size`` candidates at a time.
+
+        Close it, and only then begin another one.
+
+        Raises:
+            EngineError: the engine was closed.
+        """
+        self._check_open()
+        return Schedule(
+            self._runner,
+            self._cache,
+            batch_size=batch_size,
+            draft_lengths=self._draft_lengths,
+            counters=self._counters,
+        )
+
+    def make_room(self, jobs: Sequence[Job], batch_size: int) -> None:
+        """Let the KV cache grow to what ``batch_size`` candidates of these jobs need, where it can grow."""
+        if isinstance(self._runner, GrowingRunner):
+            self._runner.make_room(_most_tokens(jobs, batch_size))
+
+    def step(self, schedule: Schedule) -> list[Job]:
+        """Decode one step of a schedule that has jobs; return the jobs that are thereby finished.
+
+        Raises:
+            EngineError: there is no room even for one, or the model could not run.
+        """
+        schedule.admit()
+        chunks = schedule.plan()
+        start = time.perf_counter()
+        drawn = self._runner.step(chunks)
+        took_s = time.perf_counter() - start
+        self._draft_lengths.record_step(sum(len(chunk.token_ids) for chunk in chunks), took_s)
+        schedule.accept(drawn)
+        return schedule.retire()
 
     def forget_prompts(self) -> None:
         """Drop what is kept of earlier prompts."""
@@ -167,14 +202,7 @@ class DecodingEngine:
             if cancel.is_set():
                 yield from schedule.cancel()
                 return
-            schedule.admit()
-            chunks = schedule.plan()
-            start = time.perf_counter()
-            drawn = self._runner.step(chunks)
-            took_s = time.perf_counter() - start
-            self._draft_lengths.record_step(sum(len(chunk.token_ids) for chunk in chunks), took_s)
-            schedule.accept(drawn)
-            yield from schedule.retire()
+            yield from self.step(schedule)
 
 
 def _most_tokens(jobs: Sequence[Job], batch_size: int) -> int:

@@ -16,13 +16,17 @@ from copilot_server.errors import PromptTooLongError
 
 @dataclass(frozen=True)
 class Job:
-    """A request, its index among those asked together, its prompt's tokens and its candidates."""
+    """A request, its index among those asked together, its prompt's tokens and its candidates.
+
+    ``urgent``: somebody waits for it at this moment, so that jobs that are not urgent wait meanwhile.
+    """
 
     index: int
     request: GenerationRequest
     prompt_ids: list[int]
     candidates: list[Candidate]
     tokenizer: Tokenizer
+    urgent: bool = False
 
     @cached_property
     def prompt(self) -> NDArray[np.int32]:
@@ -44,12 +48,25 @@ class Job:
         """Whether every candidate is finished."""
         return all(candidate.finish_reason is not None for candidate in self.candidates)
 
+    def cancel(self) -> None:
+        """End every candidate where it is."""
+        for candidate in self.candidates:
+            if candidate.finish_reason is None:
+                candidate.cancel()
+
     def generations(self) -> list[Generation]:
         """What the candidates have written."""
         return [candidate.generation() for candidate in self.candidates]
 
 
-def make_job(index: int, request: GenerationRequest, tokenizer: Tokenizer, context_length: int) -> Job:
+def make_job(
+    index: int,
+    request: GenerationRequest,
+    tokenizer: Tokenizer,
+    context_length: int,
+    *,
+    urgent: bool = False,
+) -> Job:
     """Tokenize a request.
 
     Raises:
@@ -63,4 +80,4 @@ def make_job(index: int, request: GenerationRequest, tokenizer: Tokenizer, conte
         msg = f"A prompt of {len(prompt_ids)} tokens is too long for a window of {context_length}."
         raise PromptTooLongError(msg, remedy=f"Besides the completion, there is room for {room}.")
     candidates = [Candidate(request, prompt_ids, number, tokenizer) for number in range(request.sampling.n)]
-    return Job(index, request, prompt_ids, candidates, tokenizer)
+    return Job(index, request, prompt_ids, candidates, tokenizer, urgent)

@@ -40,13 +40,14 @@ class Schedule:
 
     The first candidate of a request reads the prompt. The others begin with a fork of its sequence or, where
     more of them than fit were asked for, take over the sequence of one that has finished.
+
+    Urgent requests come before all others, which keep their tokens and are decoded no further meanwhile.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         runner: Runner,
         cache: PrefixCache,
-        jobs: Sequence[Job],
         *,
         batch_size: int,
         draft_lengths: DraftLengths,
@@ -57,8 +58,7 @@ class Schedule:
         self._batch_size = batch_size
         self._draft_lengths = draft_lengths
         self._counters = counters
-        # Prompts with a common beginning follow each other, so that the later ones find it in the cache.
-        self._waiting = deque(sorted(jobs, key=lambda job: job.prompt_ids))
+        self._waiting: deque[Job] = deque()  # the urgent ones first
         self._unstarted: dict[int, deque[Candidate]] = {}  # by the index of a running job
         self._running: list[RunningSequence] = []
         self._planned: list[tuple[RunningSequence, Chunk]] = []
@@ -68,13 +68,27 @@ class Schedule:
         """Whether every request is finished."""
         return not self._waiting and not self._running
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether an urgent request is among those that are not finished."""
+        return any(job.urgent for job in self._waiting) or any(one.job.urgent for one in self._running)
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        """Have requests decoded after those that wait already, and urgent ones before those that are not.
+
+        Of jobs that are added together, prompts with a common beginning follow each other, so that the later
+        ones find it in the cache.
+        """
+        waiting = [*self._waiting, *sorted(jobs, key=lambda job: job.prompt_ids)]
+        self._waiting = deque(sorted(waiting, key=lambda job: not job.urgent))
+
     def admit(self) -> None:
         """Start as many candidates as there is room for, and as one step has time to read.
 
         Raises:
             EngineError: there is no room even for one.
         """
-        while len(self._running) < self._batch_size:
+        while self._may_start():
             sequence = self._next_candidate() or self._next_request()
             if sequence is None:
                 break
@@ -129,34 +143,59 @@ class Schedule:
                 self._running.append(self._handed_over(sequence, candidates.popleft()))
             else:
                 self._cache.keep(sequence.held)
-        return list({one.job.index: one.job for one in finished if one.job.is_done}.values())
+        done = {one.job.index: one.job for one in finished if one.job.is_done}
+        for index in done:
+            del self._unstarted[index]
+        return list(done.values())
+
+    def drop(self, job: Job) -> None:
+        """End a request where it is, if it is not finished; what has been read of its prompt is kept."""
+        job.cancel()
+        self._waiting = deque(one for one in self._waiting if one is not job)
+        for sequence in [one for one in self._running if one.job is job]:
+            self._running.remove(sequence)
+            self._cache.keep(sequence.held)
+        self._unstarted.pop(job.index, None)
 
     def cancel(self) -> list[Job]:
-        """End every candidate where it is; return the requests that are thereby finished.
-
-        What has been read of their prompts is kept in the prefix cache.
-        """
+        """End every request where it is; return those that were not finished."""
         jobs = {sequence.job.index: sequence.job for sequence in self._running}
         jobs |= {job.index: job for job in self._waiting}
-        for candidate in [one for job in jobs.values() for one in job.candidates]:
-            if candidate.finish_reason is None:
-                candidate.cancel()
-        for sequence in self._running:
-            self._cache.keep(sequence.held)
-        self._waiting.clear()
-        self._running.clear()
+        for job in jobs.values():
+            self.drop(job)
         return list(jobs.values())
+
+    def fail(self) -> list[Job]:
+        """Take out the requests because of which a step failed, and return them.
+
+        They are those that were being decoded or, if there were none, the one for which there was no room.
+        """
+        jobs = list({one.job.index: one.job for one in self._running}.values())
+        if not jobs and self._waiting:
+            jobs = [self._waiting.popleft()]
+        self.close()
+        return jobs
 
     def close(self) -> None:
         """Close the sequences that are still in use; there are none unless a step failed."""
         for sequence in self._running:
             self._cache.close(sequence.held)
         self._running.clear()
+        self._unstarted.clear()
+
+    def _may_start(self) -> bool:
+        """Whether one more candidate may be decoded beside those that are."""
+        ahead = self._waiting and self._waiting[0].urgent
+        return bool(ahead) or len(self._running) < self._batch_size
+
+    def _beside(self, *, urgent: bool) -> list[RunningSequence]:
+        """The candidates that are decoded together with one more: all, or only the urgent ones."""
+        return [one for one in self._running if one.job.urgent or not urgent]
 
     def _pieces(self) -> list[tuple[RunningSequence, int]]:
         """The candidates of the next step, and how many of its known tokens each reads in it."""
         pieces, reading = [], self._runner.prefill_chunk
-        for sequence in self._running:
+        for sequence in self._beside(urgent=any(one.job.urgent for one in self._running)):
             most = 1
             if sequence.unread > 1:
                 most = min(sequence.unread, reading)
@@ -172,7 +211,8 @@ class Schedule:
 
     def _next_candidate(self) -> RunningSequence | None:
         """A further candidate of a request whose prompt has been read, if there is one and room for it."""
-        for donor in self._running:
+        ahead = bool(self._waiting) and self._waiting[0].urgent
+        for donor in self._beside(urgent=ahead):
             candidates = self._unstarted[donor.job.index]
             if candidates and donor.unread_prompt == 0:
                 shared = len(donor.job.prompt_ids) - 1
@@ -183,10 +223,12 @@ class Schedule:
 
     def _next_request(self) -> RunningSequence | None:
         """The first candidate of the next request, if there is room, and time to read some of its prompt."""
-        unread = sum(sequence.unread_prompt for sequence in self._running)
-        if not self._waiting or unread >= self._runner.prefill_chunk:
+        if not self._waiting:
             return None
         job = self._waiting[0]
+        unread = sum(sequence.unread_prompt for sequence in self._beside(urgent=job.urgent))
+        if unread >= self._runner.prefill_chunk:
+            return None
         in_use = [sequence.held for sequence in self._running]
         room = job.most_tokens + BLOCK_SLACK
         held = self._cache.take(job.prompt, most=room, reserved=self._reserved, in_use=in_use)
