@@ -120,8 +120,8 @@ def _token(given: Given, transport: Transport) -> str | None:
     """
     if transport == "stdio":
         return None
-    from copilot_server.engine.backends.remote.endpoint import is_loopback  # noqa: PLC0415
-    from copilot_server.lsp.wire.token import make_token, read_token  # noqa: PLC0415
+    from copilot_server.listening.address import is_loopback  # noqa: PLC0415
+    from copilot_server.listening.token import make_token, read_token  # noqa: PLC0415
 
     host, no_token = given["host"], given["no_token"]
     if not is_loopback(host) and not given["allow_network"]:

@@ -34,8 +34,8 @@ from prometheus_client.registry import Collector
 from copilot_server import __version__
 from copilot_server.config import Settings
 from copilot_server.errors import ConfigError
+from copilot_server.listening.address import LOCAL_NAMES, format_address
 from copilot_server.lsp.session import Outcome, RequestKind, Session
-from copilot_server.lsp.wire.address import LOCAL_NAMES, format_address
 from copilot_server.statistics.names import KEY_BYTES, hashed_name, is_hub_name, read_key
 from copilot_server.statistics.schema import database_path
 from copilot_server.statistics.types import MAX_NAME

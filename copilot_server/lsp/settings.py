@@ -14,7 +14,7 @@ from attrs import evolve
 
 from copilot_server.catalog import all_manifests
 from copilot_server.config import AUTO_MODEL, Settings, apply_flags, merge_client_settings
-from copilot_server.lsp.wire.token import KEY as TOKEN
+from copilot_server.listening.token import KEY as TOKEN
 
 #: What a later configuration may do with a setting: nothing, name a model by its id, add to a list, or switch
 #: to the value that gives less away.

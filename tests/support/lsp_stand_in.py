@@ -20,8 +20,8 @@ from copilot_server.engine.base import Cancel
 from copilot_server.errors import EngineError, FetchCancelledError, ModelNotCachedError
 from copilot_server.fetch.consent import consent_error
 from copilot_server.fetch.progress import Progress
+from copilot_server.listening.token import make_token
 from copilot_server.lsp.server import serve
-from copilot_server.lsp.wire.token import make_token
 
 #: A model of the catalogue that is not on this machine, which a project's settings may name too.
 MISSING = "gpt-j-6b"

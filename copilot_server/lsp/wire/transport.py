@@ -17,9 +17,9 @@ from collections.abc import Awaitable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from copilot_server.errors import ConfigError
-from copilot_server.lsp.wire.address import format_address
+from copilot_server.listening.address import format_address
+from copilot_server.listening.token import KEY, is_right
 from copilot_server.lsp.wire.protocol import CopilotProtocol
-from copilot_server.lsp.wire.token import KEY, is_right
 
 _Server = TypeVar("_Server")
 

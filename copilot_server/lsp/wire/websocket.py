@@ -13,10 +13,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from copilot_server.engine.backends.remote.endpoint import is_loopback
-from copilot_server.lsp.wire.address import LOCAL_NAMES, format_address
+from copilot_server.listening.address import LOCAL_NAMES, format_address, is_loopback
+from copilot_server.listening.token import KEY, is_right
 from copilot_server.lsp.wire.protocol import CopilotProtocol
-from copilot_server.lsp.wire.token import KEY, is_right
 from copilot_server.lsp.wire.transport import FLUSH_S, Connections, announce, listening
 
 # Any page in a browser may open WebSockets to this machine. Only pages that this machine serves are accepted.

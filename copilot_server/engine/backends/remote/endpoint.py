@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from copilot_server.errors import ConfigError
+from copilot_server.listening.address import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +39,6 @@ def read_endpoints(urls: Iterable[str], *, allow_http: bool) -> tuple[Endpoint, 
                 remedy="Give it an https URL, or set remote.allow_http for a network that you trust.",
             )
     return endpoints
-
-
-def is_loopback(hostname: str) -> bool:
-    """Whether a host is this machine by name: nothing is looked up, since the answer could change."""
-    if hostname == "localhost" or hostname.endswith(".localhost"):  # RFC 6761, section 6.3
-        return True
-    try:
-        return ipaddress.ip_address(hostname).is_loopback
-    except ValueError:
-        return False
 
 
 def _endpoint(url: str) -> Endpoint:

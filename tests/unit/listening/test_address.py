@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copilot_server.lsp.wire.address import format_address
+from copilot_server.listening.address import format_address
 
 
 @pytest.mark.parametrize(

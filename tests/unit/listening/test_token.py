@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from copilot_server.errors import ConfigError
-from copilot_server.lsp.wire.token import is_right, make_token, read_token
+from copilot_server.listening.token import is_right, make_token, read_token
 
 
 def test_tokens_are_long_and_differ() -> None:

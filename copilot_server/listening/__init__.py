@@ -1,0 +1,1 @@
+"""What every server of this program needs that listens: addresses and tokens."""
