@@ -15,6 +15,7 @@ from copilot_server import __version__
 from copilot_server.cli.bench import bench
 from copilot_server.cli.compare import compare
 from copilot_server.cli.flags import Given, names_of, refuse, takes_flags
+from copilot_server.cli.hosting import serve as serve_models
 from copilot_server.cli.models import models
 from copilot_server.cli.pull import pull
 from copilot_server.cli.selftest import selftest, with_repository_flag
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (models, pull, stats, bench, compare):
+for command in (models, pull, stats, bench, compare, serve_models):
     app.command()(command)
 
 

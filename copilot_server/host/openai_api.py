@@ -1,0 +1,329 @@
+"""OpenAI's completions API: ``/v1/completions`` and ``/v1/models``.
+
+Source: https://platform.openai.com/docs/api-reference/completions. Our own front end adds an object
+``copilot_server`` to a request, which other clients leave out; see ``_extended``.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sampling, Special
+from copilot_server.engine.decoding.loop import DecodingLoop
+from copilot_server.errors import EngineError
+from copilot_server.host.answering import Answer, Ask
+from copilot_server.host.body import Body, read_body
+from copilot_server.host.hosted import HostedModel, HostedModels
+from copilot_server.host.prompts import infill_prompt, read_prompt
+from copilot_server.host.refusals import error_body, invalid, of_engine
+from copilot_server.host.stopping import settled
+
+#: Limits of a request: prompts, candidates of each, stop texts.
+MOST_PROMPTS, MOST_CANDIDATES, MOST_STOPS = 64, 32, 16
+#: The length of an answer for which a client does not name one: OpenAI's.
+DEFAULT_TOKENS = 16
+MOST_TOKENS = 1 << 20
+MOST_SEED = (1 << 63) - 1
+OWNER = "copilot-server"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A request to ``/v1/completions``, read. ``echo``: the texts to put before each answer, by prompt."""
+
+    asks: tuple[Ask, ...]
+    echo: tuple[str, ...]
+    stream: bool
+    logprobs: bool
+    usage: bool
+    #: Whether the client is our own, which wants to know of each token.
+    extended: bool
+
+
+async def completions(request: Request) -> Response:
+    """Answer ``POST /v1/completions``."""
+    body = await read_body(request)
+    model = _models(request).named(body.text("model"))
+    wanted = _read(body, model)
+    answers = _begun(model, wanted)
+    reply = _Reply(model.id, wanted)
+    if wanted.stream:
+        return StreamingResponse(_events(reply, answers), media_type="text/event-stream")
+    try:
+        groups = [await answer.whole(request) for answer in answers]
+    finally:
+        for answer in answers:
+            answer.cancel()
+    return JSONResponse(reply.whole(groups, answers))
+
+
+async def list_models(request: Request) -> Response:
+    """Answer ``GET /v1/models``."""
+    return JSONResponse({"object": "list", "data": [_described(one) for one in _models(request).all]})
+
+
+async def one_model(request: Request) -> Response:
+    """Answer ``GET /v1/models/{id}``."""
+    return JSONResponse(_described(_models(request).named(request.path_params["id"])))
+
+
+def _models(request: Request) -> HostedModels:
+    models: HostedModels = request.app.state.models
+    return models
+
+
+def _described(model: HostedModel) -> dict[str, object]:
+    about = {"id": model.id, "object": "model", "created": model.created_s, "owned_by": OWNER}
+    if not model.is_ready:
+        return about
+    loop, manifest = model.opened()
+    known = {"max_model_len": loop.engine.context_length, "dtype": loop.engine.dtype}
+    return about | known | {"device": loop.engine.device, "title": manifest.title}
+
+
+def _begun(model: HostedModel, wanted: Wanted) -> list[Answer]:
+    """Begin all answers, or none.
+
+    Raises:
+        RefusedError: one of them is refused.
+    """
+    answers: list[Answer] = []
+    try:
+        for ask in wanted.asks:
+            answers.append(Answer(model, ask))  # noqa: PERF401 - those that were begun are ended below
+    except BaseException:
+        for answer in answers:
+            answer.cancel()
+        raise
+    return answers
+
+
+def _read(body: Body, model: HostedModel) -> Wanted:
+    """Read what is wanted.
+
+    Raises:
+        RefusedError: a field is wrong, or asks for what is not supported.
+    """
+    loop, manifest = model.opened()
+    _refuse_unsupported(body)
+    sampling = _sampling(body)
+    texts = _prompts(body)
+    stop = body.texts("stop", most=MOST_STOPS)
+    if "" in stop:
+        raise invalid("stop must not be empty.", "stop")
+    suffix = body.text("suffix")
+    extension = body.nested("copilot_server")
+    if suffix:
+        engine, tokens = loop.engine, sampling.max_new_tokens
+        prompts = [infill_prompt(text, suffix, manifest, engine, new_tokens=tokens) for text in texts]
+    else:
+        prompts = [read_prompt(text, manifest) for text in texts]
+    asks = [Ask(GenerationRequest(prompt, sampling, stop), bool(suffix)) for prompt in prompts]
+    if body.given("copilot_server"):
+        asks = [_extended(ask, extension, loop) for ask in asks]
+    echo = tuple(texts) if body.flag("echo") else ("",) * len(texts)
+    return Wanted(
+        tuple(asks),
+        echo,
+        stream=body.flag("stream"),
+        logprobs=body.given("logprobs"),
+        usage=body.nested("stream_options").flag("include_usage"),
+        extended=body.given("copilot_server"),
+    )
+
+
+def _refuse_unsupported(body: Body) -> None:
+    for name in ("presence_penalty", "frequency_penalty"):
+        body.refuse(name, "the model's own probabilities are used.", unless=0)
+    body.refuse("logit_bias", "the model's own probabilities are used.")
+    n = body.whole("n", 1, least=1, most=MOST_CANDIDATES)
+    body.refuse("best_of", "ask for n candidates.", unless=n)
+    body.whole("logprobs", 0, least=0, most=20)
+    if body.flag("echo") and body.given("logprobs"):
+        raise invalid("echo with logprobs is not supported: the prompt's are not known.", "echo")
+
+
+def _sampling(body: Body) -> Sampling:
+    seed = body.whole("seed", -1, least=-1, most=MOST_SEED)
+    temperature = body.number("temperature", 1.0, least=0.0, most=100.0)
+    return Sampling(
+        temperature=temperature,
+        top_p=body.number("top_p", 1.0, least=0.0, most=1.0) or 1e-6,
+        seed=None if seed < 0 else seed,
+        n=body.whole("n", 1, least=1, most=MOST_CANDIDATES),
+        max_new_tokens=body.whole("max_tokens", DEFAULT_TOKENS, least=1, most=MOST_TOKENS),
+    )
+
+
+def _prompts(body: Body) -> Sequence[str]:
+    """Return the prompts, one or many.
+
+    Raises:
+        RefusedError: they are not texts.
+    """
+    try:
+        texts = body.texts("prompt", most=MOST_PROMPTS, default=("",))
+    except Exception as error:
+        raise invalid(f"{error} Tokens are not accepted.", "prompt") from error
+    if not texts:
+        raise invalid("prompt must not be an empty list.", "prompt")
+    return texts
+
+
+def _extended(ask: Ask, body: Body, loop: DecodingLoop) -> Ask:
+    """Return what our own front end asks for: it knows which characters of a prompt are control tokens.
+
+    ``parts``: the prompt, as objects with ``text`` or ``special``; ``forced``: what the answer begins with;
+    ``lookup``: texts that it may repeat; ``urgent``; ``greedy_first``. See ``engine.base``.
+
+    Raises:
+        RefusedError: a field is wrong.
+    """
+    parts = tuple(_part(one) for one in body.objects("parts", most=1000)) or ask.request.prompt.parts
+    if unknown := [part.name for part in parts if isinstance(part, Special) and not loop.engine.knows(part)]:
+        raise invalid(f"There is no control token {unknown[0][:60]!r}.", "copilot_server.parts")
+    request = replace(
+        ask.request,
+        prompt=Prompt(parts, body.text("forced", ask.request.prompt.forced)),
+        sampling=replace(ask.request.sampling, greedy_first=body.flag("greedy_first")),
+        lookup=body.texts("lookup", most=16),
+    )
+    return Ask(request, body.flag("urgent", default=ask.urgent))
+
+
+def _part(body: Body) -> str | Special:
+    return Special(body.text("special")) if body.given("special") else body.text("text")
+
+
+class _Reply:
+    """Makes the JSON of one answer."""
+
+    def __init__(self, model: str, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._common = {
+            "id": f"cmpl-{secrets.token_hex(12)}",
+            "object": "text_completion",
+            "created": int(time.time()),
+            "model": model,
+        }
+
+    @property
+    def wanted(self) -> Wanted:
+        """What was asked for."""
+        return self._wanted
+
+    def whole(self, groups: Sequence[Sequence[Generation]], answers: Sequence[Answer]) -> dict[str, object]:
+        """Return a whole answer."""
+        choices = [
+            self.choice(self.index(number, index), one, one.text, echo=self._wanted.echo[number], last=True)
+            for number, group in enumerate(groups)
+            for index, one in enumerate(group)
+        ]
+        return self._common | {"choices": choices, "usage": usage(groups, answers)}
+
+    def chunk(self, choices: Iterable[dict[str, object]], **more: object) -> dict[str, object]:
+        """Return a part of a streamed answer."""
+        return self._common | {"choices": list(choices)} | more
+
+    def index(self, prompt: int, candidate: int) -> int:
+        """Return the number of a candidate among those of all prompts."""
+        return prompt * self._wanted.asks[0].request.sampling.n + candidate
+
+    def choice(  # noqa: PLR0913 - what a choice is made of
+        self, index: int, one: Generation, text: str, *, start: int = 0, echo: str = "", last: bool
+    ) -> dict[str, object]:
+        """Return ``text``, which a candidate has from index ``start`` on. ``last``: nothing follows."""
+        choice: dict[str, object] = {
+            "index": index,
+            "text": echo + text,
+            "logprobs": _logprobs(one, start, start + len(text)) if self._wanted.logprobs else None,
+            "finish_reason": _reason(one) if last else None,
+        }
+        if last and self._wanted.extended:
+            trace = [[written.end, written.logprob] for written in one.trace]
+            choice["copilot_server"] = {
+                "finish_reason": one.finish_reason,
+                "tokens": one.tokens,
+                "trace": trace,
+            }
+        return choice
+
+
+def _reason(one: Generation) -> str:
+    return "length" if one.finish_reason in ("length", "cancelled") else "stop"
+
+
+def _logprobs(one: Generation, start: int, end: int) -> dict[str, object]:
+    """Return the tokens that begin from ``start`` to ``end``; of each only the one that was chosen."""
+    starts = [0, *(written.end for written in one.trace)]
+    spans = [
+        (max(0, first), min(written.end, len(one.text)), written.logprob)
+        for first, written in zip(starts, one.trace, strict=False)
+        if start <= max(0, first) < min(written.end, end)
+    ]
+    tokens = [one.text[first:last] for first, last, _ in spans]
+    logprobs = [logprob for _, _, logprob in spans]
+    return {
+        "tokens": tokens,
+        "token_logprobs": logprobs,
+        "top_logprobs": [{token: logprob} for token, logprob in zip(tokens, logprobs, strict=True)],
+        "text_offset": [first for first, _, _ in spans],
+    }
+
+
+def usage(groups: Iterable[Sequence[Generation]], answers: Iterable[Answer]) -> dict[str, int]:
+    """Return how many tokens were read and written."""
+    prompt = sum(answer.prompt_tokens for answer in answers)
+    written = sum(one.tokens for group in groups for one in group)
+    return {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written}
+
+
+async def _events(reply: _Reply, answers: Sequence[Answer]) -> AsyncGenerator[bytes]:
+    """Yield the events of a streamed answer, prompt by prompt."""
+    groups: list[Sequence[Generation]] = []
+    try:
+        for number, answer in enumerate(answers):
+            async for event in _of_prompt(reply, number, answer, groups):
+                yield sse(event)
+        if reply.wanted.usage:
+            yield sse(reply.chunk([], usage=usage(groups, answers)))
+    except EngineError as error:
+        yield sse(error_body(of_engine(error)))
+    finally:
+        for answer in answers:
+            answer.cancel()
+    yield b"data: [DONE]\n\n"
+
+
+async def _of_prompt(
+    reply: _Reply, number: int, answer: Answer, groups: list[Sequence[Generation]]
+) -> AsyncGenerator[dict[str, Any]]:
+    request = reply.wanted.asks[number].request
+    sent = [0] * request.sampling.n
+    echo = [reply.wanted.echo[number]] * request.sampling.n
+    async for group, last in answer.growing():
+        choices = []
+        for index, one in enumerate(group):
+            text = one.text if last else settled(one.text, request.stop)
+            if len(text) > sent[index] or echo[index] or last:
+                added = text[sent[index] :]
+                at = reply.index(number, index)
+                choices.append(reply.choice(at, one, added, start=sent[index], echo=echo[index], last=last))
+                sent[index], echo[index] = max(sent[index], len(text)), ""
+        if choices:
+            yield reply.chunk(choices)
+        if last:
+            groups.append(group)
+
+
+def sse(event: object) -> bytes:
+    """Return a server-sent event with JSON as its data."""
+    return b"data: " + json.dumps(event, separators=(",", ":")).encode() + b"\n\n"
