@@ -12,6 +12,7 @@ from copilot_server.context.indentation import indent_of
 
 _LOOKED_AT = 4_000  # code points of the document after the cursor
 _COMPARED_LINES = 3  # how many equal lines make a repeat of what follows
+_NEAR = 2  # behind how many lines two lines count as repeated, if they are all that is left
 #: What rows of a table may have in common: signs, numbers and constants.
 _ROW = re.compile(r"(?:[^\w\"']|\d[\w.]*|\b(?:None|True|False)\b)*")
 #: A line that closes brackets, and may end a statement or an element.
@@ -21,7 +22,7 @@ _KEY = re.compile(r"\s*(?:\w+ *=(?!=)|(?:\"[^\"]*\"|'[^']*') *:)")
 
 
 def cut_repeated_suffix(draft: Draft, situation: Situation) -> Draft | None:
-    """Cut the suggestion where it goes on with the lines that already follow the cursor.
+    """Cut the suggestion where it goes on with lines that already follow the cursor or stand further below.
 
     In brackets that lines below close, an element that stands in them below is cut off, too.
     """
@@ -32,7 +33,8 @@ def cut_repeated_suffix(draft: Draft, situation: Situation) -> Draft | None:
     in_brackets = situation.brackets_closed_below > 0 and not situation.state.quote
     for start in (0, *lexed(draft.text, situation).breaks):
         lines = visible_lines((situation.line_prefix if start == 0 else "") + draft.text[start:])
-        repeats = (start > 0 or alone) and _repeats(lines, following)
+        repeats = _repeats(lines, following) or _stand_below(lines, following, situation)
+        repeats = repeats and (start > 0 or alone)
         if not repeats and not (in_brackets and lines and _is_below(lines[0], following)):
             continue
         is_blank = not draft.text[start:].split("\n", 1)[0].strip()
@@ -49,6 +51,22 @@ def _repeats(lines: list[str], following: list[str]) -> bool:
     compared = min(len(lines), len(following), _COMPARED_LINES)
     pairs = zip(lines[:compared], following[:compared], strict=True)
     return compared > 0 and all(_without_sign(one) == _without_sign(other) for one, other in pairs)
+
+
+def _stand_below(lines: list[str], following: list[str], situation: Situation) -> bool:
+    """Whether ``lines`` stand in their block below, behind others: three of them, or two near the cursor.
+
+    Rows in brackets may be equal, and so may the lines of two blocks.
+    """
+    compared = lines[:_COMPARED_LINES]
+    if situation.state.brackets[-1:] in ("(", "[") or situation.state.quote:
+        return False
+    if sum(not _ROW.fullmatch(line) for line in compared) < 2:
+        return False
+    indent = indent_of(compared[0])
+    block = list(takewhile(lambda one: indent_of(one).startswith(indent), following))
+    last = len(block) if len(compared) == _COMPARED_LINES else _NEAR
+    return any(block[at : at + len(compared)] == compared for at in range(1, last + 1))
 
 
 def _without_sign(line: str) -> str:

@@ -14,6 +14,12 @@ from copilot_server.context.source.lexer import lex
 
 #: How many lines above and below the cursor show whether comments are usual there.
 _LINES_ABOVE, _LINES_BELOW = 30, 15
+#: How many lines right below the cursor may have a comment that the suggestion begins with, too.
+_RIGHT_BELOW = 5
+#: What a chat says of its own code, and nobody of theirs.
+_CHATTER = re.compile(
+    r"(?i)\bin a real[- ]world\b|\bfor demonstration purposes\b|\byour (?:code|logic) (?:goes )?here\b"
+)
 #: Where those lines are looked for, in code points before and after the cursor.
 _LOOKED_AT = 8_000
 
@@ -24,6 +30,7 @@ _UNFINISHED = re.compile(
     r"|assert|del|lambda|new|typeof|case))\Z"
 )
 _LINE_END = re.compile(r"[ \t]*(?:\r\n|\n|\r)")
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 _BLANKS = " \t\r\n"
 
 
@@ -32,7 +39,8 @@ def cut_unwanted_comments(draft: Draft, situation: Situation) -> Draft | None:
 
     After an open bracket, an operator or another sign that more code must follow, and inside brackets opened
     on the line, a comment is never wanted. A comment after code is wanted if lines near the cursor have some.
-    So are lines that are comments and nothing else, if code follows them or lines near the cursor have some.
+    So are lines that are comments and nothing else, if code follows them or lines near the cursor have some,
+    unless they stand right below already, or a chat says in them that its code is no real code.
     A script that the document does not contain is never wanted. Inside a comment everything is.
     """
     if is_in_comment(situation) or situation.state.quote:
@@ -40,10 +48,11 @@ def cut_unwanted_comments(draft: Draft, situation: Situation) -> Draft | None:
     text = draft.text
     found = list(comments_in(text, situation.language, situation.line_prefix, situation.state))
     judge = _Judge(draft, situation)
+    chatter = _chatter(text, found)
     for comment in reversed(found):
-        if not judge.wants(comment):
+        if comment in chatter or not judge.wants(comment):
             text = _without(text, comment, situation.line_prefix)
-    kept = replace(draft, text=text)
+    kept = replace(draft, text=_BLANK_LINES.sub("\n\n", text) if chatter else text)
     return kept if judge.has_code(kept) else None
 
 
@@ -59,6 +68,8 @@ class _Judge:
         if self._foreign_scripts & scripts_in(self.draft.text[comment.start : comment.end]):
             return False
         if comment.is_alone:
+            if self.draft.text[comment.start : comment.end].strip() in self._lines_right_below:
+                return False
             is_first = not self.draft.text[: comment.start].strip()
             code_is_expected = is_first and self._is_in_expression(self.situation.state.brackets)
             return not code_is_expected or self._lines_are_comments
@@ -119,6 +130,12 @@ class _Judge:
         return scripts_in(self.draft.text) - scripts_in(self.situation.cursor.document.text)
 
     @cached_property
+    def _lines_right_below(self) -> set[str]:
+        cursor = self.situation.cursor
+        below = visible_lines(cursor.suffix[len(cursor.line_suffix) :][:_LOOKED_AT])
+        return {line.strip() for line in below[:_RIGHT_BELOW]}
+
+    @cached_property
     def _neighbours(self) -> list[Comment]:
         """The comments near the cursor."""
         cursor = self.situation.cursor
@@ -134,6 +151,19 @@ class _Judge:
     @cached_property
     def _code_has_comments(self) -> bool:
         return any(not comment.is_alone for comment in self._neighbours)
+
+
+def _chatter(text: str, comments: list[Comment]) -> list[Comment]:
+    """Return the comments of each block of lines of which one is chatter."""
+    blocks: list[list[Comment]] = []
+    for comment in comments:
+        last = blocks[-1][-1] if blocks else None
+        between = text[last.end : comment.start] if last and last.is_alone and comment.is_alone else "-"
+        if between.strip() or between.count("\n") > 1:
+            blocks.append([])
+        blocks[-1].append(comment)
+    said = (block for block in blocks if any(_CHATTER.search(text, one.start, one.end) for one in block))
+    return [comment for block in said for comment in block]
 
 
 def _without(text: str, comment: Comment, line_prefix: str) -> str:
