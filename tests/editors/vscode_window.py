@@ -26,7 +26,9 @@ _FOLDERS_MS = 30_000
 _GHOST = """() => {
   const text = nodes => [...nodes].map(node => node.textContent).join("").replaceAll("\\u00a0", " ");
   const isBelow = node => node.closest(".suggest-preview-text") !== null;
-  const ghosts = ".view-lines .ghost-text-decoration, .view-lines .ghost-text";
+  // Beside the completion list it is a preview.
+  const ghosts = [".ghost-text-decoration", ".ghost-text-decoration-preview", ".ghost-text"]
+    .map(name => `.view-lines ${name}`).join(", ");
   const inline = [...document.querySelectorAll(ghosts)];
   const first = text(inline.filter(node => !isBelow(node) && node.querySelector(".ghost-text") === null));
   const below = [...document.querySelectorAll(".suggest-preview-text .view-line")];

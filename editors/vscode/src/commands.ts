@@ -44,7 +44,7 @@ export function registerCommands(
   const statistics = new Statistics(session);
   const snooze = new Snooze(session);
   const handlers: Record<string, Handler> = {
-    trigger: () => trigger(session),
+    trigger: (pressed?: { readonly isHidden?: boolean }) => trigger(session, pressed),
     toggle: toggleAndShow,
     toggleWorkspace: toggleWorkspaceAndShow,
     toggleAutomatic: toggleAutomaticAndShow,

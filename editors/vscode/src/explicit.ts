@@ -7,11 +7,22 @@ import { sayBriefly } from "./say";
 import type { Session } from "./session";
 import { showAnswer } from "./whyNothing";
 
+/** What the key says of where it was pressed. */
+interface Pressed {
+  /** Whether VS Code would show no suggestion: it does not while a snippet's fields are filled in. */
+  readonly isHidden?: boolean;
+}
+
 /** Request a suggestion at the cursor. What VS Code's own command finds nothing for, the client explains. */
-export async function trigger(session: Session): Promise<void> {
-  if ((await serverFor(session, vscode.window.activeTextEditor?.document)) !== undefined) {
-    await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
+export async function trigger(session: Session, pressed?: Pressed): Promise<void> {
+  if ((await serverFor(session, vscode.window.activeTextEditor?.document)) === undefined) {
+    return;
   }
+  if (pressed?.isHidden === true) {
+    sayBriefly("VS Code shows no suggestions while you fill in a snippet. Escape leaves it.");
+    return;
+  }
+  await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
 }
 
 /** The client for a request in `document`, once its server runs; undefined if it cannot be asked, which is shown. */

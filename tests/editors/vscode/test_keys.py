@@ -98,7 +98,10 @@ def keys_of_several_cursors(window: Window) -> None:
 
 
 def keys_of_a_snippet(window: Window, server: CodeServer) -> None:
-    """Tab goes through the fields. What is typed there are numbers, for which there are no completions."""
+    """Tab goes through the fields, and who asks there is told why VS Code shows nothing.
+
+    What is typed there are numbers, for which there are no completions.
+    """
     snippet = {"prefix": "twofields", "scope": "python", "body": "x = ${1:0}\ny = ${2:0}\nz = $0"}
     file = server.workspace / ".vscode" / "fields.code-snippets"
     file.parent.mkdir(exist_ok=True)
@@ -106,6 +109,9 @@ def keys_of_a_snippet(window: Window, server: CodeServer) -> None:
     window.press("Control+a", "Delete")
     window.until("the snippet", lambda: tries_to_insert(window, "twofields"))
     window.until("its fields", lambda: window.page.locator(".snippet-placeholder").count())
+    window.press("Alt+\\")
+    told = window.page.locator(".statusbar-item", has_text="while you fill in a snippet")
+    expect(told.first).to_be_visible()
     for number in ("12", "34", "56"):
         window.type(number)
         window.press("Tab")

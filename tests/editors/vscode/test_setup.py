@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from tests.editors.vscode.documents import step_is_done
 from tests.editors.vscode.recorder import messages, record
+from tests.editors.vscode.scripted import script
 from tests.editors.vscode_server import COPILOT_SERVER, CodeServer, open_code_server
 from tests.editors.vscode_window import Window
 from tests.support.hub_server import CUT_BYTES, KEPT_BYTES, REPOSITORY, Hub, running_hub_of
@@ -29,31 +29,18 @@ FILE = "main.py"
 #: What a remote engine or a package index could write, for VS Code to make a link of.
 LINK = "[Mend it](command:workbench.action.files.newUntitledFile)"
 #: A server that passes such a text on.
-SERVER = """
-import json, sys
-
-def read():
-    length = 0
-    while line := sys.stdin.buffer.readline().strip():
-        if line.lower().startswith(b"content-length:"):
-            length = int(line.split(b":")[1])
-    return json.loads(sys.stdin.buffer.read(length)) if length else sys.exit()
-
-def send(message):
-    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-    sys.stdout.buffer.write(b"Content-Length: %%d\\r\\n\\r\\n" %% len(body) + body)
-    sys.stdout.buffer.flush()
-
-while True:
-    message = read()
-    if message.get("method") == "initialize":
-        send({"id": message["id"], "result": {"capabilities": {}}})
-    elif message.get("method") == "initialized":
-        said = {"type": 1, "message": "The engine says: %s"}
-        send({"method": "window/showMessage", "params": said})
+SAYS = f"""
+def handle(message):
+    if message.get("method") == "initialized":
+        said = {{"type": 1, "message": "The engine says: {LINK}"}}
+        send({{"method": "window/showMessage", "params": said}})
     elif "id" in message and "method" in message:
-        send({"id": message["id"], "result": None})
+        send({{"id": message["id"], "result": None}})
 """
+#: A Python for which there are no libraries yet.
+TOO_NEW = "#!/bin/sh\necho 3 99 /opt/python3.99\n"
+#: A wheel on a machine that does not answer.
+UNREACHABLE = "http://127.0.0.1:9/copilot_server-9.9-py3-none-any.whl"
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +56,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, hub: Hub) -> Iterator[CodeS
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIP_NO_INDEX", "1")
         patch.setenv("PIP_CONFIG_FILE", "/dev/null")
+        patch.setenv("PIP_RETRIES", "0")
         patch.delenv("PIP_FIND_LINKS", raising=False)
         for name in [name for name in os.environ if name.startswith("HF_")]:
             patch.delenv(name)
@@ -133,14 +121,58 @@ def test_what_a_setting_names_is_said_to_be_installed_without_hashes(
     window.until("the setting", says_so)
 
 
+def test_a_failure_names_its_cause_with_a_remedy(window: Window, server: CodeServer, tmp_path: Path) -> None:
+    python = tmp_path / "python3.99"
+    python.write_text(TOO_NEW, "utf-8")
+    python.chmod(0o755)
+    server.change_machine_settings(pythonPath=str(python))
+    failure = window.notice("Python 3.99 is too new for the server's libraries")
+    window.until("the failure", lambda: asks_to_install(window, failure))
+    expect(failure.get_by_role("button", name="Choose Python…")).to_be_visible()
+
+    server.change_machine_settings(pythonPath="", installSource=UNREACHABLE)
+    asked = dialog(window, UNREACHABLE)
+    window.until("the question", lambda: asks_to_install(window, asked))
+    asked.get_by_role("button", name="Install and Switch").click()
+    failure = window.notice("Is this machine online?")
+    expect(failure.get_by_role("button", name="Try Again")).to_be_visible(timeout=120_000)
+    assert not any("which has no" in said for said in window.notices())
+    window.status_says("the server is not installed")
+
+
+def asks_to_install(window: Window, wanted: Locator) -> bool:
+    """Ask for the installation; whether that is answered as wanted, once the settings have been read."""
+    window.clear_notices()
+    window.run("Install or Update Server")
+    asked = dialog(window, "Install copilot-server?")
+    wanted.or_(asked).or_(window.notice("Show Log")).first.wait_for()
+    if wanted.is_visible():
+        return True
+    if asked.is_visible():
+        asked.get_by_role("button", name="Cancel").click()
+    return False
+
+
+def test_where_its_folder_cannot_be_made_nothing_starts_for_ever(window: Window, server: CodeServer) -> None:
+    folder = server.data / "User" / "globalStorage" / "copilot-server.copilot-server"
+    away = folder.rename(folder.with_suffix(".away"))
+    folder.touch()  # root, too, can make no folder where a file is
+    window.run("Restart Server")
+    window.status_says("error")
+    failure = window.notice(f"{folder} could not be made")
+    expect(failure.get_by_role("button", name="Show Log")).to_be_visible()
+    folder.unlink()
+    away.rename(folder)
+    failure.get_by_role("button", name="Restart").click()
+    window.status_says("the server is not installed")
+
+
 def test_a_message_has_no_links_in_it(window: Window, server: CodeServer, tmp_path: Path) -> None:
-    program = tmp_path / "copilot-server"
-    program.write_text(f"#!{sys.executable}\n{SERVER % LINK}", "utf-8")
-    program.chmod(0o755)
-    server.change_machine_settings(serverPath=str(program))
+    script(server, tmp_path / "says", SAYS)
     notice = window.notice("The engine says")
     expect(notice).to_contain_text("command:workbench.action.files.newUntitledFile")
     assert notice.locator("a", has_text="Mend it").count() == 0
+    expect(notice.get_by_role("button", name="Show Log")).to_be_visible()
 
 
 def test_a_model_is_fetched_once_the_user_agrees_and_the_download_can_be_cancelled(

@@ -95,8 +95,37 @@ def test_who_asks_where_nothing_may_be_suggested_is_told_why(window: Window, ser
     window.press("Control+End", "Alt+\\")
     expect(window.page.locator(".statusbar-item", has_text="excluded").first).to_be_visible()
     assert not window.notices()  # nothing can be done about it
+    window.tab(FILE).click()
+    assert "excluded" not in window.status_says("ready")
+    window.tab(".env").click()
+    window.status_says("excluded")
     window.close_tab(".env")
     assert "excluded" not in window.status_says("ready")
+
+
+#: In Markdown, the fence is what the model would begin to write in.
+NOTES = "# Notes\n\nThe function for it:\n\n```python\n"
+
+
+def test_in_markdown_nothing_comes_unasked_until_it_is_turned_on(window: Window, server: CodeServer) -> None:
+    (server.workspace / "notes.md").touch()
+    window.page.locator(".explorer-folders-view .monaco-list-row", has_text="notes.md").dblclick()
+    window.status_says("suggestions are off for markdown")
+    window.replace_all(NOTES)
+    window.type("def fibonacci(n):\n")
+    window.stays_without_ghost()
+    window.press("Alt+\\")
+    assert window.ghost_shows()  # who asks is answered
+    window.press("Escape")
+    window.run("Turn Suggestions On or Off for This Language")
+    window.status_says("ready")
+    window.focus_editor()
+    window.replace_all(NOTES)
+    window.type("def fibonacci(n):\n")
+    window.until("an answer", lambda: window.ghost() or "not likely enough" in window.status())
+    window.run("Turn Suggestions On or Off for This Language")
+    window.status_says("suggestions are off for markdown")
+    window.close_tab("notes.md")
 
 
 def test_a_workspace_cannot_send_source_to_a_remote_engine(window: Window, server: CodeServer) -> None:
