@@ -11,7 +11,7 @@ from dataclasses import replace
 from pygls.exceptions import JsonRpcException
 
 from copilot_server.completion.plan import SAMPLED
-from copilot_server.completion.types import Candidate, CompletionRequest
+from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.completion.verification.drawing import BUDGET, EDITOR_S, rounds_within
 from copilot_server.engine.base import Sampling
 from copilot_server.lsp.completing import Answer, complete
@@ -29,13 +29,18 @@ Draw = Callable[[Sampling], Awaitable[Answer]]
 async def asked(session: Session, request: CompletionRequest, snapshot: Snapshot) -> Answer:
     """Complete for a user who asks, with those candidates first that pass the function's examples.
 
-    If all of them fail one, others are drawn while the budget and the time last.
+    If one passed while nobody typed, what was drawn then is given at once, the first time. Otherwise, if all
+    candidates fail an example, others are drawn while the budget and the time last.
 
     Raises:
         JsonRpcRequestCancelled, JsonRpcException: as ``complete``.
     """
+    kept = kept_for(session, snapshot)
+    if kept and session.examples.asks_first(snapshot.cursor):
+        session.on_outcome("invoked", "cache", time.monotonic() - snapshot.requested_s)
+        return Answer(Completion(kept, "cache", ""), None)
     answer = await complete(session, request, snapshot, "invoked")
-    found = [*session.examples.recall(snapshot.cursor), *answer.completion.candidates]
+    found = [*kept, *answer.completion.candidates]
     if not found or not await session.examples.are_wanted(snapshot.cursor):
         return answer
     found = await session.examples.check(snapshot.cursor, different(found))
@@ -48,12 +53,19 @@ async def asked(session: Session, request: CompletionRequest, snapshot: Snapshot
     return answer._replace(completion=replace(answer.completion, candidates=tuple(found)))
 
 
+def kept_for(session: Session, snapshot: Snapshot) -> tuple[Candidate, ...]:
+    """Return what was drawn at the cursor while nobody typed; nothing where nothing is to be suggested."""
+    is_off = session.switches.why_never(snapshot.document.uri) is not None
+    return () if is_off else session.examples.kept(snapshot.cursor)
+
+
 def check_when_idle(
     session: Session, request: CompletionRequest, snapshot: Snapshot, candidate: Candidate
 ) -> None:
     """Check a suggestion that is shown once nobody types, if the user wants that; else only get ready to.
 
-    What passes in its stead is kept for when the user asks. What is shown stays as it is.
+    If another one passes in its stead, both are kept for when the user asks, and the status says so. What is
+    shown stays as it is.
     """
     session.examples.warm(snapshot.cursor)
     if session.settings.current.verify == "idle":
@@ -68,14 +80,18 @@ async def _checked_idly(
         return
     found = await session.examples.check(snapshot.cursor, [candidate])
     shown = session.examples.known(snapshot.cursor, candidate)  # ``found`` may have got imports
-    session.reporter.answered(snapshot.document.uri, None, note_of(shown))
+    note = note_of(shown)
+    session.reporter.answered(snapshot.document.uri, None, note)
 
     def draw(sampling: Sampling) -> Awaitable[Answer]:
         return complete(session, replace(request, invoked=True, sampling=sampling), snapshot, "automatic")
 
     with contextlib.suppress(JsonRpcException):  # nobody waits for it
         found = await _until_one_passes(session, snapshot, found, 1, draw)
-    session.examples.remember(snapshot.cursor, [one for one in found if mark_of(one) == "passed"])
+    if note is not None and note.mark == "failed" and mark_of(found[0]) == "passed":
+        session.examples.keep(snapshot.cursor, found)
+        better = replace(note, message=f"{note.message}; another one passes")
+        session.reporter.answered(snapshot.document.uri, None, better)
 
 
 async def _until_one_passes(

@@ -22,7 +22,7 @@ Mark = Literal["passed", "unchecked", "failed"]
 _ORDER: tuple[Mark, ...] = ("passed", "unchecked", "failed")
 _MARKS: Mapping[Outcome, Mark] = {"passed": "passed", "not checked": "unchecked", "failed": "failed"}
 
-#: For how many positions passing candidates are kept until the user asks there.
+#: For how many positions candidates are kept until the user asks there.
 REMEMBERED = 16
 
 
@@ -36,7 +36,9 @@ class SessionExamples:
         self._checker = ExampleChecker()
         self._is_silent = False
         self._idle: asyncio.Task[None] | None = None
-        self._passing: LRUCache[tuple[str, int], tuple[Candidate, ...]] = LRUCache(REMEMBERED)
+        self._kept: LRUCache[tuple[str, int], tuple[Candidate, ...]] = LRUCache(REMEMBERED)
+        #: Where the user has asked since.
+        self._asked: LRUCache[tuple[str, int], bool] = LRUCache(REMEMBERED)
 
     async def are_wanted(self, cursor: Cursor) -> bool:
         """Whether candidates that the user asks for at a cursor are checked: there are examples for them."""
@@ -77,13 +79,20 @@ class SessionExamples:
             self._idle.cancel()
             self._idle = None
 
-    def remember(self, cursor: Cursor, passing: Sequence[Candidate]) -> None:
-        """Keep candidates that pass for when the user asks at the cursor."""
-        self._passing[cursor.document.text, cursor.offset] = tuple(passing)
+    def keep(self, cursor: Cursor, candidates: Sequence[Candidate]) -> None:
+        """Keep candidates that were checked, in their order, for when the user asks at the cursor."""
+        self._kept[_key(cursor)] = tuple(candidates)
+        self._asked.pop(_key(cursor), None)
 
-    def recall(self, cursor: Cursor) -> tuple[Candidate, ...]:
+    def kept(self, cursor: Cursor) -> tuple[Candidate, ...]:
         """Return the candidates that were kept for the cursor."""
-        return self._passing.get((cursor.document.text, cursor.offset), ())
+        return () if self._settings.current.verify == "off" else self._kept.get(_key(cursor), ())
+
+    def asks_first(self, cursor: Cursor) -> bool:
+        """Note that the user asks at the cursor; return whether it is the first time since any were kept."""
+        is_first = _key(cursor) not in self._asked
+        self._asked[_key(cursor)] = True
+        return is_first
 
     def known(self, cursor: Cursor, candidate: Candidate) -> Candidate:
         """Return a candidate with its verdicts if it has been checked at the cursor before."""
@@ -107,6 +116,10 @@ class SessionExamples:
 def different(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Return candidates with different texts, each the first of its text."""
     return list({one.text: one for one in reversed(candidates)}.values())[::-1]
+
+
+def _key(cursor: Cursor) -> tuple[str, int]:
+    return cursor.document.text, cursor.offset
 
 
 def in_order(candidates: Sequence[Candidate]) -> list[Candidate]:

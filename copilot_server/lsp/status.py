@@ -26,7 +26,7 @@ class Status:
     the source to complete; None where the model runs in the server itself. ``percent``: how much of a
     download is done, where that is known. ``choice``: why it is this model, where the setting is ``auto``.
     ``reason``: why there is no suggestion in the document that the user looks at, if there is none.
-    ``examples``: what the function's examples say of the suggestion that the user has asked for.
+    ``examples``: what the function's examples say of the suggestion, where it was checked.
     """
 
     state: State

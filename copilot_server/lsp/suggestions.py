@@ -12,7 +12,7 @@ from pygls.exceptions import JsonRpcInvalidParams, JsonRpcRequestCancelled
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.engine.base import Sampling
 from copilot_server.lsp import reasons
-from copilot_server.lsp.checked import asked, check_when_idle, sampled
+from copilot_server.lsp.checked import asked, check_when_idle, kept_for, sampled
 from copilot_server.lsp.completing import Answer, complete
 from copilot_server.lsp.convert import MarkedItem, completion_items, inline_items, word_before
 from copilot_server.lsp.examples import in_order, mark_of, note_of
@@ -92,10 +92,10 @@ async def menu(session: Session, snapshot: Snapshot) -> list[types.CompletionIte
 
 
 async def panel(session: Session, snapshot: Snapshot) -> AsyncIterator[list[MarkedItem]]:
-    """Give many suggestions in two parts: the best one as soon as it is there, then the others.
+    """Give many suggestions in parts: the best one as soon as it is there, then the others.
 
-    Those that fail an example come last. As long as text and cursor stay as they are, nothing is suggested
-    there by itself: the user has asked.
+    What passed while nobody typed comes before them, and what fails an example comes last. As long as text
+    and cursor stay as they are, nothing is suggested there by itself: the user has asked.
 
     Raises:
         JsonRpcRequestCancelled, JsonRpcException: as ``inline``.
@@ -110,8 +110,13 @@ async def panel(session: Session, snapshot: Snapshot) -> AsyncIterator[list[Mark
 
 
 async def _panel_parts(session: Session, snapshot: Snapshot) -> AsyncIterator[list[MarkedItem]]:
-    seen: set[str] = set()
-    failing: list[Candidate] = []
+    kept = kept_for(session, snapshot)
+    shown_before = {one.text for one in kept}
+    seen = set(shown_before)
+    failing = [one for one in kept if mark_of(one) == "failed"]
+    if kept:
+        passing = [one for one in kept if mark_of(one) != "failed"]
+        yield _inline_items(session, snapshot, Completion(kept, "cache", ""), passing, "panel")
     for sampling in _panel_sampling(session):
         request = CompletionRequest(
             snapshot.cursor, invoked=True, sampling=sampling, workspace=session.workspace.source
@@ -125,7 +130,9 @@ async def _panel_parts(session: Session, snapshot: Snapshot) -> AsyncIterator[li
         fresh = [one for one in completion.candidates if one.text not in seen][:PANEL_CANDIDATES]
         seen.update(one.text for one in completion.candidates)
         if fresh and await session.examples.are_wanted(snapshot.cursor):
-            fresh = await session.examples.check(snapshot.cursor, fresh)
+            checked = await session.examples.check(snapshot.cursor, fresh)
+            # One that has got its imports may be there already.
+            fresh = [one for one in checked if one.text not in shown_before]
         failing += (one for one in fresh if mark_of(one) == "failed")
         shown = [one for one in fresh if mark_of(one) != "failed"]
         session.reporter.answered(snapshot.document.uri, None if seen else why)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.editors.examples import ADD, IMPOSSIBLE
-from tests.editors.neovim import Neovim
+from tests.editors.neovim import Neovim, find_neovim
 from tests.editors.neovim_plugin import (
     BEFORE,
     COUNT_ANSWERS,
     FIBONACCI,
+    INIT,
     assert_nothing_shown,
     assert_shown,
     is_attached,
+    message_of,
     server_pids,
     suggestion,
     wait_for_ghost,
     wait_until_attached,
 )
+from tests.support.writing_engine import WritingEngine
 
 pytestmark = [pytest.mark.editors, pytest.mark.model]
 
@@ -246,6 +251,56 @@ class TestPanel:
             lambda: neovim.lua("return require('copilot_server').statusline()") == "copilot: examples pass",
             "the statusline",
         )
+
+
+def wrong_unless_sampled(asked: Mapping[str, Any]) -> str:
+    return "return a + b" if asked["temperature"] else "return a - b"
+
+
+class TestIdle:
+    @pytest.fixture
+    def engine(self) -> Iterator[WritingEngine]:
+        """One that is right only where it is asked for others than the most likely text."""
+        with WritingEngine(wrong_unless_sampled) as engine:
+            yield engine
+
+    @pytest.fixture
+    def checking(self, engine: WritingEngine, tmp_path: Path) -> Iterator[Neovim]:
+        """A Neovim in which suggestions that are shown are checked while nobody types."""
+        settings = f"{{ engine = '{engine.url}', verify = 'idle' }}"
+        with Neovim(
+            find_neovim("0.12"), tmp_path, f"vim.g.copilot_server = {{ settings = {settings} }}\n{INIT}"
+        ) as neovim:
+            neovim.open("main.py")
+            wait_until_attached(neovim)
+            yield neovim
+
+    def test_nothing_changes_under_the_users_eyes_and_what_passes_is_there_when_asked_for(
+        self, checking: Neovim, engine: WritingEngine
+    ):
+        checking.lua("vim.api.nvim_buf_set_lines(0, 0, -1, false, ...)", ADD.rstrip().split("\n"))
+        checking.type("Go")
+        assert wait_for_ghost(checking) == "return a - b"
+        checking.wait(lambda: message_of(checking).endswith("another one passes."), "another one")
+        assert_shown(checking, "return a - b")
+        assert mark_in_status(checking) == "failed"
+        # What comes now has been checked before: the engine answers no more.
+        engine.is_answering.clear()
+        checking.type("<M-Bslash>")
+        checking.wait(lambda: suggestion(checking) == "return a + b", "the suggestion that passes")
+        assert_shown(checking, "return a + b")
+        checking.wait(lambda: mark_in_status(checking) == "passed", "the mark")
+        checking.type("<M-CR>")
+        checking.wait(lambda: heads_of_panel(checking), "the panel")
+        assert "✓ 1 of 1 example passes" in heads_of_panel(checking)[0]
+        assert "1 so far" in checking.screen.text()
+        engine.is_answering.set()
+        checking.wait(lambda: "<CR> accepts" in checking.screen.text(), "the whole panel")
+        assert "✗" in heads_of_panel(checking)[-1]
+
+
+def mark_in_status(neovim: Neovim) -> str:
+    return str(neovim.lua("return require('copilot_server').status().examples"))
 
 
 def heads_of_panel(neovim: Neovim) -> list[str]:

@@ -31,7 +31,7 @@ from tests.support.lsp_client import (
 from tests.support.lsp_stand_in import MISSING
 from tests.support.paths import TESTS
 
-INLINE = "textDocument/inlineCompletion"
+INLINE, STATUS = "textDocument/inlineCompletion", "didChangeStatus"
 TRANSPORTS: tuple[Transport, ...] = ("stdio", "tcp", "ws")
 STAND_IN = (str(TESTS / "support" / "lsp_stand_in.py"),)
 
@@ -219,6 +219,28 @@ async def test_a_document_that_is_not_open_is_refused(client: LspClient) -> None
     with pytest.raises(ResponseError) as caught:
         await texts(client, uri, 0, 4)
     assert caught.value.code == -32602
+
+
+# Examples.
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is for Linux")
+async def test_what_passes_while_nobody_types_changes_nothing_and_is_there_when_asked_for() -> None:
+    text = 'def twice(x):\n    """Return x doubled.\n\n    >>> twice(2)\n    4\n    """\n    return'
+    async with stand_in() as client:
+        await client.initialize(options={"verify": "idle"})
+        uri = client.open(text)
+        assert await texts(client, uri, 6, 10) == [" 5"]
+        shown = len(client.received)
+        await client.wait_for(
+            lambda one: (
+                one.get("method") == STATUS and one["params"]["message"].endswith("another one passes.")
+            )
+        )
+        # Only the status has changed.
+        assert {one.get("method") for one in client.received[shown:]} == {STATUS}
+        assert await texts(client, uri, 6, 10, invoked=True) == [" x + x", " 5", " x * 0"]
+        assert await client.shut_down() == 0
 
 
 # Failures.

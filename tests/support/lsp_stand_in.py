@@ -46,15 +46,14 @@ class StandIn:
     def complete(self, request: CompletionRequest, cancel: Cancel, _on_text: object = None) -> Completion:
         self._write_down(request)
         _fail(request)
-        match request.cursor.line_prefix.split():
-            case ["slow"]:
-                while not cancel.is_set():
-                    time.sleep(0.005)
-                return _completion(cancelled=True)
+        words = request.cursor.line_prefix.split()
+        if words == ["slow"] or (words == ["return", "+"] and not _is_greedy(request)):
+            return _when_cancelled(cancel)
+        match words:
             case ["settings"]:
                 return _completion(f"{self.settings.max_new_tokens} tokens, loaded {self.loads}")
-            case ["count" | "return" as word]:
-                return _completion(*(_counted(request) if word == "count" else _returned(request)))
+            case ["count" | "return" as word] | ["return" as word, "+"]:
+                return _counted(request) if word == "count" else _returned(request)
             case ["nothing" | "filtered" | "missing" | "unlikely" as word] if (
                 word != "unlikely" or not request.invoked
             ):
@@ -102,15 +101,26 @@ def _fail(request: CompletionRequest) -> None:
             raise EngineError("Out of memory.", remedy="Take a smaller model.")
 
 
-def _counted(request: CompletionRequest) -> list[str]:
+def _counted(request: CompletionRequest) -> Completion:
     """Return as many texts as are asked for."""
-    return [f"number {n}" for n in range(request.sampling.n if request.sampling else 1)]
+    return _completion(*(f"number {n}" for n in range(request.sampling.n if request.sampling else 1)))
 
 
-def _returned(request: CompletionRequest) -> list[str]:
-    """Return the values of a model that doubles a number only where it is sampled."""
-    is_sampled = request.sampling is not None and request.sampling.temperature > 0
-    return [" x * 0", " x + x", " 6"] if is_sampled else [" 5"]
+def _returned(request: CompletionRequest) -> Completion:
+    """Return the bodies of a model that doubles a number only where it is sampled."""
+    texts = [" 5"] if _is_greedy(request) else [" x * 0", " x + x", " 6"]
+    return replace(_completion(*texts), scope="function")
+
+
+def _is_greedy(request: CompletionRequest) -> bool:
+    return request.sampling is None or request.sampling.temperature == 0.0
+
+
+def _when_cancelled(cancel: Cancel) -> Completion:
+    """Return nothing, and not before nobody wants it any more."""
+    while not cancel.is_set():
+        time.sleep(0.005)
+    return _completion(cancelled=True)
 
 
 def _otherwise(request: CompletionRequest) -> list[str]:

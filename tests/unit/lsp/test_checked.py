@@ -11,10 +11,19 @@ from copilot_server.config import Settings
 from copilot_server.lsp.server import CopilotServer
 from tests.support.lsp_stand_in import open_stand_in
 from tests.support.lsp_wire import URI, Wire
+from tests.support.patience import PATIENCE_S
 
 INLINE, PANEL = "textDocument/inlineCompletion", "textDocument/copilotPanelCompletion"
 TWICE = 'def twice(x):\n    """Return x doubled.\n\n    >>> twice(2)\n    4\n    """\n    return'
 SILENT = 'def twice(x):\n    """Return x doubled."""\n    return'
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, no example is given up."""
+    for name in ("TIMEOUT_S", "DEADLINE_S"):
+        monkeypatch.setattr(f"copilot_server.completion.verification.checker.{name}", PATIENCE_S)
+    monkeypatch.setattr("copilot_server.lsp.checked.EDITOR_S", PATIENCE_S)
 
 
 def at_end(text: str, *, invoked: bool = True) -> dict[str, Any]:
@@ -84,6 +93,22 @@ async def test_what_comes_by_itself_takes_nothing_from_a_panel_for_the_same_text
     assert marks(items) == [(" 5", None)]
 
 
+async def test_what_a_panel_holds_back_is_given_when_typing_ends_it(editor: Wire) -> None:
+    editor.initialize()
+    text = f"{TWICE} +"
+    editor.open(text)
+    editor.send(PANEL, at_end(text), id="panel")
+    worker = editor.server.session.scheduler._worker
+    # The first candidate has failed, and the others are being sampled.
+    await editor.until(lambda: (now := worker.running) is not None and bool(now.request.sampling.temperature))
+    assert editor.answers_to("panel") == []
+    editor.change(2, {"text": f"{text} x"})
+    editor.send(INLINE, at_end(f"{text} x", invoked=False), id="typed")
+    await editor.settled()
+    assert marks(editor.answer_to("panel")["result"]["items"]) == [(" 5", "failed")]
+    assert editor.answer_to("typed")["result"]["items"]
+
+
 async def test_the_menu_says_what_is_known_of_its_item(editor: Wire) -> None:
     editor.send("initialize", {"capabilities": {}}, id=1)
     editor.send("initialized", {})
@@ -113,6 +138,83 @@ async def test_what_is_suggested_while_one_types_is_not_checked_at_once(editor: 
     editor.open(TWICE)
     items = (await editor.request(INLINE, at_end(TWICE, invoked=False)))["items"]
     assert marks(items) == [(" 5", None)]
+
+
+@pytest.fixture
+async def idle(editor: Wire, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    """An editor whose user wants what is shown to be checked while nobody types."""
+    monkeypatch.setattr("copilot_server.lsp.checked.QUIET_S", 0.0)
+    editor.initialize(initializationOptions={"verify": "idle"})
+    editor.open(TWICE)
+    return editor
+
+
+async def shown_and_checked(editor: Wire) -> None:
+    """Have a suggestion that fails shown to a user who types no more, until another one has passed."""
+    items = (await editor.request(INLINE, at_end(TWICE, invoked=False)))["items"]
+    assert marks(items) == [(" 5", None)]
+    await editor.until(
+        lambda: editor.messages("didChangeStatus")[-1]["message"].endswith("another one passes.")
+    )
+    assert editor.messages("didChangeStatus")[-1]["examples"] == "failed"
+
+
+def asked_of_the_model(editor: Wire) -> int:
+    return editor.server.session.scheduler.counts.requests
+
+
+async def test_what_passed_while_nobody_typed_comes_at_once_when_the_user_asks(idle: Wire) -> None:
+    await shown_and_checked(idle)
+    before = asked_of_the_model(idle)
+    items = (await idle.request(INLINE, at_end(TWICE)))["items"]
+    assert marks(items) == [(" x + x", "passed"), (" 5", "failed"), (" x * 0", "failed")]
+    assert asked_of_the_model(idle) == before
+    assert idle.messages("didChangeStatus")[-1]["examples"] == "passed"
+    # Who asks again wants others. What passed is still the first.
+    items = (await idle.request(INLINE, at_end(TWICE)))["items"]
+    assert marks(items)[0] == (" x + x", "passed")
+    assert asked_of_the_model(idle) > before
+
+
+async def test_it_is_the_first_part_of_a_panel(idle: Wire) -> None:
+    await shown_and_checked(idle)
+    await idle.request(PANEL, {**at_end(TWICE), "partialResultToken": "panel"})
+    parts = [marks(one["value"]["items"]) for one in idle.messages("$/progress")]
+    assert parts[0] == [(" x + x", "passed")]
+    assert sorted(one for part in parts for one in part) == [
+        (" 5", "failed"),
+        (" 6", "failed"),
+        (" x * 0", "failed"),
+        parts[0][0],
+    ]
+    assert parts[-1][-1][1] == "failed"
+
+
+async def test_typing_ends_the_check_of_what_was_shown(idle: Wire) -> None:
+    await idle.request(INLINE, at_end(TWICE, invoked=False))
+    task = idle.server.session.examples._idle
+    assert task is not None
+    idle.change(2, {"text": f"{TWICE} "})
+    await idle.until(task.done)
+    assert task.cancelled()
+    assert idle.messages("didChangeStatus")[-1]["examples"] is None
+
+
+async def test_nothing_is_kept_for_who_switches_checking_off(idle: Wire) -> None:
+    await shown_and_checked(idle)
+    idle.send("workspace/didChangeConfiguration", {"settings": {"verify": "off"}})
+    items = (await idle.request(INLINE, at_end(TWICE)))["items"]
+    assert marks(items) == [(" 5", None)]
+
+
+async def test_what_is_shown_is_checked_while_nobody_types_only_if_that_is_set(
+    editor: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("copilot_server.lsp.checked.QUIET_S", 0.0)
+    editor.initialize()
+    editor.open(TWICE)
+    await editor.request(INLINE, at_end(TWICE, invoked=False))
+    assert editor.server.session.examples._idle is None
 
 
 async def test_where_no_sandbox_works_that_is_said_once_and_nothing_runs(
