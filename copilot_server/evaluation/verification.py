@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
 
-from copilot_server.completion.examples import Candidate, Verdicts, check, read_examples
+from copilot_server.completion.examples import Candidate, Examples, Verdicts, check, read_examples
 from copilot_server.completion.verification.drawing import Round, best, is_settled, rounds_within
 from copilot_server.completion.verification.missing_imports import check_with_imports
 from copilot_server.evaluation.types import Checked, Choice, Draw, ExampleResult, Sample, Verification
@@ -64,9 +64,7 @@ class Verifier:
         self._positions = positions
         self._sandbox = sandbox
         self._budget = budget
-        self._examples = {
-            name: read_examples(one.prefix + one.suffix, len(one.prefix)) for name, one in positions.items()
-        }
+        self._examples = {name: _examples_at(one) for name, one in positions.items()}
         self._drawn: dict[str, list[_Drawn]] = {name: [] for name in positions}
         self._rounds = rounds_within(budget, drawn=1)  # that of the run itself
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="examples")
@@ -127,6 +125,21 @@ class Verifier:
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
+
+
+def _examples_at(position: Position) -> Examples:
+    """Return the examples at a position.
+
+    In an empty line the cursor counts as where the code above stands, where an editor puts it: the rest of a
+    body that is missing up to its end would otherwise be no part of the function.
+    """
+    prefix, suffix = position.prefix, position.suffix
+    found = read_examples(prefix + suffix, len(prefix))
+    if found or not prefix.endswith("\n") or suffix.partition("\n")[0].strip():
+        return found
+    line = prefix.rstrip().rpartition("\n")[2]
+    prefix += line[: len(line) - len(line.lstrip())]
+    return read_examples(prefix + suffix, len(prefix))
 
 
 #: A sample's task, temperature and index, and whether it has been given imports.

@@ -156,8 +156,10 @@ def test_the_page_and_the_terminal_show_examples_and_verdicts(
     assert "added to 1 of the samples" in said
 
 
-def selftest(model: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [*COMMAND, "--model", str(model), "--selftest", "humaneval", "--offline", *arguments]
+def selftest(
+    model: Path | str, *arguments: str, benchmark: str = "humaneval"
+) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, "--model", str(model), "--selftest", benchmark, "--offline", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -196,6 +198,29 @@ def test_nonsense_for_hidden_tests_gives_the_same_choices(tmp_path: Path):
         passed = sum(one.choice.checked.passed for one in verification.choices)
         assert (passed > 0) == (test is None)
     assert choices[0] == choices[1]
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_middles_are_checked_in_the_code_around_them(tmp_path: Path):
+    """Of a body of two lines the first, both, or the second is missing."""
+    problem = next(one for one in load_problems().problems if one.task_id == "HumanEval/4")
+    file, out = tmp_path / "problems.jsonl", tmp_path / "out.json"
+    file.write_text(json.dumps(vars_of(problem)), "utf-8")
+    done = selftest(
+        "qwen2.5-coder-0.5b",
+        *("--variant", "multi-line", "--verify", "--verify-samples", "4"),
+        *("--data", str(file), "--json", str(out)),
+        benchmark="infilling",
+    )
+    assert done.returncode == 0, done.stderr
+    report = read_report(out)
+    assert report.verification is not None
+    assert len(report.verification.choices) == len(report.tasks) > 0
+    for choice in report.verification.choices:
+        assert all(draw.examples for draw in choice.draws)
+        assert choice.choice.outcome != "not checked"
+    assert [one.variant for one in report.scores if one.name == VERIFIED] == ["multi-line"]
 
 
 def vars_of(problem: object) -> dict[str, str]:
