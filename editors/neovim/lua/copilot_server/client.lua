@@ -42,6 +42,9 @@ local function before_init(params)
 end
 
 local handlers = {
+  ['window/showMessageRequest'] = function(...)
+    return require('copilot_server.question').take(...)
+  end,
   didChangeStatus = function(_, result, context)
     require('copilot_server.status').take(context.client_id, result)
   end,
