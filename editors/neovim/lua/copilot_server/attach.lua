@@ -187,6 +187,16 @@ function M.enter(bufnr)
   unnamed = bufnr
 end
 
+--- Detach a buffer whose new filetype is off. Neovim attaches one whose new filetype is on by itself.
+---@param bufnr integer
+function M.filetype_changed(bufnr)
+  requested[bufnr] = nil
+  local client = server.client(bufnr)
+  if client and not is_wanted(bufnr) then
+    vim.lsp.buf_detach_client(bufnr, client.id)
+  end
+end
+
 --- Detach a buffer that is deleted. If Neovim no longer tracks its changes (see sync.lua), it would not
 --- notice, and would raise an error when the client ends.
 ---@param bufnr integer

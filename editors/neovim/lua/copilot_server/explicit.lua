@@ -68,7 +68,10 @@ end
 --- Request several candidates.
 ---@param choose copilot_server.Choose chooses the one to show
 local function ask(choose)
-  if not request.inserting() then
+  if request.in_macro() then
+    notice.show('No suggestions while a macro is recorded: it would not have what you accept.')
+    return
+  elseif not request.inserting() then
     server.notify('suggestions are shown in insert mode', vim.log.levels.WARN)
     return
   end

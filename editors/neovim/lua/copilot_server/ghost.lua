@@ -3,7 +3,7 @@
 local M = {}
 
 local NAMESPACE = vim.api.nvim_create_namespace('copilot_server')
-local MARK = 1
+local MARK, HIDDEN_MARK = 1, 2
 
 M.HIGHLIGHT = 'CopilotServerSuggestion'
 M.ANNOTATION = 'CopilotServerAnnotation'
@@ -50,6 +50,30 @@ local function annotate(chunks, hint)
   end
 end
 
+--- Draw in the current window alone: others that show the same buffer would move while the user types.
+local function draw_in_this_window()
+  if vim.api.nvim__ns_set then -- Neovim 0.11
+    vim.api.nvim__ns_set(NAMESPACE, { wins = { vim.api.nvim_get_current_win() } })
+  end
+end
+
+--- Say how many lines of a suggestion the window has no room for below the cursor.
+---@param at copilot_server.Position
+---@param count integer how many lines are drawn below the cursor's
+local function count_hidden(at, count)
+  local hidden = math.min(count, count - (vim.api.nvim_win_get_height(0) - vim.fn.winline()))
+  if hidden <= 0 then
+    vim.api.nvim_buf_del_extmark(at.bufnr, NAMESPACE, HIDDEN_MARK)
+    return
+  end
+  local hint = ('… %d more line%s'):format(hidden, hidden == 1 and '' or 's')
+  vim.api.nvim_buf_set_extmark(at.bufnr, NAMESPACE, at.row, 0, {
+    id = HIDDEN_MARK,
+    virt_text = { { hint, M.ANNOTATION } },
+    virt_text_pos = 'eol',
+  })
+end
+
 ---@class copilot_server.Position
 ---@field bufnr integer
 ---@field row integer from 0
@@ -70,6 +94,7 @@ function M.draw(at, text, replaced, hint)
   if hint then
     annotate(chunks, hint)
   end
+  draw_in_this_window()
   vim.api.nvim_buf_set_extmark(at.bufnr, NAMESPACE, at.row, at.col, {
     id = MARK,
     virt_text = chunks[1],
@@ -77,6 +102,7 @@ function M.draw(at, text, replaced, hint)
     virt_lines = vim.list_slice(chunks, 2),
     hl_mode = 'combine',
   })
+  count_hidden(at, #chunks - 1)
 end
 
 ---@param bufnr integer

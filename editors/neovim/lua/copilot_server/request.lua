@@ -12,10 +12,16 @@ local pending
 ---@type uv.uv_timer_t?
 local timer
 
+--- Whether a macro is recorded, which would not have the text that is accepted, or runs.
+---@return boolean
+function M.in_macro()
+  return vim.fn.reg_recording() ~= '' or vim.fn.reg_executing() ~= ''
+end
+
 --- Whether a suggestion may be shown at all.
 ---@return boolean
 function M.inserting()
-  return vim.startswith(vim.api.nvim_get_mode().mode, 'i') and vim.fn.reg_executing() == ''
+  return vim.startswith(vim.api.nvim_get_mode().mode, 'i') and not M.in_macro()
 end
 
 --- Cancel the running request, and the scheduled one.
