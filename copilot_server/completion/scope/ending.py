@@ -24,6 +24,8 @@ _CLOSER = re.compile(f"[{CLOSING_BRACKETS}]")
 _FIRST_LINE = re.compile(r"(?:[ \t\f]*(?:\r\n|\n|\r))*+(?P<indent>[ \t\f]*)(?=\S)")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _BLANK_LINE = re.compile(r"[ \t\f]*[\r\n]")
+_FIRST_WORD = re.compile(r"\s*(?P<word>\w+)")
+_DEEPER_LINE = re.compile(r"[\r\n][ \t]+[^ \t\r\n]")
 _BLANK_LINE_BEFORE = re.compile(r"\S[ \t]*(?>\r\n|\n|\r)(?:[ \t]*(?:\r\n|\n|\r))++\Z")
 
 
@@ -177,7 +179,7 @@ def _lines_left_of(text: str, read: int, limit: int, situation: Situation) -> It
         if closes:
             is_outside = situation.context is None and depth < min(limit, situation.column_below)
         else:
-            is_outside = depth < limit or (depth == limit and _is_new_paragraph(text, start, situation))
+            is_outside = depth < limit or (depth == limit and _is_something_new(text, start, situation))
         if is_outside:
             yield start
 
@@ -194,6 +196,23 @@ def _leftmost_column(text: str, situation: Situation) -> int:
         return max(inside, column_of(line, width) + 1)
     first = _FIRST_LINE.match(situation.line_prefix + text)
     return max(inside, column(first["indent"], width)) if first else inside
+
+
+def _is_something_new(text: str, start: int, situation: Situation) -> bool:
+    """Whether a line begins something new although it is no further left than the text."""
+    return _is_new_paragraph(text, start, situation) or _begins_another(text, start, situation)
+
+
+def _begins_another(text: str, start: int, situation: Situation) -> bool:
+    """Whether a line at the margin begins with the word that the text began with, after deeper lines.
+
+    In other languages than Python a function may follow another without a blank line.
+    """
+    if situation.context is not None or column(indent_of(text, start)):
+        return False
+    first, line = _FIRST_WORD.match(situation.line_prefix + text), _FIRST_WORD.match(text, start)
+    has_body = _DEEPER_LINE.search(text, 0, start) is not None
+    return has_body and first is not None and line is not None and first["word"] == line["word"]
 
 
 def _is_new_paragraph(text: str, start: int, situation: Situation) -> bool:
