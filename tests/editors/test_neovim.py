@@ -254,6 +254,8 @@ class TestSwitches:
         [
             ("enew", "without a filetype"),
             ("enew | setfiletype gitcommit", "gitcommit"),
+            ("enew | setfiletype text", "filetype text"),
+            ("enew | setfiletype markdown", "filetype markdown"),
             ("help", "not a file"),
             ("terminal", "not a file"),
             ("enew | setlocal buftype=nofile filetype=python", "not a file"),
@@ -395,6 +397,8 @@ class TestServer:
             neovim.wait(lambda: "starting it again" in neovim.command("messages"), "a second try")
             neovim.wait(lambda: ":CopilotServer restart" in neovim.command("messages"), "the remedy")
             assert "ended with code 7" in neovim.command("messages")
+            neovim.type("i<M-Bslash>")
+            neovim.wait(lambda: "No suggestions: the server is not running" in neovim.screen.text(), "why")
 
     def test_a_missing_server_is_reported_once_with_a_remedy(self, tmp_path: Path):
         missing = "vim.g.copilot_server = { cmd = { '/nowhere/copilot-server' } }\n"
