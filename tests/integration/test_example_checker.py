@@ -48,6 +48,7 @@ def checker() -> Iterator[ExampleChecker]:
     checker = ExampleChecker()
     yield checker
     checker.close()
+    checker._pool.shutdown()  # whoever still opens one: between the tiers that it tries there is none
     wait_until(lambda: sandboxes() == [])
 
 

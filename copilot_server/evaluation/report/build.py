@@ -10,6 +10,7 @@ from copilot_server.config import Settings
 from copilot_server.evaluation.benchmarks import BENCHMARKS
 from copilot_server.evaluation.options import SelftestOptions
 from copilot_server.evaluation.problems import ProblemSet
+from copilot_server.evaluation.report.verdicts import drawn
 from copilot_server.evaluation.scores import best_temperatures
 from copilot_server.evaluation.types import (
     Checked,
@@ -61,7 +62,7 @@ def build_report(
         notes=(
             *best_temperatures(scores),
             *benchmark.notes(tasks, checked),
-            *_about_kept(facts.source.kept, len(checked)),
+            *_about_kept(facts.source.kept, len(drawn(verification) if verification else checked)),
         ),
         notices=facts.source.notices,
         instruction_set=facts.source.instruction_set,

@@ -11,7 +11,7 @@ from copilot_server.evaluation.options import SelftestOptions
 from copilot_server.evaluation.problems import ProblemSet
 from copilot_server.evaluation.report.build import Facts, build_report
 from copilot_server.evaluation.scores import scores_of
-from copilot_server.evaluation.types import Checked, Report, SourceFacts
+from copilot_server.evaluation.types import Checked, Choice, Draw, Report, SourceFacts, Verification
 from copilot_server.sandbox import ProgramResult
 from tests.support.reports import checked, humaneval_tasks
 
@@ -88,3 +88,17 @@ def test_samples_of_an_earlier_run_are_mentioned():
     facts = replace(FACTS, source=replace(MODEL, kept=1))
     report = built(checked(TASKS[0], 0, 0.0), checked(TASKS[1], 0, 0.0), facts=facts)
     assert report.notes == ("1 of the 2 samples come from an earlier run; the times are of the others.",)
+
+
+def test_of_an_earlier_run_are_also_those_that_were_drawn_beyond_the_first():
+    facts = replace(FACTS, source=replace(MODEL, kept=3))
+    samples = [checked(TASKS[0], 0, 0.0), checked(TASKS[1], 0, 0.0)]
+    others = [checked(TASKS[0], 0, 0.8), checked(TASKS[0], 1, 0.8)]
+    drawn = [[samples[0], *others], [samples[1]]]
+    choices = tuple(
+        Choice(task.task_id, tuple(Draw(one, ()) for one in its), 0)
+        for task, its in zip(TASKS, drawn, strict=True)
+    )
+    scores = scores_of(TASKS, samples)
+    report = build_report(facts, TASKS, samples, scores, Verification(8, 1.0, choices))
+    assert report.notes == ("3 of the 4 samples come from an earlier run; the times are of the others.",)
