@@ -60,7 +60,7 @@ class StandIn:
                 return _empty(word)
             case ["over"]:
                 return _completion("all", replaced=len(request.cursor.line_suffix))
-        return _completion(*_otherwise(request))
+        return _otherwise(request)
 
     def _write_down(self, request: CompletionRequest) -> None:
         if self.seen is not None:
@@ -123,10 +123,10 @@ def _when_cancelled(cancel: Cancel) -> Completion:
     return _completion(cancelled=True)
 
 
-def _otherwise(request: CompletionRequest) -> list[str]:
+def _otherwise(request: CompletionRequest) -> Completion:
     if request.cursor.prefix.endswith("# lacks an import\n    "):
-        return ["return math.prod((2, x))", "return math.prod((3, x))"]
-    return ["ok", "okay\n    again", "more", "most"]
+        return replace(_completion("return math.prod((2, x))", "return math.prod((3, x))"), scope="function")
+    return _completion("ok", "okay\n    again", "more", "most")
 
 
 def _completion(*texts: str, replaced: int = 0, cancelled: bool = False) -> Completion:

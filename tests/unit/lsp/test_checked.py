@@ -176,6 +176,19 @@ async def test_what_passed_while_nobody_typed_comes_at_once_when_the_user_asks(i
     assert asked_of_the_model(idle) > before
 
 
+async def test_the_mark_of_what_is_shown_is_not_that_of_the_same_with_an_import(idle: Wire) -> None:
+    text = f"{TWICE.removesuffix('return')}# lacks an import\n    "
+    idle.change(2, {"text": text})
+    items = (await idle.request(INLINE, at_end(text, invoked=False)))["items"]
+    assert marks(items) == [("return math.prod((2, x))", None)]
+    await idle.until(lambda: idle.messages("didChangeStatus")[-1]["message"].endswith("another one passes."))
+    status = idle.messages("didChangeStatus")[-1]
+    assert status["examples"] == "failed"
+    assert "NameError" in status["message"]
+    items = (await idle.request(INLINE, at_end(text)))["items"]
+    assert marks(items)[0] == ("import math\n    return math.prod((2, x))", "passed")
+
+
 async def test_it_is_the_first_part_of_a_panel(idle: Wire) -> None:
     await shown_and_checked(idle)
     await idle.request(PANEL, {**at_end(TWICE), "partialResultToken": "panel"})
