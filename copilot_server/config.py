@@ -202,6 +202,8 @@ class Settings:
     workspace: bool = True
     #: Count on this machine what was shown, accepted and kept, for ``copilot-server stats``.
     statistics: bool = True
+    #: Run the model in a process of its own that all servers of this user share, on Linux and macOS.
+    share: bool = False
     #: URLs of remote engines that run the model; without any, it runs in the server process.
     engine: tuple[str, ...] = field(
         default=(),
@@ -220,7 +222,8 @@ class Settings:
     @property
     def loading(self) -> tuple[object, ...]:
         """The settings that only take effect when the model is loaded."""
-        return self.model, self.device, self.dtype, self.offline, self.speed, self.engine, self.remote
+        local = self.model, self.device, self.dtype, self.offline, self.speed, self.share
+        return *local, self.engine, self.remote
 
     @property
     def engine_hosts(self) -> str:

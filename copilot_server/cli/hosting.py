@@ -30,6 +30,12 @@ def serve(  # noqa: PLR0913 - one argument for each choice of the user
         Path | None,
         typer.Option("--socket", metavar="PATH", help="Listen at a path instead, for this user alone."),
     ] = None,
+    linger: Annotated[
+        float | None,
+        typer.Option(
+            "--linger", metavar="SECONDS", min=0.1, help="End when nobody has been connected for so long."
+        ),
+    ] = None,
     token_file: Annotated[
         Path | None,
         typer.Option(
@@ -57,9 +63,11 @@ def serve(  # noqa: PLR0913 - one argument for each choice of the user
     if settings.engine:
         message = f"The settings name the remote engine at {settings.engine_hosts}, which serves already."
         raise ConfigError(message, remedy="Leave engine out of the settings, or give --config another file.")
-    chosen = [attrs.evolve(settings, model=name) for name in dict.fromkeys(models or [settings.model])]
+    chosen = [
+        attrs.evolve(settings, model=name, share=False) for name in dict.fromkeys(models or [settings.model])
+    ]
     token = None if socket is not None else _token(host, token_file, no_token=no_token)
-    code = serve_models(chosen, Address(host, port, socket), open_engine, token=token)
+    code = serve_models(chosen, Address(host, port, socket), open_engine, token=token, linger_s=linger)
     raise typer.Exit(code)
 
 

@@ -21,6 +21,7 @@ from copilot_server.cli.pull import pull
 from copilot_server.cli.selftest import selftest, with_repository_flag
 from copilot_server.cli.serving import ServingFlags, serve
 from copilot_server.cli.settings import SettingsFlags
+from copilot_server.cli.sharing import status, stop
 from copilot_server.cli.stats import stats
 from copilot_server.errors import CopilotServerError
 from copilot_server.evaluation.options import SelftestOptions
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (models, pull, stats, bench, compare, serve_models):
+for command in (models, pull, stats, bench, compare, serve_models, status, stop):
     app.command()(command)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from cachetools import LRUCache
 
-from copilot_server.catalog import Manifest, resolve
+from copilot_server.catalog import Manifest, ModelRef, resolve
 from copilot_server.completion.cache import CompletionCache
 from copilot_server.completion.confidence import is_likely
 from copilot_server.completion.filters.draft import Draft
@@ -20,6 +22,7 @@ from copilot_server.completion.scope.scope import Situation, situation_at
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings
 from copilot_server.context.document import Document
+from copilot_server.engine.backends.hosted.starting import SharedHost, SharingError
 from copilot_server.engine.base import (
     Cancel,
     Engine,
@@ -34,6 +37,8 @@ from copilot_server.engine.models.vocabulary import detect_fim
 from copilot_server.errors import EngineError
 from copilot_server.fetch import ensure
 from copilot_server.fetch.progress import Progress
+
+_LOG = logging.getLogger(__name__)
 
 #: Called when an engine fails, with the error, and with None when it works again.
 OnError = Callable[[EngineError | None], None]
@@ -301,8 +306,31 @@ def _load(settings: Settings, progress: Progress | None) -> tuple[Engine, Manife
     settings, _ = with_model(settings, progress)
     ref = resolve(settings.model)
     path = ensure(ref, offline=settings.offline, progress=progress)
+    if settings.share:
+        try:
+            return _share(path, settings, ref), ref.manifest
+        except SharingError as error:
+            _LOG.warning("%s The model is loaded in this process.", error)
     engine = load_engine(path, device=settings.device, dtype=settings.dtype, speed=settings.speed)
     return engine, ref.manifest
+
+
+def _share(path: Path, settings: Settings, ref: ModelRef) -> Engine:
+    """Return the engine in the host of a model, which is started where there is none.
+
+    Raises:
+        SharingError: engines cannot be shared here.
+        EngineError: the host cannot be started, or cannot load the model.
+    """
+    from copilot_server.engine.backends.hosted.hosted_engine import HostedEngine  # noqa: PLC0415 - imports httpx
+    from copilot_server.engine.models.gguf import described_folder, prepared_folder  # noqa: PLC0415
+    from copilot_server.engine.models.tokenizer import load_tokenizer  # noqa: PLC0415
+
+    name = settings.model if ref.path is None else str(path.resolve())
+    host = SharedHost(path, name, settings)
+    folder = path if path.suffix != ".gguf" else described_folder(path) or prepared_folder(path)
+    host.find()  # before the tokenizer is read: the host makes the folder that has it
+    return HostedEngine(host.find, load_tokenizer(folder), ref.manifest)
 
 
 def _connect(settings: Settings) -> tuple[Engine, Manifest]:

@@ -50,6 +50,11 @@ class Answer:
         """How many tokens the prompt has."""
         return len(self._decoding.job.prompt_ids)
 
+    def tail(self, index: int) -> str:
+        """Return what a candidate has written after its text: a stop text. For an answer that is complete."""
+        candidate = self._decoding.job.candidates[index]
+        return candidate.written[len(candidate.generation().text) :]
+
     def cancel(self) -> None:
         """End it where it is; nothing happens if it has ended."""
         self._decoding.cancel()
@@ -61,7 +66,7 @@ class Answer:
             RefusedError: the engine failed.
             ClientDisconnect: the client has gone.
         """
-        gone = asyncio.ensure_future(_hung_up(request))
+        gone = asyncio.ensure_future(hung_up(request))
         try:
             either: list[asyncio.Future[Any]] = [self._done, gone]
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -108,7 +113,7 @@ class Answer:
         self._changed.set()
 
 
-async def _hung_up(request: Request) -> None:
+async def hung_up(request: Request) -> None:
     """Return when the client has closed the connection. The body must have been read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

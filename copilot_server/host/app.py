@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -11,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from copilot_server.host import llamacpp_api, openai_api
+from copilot_server.host import llamacpp_api, openai_api, own_api
 from copilot_server.host.guard import Guard
 from copilot_server.host.hosted import HostedModels
 from copilot_server.host.metrics import metrics
@@ -22,8 +24,8 @@ _POST, _GET = ["POST"], ["GET"]
 _CLIENT_GONE = 499
 
 
-def make_app(models: HostedModels, *, token: str | None) -> Starlette:
-    """Return the application that serves ``models``; see ``Guard`` for ``token``."""
+def make_app(models: HostedModels, *, token: str | None, stop: Callable[[], None]) -> Starlette:
+    """Return the application that serves ``models``; see ``Guard`` for ``token``. ``stop`` ends the host."""
     app = Starlette(
         routes=[
             Route("/v1/completions", openai_api.completions, methods=_POST),
@@ -36,6 +38,11 @@ def make_app(models: HostedModels, *, token: str | None) -> Starlette:
             Route("/slots", llamacpp_api.slots, methods=_GET),
             Route("/health", llamacpp_api.health, methods=_GET),
             Route("/v1/health", llamacpp_api.health, methods=_GET),
+            Route("/copilot-server/about", own_api.about, methods=_GET),
+            Route("/copilot-server/status", own_api.status, methods=_GET),
+            Route("/copilot-server/stop", own_api.stop, methods=_POST),
+            Route("/copilot-server/presence", own_api.presence, methods=_GET),
+            Route("/copilot-server/read", own_api.read, methods=_POST),
             Route("/metrics", metrics, methods=_GET),
         ],
         middleware=[Middleware(Guard, token=token)],
@@ -46,6 +53,11 @@ def make_app(models: HostedModels, *, token: str | None) -> Starlette:
         },
     )
     app.state.models = models
+    app.state.stop = stop
+    #: How many clients stay connected.
+    app.state.clients = 0
+    #: Set when the process is to end.
+    app.state.ending = asyncio.Event()
     return app
 
 

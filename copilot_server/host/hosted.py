@@ -44,6 +44,8 @@ class HostedModel:
         self._ready: tuple[DecodingLoop, Manifest] | None = None
         self._failure: CopilotServerError | None = None
         self._requests = 0
+        #: How fast it reads a new prompt; 0 until it is ready.
+        self.reading_speed_tok_s = 0.0
 
     @property
     def is_ready(self) -> bool:
@@ -66,6 +68,7 @@ class HostedModel:
             engine, manifest = open_engine()
             if not isinstance(engine, DecodingEngine):
                 raise EngineError("A remote engine cannot be served again.", remedy="Ask it directly.")
+            self.reading_speed_tok_s = engine.reading_speed_tok_s()
         except CopilotServerError as error:
             _LOG.error("%s cannot be served: %s", self.id, shown_lines(str(error)))
             self._failure = error

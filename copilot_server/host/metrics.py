@@ -44,12 +44,13 @@ class _Numbers(Collector):
 
 
 def _decoded(models: list[HostedModel]) -> Iterator[Metric]:
-    about = "Tokens of prompts that were read, and reused from earlier ones."
+    about = "Tokens of prompts that were read for a request, read before one, and reused."
     prompt = CounterMetricFamily(f"{_PREFIX}_prompt_tokens", about, labels=["model", "how"])
     steps = CounterMetricFamily(f"{_PREFIX}_decoding_steps", "Steps of a model.", labels=["model"])
     for one in models:
         counters = one.opened()[0].engine.counters
         prompt.add_metric([one.id, "read"], counters.prompt_tokens_read)
+        prompt.add_metric([one.id, "ahead"], counters.prompt_tokens_read_ahead)
         prompt.add_metric([one.id, "reused"], counters.prompt_tokens_reused)
         steps.add_metric([one.id], counters.steps)
     yield prompt

@@ -181,22 +181,34 @@ def _prompts(body: Body) -> Sequence[str]:
 def _extended(ask: Ask, body: Body, loop: DecodingLoop) -> Ask:
     """Return what our own front end asks for: it knows which characters of a prompt are control tokens.
 
+    Its answers have, for each choice, the new tokens' ends and log-probabilities as ``trace``; stop texts are
+    not held back, since it asks for the rest of them (``tail``) to take the text token by token.
+
     ``parts``: the prompt, as objects with ``text`` or ``special``; ``forced``: what the answer begins with;
     ``lookup``: texts that it may repeat; ``urgent``; ``greedy_first``. See ``engine.base``.
 
     Raises:
         RefusedError: a field is wrong.
     """
-    parts = tuple(_part(one) for one in body.objects("parts", most=1000)) or ask.request.prompt.parts
-    if unknown := [part.name for part in parts if isinstance(part, Special) and not loop.engine.knows(part)]:
-        raise invalid(f"There is no control token {unknown[0][:60]!r}.", "copilot_server.parts")
     request = replace(
         ask.request,
-        prompt=Prompt(parts, body.text("forced", ask.request.prompt.forced)),
+        prompt=read_parts(body, loop) if body.given("parts") else ask.request.prompt,
         sampling=replace(ask.request.sampling, greedy_first=body.flag("greedy_first")),
         lookup=body.texts("lookup", most=16),
     )
     return Ask(request, body.flag("urgent", default=ask.urgent))
+
+
+def read_parts(body: Body, loop: DecodingLoop) -> Prompt:
+    """Return the prompt that our own front end has written out as ``parts`` and ``forced``.
+
+    Raises:
+        RefusedError: a field is wrong, or names an unknown control token.
+    """
+    parts = tuple(_part(one) for one in body.objects("parts", most=1000))
+    if unknown := [part.name for part in parts if isinstance(part, Special) and not loop.engine.knows(part)]:
+        raise invalid(f"There is no control token {unknown[0][:60]!r}.", "copilot_server.parts")
+    return Prompt(parts, body.text("forced"))
 
 
 def _part(body: Body) -> str | Special:
@@ -224,6 +236,7 @@ class _Reply:
         """Return a whole answer."""
         choices = [
             self.choice(self.index(number, index), one, one.text, echo=self._wanted.echo[number], last=True)
+            | self.extension(one, 0, answers[number].tail(index))
             for number, group in enumerate(groups)
             for index, one in enumerate(group)
         ]
@@ -241,20 +254,23 @@ class _Reply:
         self, index: int, one: Generation, text: str, *, start: int = 0, echo: str = "", last: bool
     ) -> dict[str, object]:
         """Return ``text``, which a candidate has from index ``start`` on. ``last``: nothing follows."""
-        choice: dict[str, object] = {
+        return {
             "index": index,
             "text": echo + text,
             "logprobs": _logprobs(one, start, start + len(text)) if self._wanted.logprobs else None,
             "finish_reason": _reason(one) if last else None,
         }
-        if last and self._wanted.extended:
-            trace = [[written.end, written.logprob] for written in one.trace]
-            choice["copilot_server"] = {
-                "finish_reason": one.finish_reason,
-                "tokens": one.tokens,
-                "trace": trace,
-            }
-        return choice
+
+    def extension(self, one: Generation, seen: int, tail: str | None) -> dict[str, object]:
+        """Return what our own front end learns: the tokens after the first ``seen``, and how it has ended.
+
+        ``tail``: what was written after the text, a stop text; None while something may follow.
+        """
+        if not self._wanted.extended:
+            return {}
+        trace = [[written.end, written.logprob] for written in one.trace[seen:]]
+        ended = {} if tail is None else {"finish_reason": one.finish_reason, "tail": tail}
+        return {"copilot_server": {"trace": trace} | ended}
 
 
 def _reason(one: Generation) -> str:
@@ -307,21 +323,37 @@ async def _of_prompt(
     reply: _Reply, number: int, answer: Answer, groups: list[Sequence[Generation]]
 ) -> AsyncGenerator[dict[str, Any]]:
     request = reply.wanted.asks[number].request
-    sent = [0] * request.sampling.n
-    echo = [reply.wanted.echo[number]] * request.sampling.n
+    progress = [_Progress(reply.wanted.echo[number]) for _ in range(request.sampling.n)]
+    held_back = () if reply.wanted.extended else request.stop
     async for group, last in answer.growing():
         choices = []
-        for index, one in enumerate(group):
-            text = one.text if last else settled(one.text, request.stop)
-            if len(text) > sent[index] or echo[index] or last:
-                added = text[sent[index] :]
-                at = reply.index(number, index)
-                choices.append(reply.choice(at, one, added, start=sent[index], echo=echo[index], last=last))
-                sent[index], echo[index] = max(sent[index], len(text)), ""
+        for index, (one, sent) in enumerate(zip(group, progress, strict=True)):
+            text = one.text if last else settled(one.text, held_back)
+            if not last and len(text) <= sent.characters and not sent.echo:
+                continue
+            added = reply.choice(
+                reply.index(number, index),
+                one,
+                text[sent.characters :],
+                start=sent.characters,
+                echo=sent.echo,
+                last=last,
+            )
+            choices.append(added | reply.extension(one, sent.tokens, answer.tail(index) if last else None))
+            sent.echo, sent.characters, sent.tokens = "", max(sent.characters, len(text)), len(one.trace)
         if choices:
             yield reply.chunk(choices)
         if last:
             groups.append(group)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What a client has got of a candidate. ``echo``: what still comes before its text."""
+
+    echo: str
+    characters: int = 0
+    tokens: int = 0
 
 
 def sse(event: object) -> bytes:

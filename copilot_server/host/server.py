@@ -32,6 +32,8 @@ OpenEngine = Callable[[Settings], tuple[Engine, Manifest]]
 
 #: How long requests may take to end when the process is told to, in seconds.
 DRAIN_S = 10
+#: How often to look whether anybody is connected, in seconds.
+LOOK_S = 1.0
 #: How many connections may wait to be accepted.
 BACKLOG = 256
 
@@ -46,18 +48,24 @@ class Address:
 
 
 def serve(
-    settings: Sequence[Settings], address: Address, open_engine: OpenEngine, *, token: str | None
+    settings: Sequence[Settings],
+    address: Address,
+    open_engine: OpenEngine,
+    *,
+    token: str | None,
+    linger_s: float | None = None,
 ) -> int:
     """Serve a model for each of the ``settings`` until SIGINT or SIGTERM; return the exit code.
 
-    stderr says where it listens, and when each model is ready.
+    ``linger_s``: end, too, when nobody has been connected for so many seconds. stderr says where it listens,
+    and when each model is ready.
 
     Raises:
         ConfigError: the address cannot be listened on.
     """
     models = HostedModels([HostedModel(one) for one in settings])
     with _listening(address) as (listener, url):
-        server = _Server(models, token)
+        server = _Server(models, token, linger_s)
         sys.stderr.write(f"copilot-server: serving {', '.join(one.id for one in models.all)} at {url}\n")
         sys.stderr.flush()
         for model in models.all:
@@ -71,11 +79,14 @@ def serve(
 class _Server(uvicorn.Server):
     """uvicorn's server, which ends in order on a signal: its exit code is then 0."""
 
-    def __init__(self, models: HostedModels, token: str | None) -> None:
+    def __init__(self, models: HostedModels, token: str | None, linger_s: float | None) -> None:
+        self._app = make_app(models, token=token, stop=self._stop)
+        self._connections = Connections()
+        self._linger_s = linger_s
         super().__init__(
             uvicorn.Config(
-                make_app(models, token=token),
-                http=bounded_protocol(Connections()),
+                self._app,
+                http=bounded_protocol(self._connections),
                 ws="none",
                 loop="asyncio",
                 lifespan="off",
@@ -96,10 +107,26 @@ class _Server(uvicorn.Server):
             # On Windows a signal does what it does by default.
             with contextlib.suppress(NotImplementedError, ValueError):
                 loop.add_signal_handler(number, self._stop)
-        await self._serve([listener])
+        watching = loop.create_task(self._end_when_alone())
+        try:
+            await self._serve([listener])
+        finally:
+            watching.cancel()
 
     def _stop(self) -> None:
+        self._app.state.ending.set()
         self.should_exit = True
+
+    async def _end_when_alone(self) -> None:
+        """End when nobody has been connected for as long as the host lingers."""
+        if self._linger_s is None:
+            return
+        alone_s = 0.0
+        while alone_s < self._linger_s:
+            step_s = min(LOOK_S, self._linger_s)
+            await asyncio.sleep(step_s)
+            alone_s = 0.0 if self._connections.count else alone_s + step_s
+        self._stop()
 
 
 def _load_aside(model: HostedModel, open_engine: OpenEngine) -> None:

@@ -35,6 +35,7 @@ GUARDED: Mapping[str, Rule] = MappingProxyType(
         "workspace": "off",
         "automatic": "off",
         "verify": "never",
+        "share": "off",
     }
 )
 

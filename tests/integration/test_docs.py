@@ -42,7 +42,7 @@ GUIDES = sorted(
         *REPOSITORY.glob("editors/*/*.md"),
     )
 )
-SUBCOMMANDS = ("bench", "pull", "models", "compare", "stats", "serve")
+SUBCOMMANDS = ("bench", "pull", "models", "compare", "stats", "serve", "status", "stop")
 #: Folders and files of the repository, as prose names them.
 _PATH = re.compile(r"`((?:copilot_server|tests|benchmarks|scripts|models|docs|editors|\.github)/[\w./-]*)`")
 #: Copilot's methods and our own, as they are written in the server's source.

@@ -144,8 +144,8 @@ def test_our_own_front_end_says_what_is_a_control_token_and_what_text_begins_wit
     assert choice["text"] == generation.text
     assert choice["copilot_server"] == {
         "finish_reason": generation.finish_reason,
-        "tokens": generation.tokens,
         "trace": [[one.end, one.logprob] for one in generation.trace],
+        "tail": "",
     }
 
 

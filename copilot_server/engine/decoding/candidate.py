@@ -60,7 +60,7 @@ class Candidate:
     def generation(self) -> Generation:
         """What has been written."""
         return Generation(
-            text=self._written[: first_stop(self._written, self._request.stop)],
+            text=self.written[: first_stop(self.written, self._request.stop)],
             token_ids=tuple(self.token_ids),
             mean_logprob=sum(one.logprob for one in self._trace) / max(1, len(self.token_ids)),
             finish_reason=self.finish_reason or "cancelled",
@@ -69,7 +69,7 @@ class Candidate:
         )
 
     @property
-    def _written(self) -> str:
+    def written(self) -> str:
         """The text after the forced one, including a stop text."""
         return self._text[len(self._request.prompt.forced) :]
 
@@ -87,7 +87,7 @@ class Candidate:
         return forced and forced[len(self._tokenizer.token_bytes.by_id.get(token_id, b"")) :]
 
     def _reason_to_finish(self) -> FinishReason | None:
-        text = self._written
+        text = self.written
         if first_stop(text, self._request.stop) is not None:
             return "stop"
         if self._request.until is not None and text and self._request.until(text):

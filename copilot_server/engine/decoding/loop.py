@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import closing
+from dataclasses import dataclass
 
-from copilot_server.engine.base import Generation, GenerationRequest
+from copilot_server.engine.base import Generation, GenerationRequest, Prompt
 from copilot_server.engine.decoding.engine import DecodingEngine
 from copilot_server.engine.decoding.jobs import Job
 from copilot_server.engine.decoding.schedule import Schedule
@@ -45,6 +47,21 @@ class Decoding:
             self._on_written(self.job.generations())
 
 
+class Reading:
+    """Prompts that are read when nothing is to be decoded. Any thread may use it."""
+
+    def __init__(self, prompts: Sequence[Prompt]) -> None:
+        #: Done when they have been read, or the reading was cancelled; or an ``EngineError``.
+        self.done: Future[None] = Future()
+        self.done.set_running_or_notify_cancel()  # only the loop ends it
+        self.prompts = prompts
+        self.cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """End it after the piece that is being read, which is kept."""
+        self.cancelled.set()
+
+
 class DecodingLoop:
     """Decodes requests together: each enters when it arrives, and leaves when it is finished.
 
@@ -60,6 +77,7 @@ class DecodingLoop:
         # Guarded by ``_changed``.
         self._arrived: list[Decoding] = []
         self._dropped: list[Decoding] = []
+        self._readings: deque[Reading] = deque()
         self._closed = False
         # The thread's own.
         self._active: dict[int, Decoding] = {}
@@ -79,11 +97,25 @@ class DecodingLoop:
         """
         decoding = Decoding(self, self.engine.job(next(self._numbers), request, urgent=urgent), on_written)
         with self._changed:
-            if self._closed:
-                raise EngineError("The engine is shutting down.", remedy="Try again in a few seconds.")
+            self._check_open()
             self._arrived.append(decoding)
             self._changed.notify()
         return decoding
+
+    def read(self, prompts: Sequence[Prompt]) -> Reading:
+        """Have prompts read when nothing is to be decoded; see ``ReadingEngine.read``.
+
+        A request that arrives ends it for as long as it takes.
+
+        Raises:
+            EngineError: the loop was closed.
+        """
+        reading = Reading(prompts)
+        with self._changed:
+            self._check_open()
+            self._readings.append(reading)
+            self._changed.notify()
+        return reading
 
     def close(self, timeout_s: float) -> bool:
         """Cancel what is being decoded, accept nothing more, and close the engine.
@@ -100,6 +132,10 @@ class DecodingLoop:
         self.engine.close()
         return True
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineError("The engine is shutting down.", remedy="Try again in a few seconds.")
+
     def _drop(self, decoding: Decoding) -> None:
         with self._changed:
             self._dropped.append(decoding)
@@ -108,7 +144,12 @@ class DecodingLoop:
     def _run(self) -> None:
         with closing(self.engine.schedule(self._batch_size)) as schedule:
             while self._exchange(schedule):
-                self._step(schedule)
+                if not schedule.is_done:
+                    self._step(schedule)
+                elif self._readings:
+                    self._read(self._readings[0])
+        for reading in self._readings:
+            reading.done.set_result(None)
 
     def _exchange(self, schedule: Schedule) -> bool:
         """Take what has arrived and drop what was cancelled, waiting if there is nothing to do.
@@ -117,7 +158,7 @@ class DecodingLoop:
             False once the loop is closed.
         """
         with self._changed:
-            while schedule.is_done and not (self._arrived or self._dropped or self._closed):
+            while schedule.is_done and not (self._has_news() or self._readings):
                 self._changed.wait()
             arrived, self._arrived = self._arrived, []
             dropped, self._dropped = self._dropped, []
@@ -133,9 +174,24 @@ class DecodingLoop:
             self.engine.make_room([one.job for one in self._active.values()], self._batch_size)
         return not closed
 
+    def _has_news(self) -> bool:
+        """Whether something has arrived, was cancelled, or the loop was closed."""
+        return bool(self._arrived or self._dropped or self._closed)
+
+    def _read(self, reading: Reading) -> None:
+        """Read prompts until something arrives; after that, go on."""
+        try:
+            self.engine.read(reading.prompts, _Interruption(reading, self._has_news))
+        except EngineError as error:
+            reading.done.set_exception(error)
+        else:
+            if self._has_news() and not reading.cancelled.is_set():
+                return
+            reading.done.set_result(None)
+        with self._changed:
+            self._readings.remove(reading)
+
     def _step(self, schedule: Schedule) -> None:
-        if schedule.is_done:
-            return
         try:
             with memory_errors():
                 finished = self.engine.step(schedule)
@@ -158,3 +214,15 @@ class DecodingLoop:
             decoding = self._active.pop(job.index, None)
             if decoding is not None:
                 decoding.done.set_result(job.generations())
+
+
+@dataclass(frozen=True, slots=True)
+class _Interruption:
+    """Set when a reading is not wanted any more, or has to wait."""
+
+    reading: Reading
+    has_news: Callable[[], bool]
+
+    def is_set(self) -> bool:
+        """See ``Cancel``."""
+        return self.reading.cancelled.is_set() or self.has_news()

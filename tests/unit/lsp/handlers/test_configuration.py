@@ -76,6 +76,7 @@ ATTACKS: dict[str, tuple[object, object, object]] = {
     "workspace": (False, True, False),
     "automatic": (False, True, False),
     "verify": ("asked", "idle", "off"),
+    "share": (False, True, False),
 }
 
 
