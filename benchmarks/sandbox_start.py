@@ -50,8 +50,10 @@ def measured(problems: Sequence[Problem]) -> dict[str, float]:
 
     def check(problem: Problem) -> None:
         candidate = Candidate(problem.canonical_solution, 0.0, "stop")
-        (verdicts,) = checker.check(cursor(problem), [candidate])
-        assert not verdicts.result(ANSWER_S).not_checked, problem.task_id
+        (checked,) = checker.check(cursor(problem), [candidate])
+        verdicts = checked.result(ANSWER_S).verdicts
+        assert verdicts is not None, problem.task_id
+        assert not verdicts.not_checked, verdicts.summary()
 
     for step, problem in zip(STEPS, problems, strict=True):
         times[step] = timed_ms(lambda problem=problem: check(problem))  # type: ignore[misc]
