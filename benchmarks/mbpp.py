@@ -32,7 +32,7 @@ def converted(row: Mapping[str, Any]) -> dict[str, str] | None:
     claims = [str(one).strip().removeprefix("assert ").strip() for one in row["test_list"]]
     if row["test_setup_code"].strip() or len(claims) < 2:
         return None
-    name = claims[0].partition("(")[0]
+    name = claims[0].partition("(")[0].strip()
     module = ast.parse(str(row["code"]).replace("\r\n", "\n")).body
     function = next((one for one in module if isinstance(one, ast.FunctionDef) and one.name == name), None)
     if function is None:

@@ -39,7 +39,7 @@ ROWS = [
         text='Write a function to double \\n a "number" (""").',
     ),
     row(
-        12, "def joined(words):\n  return ' '.join(words)", 'joined(["a", "b"]) == "a b"', 'joined([]) == ""'
+        12, "def joined(words):\n  return ' '.join(words)", 'joined (["a", "b"]) == "a b"', 'joined([]) == ""'
     ),
     row(13, "def single(x):\n  return x", "single(1) == 1"),
     row(14, "def needs(x):\n  return x", "needs(1) == 1", "needs(2) == 2", setup="n = Node()"),
