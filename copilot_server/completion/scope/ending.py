@@ -206,9 +206,11 @@ def _is_something_new(text: str, start: int, situation: Situation) -> bool:
 def _begins_another(text: str, start: int, situation: Situation) -> bool:
     """Whether a line at the margin begins with the word that the text began with, after deeper lines.
 
-    In other languages than Python a function may follow another without a blank line.
+    In other languages than Python a function may follow another without a blank line. Before a gap's end any
+    number may stand.
     """
-    if situation.context is not None or column(indent_of(text, start)):
+    in_gap = situation.scope == "gap"
+    if situation.context is not None or in_gap or column(indent_of(text, start)):
         return False
     first, line = _FIRST_WORD.match(situation.line_prefix + text), _FIRST_WORD.match(text, start)
     has_body = _DEEPER_LINE.search(text, 0, start) is not None
