@@ -216,11 +216,11 @@ class TestPanel:
         neovim.command("wincmd p")
         before = neovim.text()
         assert before == "def shout(text):\n    print()"
-        neovim.command("call setline(2, getline(2) .. '  # mine')")
+        neovim.type("imine<Esc>")  # between the parentheses, in what the suggestion replaces
         neovim.command("wincmd p")
         neovim.type("<CR>")
         neovim.wait(lambda: "open the panel again" in messages(neovim), "the message")
-        assert neovim.text() == before + "  # mine"
+        assert neovim.text() == before.replace("()", "(mine)")
         assert marks(neovim) == []
 
     def test_lines_added_above_move_it(self, neovim: Neovim):
