@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.editors.examples import ADD
 from tests.editors.neovim import PLUGIN, Neovim, find_neovim
 from tests.editors.neovim_plugin import (
     BEFORE,
@@ -323,11 +324,14 @@ UTF16 = """
 vim.lsp.config('copilot_server', { capabilities = { general = { positionEncodings = { 'utf-16' } } } })
 """
 
+#: A server takes this at its start only.
+IDLE = "vim.g.copilot_server = { settings = { verify = 'idle' } }\n"
+
 
 @pytest.fixture(scope="module", params=["utf-8", "utf-16"])
 def encoded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neovim]:
     init = INIT.replace("vim.lsp.enable", (UTF16 if request.param == "utf-16" else "") + "vim.lsp.enable")
-    with Neovim(find_neovim("0.12"), tmp_path_factory.mktemp("encoded"), init) as neovim:
+    with Neovim(find_neovim("0.12"), tmp_path_factory.mktemp("encoded"), IDLE + init) as neovim:
         neovim.open("main.py")
         wait_until_attached(neovim)
         used = neovim.lua("return vim.lsp.get_clients({ name = 'copilot_server' })[1].offset_encoding")
@@ -364,6 +368,21 @@ class TestText:
         written = path.read_bytes().decode()
         assert written.endswith(offered.replace("\n", "\r\n") + "\r\n")
         assert written.count("\r\n") == written.count("\n") == written.count("\r")
+
+
+class TestIdle:
+    def test_what_is_shown_is_checked_once_nobody_types_and_stays(self, encoded: Neovim):
+        encoded.type("<Esc>")
+        encoded.open("sums.py", ADD)
+        wait_until_attached(encoded)
+        encoded.type("G$a")
+        offered = wait_for_ghost(encoded)
+        wait_for_statusline(encoded, "copilot: examples pass")
+        assert suggestion(encoded) == offered
+        assert_shown(encoded, offered)
+        encoded.type("<M-CR>")
+        encoded.wait(lambda: "✓ 1 of 1 example passes" in encoded.screen.text(), "the verdict in the panel")
+        encoded.type("q")
 
 
 class TestServer:
