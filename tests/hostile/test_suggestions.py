@@ -34,13 +34,14 @@ INLINE, PANEL, STATUS = (
 Way = Literal["key", "panel", "idle"]
 WAYS: tuple[Way, ...] = get_args(Way)
 RIGHT = "def add(a, b): return a + b"
-#: The server with other limits.
-PATIENT = f"""
-import copilot_server.completion.verification.checker as checker
+#: The server, which waits for no pause in the typing; and with limits of minutes.
+HURRIED = """
 from copilot_server.cli import main
-checker.TIMEOUT_S = checker.DEADLINE_S = {PATIENCE_S}
-main()
+from copilot_server.completion.verification import checker
+from copilot_server.lsp import checked
+checked.QUIET_S = 0.0
 """
+PATIENT = f"{HURRIED}checker.TIMEOUT_S = checker.DEADLINE_S = {PATIENCE_S}\n"
 
 pytestmark = [
     pytest.mark.serial,  # short time limits, and counts of processes
@@ -112,7 +113,7 @@ async def until_ended(processes: list[psutil.Process]) -> None:
 @asynccontextmanager
 async def opened(*, is_patient: bool = False) -> AsyncIterator[Editor]:
     """A server whose limits are those of the product, or very long ones, and its only editor."""
-    program = ("-c", PATIENT) if is_patient else ("-m", "copilot_server")
+    program = ("-c", (PATIENT if is_patient else HURRIED) + "main()\n")
     with WritingEngine(lambda _asked: "") as engine:
         async with running_server("--engine", engine.url, program=program) as client:
             await client.initialize(options={"verify": "idle"})
