@@ -22,7 +22,6 @@ from copilot_server.completion.scope.scope import Situation, situation_at
 from copilot_server.completion.types import Candidate, Completion, CompletionRequest
 from copilot_server.config import CompletionSettings, Settings
 from copilot_server.context.document import Document
-from copilot_server.engine.backends.hosted.starting import SharedHost, SharingError
 from copilot_server.engine.base import (
     Cancel,
     Engine,
@@ -306,30 +305,34 @@ def _load(settings: Settings, progress: Progress | None) -> tuple[Engine, Manife
     settings, _ = with_model(settings, progress)
     ref = resolve(settings.model)
     path = ensure(ref, offline=settings.offline, progress=progress)
-    if settings.share:
-        try:
-            return _share(path, settings, ref), ref.manifest
-        except SharingError as error:
-            _LOG.warning("%s The model is loaded in this process.", error)
-    engine = load_engine(path, device=settings.device, dtype=settings.dtype, speed=settings.speed)
+    engine = _shared(path, settings, ref) if settings.share else None
+    if engine is None:
+        engine = load_engine(path, device=settings.device, dtype=settings.dtype, speed=settings.speed)
     return engine, ref.manifest
 
 
-def _share(path: Path, settings: Settings, ref: ModelRef) -> Engine:
+def _shared(path: Path, settings: Settings, ref: ModelRef) -> Engine | None:
     """Return the engine in the host of a model, which is started where there is none.
 
+    Returns:
+        None if engines cannot be shared on this machine.
+
     Raises:
-        SharingError: engines cannot be shared here.
         EngineError: the host cannot be started, or cannot load the model.
     """
     from copilot_server.engine.backends.hosted.hosted_engine import HostedEngine  # noqa: PLC0415 - imports httpx
+    from copilot_server.engine.backends.hosted.starting import SharedHost, SharingError  # noqa: PLC0415
     from copilot_server.engine.models.gguf import described_folder, prepared_folder  # noqa: PLC0415
     from copilot_server.engine.models.tokenizer import load_tokenizer  # noqa: PLC0415
 
     name = settings.model if ref.path is None else str(path.resolve())
     host = SharedHost(path, name, settings)
+    try:
+        host.find()  # before the tokenizer is read: the host makes the folder that has it
+    except SharingError as error:
+        _LOG.warning("%s The model is loaded in this process.", error)
+        return None
     folder = path if path.suffix != ".gguf" else described_folder(path) or prepared_folder(path)
-    host.find()  # before the tokenizer is read: the host makes the folder that has it
     return HostedEngine(host.find, load_tokenizer(folder), ref.manifest)
 
 
