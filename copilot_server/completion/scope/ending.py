@@ -20,6 +20,9 @@ from copilot_server.context.source.lexer import LexState, lex
 REMEMBERED = 16
 
 _LINE = re.compile(rf"(?:\A|[\r\n])(?P<indent>[ \t\f]*)(?:(?P<closes>(?=[{CLOSING_BRACKETS}]))|(?=\S))")
+#: The words that close a block where brackets do not, on a line of their own.
+_CLOSING_WORD = re.compile(r"[ \t]*(?:end|fi|done|esac)\b[ \t]*(?:[\r\n]|\Z)")
+_WITH_CLOSING_WORDS = frozenset({"lua", "ruby", "shellscript", "sh", "bash", "zsh", "elixir", "julia"})
 _CLOSER = re.compile(f"[{CLOSING_BRACKETS}]")
 _FIRST_LINE = re.compile(r"(?:[ \t\f]*(?:\r\n|\n|\r))*+(?P<indent>[ \t\f]*)(?=\S)")
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -167,12 +170,13 @@ def _lines_left_of(text: str, read: int, limit: int, situation: Situation) -> It
     """Yield the starts of the lines left of column ``limit``, and of those at it that begin a new paragraph.
 
     Only lines that start after ``read``, at which there is a line end, are considered. Of those that begin
-    with a closing bracket, the ones that close what the lines below are still in; Python's brackets are
-    looked at as such: see ``_closed_below``.
+    with a closing bracket or word, the ones that close what the lines below are still in; Python's brackets
+    are looked at as such: see ``_closed_below``.
     """
     begun = situation.line_prefix
     for found in _LINE.finditer(text, read):
-        start, indent, closes = found.start("indent"), found["indent"], found["closes"] is not None
+        start, indent = found.start("indent"), found["indent"]
+        closes = found["closes"] is not None or _closes_by_word(text, start, situation)
         if start == 0 and (closes or begun.strip()):
             continue
         depth = column(begun + indent if start == 0 else indent, situation.tab_width)
@@ -182,6 +186,11 @@ def _lines_left_of(text: str, read: int, limit: int, situation: Situation) -> It
             is_outside = depth < limit or (depth == limit and _is_something_new(text, start, situation))
         if is_outside:
             yield start
+
+
+def _closes_by_word(text: str, start: int, situation: Situation) -> bool:
+    """Whether the line at ``start`` closes a block by a word, as far as it is there."""
+    return situation.language in _WITH_CLOSING_WORDS and _CLOSING_WORD.match(text, start) is not None
 
 
 def _leftmost_column(text: str, situation: Situation) -> int:
