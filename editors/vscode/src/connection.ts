@@ -26,7 +26,7 @@ import { ServerProcess } from "./serverProcess";
 import { ServerProgress } from "./serverProgress";
 import { SharedDocuments } from "./sharedDocuments";
 import { ShownReports } from "./shownReports";
-import { showAnswer, whyNothing } from "./whyNothing";
+import { LOADING, showAnswer, whyNothing } from "./whyNothing";
 
 export interface ConnectionParts {
   readonly program: string;
@@ -128,7 +128,7 @@ export class Connection {
     const asking = Promise.resolve(next(document, position, context, token));
     if (isInvoked && this.isLoading) {
       // The answer comes when the model is there, which may take minutes.
-      void whyNothing(this.client, document).then(showAnswer);
+      void whyNothing(this.client, document, LOADING).then(showAnswer);
     }
     const answer = await asking;
     const items = Array.isArray(answer) ? answer : (answer?.items ?? []);

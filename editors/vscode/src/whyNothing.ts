@@ -6,14 +6,24 @@ import { ask, sayBriefly } from "./say";
 
 const NOTHING: Answer = { message: "The model has no suggestion here.", actions: [] };
 
-/** Why the last request for a document brought nothing, as the server says. */
-export async function whyNothing(client: LanguageClient, document: vscode.TextDocument): Promise<Answer> {
+/** While the model is loading, for a request that the server may not have read yet. */
+export const LOADING: Answer = {
+  message: "The model is being loaded. The suggestion comes when it is there.",
+  actions: [],
+};
+
+/** Why the last request for a document brought nothing, as the server says; `otherwise` if it does not. */
+export async function whyNothing(
+  client: LanguageClient,
+  document: vscode.TextDocument,
+  otherwise = NOTHING,
+): Promise<Answer> {
   const textDocument = client.code2ProtocolConverter.asTextDocumentIdentifier(document);
   // A server that is too old, or has just ended, does not say.
   const said: unknown = await client
     .sendRequest("copilotServer/whyNothing", { textDocument })
     .catch(() => undefined);
-  return readWhyNothing(said, document.languageId) ?? NOTHING;
+  return readWhyNothing(said, document.languageId) ?? otherwise;
 }
 
 /** Show it: with buttons where something can be done, and else where it disturbs nobody. */

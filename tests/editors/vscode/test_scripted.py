@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,16 +50,31 @@ def handle(message):
 CALL = "call(one two three)"
 
 
+#: A model that is never loaded.
+LOADS = """
+def handle(message):
+    method = message.get("method")
+    if method == "initialized":
+        status = {"state": "loading", "message": "Loading script", "model": "script"}
+        send({"method": "didChangeStatus", "params": status})
+    elif "id" in message and method and method != "textDocument/inlineCompletion":
+        send({"id": message["id"], "result": None})
+"""
+
+
 @pytest.fixture
-def notes(window: Window, server: CodeServer, tmp_path: Path) -> Iterator[Path]:
-    yield script(server, tmp_path / "script", ANSWERS, textDocumentSync=1, inlineCompletionProvider=True)
+def run_script(window: Window, server: CodeServer, tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Have a script run in place of the server during a test."""
+    capabilities = {"textDocumentSync": 1, "inlineCompletionProvider": True}
+    yield lambda handle: script(server, tmp_path / "script", handle, **capabilities)
     server.change_machine_settings(serverPath=str(COPILOT_SERVER))
     window.status_says("ready (qwen2.5-coder-0.5b)")
 
 
 def test_what_the_completion_list_hides_is_not_reported_as_shown(
-    window: Window, server: CodeServer, notes: Path
+    window: Window, server: CodeServer, run_script: Callable[[str], Path]
 ) -> None:
+    notes = run_script(ANSWERS)
     (server.workspace / "list.js").write_text("const alphabet = 1;\nconst alphabets = 2;\n", "utf-8")
     window.page.locator(".explorer-folders-view .monaco-list-row", has_text="list.js").dblclick()
     window.page.locator(".tab.active", has_text="list.js").wait_for()
@@ -79,8 +94,9 @@ def test_what_the_completion_list_hides_is_not_reported_as_shown(
 
 
 def test_the_key_for_words_moves_by_a_word_where_no_suggestion_begins_at_the_cursor(
-    window: Window, notes: Path
+    window: Window, run_script: Callable[[str], Path]
 ) -> None:
+    run_script(ANSWERS)
     window.status_says("ready (script)")
     window.focus_editor()
     window.replace_all(CALL)
@@ -89,3 +105,14 @@ def test_the_key_for_words_moves_by_a_word_where_no_suggestion_begins_at_the_cur
     window.press("Control+ArrowRight")
     window.type("X")
     assert window.buffer(FILE) == "call(oneX two three)"
+
+
+def test_who_asks_while_the_model_loads_is_told_so_also_before_the_server_knows_of_it(
+    window: Window, run_script: Callable[[str], Path]
+) -> None:
+    run_script(LOADS)
+    window.status_says("loading the model")
+    window.focus_editor()
+    window.press("Alt+\\")
+    told = window.page.locator(".statusbar-item", has_text="The model is being loaded")
+    expect(told.first).to_be_visible()
