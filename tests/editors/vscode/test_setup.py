@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,16 +154,26 @@ def asks_to_install(window: Window, wanted: Locator) -> bool:
     return False
 
 
-def test_where_its_folder_cannot_be_made_nothing_starts_for_ever(window: Window, server: CodeServer) -> None:
+@pytest.fixture
+def storage(server: CodeServer) -> Iterator[Path]:
+    """The extension's folder, in whose place there is a file, in which root, too, can make no folder."""
     folder = server.data / "User" / "globalStorage" / "copilot-server.copilot-server"
     away = folder.rename(folder.with_suffix(".away"))
-    folder.touch()  # root, too, can make no folder where a file is
+    folder.touch()
+    yield folder
+    if folder.is_dir():
+        shutil.rmtree(folder)
+    else:
+        folder.unlink()
+    away.rename(folder)
+
+
+def test_where_its_folder_cannot_be_made_nothing_starts_for_ever(window: Window, storage: Path) -> None:
     window.run("Restart Server")
     window.status_says("error")
-    failure = window.notice(f"{folder} could not be made")
+    failure = window.notice(f"{storage} could not be made")
     expect(failure.get_by_role("button", name="Show Log")).to_be_visible()
-    folder.unlink()
-    away.rename(folder)
+    storage.unlink()
     failure.get_by_role("button", name="Restart").click()
     window.status_says("the server is not installed")
 
