@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.editors.examples import ADD, IMPOSSIBLE
 from tests.editors.vscode.documents import BEFORE, BEFORE_TRIANGLE, FILE, TRIANGLE, suggested
+from tests.editors.vscode_server import CodeServer
 from tests.editors.vscode_window import Window
 
 pytestmark = [pytest.mark.editors, pytest.mark.model]
@@ -80,3 +81,27 @@ def test_what_passes_the_examples_comes_first_and_what_fails_says_how(window: Wi
 def unindented(text: str) -> str:
     """Return what to type for a text: VS Code indents."""
     return text.replace("\n    ", "\n")
+
+
+def test_what_came_by_itself_is_checked_while_nobody_types_and_stays_as_it_is(
+    window: Window, server: CodeServer
+) -> None:
+    set_verify(window, server, "idle")
+    window.focus_editor()
+    for text, said in ((IMPOSSIBLE, "example `add(2, 3) == 6` fails: got 5"), (ADD, "1 of 1 example passes")):
+        window.replace_all("")
+        window.type(unindented(text))
+        body = window.ghost_shows()
+        window.status_says(said)
+        assert window.ghost() == body
+        assert window.buffer(FILE) == text
+    set_verify(window, server, "asked")
+
+
+def set_verify(window: Window, server: CodeServer, when: str) -> None:
+    """Change when suggestions are checked, which restarts the server, and wait for that."""
+    before = {one.pid for one in server.language_servers()}
+    server.change_machine_settings(verify=when)
+    window.until("another server", lambda: {one.pid for one in server.language_servers()} - before)
+    window.until("only that", lambda: len(server.language_servers()) == 1)
+    window.status_says("ready")
