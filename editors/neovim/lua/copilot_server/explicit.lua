@@ -99,6 +99,15 @@ function M.server_started()
   end
 end
 
+--- Answer a request that had to wait for a server that has died and is not started again.
+function M.server_failed()
+  local waited = waiting
+  waiting = nil
+  if waited and vim.deep_equal(waited.at, items.cursor()) and request.inserting() then
+    reason.explain_unattached()
+  end
+end
+
 --- Follow the loading of the model while a request waits for it.
 function M.status_changed()
   if request.awaits_invoked() then

@@ -268,6 +268,7 @@ local function report_death(why)
   else
     local remedy = ':CopilotServer restart starts it again, :CopilotServer log shows what it said'
     M.notify(('the server %s. %s'):format(why, remedy), vim.log.levels.ERROR)
+    require('copilot_server.explicit').server_failed()
   end
 end
 
