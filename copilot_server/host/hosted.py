@@ -72,6 +72,9 @@ class HostedModel:
         except CopilotServerError as error:
             _LOG.error("%s cannot be served: %s", self.id, shown_lines(str(error)))
             self._failure = error
+        except Exception as error:  # noqa: BLE001 - whoever waits for the model must learn of it
+            _LOG.exception("%s cannot be served", self.id)
+            self._failure = EngineError(f"{self.id} cannot be served: {type(error).__name__}.")
         else:
             self._ready = DecodingLoop(engine, batch_size=BATCH_SIZE), manifest
 
@@ -129,6 +132,11 @@ class HostedModels:
     def all(self) -> Sequence[HostedModel]:
         """Each of them, in the order in which they were named."""
         return tuple(self._by_id.values())
+
+    @property
+    def have_failed(self) -> bool:
+        """Whether none of them can be served, now or later."""
+        return all(one.failure is not None for one in self._by_id.values())
 
     def named(self, name: str) -> HostedModel:
         """Return the model that a client names; the first if it names none.

@@ -34,6 +34,8 @@ OpenEngine = Callable[[Settings], tuple[Engine, Manifest]]
 DRAIN_S = 10
 #: How often to look whether anybody is connected, in seconds.
 LOOK_S = 1.0
+#: How long a shared host that can serve no model says so, in seconds, before it ends.
+FAILED_S = 5.0
 #: How many connections may wait to be accepted.
 BACKLOG = 256
 
@@ -118,14 +120,18 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
     async def _end_when_alone(self) -> None:
-        """End when nobody has been connected for as long as the host lingers."""
+        """End when nobody has been connected for as long as the host lingers, or no model can be served.
+
+        In the second case another host may have more luck, once those who wait have learned of it.
+        """
         if self._linger_s is None:
             return
-        alone_s = 0.0
-        while alone_s < self._linger_s:
+        alone_s = failed_s = 0.0
+        while alone_s < self._linger_s and failed_s < FAILED_S:
             step_s = min(LOOK_S, self._linger_s)
             await asyncio.sleep(step_s)
             alone_s = 0.0 if self._connections.count else alone_s + step_s
+            failed_s = failed_s + step_s if self._app.state.models.have_failed else 0.0
         self._stop()
 
 

@@ -136,3 +136,20 @@ def test_a_host_without_clients_ends(tiny_model_dir: Path) -> None:
     ]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     assert "serving" in ended.stderr
+
+
+def test_a_shared_host_that_can_serve_no_model_says_why_and_ends(tmp_path: Path) -> None:
+    """Otherwise the next attempt, with the model mended, would find it."""
+    command = [
+        sys.executable,
+        "-m",
+        "copilot_server",
+        "serve",
+        str(tmp_path),
+        "--port",
+        "0",
+        "--linger",
+        "600",
+    ]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    assert "cannot be served" in ended.stderr

@@ -81,6 +81,7 @@ class DecodingLoop:
         self._closed = False
         # The thread's own.
         self._active: dict[int, Decoding] = {}
+        self._needs_room = False
         self._thread = threading.Thread(target=self._run, name="decoding", daemon=True)
         self._thread.start()
 
@@ -168,10 +169,9 @@ class DecodingLoop:
         for one in dropped:
             schedule.drop(one.job)
             self._finish([one.job])
+        self._needs_room = self._needs_room or bool(arrived)
         if closed:
             self._finish(schedule.cancel())
-        elif arrived:
-            self.engine.make_room([one.job for one in self._active.values()], self._batch_size)
         return not closed
 
     def _has_news(self) -> bool:
@@ -180,40 +180,53 @@ class DecodingLoop:
 
     def _read(self, reading: Reading) -> None:
         """Read prompts until something arrives; after that, go on."""
-        try:
-            self.engine.read(reading.prompts, _Interruption(reading, self._has_news))
-        except EngineError as error:
+        interruption = _Interruption(reading, self._has_news)
+        error = _error_of(lambda: self.engine.read(reading.prompts, interruption))
+        if error is not None:
             reading.done.set_exception(error)
+        elif self._has_news() and not reading.cancelled.is_set():
+            return
         else:
-            if self._has_news() and not reading.cancelled.is_set():
-                return
             reading.done.set_result(None)
         with self._changed:
             self._readings.remove(reading)
 
     def _step(self, schedule: Schedule) -> None:
-        try:
-            with memory_errors():
-                finished = self.engine.step(schedule)
-        except EngineError as error:
-            self._fail(schedule, error)
-        except Exception as error:  # noqa: BLE001 - the thread must go on, or callers would wait for ever
-            _LOG.exception("a step of decoding failed")
-            self._fail(schedule, EngineError(f"The engine failed: {type(error).__name__}."))
-        else:
-            for one in self._active.values():
-                one._report()
-            self._finish(finished)
+        finished: list[Job] = []
+        error = _error_of(lambda: finished.extend(self._decoded(schedule)))
+        if error is not None:
+            for job in schedule.fail():
+                self._active.pop(job.index).done.set_exception(error)
+            return
+        for one in self._active.values():
+            one._report()
+        self._finish(finished)
 
-    def _fail(self, schedule: Schedule, error: EngineError) -> None:
-        for job in schedule.fail():
-            self._active.pop(job.index).done.set_exception(error)
+    def _decoded(self, schedule: Schedule) -> list[Job]:
+        """Decode a step, with room for what has arrived; return what is thereby finished."""
+        if self._needs_room:
+            self._needs_room = False
+            self.engine.make_room([one.job for one in self._active.values()], self._batch_size)
+        with memory_errors():
+            return self.engine.step(schedule)
 
     def _finish(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
             decoding = self._active.pop(job.index, None)
             if decoding is not None:
                 decoding.done.set_result(job.generations())
+
+
+def _error_of(act: Callable[[], None]) -> EngineError | None:
+    """Do something on the loop's thread, which must go on, or callers would wait for ever."""
+    try:
+        act()
+    except EngineError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - see above
+        _LOG.exception("the engine failed")
+        return EngineError(f"The engine failed: {type(error).__name__}.")
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from copilot_server.engine.base import Generation, GenerationRequest
+from copilot_server.engine.base import Generation, GenerationRequest, Prompt
 from copilot_server.engine.decoding.loop import DecodingLoop
 from copilot_server.engine.runner import Chunk, Drawn
 from copilot_server.errors import EngineError, PromptTooLongError
@@ -149,3 +149,24 @@ def test_a_request_without_room_fails_alone(loop: DecodingLoop):
             loop.submit(request).done.result(ANSWER_S)
     assert type(loop.engine.runner).free_tokens is free
     assert loop.submit(request).done.result(ANSWER_S)
+
+
+def test_prompts_are_read_when_nothing_is_decoded(loop: DecodingLoop):
+    """The loop's engine keeps no prompts, so that nothing is to be read; what counts is that it ends."""
+    loop.read([Prompt((TEXTS[0],))]).done.result(ANSWER_S)
+    cancelled = loop.read([Prompt((TEXTS[1],))])
+    cancelled.cancel()
+    cancelled.done.result(ANSWER_S)
+
+
+def test_reading_that_fails_is_an_error_and_the_loop_goes_on(
+    loop: DecodingLoop, monkeypatch: pytest.MonkeyPatch
+):
+    def read(_prompts: object, _cancel: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.engine, "read", read)
+        with pytest.raises(EngineError, match="ZeroDivisionError"):
+            loop.read([Prompt((TEXTS[0],))]).done.result(ANSWER_S)
+    assert loop.submit(ask(TEXTS[0])).done.result(ANSWER_S)
