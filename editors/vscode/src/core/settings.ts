@@ -16,6 +16,7 @@ export const SERVER_SETTINGS = [
   "workspace",
   "statistics",
   "debounce",
+  "share",
   "completion.maxPromptTokens",
   "completion.maxNewTokens",
   "completion.candidates",
@@ -61,6 +62,7 @@ const GUARDED = [
   "exclude",
   "workspace",
   "statistics",
+  "share",
   "engine",
   "remote",
 ] as const;
