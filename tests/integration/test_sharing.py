@@ -27,7 +27,7 @@ pytestmark = [
 ]
 #: What comes while somebody types is greedy, and all of it is shown.
 SHOWN = '[completion]\neagerness = "high"\n'
-URI, OTHER = "file:///a.py", "file:///b.py"
+URI, OTHER, THIRD = "file:///a.py", "file:///b.py", "file:///c.py"
 TEXT = "import os\n\nprint(os.path"
 FLAGS = ("--model", "qwen2.5-coder-0.5b", "--offline", "--device", "cpu")
 
@@ -63,11 +63,11 @@ async def asked(client: LspClient, uri: str = URI, character: int = 13) -> list[
     return [item["insertText"] for item in answer["items"]]
 
 
-async def until_there_is_an_engine(client: LspClient) -> list[str]:
+async def until_there_is_an_engine(client: LspClient, uri: str, character: int) -> list[str]:
     """Ask until there are suggestions. Each request is answered, with the reason while there is no engine."""
     while True:
         try:
-            if items := await asked(client, OTHER, 16):
+            if items := await asked(client, uri, character):
                 return items
         except ResponseError as error:
             assert "shared engine" in str(error)  # noqa: PT017 - it need not be raised
@@ -98,13 +98,16 @@ async def test_servers_that_start_at_once_share_one_engine_which_a_new_one_repla
         os.kill(host["pid"], signal.SIGKILL)
         assert await asked(one) == expected, "what was suggested before needs no engine"
         one.open(TEXT.replace("path", "environ"), OTHER)
-        assert await until_there_is_an_engine(one)
+        assert await until_there_is_an_engine(one, OTHER, 16)
         (again,) = status()
         assert again["pid"] != host["pid"]
         command = [sys.executable, "-m", "copilot_server", "stop"]
         assert str(again["pid"]) in subprocess.check_output(command, text=True)
         while psutil.pid_exists(again["pid"]) and psutil.Process(again["pid"]).status() != "zombie":
             await asyncio.sleep(0.05)
+        assert status() == [], "nobody needs it now"
+        one.open(TEXT.replace("import os", "import os, sys"), THIRD)
+        assert await until_there_is_an_engine(one, THIRD, 13)
         assert await one.shut_down() == 0
 
 

@@ -182,7 +182,10 @@ class HostedEngine:
             raise EngineUnavailableError("The shared engine does not answer.") from error
 
     async def _be_present(self) -> None:
-        """Stay connected, so that the host does not end for want of clients, and notice when it does."""
+        """Stay connected, so that the host does not end for want of clients, and notice when it does.
+
+        One that was told to end says so, and is started again by the next request only.
+        """
         client = self._client
         try:
             async with client.stream("GET", "/copilot-server/presence", timeout=None) as reply:
@@ -190,7 +193,7 @@ class HostedEngine:
                     pass
         except httpx.HTTPError as error:
             _LOG.debug("the shared engine has gone: %s", error)
-        self._recover(client)
+            self._recover(client)
 
     async def _ask_about(self) -> About:
         reply = await self._client.get("/copilot-server/about")

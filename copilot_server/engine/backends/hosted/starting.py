@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -148,7 +149,10 @@ def hosts_folder() -> Path:
     import platformdirs  # noqa: PLC0415 - only where engines are shared
 
     chosen = os.environ.get(HOME_VARIABLE)
-    folder = home() / "hosts" if chosen else Path(platformdirs.user_runtime_path("copilot-server"))
+    with warnings.catch_warnings():
+        # Where the system names no such folder, platformdirs takes one in /tmp, which is checked below.
+        warnings.simplefilter("ignore")
+        folder = home() / "hosts" if chosen else platformdirs.user_runtime_path("copilot-server")
     if not hasattr(socket, "AF_UNIX") or not hasattr(os, "geteuid"):
         raise SharingError("Engines are shared on Linux and macOS only.")
     try:
