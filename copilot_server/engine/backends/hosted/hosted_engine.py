@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from copilot_server.catalog import Manifest
-from copilot_server.engine.backends.hosted.replay import Replay, accept_event, body_of
+from copilot_server.engine.backends.hosted.replay import Replay, accept_event, body_of, written_out
 from copilot_server.engine.backends.remote.event_loop import EventLoop
 from copilot_server.engine.base import Cancel, Generation, GenerationRequest, Prompt, Special
 from copilot_server.engine.models.tokenizer import Tokenizer
@@ -140,7 +140,7 @@ class HostedEngine:
 
     def read(self, prompts: Sequence[Prompt], cancel: Cancel) -> None:
         """See ``ReadingEngine.read``."""
-        bodies = [body_of(GenerationRequest(prompt))["copilot_server"] for prompt in prompts]
+        bodies = [written_out(prompt) for prompt in prompts]
         client = self._client
         work = self._loop.start(_post(client, "/copilot-server/read", {"prompts": bodies}))
         while not _is_over(work, cancel):

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from copilot_server.engine.base import FinishReason, Generation, GenerationRequest, Special, Written
+from copilot_server.engine.base import FinishReason, Generation, GenerationRequest, Prompt, Special, Written
 from copilot_server.engine.decoding.stops import first_stop
 from copilot_server.errors import EngineError
 
@@ -77,10 +77,6 @@ class Replay:
 def body_of(request: GenerationRequest) -> dict[str, Any]:
     """Return the body that asks a host for a request."""
     sampling = request.sampling
-    parts = [
-        {"special": part.name} if isinstance(part, Special) else {"text": part}
-        for part in request.prompt.parts
-    ]
     body: dict[str, Any] = {
         "stream": True,
         "max_tokens": sampling.max_new_tokens,
@@ -89,14 +85,19 @@ def body_of(request: GenerationRequest) -> dict[str, Any]:
         "n": sampling.n,
         "stop": list(request.stop),
         "copilot_server": {
-            "parts": parts,
-            "forced": request.prompt.forced,
+            **written_out(request.prompt),
             "lookup": list(request.lookup),
             "greedy_first": sampling.greedy_first,
             "urgent": True,
         },
     }
     return body if sampling.seed is None else body | {"seed": sampling.seed}
+
+
+def written_out(prompt: Prompt) -> dict[str, Any]:
+    """Return a prompt as JSON, in which control tokens are told from text."""
+    parts = [{"special": part.name} if isinstance(part, Special) else {"text": part} for part in prompt.parts]
+    return {"parts": parts, "forced": prompt.forced}
 
 
 def accept_event(candidates: list[Replay], event: Mapping[str, Any]) -> None:

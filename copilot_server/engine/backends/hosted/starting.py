@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -185,14 +185,24 @@ def stop_host(path: Path) -> bool:
 
 def _asked(path: Path, method: str, target: str) -> dict[str, Any] | None:
     """Return what a host answers; None where none does."""
-    with closing(_Connection(path)) as connection:
-        try:
-            connection.request(method, target)
-            reply = connection.getresponse()
-            answer = json.loads(reply.read())
-        except (OSError, HTTPException, ValueError):
-            return None
+    try:
+        reply, body = _replied(path, method, target)
+        answer = json.loads(body)
+    except (OSError, HTTPException, ValueError):
+        return None
     return answer if reply.status == 200 and isinstance(answer, dict) else None
+
+
+def _replied(path: Path, method: str, target: str) -> tuple[HTTPResponse, bytes]:
+    """Return the reply of the host at a socket, and its body.
+
+    Raises:
+        OSError, HTTPException: there is no host, or it does not answer.
+    """
+    with closing(_Connection(path)) as connection:
+        connection.request(method, target)
+        reply = connection.getresponse()
+        return reply, reply.read()
 
 
 class _Connection(HTTPConnection):
@@ -210,13 +220,10 @@ class _Connection(HTTPConnection):
 
 def state_of(path: Path) -> str | None:
     """Return ``ready``, ``loading``, or why a host has no model; None where no host listens."""
-    with closing(_Connection(path)) as connection:
-        try:
-            connection.request("GET", "/health")
-            reply = connection.getresponse()
-            body = reply.read()
-        except (OSError, HTTPException):
-            return None
+    try:
+        reply, body = _replied(path, "GET", "/health")
+    except (OSError, HTTPException):
+        return None
     if reply.status == 200:
         return "ready"
     if reply.headers["Retry-After"] is not None:
