@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -15,6 +15,8 @@ from copilot_server.engine.decoding.loop import Decoding
 from copilot_server.errors import EngineError
 from copilot_server.host.hosted import HostedModel
 from copilot_server.host.refusals import of_engine
+
+_T = TypeVar("_T")
 
 #: The longest that a request may wait and be decoded, in seconds.
 DEADLINE_S = 600.0
@@ -66,17 +68,9 @@ class Answer:
             RefusedError: the engine failed.
             ClientDisconnect: the client has gone.
         """
-        gone = asyncio.ensure_future(hung_up(request))
         try:
-            either: list[asyncio.Future[Any]] = [self._done, gone]
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not self._done.done():
-                raise ClientDisconnect
-            return self._done.result()
-        except EngineError as error:
-            raise of_engine(error) from error
+            return await done_or_gone(self._done, request)
         finally:
-            gone.cancel()
             self.cancel()
 
     async def growing(self) -> AsyncGenerator[tuple[Sequence[Generation], bool]]:
@@ -113,7 +107,27 @@ class Answer:
         self._changed.set()
 
 
-async def hung_up(request: Request) -> None:
+async def done_or_gone(done: asyncio.Future[_T], request: Request) -> _T:
+    """Return the result of what a client waits for.
+
+    Raises:
+        RefusedError: the engine failed.
+        ClientDisconnect: the client has hung up before.
+    """
+    gone = asyncio.ensure_future(_hung_up(request))
+    either: list[asyncio.Future[Any]] = [done, gone]
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not done.done():
+            raise ClientDisconnect
+        return done.result()
+    except EngineError as error:
+        raise of_engine(error) from error
+    finally:
+        gone.cancel()
+
+
+async def _hung_up(request: Request) -> None:
     """Return when the client has closed the connection. The body must have been read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from copilot_server.host.refusals import RefusedError, invalid
 
@@ -19,7 +19,6 @@ from copilot_server.host.refusals import RefusedError, invalid
 MOST_BYTES = 4 << 20
 #: How long a body may take to arrive, in seconds; see ``read_body``.
 BODY_S = 20.0
-_NONE: Any = None
 
 
 class Body:
@@ -90,7 +89,7 @@ class Body:
             raise self._wrong(name, "an object")
         return Body(value, f"{self._where}{name}.")
 
-    def refuse(self, name: str, why: str, *, unless: object = _NONE) -> None:
+    def refuse(self, name: str, why: str, *, unless: object = None) -> None:
         """Refuse a field whose effect is not supported, unless it has the value that has none."""
         if self.given(name) and self._fields[name] not in (unless, [], {}, ""):
             raise invalid(f"{self._where}{name} is not supported: {why}", self._where + name)
@@ -132,6 +131,3 @@ async def read_body(request: Request) -> Body:
     if not isinstance(fields, dict):
         raise invalid("The body is not a JSON object.")
     return Body(fields)
-
-
-__all__ = ["BODY_S", "MOST_BYTES", "Body", "ClientDisconnect", "read_body"]

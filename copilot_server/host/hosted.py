@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
+from starlette.requests import Request
+
 from copilot_server.catalog import Manifest
 from copilot_server.config import Settings
 from copilot_server.engine.base import Engine, GenerationRequest
@@ -151,3 +153,9 @@ class HostedModels:
         known = ", ".join(self._by_id)
         message = f"There is no model {name[:100]!r} here, but: {known}."
         raise RefusedError(HTTPStatus.NOT_FOUND, message, parameter="model")
+
+
+def models_of(request: Request) -> HostedModels:
+    """Return the models of the host that a request has reached."""
+    models: HostedModels = request.app.state.models
+    return models

@@ -18,11 +18,11 @@ from copilot_server.engine.base import Generation, GenerationRequest, Prompt, Sa
 from copilot_server.errors import EngineError
 from copilot_server.host.answering import Answer, Ask
 from copilot_server.host.body import Body, read_body
-from copilot_server.host.hosted import BATCH_SIZE, HostedModel, HostedModels
-from copilot_server.host.openai_api import MOST_SEED, MOST_STOPS, MOST_TOKENS, sse
+from copilot_server.host.hosted import BATCH_SIZE, HostedModel, models_of
+from copilot_server.host.openai_api import MOST_SEED, MOST_TOKENS, sse
 from copilot_server.host.prompts import infill_prompt, read_prompt
-from copilot_server.host.refusals import error_body, invalid, of_engine
-from copilot_server.host.stopping import settled
+from copilot_server.host.refusals import error_body, of_engine
+from copilot_server.host.stopping import read_stop, settled
 
 #: The length of an answer where a client wants as many tokens as it takes.
 UNLIMITED = 1024
@@ -72,7 +72,7 @@ async def tokenize(request: Request) -> Response:
 
 async def props(request: Request) -> Response:
     """Answer ``GET /props``."""
-    model = _models(request).all[0]
+    model = models_of(request).all[0]
     loop, manifest = model.opened()
     generation = {"n_ctx": loop.engine.context_length, "params": {"temperature": 0.0, "n_predict": UNLIMITED}}
     return JSONResponse(
@@ -90,7 +90,7 @@ async def props(request: Request) -> Response:
 
 async def slots(request: Request) -> Response:
     """Answer ``GET /slots``, of which the first are at work. Urgent requests may make them more."""
-    model = _models(request).all[0]
+    model = models_of(request).all[0]
     loop, _ = model.opened()
     busy, context = model.requests, loop.engine.context_length
     count = max(BATCH_SIZE, busy)
@@ -101,17 +101,12 @@ async def slots(request: Request) -> Response:
 
 async def health(request: Request) -> Response:
     """Answer ``GET /health``: whether the first model is ready."""
-    _models(request).all[0].opened()
+    models_of(request).all[0].opened()
     return JSONResponse({"status": "ok"})
 
 
-def _models(request: Request) -> HostedModels:
-    models: HostedModels = request.app.state.models
-    return models
-
-
 def _model(request: Request, body: Body) -> HostedModel:
-    return _models(request).named(body.text("model"))
+    return models_of(request).named(body.text("model"))
 
 
 def _other(body: Body) -> str:
@@ -136,9 +131,7 @@ def _sampling(body: Body, temperature: float) -> Sampling:
 async def _answer(
     request: Request, model: HostedModel, body: Body, prompt: Prompt, *, urgent: bool
 ) -> Response:
-    stop = body.texts("stop", most=MOST_STOPS)
-    if "" in stop:
-        raise invalid("stop must not be empty.", "stop")
+    stop = read_stop(body)
     ask = Ask(GenerationRequest(prompt, _sampling(body, 0.0 if urgent else 0.8), stop), urgent)
     reply = _Reply(
         model, Answer(model, ask), ask, empty=body.whole("n_predict", 1, least=-2, most=MOST_TOKENS) == 0

@@ -21,13 +21,13 @@ from copilot_server.engine.decoding.loop import DecodingLoop
 from copilot_server.errors import EngineError
 from copilot_server.host.answering import Answer, Ask
 from copilot_server.host.body import Body, read_body
-from copilot_server.host.hosted import HostedModel, HostedModels
+from copilot_server.host.hosted import HostedModel, models_of
 from copilot_server.host.prompts import infill_prompt, read_prompt
 from copilot_server.host.refusals import error_body, invalid, of_engine
-from copilot_server.host.stopping import settled
+from copilot_server.host.stopping import read_stop, settled
 
-#: Limits of a request: prompts, candidates of each, stop texts.
-MOST_PROMPTS, MOST_CANDIDATES, MOST_STOPS = 64, 32, 16
+#: Limits of a request: prompts, candidates of each.
+MOST_PROMPTS, MOST_CANDIDATES = 64, 32
 #: The length of an answer for which a client does not name one: OpenAI's.
 DEFAULT_TOKENS = 16
 MOST_TOKENS = 1 << 20
@@ -51,7 +51,7 @@ class Wanted:
 async def completions(request: Request) -> Response:
     """Answer ``POST /v1/completions``."""
     body = await read_body(request)
-    model = _models(request).named(body.text("model"))
+    model = models_of(request).named(body.text("model"))
     wanted = _read(body, model)
     answers = _begun(model, wanted)
     reply = _Reply(model.id, wanted)
@@ -67,17 +67,12 @@ async def completions(request: Request) -> Response:
 
 async def list_models(request: Request) -> Response:
     """Answer ``GET /v1/models``."""
-    return JSONResponse({"object": "list", "data": [_described(one) for one in _models(request).all]})
+    return JSONResponse({"object": "list", "data": [_described(one) for one in models_of(request).all]})
 
 
 async def one_model(request: Request) -> Response:
     """Answer ``GET /v1/models/{id}``."""
-    return JSONResponse(_described(_models(request).named(request.path_params["id"])))
-
-
-def _models(request: Request) -> HostedModels:
-    models: HostedModels = request.app.state.models
-    return models
+    return JSONResponse(_described(models_of(request).named(request.path_params["id"])))
 
 
 def _described(model: HostedModel) -> dict[str, object]:
@@ -116,9 +111,7 @@ def _read(body: Body, model: HostedModel) -> Wanted:
     _refuse_unsupported(body)
     sampling = _sampling(body)
     texts = _prompts(body)
-    stop = body.texts("stop", most=MOST_STOPS)
-    if "" in stop:
-        raise invalid("stop must not be empty.", "stop")
+    stop = read_stop(body)
     suffix = body.text("suffix")
     extension = body.nested("copilot_server")
     if suffix:

@@ -11,12 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from copilot_server import __version__
-from copilot_server.errors import EngineError
-from copilot_server.host.answering import hung_up
+from copilot_server.host.answering import done_or_gone
 from copilot_server.host.body import read_body
-from copilot_server.host.hosted import HostedModel, HostedModels
+from copilot_server.host.hosted import HostedModel, models_of
 from copilot_server.host.openai_api import read_parts
-from copilot_server.host.refusals import of_engine
 from copilot_server.shown import shown_lines
 
 MOST_PROMPTS = 8
@@ -24,22 +22,21 @@ MOST_PROMPTS = 8
 
 async def about(request: Request) -> Response:
     """Answer ``GET /copilot-server/about``: what an ``Engine`` knows of itself."""
-    models: HostedModels = request.app.state.models
-    loop, _ = models.all[0].opened()
+    model = models_of(request).all[0]
+    loop, _ = model.opened()
     return JSONResponse(
         {
             "device": loop.engine.device,
             "dtype": loop.engine.dtype,
             "context_length": loop.engine.context_length,
             "notices": list(loop.engine.notices),
-            "reading_speed_tok_s": models.all[0].reading_speed_tok_s,
+            "reading_speed_tok_s": model.reading_speed_tok_s,
         }
     )
 
 
 async def status(request: Request) -> Response:
     """Answer ``GET /copilot-server/status``: what ``copilot-server status`` shows of this host."""
-    models: HostedModels = request.app.state.models
     process = psutil.Process()
     return JSONResponse(
         {
@@ -48,7 +45,7 @@ async def status(request: Request) -> Response:
             "memory_bytes": process.memory_info().rss,
             "uptime_s": round(time.time() - process.create_time(), 1),
             "clients": request.app.state.clients,
-            "models": [_model_status(one) for one in models.all],
+            "models": [_model_status(one) for one in models_of(request).all],
         }
     )
 
@@ -75,15 +72,13 @@ async def presence(request: Request) -> Response:
 
     A client keeps it open so that the host does not end for want of clients, and to notice when it does.
     """
-    ending: asyncio.Event = request.app.state.ending
-
     state = request.app.state
 
     async def nothing() -> AsyncGenerator[bytes]:
         state.clients += 1
         try:
             yield b"\n"
-            await ending.wait()
+            await state.ending.wait()
         finally:
             state.clients -= 1
 
@@ -93,18 +88,11 @@ async def presence(request: Request) -> Response:
 async def read(request: Request) -> Response:
     """Answer ``POST /copilot-server/read``, once prompts have been read; hanging up ends it."""
     body = await read_body(request)
-    models: HostedModels = request.app.state.models
-    loop, _ = models.all[0].opened()
+    loop, _ = models_of(request).all[0].opened()
     prompts = [read_parts(one, loop) for one in body.objects("prompts", most=MOST_PROMPTS)]
     reading = loop.read(prompts)
-    done, gone = asyncio.wrap_future(reading.done), asyncio.ensure_future(hung_up(request))
     try:
-        await asyncio.wait([done, gone], return_when=asyncio.FIRST_COMPLETED)
-        if done.done():
-            done.result()
-    except EngineError as error:
-        raise of_engine(error) from error
+        await done_or_gone(asyncio.wrap_future(reading.done), request)
     finally:
-        gone.cancel()
         reading.cancel()
     return JSONResponse({})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from copilot_server.catalog import Manifest
 from copilot_server.completion.prompt import build_prompt
@@ -42,27 +41,25 @@ def infill_prompt(  # noqa: PLR0913 - what a prompt is made of
     if manifest.fim is None or "fim" not in manifest.protocols.known:
         raise invalid(f"{manifest.id} cannot infill: leave the text after the cursor out.", "suffix")
     room = max(64, engine.context_length - new_tokens - 32)
-    after = _fitting(engine, after, int(room * SUFFIX_SHARE), from_end=False)
-    before = _fitting(engine, before, room - engine.count_tokens(after), from_end=True)
-    left = room - engine.count_tokens(after) - engine.count_tokens(before)
-    others = _fitting(engine, others, min(left, int(room * OTHERS_SHARE)), from_end=True)
+    after, taken = _fitting(engine, after, int(room * SUFFIX_SHARE), from_end=False)
+    left = room - taken
+    before, taken = _fitting(engine, before, left, from_end=True)
+    others, _ = _fitting(engine, others, min(left - taken, int(room * OTHERS_SHARE)), from_end=True)
     line = before.rfind("\n") + 1
     window = Window("", 0, before[:line], before[line:], after, others)
     return build_prompt("fim", window, manifest, "", engine.stable_length)
 
 
-def _fitting(engine: Engine, text: str, tokens: int, *, from_end: bool) -> str:
-    """Return whole lines of one end of a text that have at most so many tokens."""
-    while text and engine.count_tokens(text) > tokens:
-        kept = int(len(text) * min(0.9, tokens / engine.count_tokens(text)))
-        text = "".join(_whole_lines(text, kept, from_end=from_end))
-    return text
+def _fitting(engine: Engine, text: str, tokens: int, *, from_end: bool) -> tuple[str, int]:
+    """Return whole lines of one end of a text that have at most so many tokens, and how many they have."""
+    while text and (count := engine.count_tokens(text)) > tokens:
+        text = _whole_lines(text, int(len(text) * min(0.9, tokens / count)), from_end=from_end)
+    return text, count if text else 0
 
 
-def _whole_lines(text: str, kept: int, *, from_end: bool) -> Iterator[str]:
-    """Yield the lines of a text's end or beginning that lie within ``kept`` characters."""
-    if from_end:
-        start = text.find("\n", len(text) - kept - 1) + 1 if kept else len(text)
-        yield text[start:] if start else text[len(text) - kept :]
-    else:
-        yield text[: text.rfind("\n", 0, kept) + 1]
+def _whole_lines(text: str, kept: int, *, from_end: bool) -> str:
+    """Return the lines of a text's end or beginning that lie within ``kept`` characters."""
+    if not from_end:
+        return text[: text.rfind("\n", 0, kept) + 1]
+    start = text.find("\n", len(text) - kept - 1) + 1 if kept else len(text)
+    return text[start:] if start else text[len(text) - kept :]
